@@ -1,0 +1,39 @@
+"""Where nitro keeps things on this machine: a cache that may be deleted, state that may not.
+
+Both follow the XDG base directories; `NITRO_CACHE` and `NITRO_STATE` override them (tests do).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def cache_dir() -> Path:
+    """Downloads, unpacked packages, built images: everything that can be made again."""
+    return _directory("NITRO_CACHE", "XDG_CACHE_HOME", ".cache")
+
+
+def state_dir() -> Path:
+    """The running local Nitro, lock files of the user's own: what cannot be made again."""
+    return _directory("NITRO_STATE", "XDG_STATE_HOME", ".local/state")
+
+
+def resource(name: str) -> Path:
+    """A folder that travels with the package (`amis`, `drivers`).
+
+    In a wheel it lies inside the package, in a checkout beside it.
+    """
+    inside = PACKAGE / name
+    return inside if inside.is_dir() else PACKAGE.parent / name
+
+
+def _directory(own: str, xdg: str, fallback: str) -> Path:
+    if value := os.environ.get(own):
+        path = Path(value)
+    else:
+        path = Path(os.environ.get(xdg) or Path.home() / fallback) / "nitro"
+    path.mkdir(parents=True, exist_ok=True)
+    return path

@@ -1,0 +1,123 @@
+"""How long work tells the world where it is. Everything here goes to stderr.
+
+Code that takes long accepts a `Reporter` and opens a `stage` for each part a person would
+name ("upload", "import snapshot"). Stages may nest. The reporter draws them (or not) and keeps
+the timeline: one entry for each outermost stage, in order.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TextIO
+
+
+@dataclass(frozen=True)
+class Span:
+    """One finished outermost stage of the timeline."""
+
+    stage: str
+    seconds: float
+
+
+class Stage:
+    """A part of the work under way. The base class shows nothing."""
+
+    def progress(self, done: float, total: float | None = None, unit: str = "B") -> None:
+        """Report `done` of `total` (None: unknown), counted in `unit` ("B" for bytes)."""
+
+    def status(self, text: str) -> None:
+        """Say in a few words what the stage waits for or does now."""
+
+
+@dataclass
+class Reporter:
+    """Keeps the timeline and shows nothing: the default for library callers and tests."""
+
+    timeline: list[Span] = field(default_factory=list)
+    _depth: int = 0
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[Stage]:
+        started = time.monotonic()
+        self._depth += 1
+        stage = self._open(title)
+        failed = True
+        try:
+            yield stage
+            failed = False
+        finally:
+            self._depth -= 1
+            seconds = time.monotonic() - started
+            self._close(stage, title, seconds, failed=failed)
+            if self._depth == 0:
+                self.timeline.append(Span(title, round(seconds, 3)))
+
+    def note(self, text: str) -> None:
+        """Say one line that belongs to no stage."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+    def _open(self, title: str) -> Stage:
+        return Stage()
+
+    def _close(self, stage: Stage, title: str, seconds: float, *, failed: bool) -> None:
+        pass
+
+
+class _LineStage(Stage):
+    """Plain lines: at most one every five seconds, so that a log stays readable."""
+
+    interval = 5.0
+
+    def __init__(self, out: TextIO, title: str) -> None:
+        self._out, self._title = out, title
+        self._said = time.monotonic()
+        self._status = ""
+
+    def progress(self, done: float, total: float | None = None, unit: str = "B") -> None:
+        self._say(amount(done, total, unit))
+
+    def status(self, text: str) -> None:
+        if text != self._status:
+            self._status = text
+            self._say(text)
+
+    def _say(self, text: str) -> None:
+        now = time.monotonic()
+        if now - self._said >= self.interval:
+            self._said = now
+            print(f"  {self._title}: {text}", file=self._out, flush=True)
+
+
+@dataclass
+class LineReporter(Reporter):
+    """One plain line for each finished stage: for logs, pipes and CI."""
+
+    out: TextIO = field(default_factory=lambda: sys.stderr)
+
+    def note(self, text: str) -> None:
+        print(text, file=self.out, flush=True)
+
+    def _open(self, title: str) -> Stage:
+        return _LineStage(self.out, title)
+
+    def _close(self, stage: Stage, title: str, seconds: float, *, failed: bool) -> None:
+        mark = "failed after" if failed else "done in"
+        indent = "  " * self._depth
+        print(f"{indent}{title}: {mark} {seconds:.1f} s", file=self.out, flush=True)
+
+
+def amount(done: float, total: float | None, unit: str) -> str:
+    """`3.1 of 20.0 MB`, `4 of 9 blocks`."""
+    if unit == "B":
+        done, unit = done / 1e6, "MB"
+        total = None if total is None else total / 1e6
+        shown, whole = f"{done:.1f}", "" if total is None else f"{total:.1f}"
+    else:
+        shown, whole = f"{done:g}", "" if total is None else f"{total:g}"
+    return f"{shown} of {whole} {unit}" if total is not None else f"{shown} {unit}"
