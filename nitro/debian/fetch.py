@@ -1,0 +1,90 @@
+"""Downloads packages into the cache, each checked against the SHA-256 of its metadata."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from nitro.debian.mirror import archives
+from nitro.debian.package import Package
+from nitro.errors import NitroError
+from nitro.paths import cache_dir
+from nitro.progress import Reporter
+
+# apt's own downloader: it follows the machine's proxy and certificate settings.
+_HELPER = "/usr/lib/apt/apt-helper"
+_BATCH = 16
+
+
+class SupersededError(NitroError):
+    """The archive no longer has a pinned version."""
+
+
+def fetch(packages: Sequence[Package], report: Reporter) -> list[Path]:
+    """The packages' files, in order, downloaded where the cache lacks them.
+
+    Raises SupersededError when the archive has dropped one, NitroError when it is out of reach.
+    """
+    folder = cache_dir() / "debs"
+    folder.mkdir(exist_ok=True)
+    missing = [p for p in packages if not _file(folder, p).exists()]
+    if missing:
+        total = sum(package.size for package in missing)
+        with report.stage(f"download {len(missing)} Debian packages") as stage:
+            done = 0
+            for start in range(0, len(missing), _BATCH):
+                batch = missing[start : start + _BATCH]
+                _download(folder, batch)
+                done += sum(package.size for package in batch)
+                stage.progress(done, total)
+    return [_file(folder, package) for package in packages]
+
+
+def _download(folder: Path, batch: Sequence[Package]) -> None:
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        request: list[str] = []
+        for package in batch:
+            target = Path(scratch) / package.sha256
+            request += [_address(package), str(target), f"SHA256:{package.sha256}"]
+        done = subprocess.run(
+            [_HELPER, "-o", "APT::Sandbox::User=root", "download-file", *request],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for package in batch:
+            target = Path(scratch) / package.sha256
+            if not target.exists():
+                _explain(package, done.stderr)
+            with target.open("rb") as deb:
+                if hashlib.file_digest(deb, "sha256").hexdigest() != package.sha256:
+                    raise NitroError(f"{package.path}: not the bytes that Debian signed")
+            target.rename(_file(folder, package))
+
+
+def _explain(package: Package, reason: str) -> None:
+    what = f"{package.name} {package.version}"
+    if " 404 " in reason:
+        raise SupersededError(f"{what} is no longer in Debian's archive")
+    lines = [line for line in reason.splitlines() if line.startswith(("E:", "Err:"))]
+    raise NitroError(
+        f"could not download {what}: {lines[-1] if lines else 'apt gave no reason'}",
+        hint="check that this machine reaches its Debian mirror (apt-get update)",
+    )
+
+
+def _address(package: Package) -> str:
+    known = archives()
+    if package.archive not in known:
+        raise SupersededError(
+            f"{package.name} {package.version} comes from {package.archive}, "
+            "which this machine's apt does not name"
+        )
+    return f"{known[package.archive]}/{package.path}"
+
+
+def _file(folder: Path, package: Package) -> Path:
+    return folder / f"{package.name}_{package.sha256[:16]}.deb"

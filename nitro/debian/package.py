@@ -1,0 +1,45 @@
+"""What is asked of the archive, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Packages by name, from one suite.
+
+    With `closure`, everything that they depend on comes too (Depends and Pre-Depends, never
+    Recommends); without it, exactly the packages named.
+    """
+
+    names: tuple[str, ...]
+    suite: str = "trixie"
+    closure: bool = True
+
+    @property
+    def key(self) -> str:
+        """How a lock file names this set."""
+        kind = "closure" if self.closure else "only"
+        return f"{self.suite} {kind}: {' '.join(sorted(set(self.names)))}"
+
+
+@dataclass(frozen=True, order=True)
+class Package:
+    """One version of one package, as the archive's signed metadata describes it.
+
+    `archive` is "debian" or "debian-security", `path` its place in that archive, so that no
+    mirror's address is ever written down.
+    """
+
+    name: str
+    version: str
+    architecture: str
+    archive: str
+    path: str
+    size: int
+    sha256: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
