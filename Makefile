@@ -1,0 +1,38 @@
+# A new user needs two commands: `make deploy` and `make test`.
+# Each installs what it needs (see tools/bootstrap); a second run is quick.
+
+VENV ?= .venv
+INSTANCE ?= c5.large
+PYTEST := $(VENV)/bin/python -m pytest
+
+.PHONY: deploy test check test-fast test-slow clean
+
+deploy: $(VENV)/.deploy
+	$(VENV)/bin/nitro deploy --instance $(INSTANCE)
+
+test: check test-fast test-slow
+
+# Style and types.
+check: $(VENV)/.test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+# Seconds: no virtual machine, no download.
+test-fast: $(VENV)/.test
+	$(PYTEST) -n 2 -q
+
+# Minutes: boots virtual machines, compiles, fuzzes. One at a time: they share two cores.
+test-slow: $(VENV)/.test
+	$(PYTEST) -m "slow or boot or driver" --durations=15
+
+$(VENV)/.deploy: pyproject.toml tools/bootstrap
+	tools/bootstrap $(VENV) '.[local]'
+	touch $@
+
+$(VENV)/.test: pyproject.toml tools/bootstrap
+	tools/bootstrap $(VENV) '.[local,dev]'
+	touch $@ $(VENV)/.deploy
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,92 @@
+"""The command line: parse, call, print. It decides nothing.
+
+Modules here import only what parsing needs; everything heavy (boto3, moto, pydantic) is
+imported by the command that uses it, so that `nitro --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from nitro import __version__
+from nitro.cli import options
+from nitro.errors import NitroError
+
+_INTERRUPTED = 130
+
+
+class _Commands(TyperGroup):
+    """Turns exceptions into one line for people and the documented exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except NitroError as error:
+            self._explain(f"nitro: {error.what}", error.hint)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            self._explain("nitro: interrupted", None)
+            ctx.exit(_INTERRUPTED)
+        except BrokenPipeError:  # the reader of our output has gone
+            sys.stderr.close()
+            ctx.exit(1)
+
+    @staticmethod
+    def _explain(what: str, hint: str | None) -> None:
+        if options.verbose:
+            traceback.print_exc()
+        print(what, file=sys.stderr)
+        if hint:
+            print(f"       {hint}", file=sys.stderr)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 ok, 1 failed, 2 bad input, 3 refused by AWS, 4 a probe failed, "
+    "130 interrupted (after cleaning up).",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"nitro {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _nitro(
+    verbose: options.Verbose = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """From a program to a measured AWS Nitro instance, with or without an AWS account."""
+
+
+def main() -> None:
+    """Entry point of the `nitro` command."""
+    # A polite kill cleans up as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    app()
+
+
+def _register() -> None:
+    from nitro.cli import build, deploy, device, doctor, init, instances, local, run
+
+    for module in (deploy, build, run, instances, doctor, init):
+        module.register(app)
+    app.add_typer(local.app, name="local")
+    app.add_typer(device.app, name="device")
+
+
+_register()

@@ -1,0 +1,61 @@
+"""Progress on a terminal: one live line for each stage under way, a plain line when it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from nitro.progress import Reporter, Stage, amount
+
+
+class _LiveStage(Stage):
+    def __init__(self, live: Progress, title: str, depth: int) -> None:
+        self._live = live
+        self.task: TaskID = live.add_task("  " * depth + escape(title), detail="")
+
+    def progress(self, done: float, total: float | None = None, unit: str = "B") -> None:
+        self._live.update(self.task, detail=amount(done, total, unit))
+
+    def status(self, text: str) -> None:
+        self._live.update(self.task, detail=text)
+
+
+@dataclass
+class TerminalReporter(Reporter):
+    """Draws with rich on stderr."""
+
+    _live: Progress = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._live = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TextColumn("[dim]{task.fields[detail]}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True, highlight=False),
+            transient=True,
+        )
+
+    def note(self, text: str) -> None:
+        self._live.console.print(text, markup=False)
+
+    def close(self) -> None:
+        self._live.stop()
+
+    def _open(self, title: str) -> Stage:
+        self._live.start()
+        return _LiveStage(self._live, title, self._depth - 1)
+
+    def _close(self, stage: Stage, title: str, seconds: float, *, failed: bool) -> None:
+        assert isinstance(stage, _LiveStage)
+        self._live.remove_task(stage.task)
+        mark, colour = ("✗", "red") if failed else ("✓", "green")
+        indent = "  " * self._depth
+        self._live.console.print(
+            f"{indent}[{colour}]{mark}[/] {escape(title)} [dim]{seconds:.1f} s[/]"
+        )
+        if self._depth == 0:
+            self._live.stop()

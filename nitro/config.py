@@ -1,0 +1,81 @@
+"""Which cloud, region and account settings a command works with.
+
+In order: the command's own options, the environment (`NITRO_CLOUD`, `NITRO_REGION`, …), the
+nearest `nitro.toml` from the working directory upwards, the defaults. The default cloud is the
+local Nitro, so that nothing costs money by accident.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from nitro.errors import InputError
+
+CLOUDS = ("aws", "local")
+FILE = "nitro.toml"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `nitro.toml` may say, key by key."""
+
+    cloud: str = "local"
+    #: AWS region; None: what the AWS configuration of this machine says
+    region: str | None = None
+    #: profile of the AWS configuration
+    profile: str | None = None
+    #: S3 bucket for imports; None: one of our own, made when needed
+    bucket: str | None = None
+    #: subnet for instances; None: the default VPC's
+    subnet: str | None = None
+    #: who may reach a deployed instance, as a CIDR
+    allow: str | None = None
+    #: where the choice of cloud came from, for the first line of output
+    origin: str = "nothing set"
+
+
+def load(start: Path | None = None, **options: str | None) -> Settings:
+    """The settings for a command that was given `options` (None: not given).
+
+    Raises InputError for an unreadable file, an unknown key or an unknown cloud.
+    """
+    values: dict[str, str] = {}
+    origin = Settings.origin
+    if path := _nearest(start or Path.cwd()):
+        values = _read(path)
+        origin = str(path) if "cloud" in values else origin
+    names = [field.name for field in fields(Settings) if field.name != "origin"]
+    for name in names:
+        if value := os.environ.get(f"NITRO_{name.upper()}"):
+            values[name] = value
+            origin = "NITRO_CLOUD" if name == "cloud" else origin
+        if option := options.get(name):
+            values[name] = option
+            origin = "--cloud" if name == "cloud" else origin
+    if values.get("cloud", "local") not in CLOUDS:
+        raise InputError(f"no cloud {values['cloud']!r} (from {origin})", hint="use aws or local")
+    return Settings(**values, origin=origin)
+
+
+def _nearest(folder: Path) -> Path | None:
+    candidates = (parent / FILE for parent in (folder, *folder.parents))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        document = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}", hint="mend the TOML") from None
+    known = {field.name for field in fields(Settings)} - {"origin"}
+    for key, value in document.items():
+        if key not in known:
+            raise InputError(
+                f"{path}: unknown key {key!r}", hint=f"known keys: {', '.join(sorted(known))}"
+            )
+        if not isinstance(value, str):
+            raise InputError(f"{path}: {key} must be a string", hint=f'write {key} = "…"')
+    return document
