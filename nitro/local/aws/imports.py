@@ -1,0 +1,247 @@
+"""ImportSnapshot: a task that reads a raw disk from S3 and ends as a snapshot, or `deleted`.
+
+States follow the clock: pending, then active with progress, then completed. The object is
+looked at when the task becomes active and read when it completes, as late as on AWS: what
+was changed in between is what gets imported. Only the RAW format is read.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.core import TaggedEC2Resource
+from moto.ec2.utils import generic_filter, random_resource_id, random_snapshot_id
+from moto.s3.models import s3_backends
+
+from nitro.local.aws import vmimport
+from nitro.local.aws.snapshots import GIB, DiskSnapshot
+from nitro.local.store import BLOCK_SIZE
+
+WAITING = 0.2  # the part of an import's time for which it stays pending
+UNFINISHED = ("pending", "active")
+
+
+@dataclass
+class Order:
+    """What ImportSnapshot was asked for."""
+
+    bucket: str
+    key: str
+    format: str
+    description: str
+    disk_description: str
+    role_name: str
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class _Failure(Exception):
+    """Why a task ends as `deleted`: its StatusMessage."""
+
+
+class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
+    """One import. `advance` moves it to the state that it has reached by now."""
+
+    def __init__(self, backend: Any, order: Order) -> None:
+        self.ec2_backend = backend
+        self.id = f"import-snap-{random_resource_id(17)}"
+        self.order = order
+        self.status = "pending"
+        self.status_message = "pending"
+        self.progress = 0
+        self.size_bytes = 0
+        self.snapshot_id: str | None = None
+        self._started = backend.site.clock()
+        self.add_tags(order.tags)
+
+    def advance(self) -> None:
+        if self.status not in UNFINISHED:
+            return
+        seconds = self.ec2_backend.site.pace.import_snapshot
+        elapsed = self.ec2_backend.site.clock() - self._started
+        done = elapsed / seconds if seconds else 1.0
+        if done < WAITING:
+            return
+        try:
+            disk = self._object()
+            self.status, self.status_message = "active", "downloading/converting"
+            self.size_bytes = disk.size
+            self.progress = min(int(done * 100), 99)
+            if done >= 1:
+                self._complete(disk)
+        except _Failure as failure:
+            self.status, self.status_message = "deleted", str(failure)
+
+    def cancel(self) -> str:
+        """Returns the state before. IncorrectState when the task has ended."""
+        before = self.status
+        if before not in UNFINISHED:
+            raise EC2ClientError("IncorrectState", f"The import task {self.id} is {before}.")
+        self.status, self.status_message = "cancelled", "The task was cancelled"
+        return before
+
+    def get_filter_value(self, filter_name: str, method_name: str | None = None) -> Any:
+        if filter_name == "task-state":
+            return self.status
+        return super().get_filter_value(filter_name, "DescribeImportSnapshotTasks")
+
+    def describe(self) -> dict[str, Any]:
+        """The task as an ImportSnapshotTask of the model."""
+        detail: dict[str, Any] = {
+            "Description": self.order.disk_description,
+            "Format": self.order.format,
+            "Encrypted": False,
+            "Status": self.status,
+            "UserBucket": {"S3Bucket": self.order.bucket, "S3Key": self.order.key},
+        }
+        if self.size_bytes:
+            detail["DiskImageSize"] = float(self.size_bytes)
+        if self.status in UNFINISHED:
+            detail["Progress"] = str(self.progress)
+        if self.status != "completed":
+            detail["StatusMessage"] = self.status_message
+        if self.snapshot_id:
+            detail["SnapshotId"] = self.snapshot_id
+        return {
+            "ImportTaskId": self.id,
+            "Description": self.order.description,
+            "SnapshotTaskDetail": detail,
+            "Tags": self.tag_set,
+        }
+
+    def _object(self) -> Any:
+        backend, order = self.ec2_backend, self.order
+        arn = f"arn:{backend.partition}:s3:::{order.bucket}/{order.key}"
+        role = (backend.account_id, backend.partition, order.role_name)
+        if not vmimport.may(*role, "s3:GetObject", arn):
+            raise _Failure(f"ClientError: The role {order.role_name} may not read {arn}")
+        buckets = s3_backends[backend.account_id][backend.partition].buckets
+        disk = order.bucket in buckets and buckets[order.bucket].keys.get(order.key)
+        if not disk or not hasattr(disk, "value"):  # a delete marker has none
+            raise _Failure(f"ClientError: No object s3://{order.bucket}/{order.key}")
+        if order.format != "RAW":
+            raise _Failure(f"ClientError: Disk format {order.format} is not read here, RAW is")
+        if not disk.size:
+            raise _Failure(f"ClientError: s3://{order.bucket}/{order.key} is empty")
+        return disk
+
+    def _complete(self, disk: Any) -> None:
+        backend = self.ec2_backend
+        content = memoryview(disk.value)
+        snapshot_id = random_snapshot_id()
+        backend.site.store.create(
+            snapshot_id,
+            (bytes(content[at : at + BLOCK_SIZE]) for at in range(0, len(content), BLOCK_SIZE)),
+        )
+        backend.add_snapshot(
+            DiskSnapshot(
+                backend,
+                snapshot_id,
+                size_gib=math.ceil(len(content) / GIB),
+                description=f"Created by AWS-VMImport service for {self.id}",
+            )
+        )
+        self.snapshot_id, self.progress = snapshot_id, 100
+        self.status, self.status_message = "completed", ""
+
+
+class ImportsBackend:
+    """Part of the EC2 backend; see `nitro.local.aws.ec2`."""
+
+    account_id: str
+    partition: str
+
+    def __init__(self) -> None:
+        self.import_tasks: dict[str, ImportTask] = {}
+        self._import_tokens: dict[str, tuple[Order, ImportTask]] = {}
+
+    def import_snapshot(self, order: Order, token: str | None) -> ImportTask:
+        """Begin an import; the same token and order give the same task."""
+        if token and token in self._import_tokens:
+            earlier, task = self._import_tokens[token]
+            if earlier != order:
+                raise EC2ClientError(
+                    "IdempotentParameterMismatch",
+                    f"The client token {token} was used with other parameters.",
+                )
+            return task
+        # Checked before a task exists, as EC2 does; what the role may do shows only later.
+        if not vmimport.usable(self.account_id, self.partition, order.role_name):
+            raise EC2ClientError(
+                "InvalidParameter",
+                f"The service role {order.role_name} provided does not exist or does not have "
+                "sufficient permissions",
+            )
+        task = ImportTask(self, order)
+        self.import_tasks[task.id] = task
+        if token:
+            self._import_tokens[token] = (order, task)
+        return task
+
+    def advance_imports(self) -> None:
+        for task in self.import_tasks.values():
+            task.advance()
+
+    def describe_import_snapshot_tasks(
+        self, task_ids: list[str], filters: dict[str, list[str]]
+    ) -> list[ImportTask]:
+        tasks = [self.get_import_task(id_) for id_ in task_ids] or [*self.import_tasks.values()]
+        return list(generic_filter(filters, tasks))
+
+    def get_import_task(self, task_id: str) -> ImportTask:
+        if task_id not in self.import_tasks:
+            raise EC2ClientError(
+                "InvalidConversionTaskId.Malformed", f"The import task id {task_id} is not known."
+            )
+        return self.import_tasks[task_id]
+
+
+class ImportActions:
+    """Part of the EC2 responses; see `nitro.local.aws.ec2`."""
+
+    ec2_backend: Any
+    _get_param: Any
+    _parse_tag_specification: Any
+    _filters_from_querystring: Any
+    error_on_dryrun: Any
+
+    def import_snapshot(self) -> ActionResult:
+        if self._get_param("Encrypted") or self._get_param("KmsKeyId"):
+            raise EC2ClientError("UnsupportedOperation", "The local Nitro does not encrypt.")
+        container = self._get_param("DiskContainer", {})
+        bucket = container.get("UserBucket", {})
+        for name in ("S3Bucket", "S3Key"):
+            if not bucket.get(name):
+                raise EC2ClientError("InvalidParameter", f"DiskContainer.UserBucket lacks {name}.")
+        order = Order(
+            bucket=bucket["S3Bucket"],
+            key=bucket["S3Key"],
+            format=container.get("Format", "RAW").upper(),
+            description=self._get_param("Description", ""),
+            disk_description=container.get("Description", ""),
+            role_name=self._get_param("RoleName", "vmimport"),
+            tags=self._parse_tag_specification("import-snapshot-task").get(
+                "import-snapshot-task", {}
+            ),
+        )
+        self.error_on_dryrun()
+        task = self.ec2_backend.import_snapshot(order, self._get_param("ClientToken"))
+        return ActionResult(task.describe())
+
+    def describe_import_snapshot_tasks(self) -> ActionResult:
+        self.error_on_dryrun()
+        tasks = self.ec2_backend.describe_import_snapshot_tasks(
+            self._get_param("ImportTaskIds", []), self._filters_from_querystring()
+        )
+        return ActionResult({"ImportSnapshotTasks": [task.describe() for task in tasks]})
+
+    def cancel_import_task(self) -> ActionResult:
+        self.error_on_dryrun()
+        task = self.ec2_backend.get_import_task(self._get_param("ImportTaskId"))
+        before = task.cancel()
+        return ActionResult(
+            {"ImportTaskId": task.id, "PreviousState": before, "State": task.status}
+        )

@@ -1,0 +1,300 @@
+"""Instances that run on the hypervisor, and whose states are what it says they are.
+
+    pending -> running -> stopping -> stopped -> pending …
+                       -> shutting-down -> terminated
+
+A state changes when a request looks: `settle_instances` compares each instance with its guest.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import json
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.core.types import Base64EncodedString
+from moto.core.utils import utcnow
+from moto.ec2.exceptions import (
+    DependencyViolationError,
+    EC2ClientError,
+    OperationNotPermitted4,
+)
+from moto.ec2.models.instances import StateReason
+
+from nitro.local.aws import launch
+from nitro.local.hypervisor import Condition, Power
+
+CODES = {
+    "pending": 0,
+    "running": 16,
+    "shutting-down": 32,
+    "terminated": 48,
+    "stopping": 64,
+    "stopped": 80,
+}
+CONSOLE_BYTES = 64 * 1024  # what GetConsoleOutput returns at most
+
+BY_USER = StateReason("Client.UserInitiatedShutdown: User initiated shutdown",
+                      "Client.UserInitiatedShutdown")  # fmt: skip
+BY_GUEST = StateReason("Client.InstanceInitiatedShutdown: Instance initiated shutdown",
+                       "Client.InstanceInitiatedShutdown")  # fmt: skip
+
+
+class InstancesBackend:
+    """Part of the EC2 backend; see `nitro.local.aws.ec2`."""
+
+    site: Any
+    amis: dict[str, Any]
+    groups: dict[str, dict[str, Any]]
+    enis: dict[str, Any]
+    create_tags: Any
+    all_instances: Any
+    get_multi_instances_by_id: Any
+    get_default_subnets: Any
+
+    def __init__(self) -> None:
+        self._launch_tokens: dict[str, tuple[str, Any]] = {}
+
+    def run_instances(
+        self, image_id: str, count: int, user_data: Any, groups: list[str], **options: Any
+    ) -> Any:
+        token = options.get("client_token")
+        asked = _digest([image_id, count, str(user_data), groups, options])
+        if token in self._launch_tokens:
+            return self._launched_before(token, asked)
+        image = launch.usable_image(self, image_id)
+        launch.check_fit(image, options["instance_type"])
+        self._choose_subnet(options)
+        options.setdefault("block_device_mappings", image.block_device_mappings)
+        reservation = super().run_instances(  # type: ignore[misc]
+            image_id, count, user_data, groups, **options
+        )
+        for instance in reservation.instances:
+            self._prepare(instance, image, reservation.id)
+            self._power_on(instance)
+        if token:
+            self._launch_tokens[token] = (asked, reservation)
+        return reservation
+
+    def start_instances(self, instance_ids: list[str]) -> list[tuple[Any, Any]]:
+        instances = self.get_multi_instances_by_id(instance_ids)
+        for instance in instances:
+            _require(instance, "stopped", "running", "pending")
+        changes = []
+        for instance in instances:
+            before = copy.copy(instance._state)
+            if before.name == "stopped":
+                instance.start()
+                self._give_public_address(instance)
+                self._power_on(instance)
+            changes.append((instance, before))
+        return changes
+
+    def stop_instances(self, instance_ids: list[str]) -> list[tuple[Any, Any]]:
+        instances = self.get_multi_instances_by_id(instance_ids)
+        for instance in instances:
+            _require(instance, "running", "pending", "stopping", "stopped")
+        return [(instance, self._end(instance, "stopping")) for instance in instances]
+
+    def terminate_instances(self, instance_ids: list[str]) -> list[tuple[Any, Any]]:
+        instances = self.get_multi_instances_by_id(instance_ids)
+        for instance in instances:
+            if instance.disable_api_termination:
+                raise OperationNotPermitted4(instance.id)
+        return [(instance, self._end(instance, "shutting-down")) for instance in instances]
+
+    def reboot_instances(self, instance_ids: list[str]) -> list[Any]:
+        instances: list[Any] = self.get_multi_instances_by_id(instance_ids)
+        for instance in instances:
+            _require(instance, "running")
+        for instance in instances:
+            self.site.hypervisor.reboot(instance.id)
+        return instances
+
+    def settle_instances(self) -> None:
+        """Move every instance to the state that its guest has reached."""
+        for instance in self.all_instances():
+            if instance.state not in ("stopped", "terminated"):
+                self._settle(instance, self.site.hypervisor.condition(instance.id))
+
+    def console_output(self, instance_id: str) -> bytes:
+        (instance,) = self.get_multi_instances_by_id([instance_id])
+        console: bytes = self.site.hypervisor.console(instance.id)
+        return console[-CONSOLE_BYTES:]
+
+    def refresh_ports(self) -> None:
+        """Tell the hypervisor what the security groups open now."""
+        for instance in self.all_instances():
+            if instance.state in ("pending", "running"):
+                self.site.hypervisor.permit(instance.id, launch.open_ports(instance))
+
+    def _delete_security_group(self, vpc_id: str | None, group_id: str) -> None:
+        if any(group.id == group_id for eni in self.enis.values() for group in eni.group_set):
+            raise DependencyViolationError(f"resource {group_id} has a dependent object")
+        super()._delete_security_group(vpc_id, group_id)  # type: ignore[misc]
+
+    def _launched_before(self, token: str, asked: str) -> Any:
+        before, reservation = self._launch_tokens[token]
+        if before != asked:
+            raise EC2ClientError(
+                "IdempotentParameterMismatch",
+                f"The client token {token} was used with other parameters.",
+            )
+        if all(instance.state == "terminated" for instance in reservation.instances):
+            raise EC2ClientError(
+                "IdempotentInstanceTerminated",
+                f"The instances launched with the client token {token} are terminated.",
+            )
+        return reservation
+
+    def _choose_subnet(self, options: dict[str, Any]) -> None:
+        """Without a subnet moto would launch into EC2-Classic."""
+        nics = options.get("nics") or []
+        if options.get("subnet_id") or any("SubnetId" in nic for nic in nics):
+            return
+        subnets = self.get_default_subnets()
+        if not subnets:
+            raise EC2ClientError("MissingInput", "No subnets found for the default VPC.")
+        zone = options.get("placement") or min(subnets)
+        options["subnet_id"] = subnets[zone].id
+
+    def _prepare(self, instance: Any, image: Any, reservation_id: str) -> None:
+        instance.reservation_id = reservation_id
+        instance.ena_support = image.ena_support
+        instance.boot_mode = image.boot_mode
+        instance.current_instance_boot_mode = launch.boot_mode(image, instance.instance_type)
+        for nic in instance.nics.values():
+            nic.delete_on_termination = True  # EC2's default for interfaces made at launch
+        instance.security_groups = list(instance.nics[0].group_set)
+        self._give_public_address(instance)
+
+    def _give_public_address(self, instance: Any) -> None:
+        nic = instance.nics[0]
+        if nic.public_ip:
+            nic.public_ip = instance.local_public_ip = self.site.addresses.take()
+
+    def _power_on(self, instance: Any) -> None:
+        _set_state(instance, "pending")
+        image = self.amis[instance.image_id]
+        self.site.hypervisor.start(launch.guest_of(self, instance, image))
+
+    def _end(self, instance: Any, state: str) -> Any:
+        """Begin to stop or terminate; returns the state before."""
+        before = copy.copy(instance._state)
+        if before.name == "terminated" or (state, before.name) == ("stopping", "stopped"):
+            return before
+        self.site.hypervisor.stop(instance.id)
+        _set_state(instance, state, BY_USER)
+        if before.name == "stopped":
+            self._finish(instance, "terminated", BY_USER)
+        return before
+
+    def _settle(self, instance: Any, condition: Condition) -> None:
+        state, power = instance.state, condition.power
+        if power is Power.FAILED:
+            reason = f"Server.InternalError: {condition.reason}"
+            self._finish(instance, "terminated", StateReason(reason, "Server.InternalError"))
+        elif power is Power.OFF and state in ("shutting-down", "stopping"):
+            final = "terminated" if state == "shutting-down" else "stopped"
+            self._finish(instance, final, BY_USER)
+        elif power is Power.OFF:
+            terminates = instance.instance_initiated_shutdown_behavior == "terminate"
+            self._finish(instance, "terminated" if terminates else "stopped", BY_GUEST)
+        elif power is Power.RUNNING and state == "pending":
+            _set_state(instance, "running")
+            facts = {f"local:{key}": value for key, value in condition.facts.items()}
+            self.create_tags([instance.id], facts)
+
+    def _finish(self, instance: Any, state: str, reason: StateReason) -> None:
+        if instance.state == "terminated":
+            return
+        address = getattr(instance, "local_public_ip", None)
+        if address:
+            self.site.addresses.give_back(address)
+            instance.local_public_ip = None
+        if state == "terminated":
+            instance.terminate()
+            self.site.hypervisor.release(instance.id)
+        else:
+            instance.stop()
+        _set_state(instance, state, reason)
+
+
+class InstanceActions:
+    """Part of the EC2 responses; see `nitro.local.aws.ec2`."""
+
+    ec2_backend: Any
+    _get_param: Any
+    error_on_dryrun: Any
+
+    def terminate_instances(self) -> ActionResult:
+        self.error_on_dryrun()
+        changes = self.ec2_backend.terminate_instances(self._get_param("InstanceIds", []))
+        return ActionResult({"TerminatingInstances": [_change(*change) for change in changes]})
+
+    def stop_instances(self) -> ActionResult:
+        self.error_on_dryrun()
+        changes = self.ec2_backend.stop_instances(self._get_param("InstanceIds", []))
+        return ActionResult({"StoppingInstances": [_change(*change) for change in changes]})
+
+    def start_instances(self) -> ActionResult:
+        self.error_on_dryrun()
+        changes = self.ec2_backend.start_instances(self._get_param("InstanceIds", []))
+        return ActionResult({"StartingInstances": [_change(*change) for change in changes]})
+
+    def get_console_output(self) -> ActionResult:
+        """`Latest` changes nothing: the console here is always the latest."""
+        self.error_on_dryrun()
+        instance_id = self._get_param("InstanceId")
+        output = base64.b64encode(self.ec2_backend.console_output(instance_id))
+        return ActionResult(
+            {
+                "InstanceId": instance_id,
+                "Timestamp": utcnow(),
+                "Output": Base64EncodedString.from_encoded_bytes(output),
+            }
+        )
+
+    def authorize_security_group_ingress(self) -> ActionResult:
+        result = super().authorize_security_group_ingress()  # type: ignore[misc]
+        self.ec2_backend.refresh_ports()
+        return result
+
+    def revoke_security_group_ingress(self) -> ActionResult:
+        result = super().revoke_security_group_ingress()  # type: ignore[misc]
+        self.ec2_backend.refresh_ports()
+        return result
+
+    def get_instance_uefi_data(self) -> EmptyResult:
+        raise EC2ClientError("UnsupportedOperation", "The local Nitro keeps no UEFI data.")
+
+
+def _change(instance: Any, before: Any) -> dict[str, Any]:
+    return {
+        "InstanceId": instance.id,
+        "CurrentState": {"Code": instance.state_code, "Name": instance.state},
+        "PreviousState": {"Code": before.code, "Name": before.name},
+    }
+
+
+def _set_state(instance: Any, name: str, reason: StateReason | None = None) -> None:
+    instance._state.name, instance._state.code = name, CODES[name]
+    if reason:
+        instance.state_reason = reason
+        instance._reason = f"{reason.message} ({utcnow():%Y-%m-%d %H:%M:%S} GMT)"
+
+
+def _require(instance: Any, *states: str) -> None:
+    if instance.state not in states:
+        raise EC2ClientError(
+            "IncorrectInstanceState",
+            f"The instance '{instance.id}' is not in a state from which it can do this: "
+            f"it is {instance.state}.",
+        )
+
+
+def _digest(asked: Any) -> str:
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()

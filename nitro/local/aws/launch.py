@@ -1,0 +1,140 @@
+"""Which image fits which instance type, and what a guest of both looks like.
+
+The facts of instance types are moto's copy of DescribeInstanceTypes.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+from nitro.local.aws.snapshots import GIB
+from nitro.local.hypervisor import Guest, Network, PortRange
+
+
+def usable_image(backend: Any, image_id: str | None) -> Any:
+    """The image, if it exists and can be launched."""
+    if not image_id:
+        raise EC2ClientError("MissingParameter", "The request must contain the parameter ImageId")
+    image = backend.amis.get(image_id)
+    if image is None:
+        raise InvalidAMIIdError(image_id)
+    if image.state != "available":
+        raise EC2ClientError(
+            "InvalidAMIID.Unavailable", f"The image id '[{image_id}]' is {image.state}"
+        )
+    return image
+
+
+def check_fit(image: Any, type_name: str) -> None:
+    """EC2's refusals of an image on a type it cannot run on."""
+    facts = _facts(type_name)
+    architectures = facts["ProcessorInfo"]["SupportedArchitectures"]
+    if image.architecture not in architectures:
+        raise EC2ClientError(
+            "InvalidParameterValue",
+            f"The architecture '{','.join(architectures)}' of the specified instance type does "
+            f"not match the architecture '{image.architecture}' of the specified AMI. Specify an "
+            "instance type and an AMI that have matching architectures, and try again.",
+        )
+    if facts["NetworkInfo"]["EnaSupport"] == "required" and not image.ena_support:
+        raise EC2ClientError(
+            "InvalidParameterCombination",
+            "Enhanced networking with the Elastic Network Adapter (ENA) is required for the "
+            f"'{type_name}' instance type. Ensure that you are using an AMI that is enabled for "
+            "ENA.",
+        )
+    if image.virtualization_type not in facts["SupportedVirtualizationTypes"]:
+        raise EC2ClientError(
+            "InvalidParameterCombination",
+            f"Virtualization type '{image.virtualization_type}' is not supported by '{type_name}'",
+        )
+    boot_mode(image, type_name)
+
+
+def boot_mode(image: Any, type_name: str) -> str:
+    """How the pair boots: "legacy-bios" or "uefi".
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-boot.html
+    """
+    supported = _facts(type_name)["SupportedBootModes"]
+    default = "uefi" if image.architecture == "arm64" else "legacy-bios"
+    wanted = image.boot_mode or default
+    if wanted == "uefi-preferred":
+        wanted = "uefi" if "uefi" in supported else "legacy-bios"
+    if wanted not in supported:
+        raise EC2ClientError(
+            "InvalidParameterValue",
+            f"The '{type_name}' instance type does not support an AMI with '{wanted}' boot mode.",
+        )
+    return wanted
+
+
+def open_ports(instance: Any) -> frozenset[PortRange]:
+    """What the security groups open to any range of addresses.
+
+    Everyone outside is the host here, so that a rule for one address opens the port as well.
+    """
+    return frozenset(
+        PortRange(
+            protocol,
+            0 if rule.from_port in (None, -1) else rule.from_port,
+            65535 if rule.to_port in (None, -1) else rule.to_port,
+        )
+        for group in instance.nics[0].group_set
+        for rule in group.ingress_rules
+        if rule.ip_range.get("CidrIp")
+        for protocol in (("tcp", "udp") if rule.ip_protocol == "-1" else (rule.ip_protocol,))
+        if protocol in ("tcp", "udp")
+    )
+
+
+def guest_of(backend: Any, instance: Any, image: Any) -> Guest:
+    """The instance as the hypervisor needs to know it."""
+    facts = _facts(instance.instance_type)
+    nic = instance.nics[0]
+    root = image.root_volume
+    options = instance.metadata_options
+    tags_shown = options.instance_metadata_tags == "enabled"
+    return Guest(
+        instance_id=instance.id,
+        image_id=image.id,
+        instance_type=instance.instance_type,
+        architecture=image.architecture,
+        boot_mode=boot_mode(image, instance.instance_type),
+        vcpus=facts["VCpuInfo"]["DefaultVCpus"],
+        memory_mib=facts["MemoryInfo"]["SizeInMiB"],
+        disk=root["SnapshotId"],
+        disk_bytes=root["VolumeSize"] * GIB,
+        network=Network(nic.subnet.id, nic.subnet.vpc_id, nic.subnet.cidr_block),
+        mac=nic.mac_address,
+        private_ip=nic.private_ip_address,
+        public_ip=nic.public_ip,
+        open_ports=open_ports(instance),
+        user_data=_decoded(instance.user_data),
+        region=backend.region_name,
+        availability_zone=nic.subnet.availability_zone,
+        account_id=backend.account_id,
+        reservation_id=instance.reservation_id,
+        launch_index=instance.ami_launch_index,
+        security_groups=tuple(sorted(group.name for group in nic.group_set)),
+        metadata_enabled=options.http_endpoint == "enabled",
+        metadata_tokens_required=options.http_tokens == "required",
+        metadata_tags=dict(backend.tags.get(instance.id, {})) if tags_shown else None,
+    )
+
+
+def _facts(type_name: str) -> dict[str, Any]:
+    if type_name not in INSTANCE_TYPES:
+        raise EC2ClientError(
+            "InvalidParameterValue", f"Invalid value '{type_name}' for InstanceType."
+        )
+    facts: dict[str, Any] = INSTANCE_TYPES[type_name]
+    return facts
+
+
+def _decoded(user_data: Any) -> bytes | None:
+    return None if user_data is None else base64.b64decode(str(user_data))

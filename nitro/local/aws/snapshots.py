@@ -1,0 +1,82 @@
+"""Snapshots with bytes behind them, that take time to complete and stay while an image needs them.
+
+A snapshot of a volume is refused: no volume here outlives its instance.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+from moto.ec2.exceptions import EC2ClientError, InvalidSnapshotInUse
+from moto.ec2.models.elastic_block_store import Snapshot
+
+GIB = 1024**3
+NO_VOLUME = "vol-ffffffff"  # what EC2 reports for a snapshot that was never a volume
+
+
+class DiskSnapshot(Snapshot):  # type: ignore[misc]
+    """A snapshot whose disk lies in the block store under the snapshot's id."""
+
+    def __init__(
+        self,
+        backend: Any,
+        snapshot_id: str,
+        *,
+        size_gib: int,
+        description: str,
+        completes_at: float = 0.0,
+        started: datetime | None = None,
+    ) -> None:
+        volume = SimpleNamespace(id=NO_VOLUME, size=size_gib)
+        super().__init__(backend, snapshot_id, volume, description)
+        if started:
+            self.start_time = started
+        self.open_for_writing = False
+        self.written: set[int] = set()  # indices of blocks, while open
+        self._completes_at = completes_at
+
+    @property
+    def status(self) -> str:
+        if self.open_for_writing or self.ec2_backend.site.clock() < self._completes_at:
+            return "pending"
+        return "completed"
+
+    @status.setter
+    def status(self, value: str) -> None:
+        """moto's constructor sets a state; here it follows from the clock."""
+
+    @property
+    def progress(self) -> str:
+        return "100%" if self.status == "completed" else "0%"
+
+    def complete_at(self, moment: float) -> None:
+        self.open_for_writing = False
+        self._completes_at = moment
+
+
+class SnapshotsBackend:
+    """Part of the EC2 backend; see `nitro.local.aws.ec2`."""
+
+    site: Any
+    snapshots: dict[str, Any]
+    amis: dict[str, Any]
+
+    def add_snapshot(self, snapshot: DiskSnapshot) -> DiskSnapshot:
+        self.snapshots[snapshot.id] = snapshot
+        return snapshot
+
+    def create_snapshot(self, *_: Any, **__: Any) -> Any:
+        raise EC2ClientError(
+            "UnsupportedOperation",
+            "The local Nitro makes snapshots by ImportSnapshot or the EBS direct API only.",
+        )
+
+    def delete_snapshot(self, snapshot_id: str) -> Any:
+        for image in self.amis.values():
+            if snapshot_id in image.snapshot_ids:
+                raise InvalidSnapshotInUse(snapshot_id, image.id)
+        snapshot = super().delete_snapshot(snapshot_id)  # type: ignore[misc]
+        self.site.store.delete(snapshot_id)
+        return snapshot

@@ -1,0 +1,147 @@
+"""What the local EC2 asks of whatever runs its instances, and a stand-in that runs nothing.
+
+The API side (`nitro.local.aws`) describes a guest and from then on only asks how it is; the
+real hypervisor (`nitro.local.machines`) works in its own time. No AWS types pass this line.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class PortRange:
+    """Ports that a security group opens to the world, both ends included."""
+
+    protocol: str  # "tcp" | "udp"
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Network:
+    """The subnet that a guest lives in."""
+
+    subnet_id: str
+    vpc_id: str
+    cidr: str  # "172.31.0.0/20"
+
+
+@dataclass(frozen=True)
+class Guest:
+    """An instance as its hypervisor needs to know it. Sizes are the instance type's."""
+
+    instance_id: str
+    image_id: str
+    instance_type: str
+    architecture: str  # "x86_64" | "arm64"
+    boot_mode: str  # "legacy-bios" | "uefi"
+    vcpus: int
+    memory_mib: int
+    disk: str  # the block store's name of the root disk: the snapshot's id
+    disk_bytes: int
+    network: Network
+    mac: str
+    private_ip: str
+    public_ip: str | None
+    open_ports: frozenset[PortRange] = frozenset()
+    user_data: bytes | None = None
+    region: str = "us-east-1"
+    availability_zone: str = "us-east-1a"
+    account_id: str = "123456789012"
+    reservation_id: str = ""
+    launch_index: int = 0
+    security_groups: tuple[str, ...] = ()
+    metadata_enabled: bool = True
+    metadata_tokens_required: bool = False
+    metadata_tags: Mapping[str, str] | None = None  # None: not shown to the guest
+
+
+class Power(enum.Enum):
+    """How a guest is doing."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    OFF = "off"  # powered off, by itself or by us
+    FAILED = "failed"  # could not be started
+
+
+@dataclass(frozen=True)
+class Condition:
+    power: Power
+    reason: str = ""  # why it failed
+    facts: Mapping[str, str] = field(default_factory=dict)  # {"accelerator": "tcg", …}
+
+
+class Hypervisor(Protocol):
+    """Runs guests. No method blocks for long; every id not started before is a KeyError."""
+
+    def start(self, guest: Guest) -> None:
+        """Begin to start the guest, or start it again after it was off."""
+
+    def condition(self, instance_id: str) -> Condition: ...
+
+    def stop(self, instance_id: str) -> None:
+        """Begin to end the guest; it is OFF some time later. Harmless when it is off."""
+
+    def reboot(self, instance_id: str) -> None: ...
+
+    def permit(self, instance_id: str, ports: frozenset[PortRange]) -> None:
+        """Replace the ports that its public address answers on."""
+
+    def console(self, instance_id: str) -> bytes:
+        """All that the guest wrote to its serial console since the last start."""
+
+    def release(self, instance_id: str) -> None:
+        """Forget the guest but for its console: its disk and addresses may go."""
+
+
+@dataclass
+class _Imagined:
+    guest: Guest
+    power: Power = Power.RUNNING
+    console: bytes = b""
+
+
+class NullHypervisor:
+    """Runs nothing and says what it is told to say: for tests of everything above it.
+
+    Guests are running as soon as they are started, unless `fails` names a reason.
+    """
+
+    def __init__(self, fails: str | None = None) -> None:
+        self.fails = fails
+        self.guests: dict[str, _Imagined] = {}
+        self.released: list[str] = []
+
+    def start(self, guest: Guest) -> None:
+        power = Power.FAILED if self.fails else Power.RUNNING
+        self.guests[guest.instance_id] = _Imagined(guest, power)
+
+    def condition(self, instance_id: str) -> Condition:
+        guest = self.guests[instance_id]
+        facts = {"accelerator": "none"} if guest.power is Power.RUNNING else {}
+        return Condition(guest.power, self.fails or "", facts)
+
+    def stop(self, instance_id: str) -> None:
+        self.guests[instance_id].power = Power.OFF
+
+    def reboot(self, instance_id: str) -> None:
+        self.guests[instance_id].console = b""
+
+    def permit(self, instance_id: str, ports: frozenset[PortRange]) -> None:
+        imagined = self.guests[instance_id]
+        imagined.guest = replace(imagined.guest, open_ports=ports)
+
+    def console(self, instance_id: str) -> bytes:
+        return self.guests[instance_id].console
+
+    def release(self, instance_id: str) -> None:
+        self.released.append(instance_id)
+
+    def write_console(self, instance_id: str, text: bytes) -> None:
+        """Act as the guest: write to its serial console."""
+        self.guests[instance_id].console += text
