@@ -1,0 +1,79 @@
+"""The network card of a machine: what QEMU is told, and what runs beside it.
+
+The seam for other cards: a `Nic` yields the part of the command line that makes it (`card`) and
+is closed when the machine is gone. On its other side is always a tap with vnet headers, or,
+with no network of the local Nitro's at hand, QEMU's own user-mode network.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Protocol
+
+from nitro.local.qemu import Card
+
+
+class Nic(Protocol):
+    """A card for one machine, from before it starts until after it ended."""
+
+    name: str  # as results report it: "virtio-net"
+
+    @property
+    def card(self) -> Card:
+        """What the machine's command line needs."""
+
+    def close(self) -> None:
+        """Give back everything held. Harmless when repeated."""
+
+
+class VirtioNic:
+    """QEMU's own virtio-net on a tap, whose descriptor this object owns from here on.
+
+    `vhost` stays off: it would run the data path in this machine's kernel, which a card
+    emulated elsewhere could not be compared with.
+    """
+
+    name = "virtio-net"
+
+    def __init__(self, tap: int, mac: str) -> None:
+        self._tap: int | None = tap
+        self.card = Card(
+            (
+                "-netdev",
+                f"tap,id=net0,fd={tap},vhost=off",
+                "-device",
+                f"virtio-net-pci,netdev=net0,mac={mac},romfile=",
+            ),
+            fds=(tap,),
+        )
+
+    def close(self) -> None:
+        if self._tap is not None:
+            os.close(self._tap)
+            self._tap = None
+
+
+class UserNic:
+    """virtio-net on QEMU's user-mode network, cut off but for forwarded TCP ports.
+
+    `ports` maps ports of 127.0.0.1 to ports of the guest.
+    """
+
+    name = "virtio-net"
+
+    def __init__(self, ports: Mapping[int, int]) -> None:
+        forwards = "".join(
+            f",hostfwd=tcp:127.0.0.1:{outside}-:{inside}" for outside, inside in ports.items()
+        )
+        self.card = Card(
+            (
+                "-netdev",
+                f"user,id=net0,restrict=on{forwards}",
+                "-device",
+                "virtio-net-pci,netdev=net0,romfile=",
+            )
+        )
+
+    def close(self) -> None:
+        """Nothing is held."""

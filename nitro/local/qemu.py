@@ -1,0 +1,217 @@
+"""QEMU: which one, its command line, its process. Knows machines, not instances.
+
+    qemu = find()
+    with boot(qemu, Machine(disk=path, console=folder / "console"), folder) as process:
+        process.wait(30)
+
+The network card is described by `nitro.local.nic`. Nothing here opens a port or a display.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from nitro import debian
+from nitro.errors import NitroError
+from nitro.progress import Reporter
+
+PROGRAM = "qemu-system-x86_64"
+PACKAGES = debian.Wanted(("qemu-system-x86",), suite="trixie-backports")
+FIRMWARE = debian.Wanted(("ovmf",))
+STOP_SECONDS = 5.0
+
+# TCG interprets `rep movs` byte by byte when the CPU claims to be quick at it: without the two
+# flags network copies are two to three times faster.
+TCG_CPU = "max,-erms,-fsrm"
+
+
+@dataclass(frozen=True)
+class Qemu:
+    """A QEMU that can be run: the start of its command line, and its version."""
+
+    command: tuple[str, ...]
+    version: tuple[int, ...]
+
+    @property
+    def version_text(self) -> str:
+        return ".".join(map(str, self.version))
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a network card adds to the command line. `fds` stay open in the process.
+
+    `shared_memory`: another process maps the guest's memory.
+    """
+
+    arguments: tuple[str, ...]
+    fds: tuple[int, ...] = ()
+    shared_memory: bool = False
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A virtual machine. `console`: a file for the serial console's output; None: this terminal."""
+
+    disk: Path | None = None  # raw, written to
+    vcpus: int = 1
+    memory_mib: int = 512
+    boot_mode: str = "legacy-bios"  # or "uefi"
+    accelerator: str = "tcg"  # or "kvm"
+    console: Path | None = None
+    cards: Sequence[Card] = ()
+    product: str = "nitro"  # as DMI tells the guest
+    kernel: Path | None = None  # boots this instead of the disk
+    initrd: Path | None = None
+    append: str = ""
+    extra: Sequence[str] = field(default_factory=tuple)
+
+
+def find(report: Reporter | None = None) -> Qemu:
+    """The QEMU of this machine when it has what is needed, else Debian's, kept in the cache.
+
+    Needed is `vfio-user-pci`, which came with QEMU 10.1.
+    """
+    installed = shutil.which(PROGRAM)
+    if installed and _has_vfio_user(installed):
+        return Qemu((installed,), _version((installed,)))
+    tree = debian.tree(PACKAGES, report=report)
+    data = tree.path("/usr/share/qemu")
+    bios = tree.path("/usr/share/seabios/bios-256k.bin").parent
+    command = (*tree.program(PROGRAM), "-L", str(data), "-L", str(bios))
+    return Qemu(command, _packaged_version(tree.packages))
+
+
+def arguments(machine: Machine, folder: Path, firmware: Path | None = None) -> list[str]:
+    """The command line after the program. `folder` takes the control socket.
+
+    `firmware` is the folder of UEFI's flash images, needed for boot mode "uefi"; its variables
+    are not kept.
+    """
+    shared = any(card.shared_memory for card in machine.cards)
+    board = f"q35,accel={machine.accelerator},usb=off,vmport=off,smbus=off,i8042=off,hpet=off"
+    line = ["-nodefaults", "-no-user-config", "-display", "none", "-boot", "menu=off"]
+    line += ["-machine", board + (",memory-backend=ram" if shared else "")]
+    line += ["-cpu", "host" if machine.accelerator == "kvm" else TCG_CPU]
+    line += ["-smp", str(machine.vcpus), "-m", f"{machine.memory_mib}M"]
+    if shared:
+        size = f"{machine.memory_mib}M"
+        line += ["-object", f"memory-backend-memfd,id=ram,share=on,size={size}"]
+    line += ["-smbios", f"type=1,manufacturer=Amazon EC2,product={_escaped(machine.product)}"]
+    if machine.boot_mode == "uefi":
+        if firmware is None:
+            raise ValueError("boot mode uefi needs the firmware's folder")
+        flash = "if=pflash,format=raw,unit={},file={},{}"
+        line += ["-drive", flash.format(0, firmware / "OVMF_CODE_4M.fd", "readonly=on")]
+        line += ["-drive", flash.format(1, firmware / "OVMF_VARS_4M.fd", "snapshot=on")]
+    if machine.console:
+        line += ["-chardev", f"file,id=console,path={_escaped(machine.console)}"]
+    else:
+        line += ["-chardev", "stdio,id=console,signal=off"]
+    line += ["-serial", "chardev:console"]
+    line += ["-qmp", f"unix:{_escaped(folder / 'qmp')},server=on,wait=off"]
+    if machine.disk:
+        drive = f"if=none,id=root,format=raw,cache=unsafe,file={_escaped(machine.disk)}"
+        line += ["-drive", drive, "-device", "nvme,drive=root,serial=root,bootindex=0"]
+    if machine.kernel:
+        line += ["-kernel", str(machine.kernel), "-append", machine.append]
+    if machine.initrd:
+        line += ["-initrd", str(machine.initrd)]
+    for card in machine.cards:
+        line += card.arguments
+    return [*line, *machine.extra]
+
+
+@contextmanager
+def boot(
+    qemu: Qemu, machine: Machine, folder: Path, *, report: Reporter | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the machine for the length of a `with` block; it is ended with the block.
+
+    `folder` takes QEMU's own messages (`qemu.log`) and its control socket (`qmp`).
+    """
+    uefi = machine.boot_mode == "uefi"
+    firmware = debian.tree(FIRMWARE, report=report).path("/usr/share/OVMF") if uefi else None
+    own_terminal = machine.console is None
+    with (folder / "qemu.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*qemu.command, *arguments(machine, folder, firmware)],
+            stdin=None if own_terminal else subprocess.DEVNULL,
+            stdout=None if own_terminal else log,
+            stderr=log,
+            pass_fds=[fd for card in machine.cards for fd in card.fds],
+        )
+    try:
+        yield process
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask the process to go; make it, if it does not within STOP_SECONDS."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def reset(folder: Path) -> None:
+    """Press the reset button of the machine whose control socket lies in `folder`."""
+    with socket.socket(socket.AF_UNIX) as control:
+        control.settimeout(STOP_SECONDS)
+        control.connect(str(folder / "qmp"))
+        with control.makefile("rw") as channel:
+            channel.readline()  # the greeting
+            for command in ("qmp_capabilities", "system_reset"):
+                channel.write(json.dumps({"execute": command}) + "\n")
+                channel.flush()
+                while "return" not in (answer := json.loads(channel.readline())):
+                    if "error" in answer:
+                        raise NitroError(f"QEMU refused {command}: {answer['error']['desc']}")
+
+
+@cache
+def _has_vfio_user(program: str) -> bool:
+    devices = subprocess.run(
+        [program, "-machine", "none", "-device", "help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    return '"vfio-user-pci"' in devices.stdout
+
+
+@cache
+def _version(command: tuple[str, ...]) -> tuple[int, ...]:
+    told = subprocess.run(
+        [*command, "--version"], capture_output=True, text=True, check=False, timeout=30
+    ).stdout
+    found = re.search(r"version (\d+(?:\.\d+)*)", told)
+    if not found:
+        raise NitroError(f"{command[0]} does not tell its version")
+    return tuple(map(int, found[1].split(".")))
+
+
+def _packaged_version(packages: Sequence[debian.Package]) -> tuple[int, ...]:
+    """From "1:11.1.3+ds-1~bpo13+1", which saves starting the program."""
+    version = next(p.version for p in packages if p.name == "qemu-system-x86")
+    found = re.search(r"(?:\d+:)?(\d+(?:\.\d+)*)", version)
+    return tuple(map(int, found[1].split("."))) if found else ()
+
+
+def _escaped(value: object) -> str:
+    """A comma separates QEMU's options; doubled, it stands for itself."""
+    return str(value).replace(",", ",,")
