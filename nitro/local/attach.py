@@ -1,0 +1,63 @@
+"""A machine's serial console on the user's own terminal, until Ctrl-] or the machine's end."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+import termios
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+LEAVE = b"\x1d"  # Ctrl-]
+_CHUNK = 65536
+
+
+def attach(process: subprocess.Popen[bytes], keyboard: int, screen: int) -> bytes:
+    """Copy `process`'s output to the descriptor `screen`, and `keyboard` to its input.
+
+    The process must have been started with pipes. Returns all that it wrote, once it has ended
+    or the keyboard said Ctrl-]; input that is not a terminal may end before.
+    """
+    assert process.stdin
+    assert process.stdout
+    written = bytearray()
+    with selectors.DefaultSelector() as events, _raw(keyboard):
+        events.register(process.stdout, selectors.EVENT_READ)
+        with suppress(PermissionError):  # a plain file or /dev/null: nobody types
+            events.register(keyboard, selectors.EVENT_READ)
+        while True:
+            for key, _ in events.select():
+                data = os.read(key.fd, _CHUNK)
+                if key.fd == process.stdout.fileno():
+                    if not data:
+                        return bytes(written)
+                    written += data
+                    _write_all(screen, data)
+                elif not data:
+                    events.unregister(keyboard)
+                elif LEAVE in data:
+                    return bytes(written)
+                else:
+                    _write_all(process.stdin.fileno(), data)
+
+
+@contextmanager
+def _raw(keyboard: int) -> Iterator[None]:
+    """Keys go through one by one; the terminal is put back in the end."""
+    if not os.isatty(keyboard):
+        yield
+        return
+    before = termios.tcgetattr(keyboard)
+    try:
+        tty.setraw(keyboard)
+        yield
+    finally:
+        termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

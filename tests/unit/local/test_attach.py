@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import termios
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nitro.local.attach import LEAVE, attach
+
+
+@pytest.fixture
+def cat() -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_what_the_machine_writes_reaches_the_screen():
+    process = subprocess.Popen(
+        ["echo", "booted"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    )
+    read, write = os.pipe()
+    with Path(os.devnull).open() as nobody:
+        assert attach(process, nobody.fileno(), write) == b"booted\n"
+    assert os.read(read, 100) == b"booted\n"
+    process.communicate()
+    os.close(read)
+    os.close(write)
+
+
+def test_keys_reach_the_machine_until_the_leaving_one(cat: subprocess.Popen[bytes]):
+    keyboard, terminal = pty.openpty()
+    read, write = os.pipe()
+    before = termios.tcgetattr(terminal)
+    seen: list[bytes] = []
+    attached = threading.Thread(target=lambda: seen.append(attach(cat, terminal, write)))
+    attached.start()
+    os.write(keyboard, b"x")
+    assert os.read(read, 10) == b"x"  # through the terminal, cat and back
+    os.write(keyboard, LEAVE)
+    attached.join(10)
+    assert seen == [b"x"]
+    assert termios.tcgetattr(terminal) == before
+    for fd in (keyboard, terminal, read, write):
+        os.close(fd)
+
+
+def test_input_may_end_before_the_machine(cat: subprocess.Popen[bytes]):
+    typed, keys = os.pipe()
+    read, write = os.pipe()
+    os.write(keys, b"last words")
+    os.close(keys)
+    attached = threading.Thread(target=attach, args=(cat, typed, write))
+    attached.start()
+    assert os.read(read, 100) == b"last words"
+    assert attached.is_alive()
+    cat.kill()
+    attached.join(10)
+    assert not attached.is_alive()
+    for fd in (typed, read, write):
+        os.close(fd)
