@@ -1,4 +1,17 @@
 """The local Nitro: an AWS endpoint on this machine whose instances are real virtual machines.
 
-Not here: how images are made or published. Those speak to this endpoint as they speak to AWS.
+    with session(report) as local:
+        Cloud.connect(endpoint_url=local.endpoint.url, …)
+
+One daemon in a network namespace of its own (`daemon`, `service`) holds moto, extended where it
+is not true enough (`aws/`), the subnets, DHCP and metadata (`subnet`, `dnsmasq`, `imds`), the
+machines (`machines`, `qemu`, `nic`) and the way in from the host (`broker`, `relay`).
+
+Not here: how images are made or published; both speak to this endpoint as they speak to AWS.
+Not done: EBS volumes besides the root disk, elastic addresses, security groups between
+instances, anything that leaves this machine.
 """
+
+from nitro.local.control import Endpoint, Session, Status, down, session, status, up
+
+__all__ = ["Endpoint", "Session", "Status", "down", "session", "status", "up"]

@@ -1,0 +1,122 @@
+"""The process of the local Nitro, in two halves with a socket pair between them.
+
+    outside  this machine's network: holds the lock, opens sockets for the inside (`broker`)
+    inside   a network, process and (for users) user namespace of its own: endpoint, subnets,
+             metadata, machines
+
+The inside is process 1 of its namespace: when it ends, however it ends, the kernel ends every
+QEMU and dnsmasq with it. When the outside ends, the inside sees the socket pair close and ends.
+
+    python -m nitro.local.daemon FOLDER     started by `nitro.local.up()`
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+
+from nitro.local import broker
+from nitro.local.control import ENDPOINT, LOCK, REGION
+
+END_SECONDS = 10.0
+
+
+def outside(folder: Path) -> int:
+    """Run until told to end by SIGTERM, or until the inside has ended."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another local Nitro runs here", file=sys.stderr)
+            return 1
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        inner = subprocess.Popen(
+            [
+                *isolation(os.geteuid()),
+                *(sys.executable, "-m", "nitro.local.daemon", str(folder)),
+                str(theirs.fileno()),
+            ],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+
+        def end(_signal: int, _frame: FrameType | None) -> None:
+            ours.shutdown(socket.SHUT_RDWR)
+
+        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGINT, end)
+        try:
+            broker.serve(ours)
+        except OSError as error:
+            print(f"the inside is gone: {error}", file=sys.stderr)
+        finally:
+            ours.close()
+            (folder / ENDPOINT).unlink(missing_ok=True)
+        try:
+            return inner.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            inner.kill()
+            return inner.wait()
+
+
+def isolation(user: int) -> list[str]:
+    """The start of a command line that runs the rest in namespaces of its own."""
+    line = ["unshare", "--net", "--pid", "--fork", "--kill-child=KILL"]
+    return line if user == 0 else [*line, "--user", "--map-root-user"]
+
+
+def inside(folder: Path, channel: socket.socket) -> None:
+    """Serve the endpoint and run machines until the outside closes `channel`."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+
+    # moto takes most of the time to start; the outside's own imports must stay small.
+    from nitro.local.service import Service
+
+    host = broker.Host(channel)
+    service = Service(folder, host)
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+
+    def stop_when_alone() -> None:
+        host.wait_gone()
+        stopping.set()
+
+    threading.Thread(target=stop_when_alone, daemon=True).start()
+    service.start()
+    announcement = {"url": service.url, "guest_url": service.guest_url, "region": REGION}
+    partial = folder / f"{ENDPOINT}.partial"
+    partial.write_text(json.dumps(announcement))
+    partial.replace(folder / ENDPOINT)
+    stopping.wait()
+    service.stop()
+
+
+def main() -> int:
+    folder = Path(sys.argv[1])
+    if len(sys.argv) == 2:
+        return outside(folder)
+    with socket.socket(fileno=int(sys.argv[2])) as channel:
+        inside(folder, channel)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

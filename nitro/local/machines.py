@@ -1,0 +1,195 @@
+"""The hypervisor of the local Nitro: every guest is a QEMU process, watched by a thread.
+
+A guest's thread does everything in order (disk, network, machine, relay), waits for the machine
+to end and takes it all back; the rest of this module only asks or sets flags.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from nitro.errors import NitroError
+from nitro.local import qemu
+from nitro.local.accel import accelerator
+from nitro.local.broker import Host
+from nitro.local.hypervisor import Condition, Guest, PortRange, Power
+from nitro.local.nic import Nic, VirtioNic
+from nitro.local.relay import Relay
+from nitro.local.store import BlockStore
+from nitro.local.subnet import Subnets
+
+log = logging.getLogger(__name__)
+
+MINIMUM_MEMORY_MIB = 256
+
+
+@dataclass
+class _Machine:
+    """A guest and what is known of its machine."""
+
+    guest: Guest
+    condition: Condition = field(default_factory=lambda: Condition(Power.STARTING))
+    process: subprocess.Popen[bytes] | None = None
+    relay: Relay | None = None
+    stopping: bool = False
+    released: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class QemuHypervisor:
+    """Implements `nitro.local.hypervisor.Hypervisor` inside the namespace of the local Nitro."""
+
+    def __init__(self, store: BlockStore, subnets: Subnets, host: Host, folder: Path) -> None:
+        self._store, self._subnets, self._host = store, subnets, host
+        self._folder = folder
+        self._machines: dict[str, _Machine] = {}
+        self._tap_numbers = iter(range(1, 10**9))
+
+    def start(self, guest: Guest) -> None:
+        before = self._machines.get(guest.instance_id)
+        machine = self._machines[guest.instance_id] = _Machine(guest)
+        fresh = before is None
+        threading.Thread(
+            target=self._run, args=(machine, fresh), name=guest.instance_id, daemon=True
+        ).start()
+
+    def condition(self, instance_id: str) -> Condition:
+        return self._machines[instance_id].condition
+
+    def stop(self, instance_id: str) -> None:
+        machine = self._machines[instance_id]
+        with machine.lock:
+            machine.stopping = True
+            if machine.process:
+                machine.process.terminate()
+
+    def reboot(self, instance_id: str) -> None:
+        if self._machines[instance_id].process:
+            qemu.reset(self._folder / instance_id)
+
+    def permit(self, instance_id: str, ports: frozenset[PortRange]) -> None:
+        machine = self._machines[instance_id]
+        with machine.lock:
+            machine.guest = replace(machine.guest, open_ports=ports)
+            if machine.relay:
+                machine.relay.permit(ports)
+
+    def console(self, instance_id: str) -> bytes:
+        path = self._folder / self._machines[instance_id].guest.instance_id / "console"
+        return path.read_bytes() if path.exists() else b""
+
+    def release(self, instance_id: str) -> None:
+        machine = self._machines[instance_id]
+        machine.released = True
+        if machine.condition.power in (Power.OFF, Power.FAILED):
+            self._disk(machine.guest).unlink(missing_ok=True)
+
+    def guest_at(self, private_ip: str) -> Guest | None:
+        """The guest that has this address now."""
+        for machine in list(self._machines.values()):
+            if machine.guest.private_ip == private_ip and machine.process:
+                return machine.guest
+        return None
+
+    def close(self, timeout: float) -> None:
+        """End every machine, waiting at most `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        for instance_id in list(self._machines):
+            self.stop(instance_id)
+        while any(machine.process for machine in self._machines.values()):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+
+    def _run(self, machine: _Machine, fresh: bool) -> None:
+        instance_id = machine.guest.instance_id
+        final = Condition(Power.OFF)
+        try:
+            with ExitStack() as undo:
+                process = self._boot(machine, fresh, undo)
+                process.wait()
+        except (NitroError, OSError) as error:
+            log.warning("%s could not be run: %s", instance_id, error)
+            final = Condition(Power.FAILED, str(error))
+        except Exception as error:
+            log.exception("%s could not be run", instance_id)
+            final = Condition(Power.FAILED, repr(error))
+        finally:
+            machine.process = None
+            machine.condition = final
+        log.info("%s is off", instance_id)
+        if machine.released:
+            self._disk(machine.guest).unlink(missing_ok=True)
+
+    def _boot(self, machine: _Machine, fresh: bool, undo: ExitStack) -> subprocess.Popen[bytes]:
+        guest = machine.guest
+        folder = self._folder / guest.instance_id
+        folder.mkdir(parents=True, exist_ok=True)
+        program = qemu.find()
+        if fresh:
+            self._store.copy_to(guest.disk, self._disk(guest), guest.disk_bytes)
+        nic = undo.enter_context(self._plugged(guest))
+        speed = accelerator(program)
+        description = qemu.Machine(
+            disk=self._disk(guest),
+            vcpus=capped_vcpus(guest.vcpus),
+            memory_mib=capped_memory(guest.memory_mib, available_memory()),
+            boot_mode=guest.boot_mode,
+            accelerator=speed,
+            console=folder / "console",
+            cards=(nic.card,),
+            product=guest.instance_type,
+        )
+        process = undo.enter_context(qemu.boot(program, description, folder))
+        with machine.lock:
+            machine.process = process
+            if machine.stopping:
+                process.terminate()
+            elif guest.public_ip:
+                machine.relay = Relay(self._host, guest.public_ip, guest.private_ip)
+                undo.callback(machine.relay.close)
+                machine.relay.permit(machine.guest.open_ports)
+        facts = {"accelerator": speed, "nic": nic.name}
+        machine.condition = Condition(Power.RUNNING, facts=facts)
+        log.info("%s runs at %s (%s)", guest.instance_id, guest.private_ip, guest.public_ip)
+        return process
+
+    @contextmanager
+    def _plugged(self, guest: Guest) -> Iterator[Nic]:
+        """A card on the guest's subnet, for the length of a `with` block."""
+        subnet = self._subnets.of(guest.network)
+        tap = subnet.plug(f"tap{next(self._tap_numbers)}", guest.mac, guest.private_ip)
+        nic = VirtioNic(tap, guest.mac)
+        try:
+            yield nic
+        finally:
+            nic.close()
+            subnet.unplug(guest.mac)
+
+    def _disk(self, guest: Guest) -> Path:
+        return self._folder / guest.instance_id / "disk"
+
+
+def capped_vcpus(wanted: int) -> int:
+    """No more than this machine has: more would only take turns."""
+    return max(1, min(wanted, os.cpu_count() or 1))
+
+
+def capped_memory(wanted_mib: int, available_mib: int) -> int:
+    """No more than half of what is left, so that two instances fit; MINIMUM_MEMORY_MIB at least."""
+    return max(MINIMUM_MEMORY_MIB, min(wanted_mib, available_mib // 2))
+
+
+def available_memory() -> int:
+    """MemAvailable of /proc/meminfo, in MiB."""
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.M)
+    return int(found[1]) // 1024 if found else MINIMUM_MEMORY_MIB

@@ -1,0 +1,110 @@
+"""Everything inside the namespace, put together: endpoint, subnets, metadata, machines."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2.models import ec2_backends
+from moto.iam.models import iam_backends
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from nitro.local.aws import Pace, PublicAddresses, Site, archive, install, vmimport
+from nitro.local.broker import Host
+from nitro.local.imds import Metadata, MetadataServer
+from nitro.local.machines import QemuHypervisor
+from nitro.local.store import BlockStore
+from nitro.local.subnet import METADATA_ADDRESS, S3_ADDRESS, Subnets
+
+_STOP_SECONDS = 8.0
+
+
+class Service:
+    """The local Nitro as one object. `url` is the endpoint for the host, `guest_url` S3's for
+    guests."""
+
+    guest_url = f"http://{S3_ADDRESS}"
+
+    def __init__(self, folder: Path, host: Host) -> None:
+        store = BlockStore(folder / "snapshots")
+        index = folder / "index"
+        index.mkdir(exist_ok=True)
+        subnets = Subnets(folder / "subnets")
+        self.hypervisor = QemuHypervisor(store, subnets, host, folder / "instances")
+        self._site = Site(
+            store,
+            self.hypervisor,
+            pace=Pace(),
+            addresses=PublicAddresses(second_octet(folder)),
+            index=index,
+        )
+        self._undo = ExitStack()
+        self._undo.enter_context(install(self._site))
+        for account, region in archive.regions(index):
+            ec2_backends[account][region]  # is restored by being made
+        add_vmimport_role()
+        self._listener = host.open("tcp", "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def start(self) -> None:
+        """Answer requests from now on."""
+        everything = DomainDispatcherApplication(create_backend_app)
+        outside = make_server(
+            "127.0.0.1",
+            0,
+            everything,
+            threaded=True,
+            request_handler=MotoRequestHandler,
+            fd=self._listener.fileno(),
+        )
+        only_s3 = create_backend_app("s3")  # guests have no business with the rest
+        inside = make_server(
+            S3_ADDRESS, 80, only_s3, threaded=True, request_handler=MotoRequestHandler
+        )
+        metadata = MetadataServer((METADATA_ADDRESS, 80), Metadata(self.hypervisor.guest_at))
+        for server in (outside, inside, metadata):
+            self._serve(server)
+
+    def stop(self) -> None:
+        """End the machines; everything else ends with the process."""
+        self.hypervisor.close(_STOP_SECONDS)
+
+    def _serve(self, server: BaseWSGIServer | MetadataServer) -> None:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+def add_vmimport_role() -> None:
+    """An account that is ready for imports, so that `nitro doctor` finds nothing to mend."""
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": vmimport.SERVICE},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:Externalid": vmimport.EXTERNAL_ID}},
+    }
+    reading = {
+        "Effect": "Allow",
+        "Action": ["s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"],
+        "Resource": ["*"],
+    }
+    iam = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    iam.create_role("vmimport", _policy(trust), "/", None, "", [], None)
+    iam.put_role_policy("vmimport", "vmimport", _policy(reading))
+
+
+def second_octet(folder: Path) -> int:
+    """Of 127.x.0.0/16: so that two local Nitros on one machine keep out of each other's way."""
+    return 16 + hashlib.sha256(str(folder.resolve()).encode()).digest()[0] % 224
+
+
+def _policy(statement: Mapping[str, object]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -1,0 +1,98 @@
+"""Subnets of the local Nitro: each a bridge with a router's address and a dnsmasq.
+
+They live in the network namespace of this process, which has no way out: what is routed goes
+between the subnets. Two that overlap cannot both exist, even in different VPCs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import threading
+from pathlib import Path
+
+from nitro.errors import RefusedError
+from nitro.local import link
+from nitro.local.dnsmasq import Dnsmasq, Host
+from nitro.local.hypervisor import Network
+from nitro.progress import Reporter
+
+METADATA_ADDRESS = "169.254.169.254"  # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
+S3_ADDRESS = "169.254.170.1"  # ours: S3 as guests see it
+S3_NAME = "s3.nitro.internal"
+
+
+class Subnet:
+    """One subnet, from its first guest on."""
+
+    def __init__(
+        self, network: Network, number: int, folder: Path, report: Reporter | None = None
+    ) -> None:
+        self.cidr = ipaddress.IPv4Network(network.cidr)
+        self.bridge = f"subnet{number}"
+        self._lock = threading.Lock()
+        router = ipaddress.IPv4Interface(f"{self.cidr[1]}/{self.cidr.prefixlen}")
+        self._prefix = unique_local_prefix(network.subnet_id)
+        router6 = ipaddress.IPv6Interface(f"{self._prefix[1]}/64")
+        folder.mkdir(parents=True, exist_ok=True)
+        link.add_bridge(self.bridge)
+        try:
+            link.add_ipv4(self.bridge, router)
+            link.add_ipv6(self.bridge, router6)
+            names = {S3_NAME: S3_ADDRESS}
+            self._dnsmasq = Dnsmasq(self.bridge, router, router6, folder, names, report)
+        except BaseException:
+            link.delete_bridge(self.bridge)
+            raise
+
+    def plug(self, tap_name: str, mac: str, ipv4: str) -> int:
+        """A tap on the bridge for a guest that is given `ipv4`; returns its descriptor."""
+        address = ipaddress.IPv4Address(ipv4)
+        ipv6 = str(self._prefix[int(address) - int(self.cidr.network_address)])
+        name = f"ip-{ipv4.replace('.', '-')}"
+        with self._lock:
+            self._dnsmasq.admit(Host(mac, ipv4, ipv6, name))
+        tap = link.open_tap(tap_name)
+        link.attach(self.bridge, tap_name)
+        return tap
+
+    def unplug(self, mac: str) -> None:
+        """Take the guest's addresses back; its tap goes with its descriptor."""
+        with self._lock:
+            self._dnsmasq.dismiss(mac)
+
+
+class Subnets:
+    """All subnets, made when a guest needs them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._subnets: dict[str, Subnet] = {}
+        self._lock = threading.Lock()
+        link.bring_up("lo")
+        for number, address in enumerate((METADATA_ADDRESS, S3_ADDRESS)):
+            link.add_ipv4(f"lo:{number}", ipaddress.IPv4Interface(f"{address}/32"))
+        for family in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+            Path(f"/proc/sys/net/{family}").write_text("1")
+
+    def of(self, network: Network) -> Subnet:
+        """The subnet, made if it is new. RefusedError when it overlaps with another."""
+        with self._lock:
+            if network.subnet_id not in self._subnets:
+                cidr = ipaddress.IPv4Network(network.cidr)
+                for id_, other in self._subnets.items():
+                    if cidr.overlaps(other.cidr):
+                        raise RefusedError(
+                            f"subnet {network.subnet_id} ({cidr}) overlaps {id_} ({other.cidr})",
+                            hint="the local Nitro runs one of them at a time",
+                        )
+                number = len(self._subnets)
+                folder = self._folder / network.subnet_id
+                self._subnets[network.subnet_id] = Subnet(network, number, folder)
+            return self._subnets[network.subnet_id]
+
+
+def unique_local_prefix(name: str) -> ipaddress.IPv6Network:
+    """A /64 of fd00::/8 (RFC 4193) that is always the same for a name."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return ipaddress.IPv6Network((b"\xfd" + digest[:7] + bytes(8), 64))
