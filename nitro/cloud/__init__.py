@@ -1,0 +1,77 @@
+"""From a raw disk to a running instance, on AWS or on anything that answers like it.
+
+    session.py         the connection; the one place where calls are retried
+    errors.py          what a failed call means
+    wait.py            the one poller
+    tags.py            what makes a resource ours
+    teardown.py        taking back what was made, in reverse order
+    dryrun.py          the same calls, held back and listed
+
+    disk.py            what goes in, what comes out
+    publish.py         disk → S3 → snapshot → AMI, by
+    storage.py  upload.py  importer.py  verify.py  ami.py
+    instance_types.py  what a type can run
+    launch.py          AMI → instance, in
+    network.py         a subnet and a security group; user_data.py: what the guest is told
+    instance.py        asked after, listened to, ended
+    results.py         what the guest sends back, through S3
+
+    inventory.py       everything that is ours, and its removal
+    cost.py            what stays behind costs
+    doctor.py          will it work? and how to mend it; role.py: the role of VM Import
+
+boto3 only. Not here: how a disk is made, what is measured, who is asking. No copies to other
+regions, no sharing, no encryption with keys of the user's own.
+
+    with Undo(keep=Keep.IMAGE) as undo:
+        published = publish(cloud, disk, undo)
+        placement = place(cloud, undo, deployment=new_deployment(), ports=[80])
+        server = launch(cloud, published.ami_id, kind, placement, undo, name="web")
+"""
+
+from nitro.cloud.disk import DiskImage, Published
+from nitro.cloud.dryrun import Call, Plan
+from nitro.cloud.errors import ApiError, ApiRefused
+from nitro.cloud.instance import (
+    Instance,
+    NeverReady,
+    console_output,
+    terminate,
+    wait_console,
+)
+from nitro.cloud.instance_types import InstanceType, check, instance_type
+from nitro.cloud.inventory import Resource, destroy, expired, inventory
+from nitro.cloud.launch import Placement, launch, place
+from nitro.cloud.publish import publish
+from nitro.cloud.session import Cloud
+from nitro.cloud.tags import new_deployment
+from nitro.cloud.teardown import Keep, Undo
+
+__all__ = [
+    "ApiError",
+    "ApiRefused",
+    "Call",
+    "Cloud",
+    "DiskImage",
+    "Instance",
+    "InstanceType",
+    "Keep",
+    "NeverReady",
+    "Placement",
+    "Plan",
+    "Published",
+    "Resource",
+    "Undo",
+    "check",
+    "console_output",
+    "destroy",
+    "expired",
+    "instance_type",
+    "inventory",
+    "launch",
+    "new_deployment",
+    "place",
+    "publish",
+    "terminate",
+    "wait_console",
+]

@@ -1,0 +1,125 @@
+"""Images: found by name, registered on a snapshot, removed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nitro.cloud import tags, wait
+from nitro.cloud.disk import DiskImage
+from nitro.cloud.errors import ignoring
+from nitro.cloud.session import Cloud
+from nitro.cloud.teardown import Kind, Undo
+from nitro.errors import NitroError, RefusedError
+from nitro.progress import Stage
+
+ROOT_DEVICE = "/dev/xvda"
+DEADLINE = 900.0  # seconds
+_FAILED = frozenset({"failed", "invalid", "error", "deregistered"})
+
+
+def find(cloud: Cloud, disk: DiskImage) -> dict[str, Any] | None:
+    """The image of this disk that an earlier run registered.
+
+    Raises RefusedError when the name is taken by an image that is not it.
+    """
+    name = tags.ami_name(disk.name, disk.digest, disk.boot_mode)
+    images = _own(cloud, name)
+    if not images:
+        return None
+    image: dict[str, Any] = images[0]
+    marks = tags.from_list(image.get("Tags"))
+    if tags.ours(marks) and marks.get(tags.DIGEST) == disk.digest:
+        if image["Architecture"] != disk.architecture:
+            raise RefusedError(
+                f"the AMI {image['ImageId']} has this disk as {image['Architecture']}",
+                hint=f"`nitro destroy {image['ImageId']}` removes it",
+            )
+        return image
+    raise RefusedError(
+        f"the AMI name {name} is taken by {image['ImageId']}, which is not this disk",
+        hint="rename the recipe, or deregister that image",
+    )
+
+
+def describe(cloud: Cloud, ami_id: str) -> dict[str, Any]:
+    """EC2's description of an image. Raises NitroError when there is none."""
+    images = cloud.ec2.describe_images(ImageIds=[ami_id])["Images"]
+    if not images:
+        raise NitroError(
+            f"there is no AMI {ami_id} in {cloud.region}", hint="`nitro ls` lists ours"
+        )
+    image: dict[str, Any] = images[0]
+    return image
+
+
+def snapshot_of(image: dict[str, Any]) -> str:
+    """The id of the snapshot under an image's root device."""
+    mappings = image.get("BlockDeviceMappings", [])
+    return next(
+        (str(m["Ebs"]["SnapshotId"]) for m in mappings if "SnapshotId" in m.get("Ebs", {})), ""
+    )
+
+
+def register(cloud: Cloud, disk: DiskImage, snapshot_id: str, undo: Undo) -> str:
+    """Register the snapshot as an image; returns its id, which is not available yet."""
+    name = tags.ami_name(disk.name, disk.digest, disk.boot_mode)
+    marks = tags.image_tags(disk.name, disk.digest, disk.tags)
+    marks[tags.MEMORY] = str(disk.minimum_memory_mib)
+    with undo.making(
+        f"AMI {name}",
+        Kind.IMAGE,
+        find=lambda: [i["ImageId"] for i in _own(cloud, name) if _is_ours(i)],
+        remove=lambda id_: deregister(cloud, id_),
+    ) as entry:
+        answer = cloud.ec2.register_image(
+            Name=name,
+            Description=disk.description or f"{disk.name}, made by nitro",
+            Architecture=disk.architecture,
+            BootMode=disk.boot_mode,
+            VirtualizationType="hvm",
+            EnaSupport=True,
+            ImdsSupport="v2.0",
+            RootDeviceName=ROOT_DEVICE,
+            BlockDeviceMappings=[
+                {
+                    "DeviceName": ROOT_DEVICE,
+                    "Ebs": {
+                        "SnapshotId": snapshot_id,
+                        "VolumeType": "gp3",
+                        "DeleteOnTermination": True,
+                    },
+                }
+            ],
+            TagSpecifications=tags.as_specification(["image"], marks),
+        )
+        entry.id = str(answer["ImageId"])
+    return entry.id
+
+
+def wait_available(cloud: Cloud, ami_id: str, stage: Stage, deadline: float = DEADLINE) -> None:
+    """Raises NitroError when the image fails or the deadline (seconds) passes."""
+
+    def look() -> bool | None:
+        image = describe(cloud, ami_id)
+        if image["State"] in _FAILED:
+            reason = image.get("StateReason", {}).get("Message", "no reason given")
+            raise NitroError(f"the AMI {ami_id} became {image['State']}: {reason}")
+        return True if image["State"] == "available" else None
+
+    wait.until(cloud, look, what=f"AMI {ami_id}", deadline=deadline, stage=stage, new=True)
+
+
+def deregister(cloud: Cloud, ami_id: str) -> None:
+    with ignoring("absent"):
+        cloud.ec2.deregister_image(ImageId=ami_id)
+
+
+def _own(cloud: Cloud, name: str) -> list[dict[str, Any]]:
+    answer = cloud.ec2.describe_images(
+        Owners=["self"], Filters=[{"Name": "name", "Values": [name]}]
+    )
+    return list(answer["Images"])
+
+
+def _is_ours(image: dict[str, Any]) -> bool:
+    return tags.ours(tags.from_list(image.get("Tags")))

@@ -1,0 +1,35 @@
+"""All that the cloud side knows of an image: a raw disk and what a machine needs to boot it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class DiskImage:
+    """A raw disk on this machine. `digest` is `sha256:` and the hex digest of its bytes."""
+
+    path: Path
+    digest: str
+    size_bytes: int
+    name: str
+    architecture: str = "x86_64"  # as EC2 says it: "x86_64" | "arm64"
+    boot_mode: str = "legacy-bios"  # "legacy-bios" | "uefi" | "uefi-preferred"
+    minimum_memory_mib: int = 0
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What `publish` made or found. `bytes_uploaded` is 0 when nothing had to be sent."""
+
+    snapshot_id: str
+    ami_id: str
+    ami_name: str
+    region: str
+    bytes_uploaded: int
+    reused: bool
+    via: str = "s3-import"

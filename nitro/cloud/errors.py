@@ -1,0 +1,164 @@
+"""What a failed call means: which class of error, what to do about it, and whether to try again.
+
+Codes: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html and
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import botocore.exceptions as aws
+
+from nitro.errors import InputError, NitroError, RefusedError
+
+THROTTLED = frozenset(
+    {
+        "EC2ThrottledException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+UNAVAILABLE = frozenset({"InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"})
+CREDENTIALS = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+DENIED = frozenset(
+    {"AccessDenied", "AccessDeniedException", "Client.UnauthorizedOperation", "403"}
+    | {"UnauthorizedOperation", "UnauthorizedAccess"}
+)
+QUOTA = re.compile(r"(LimitExceeded|QuotaExceeded|QuotaExceededException|TooManyBuckets)$")
+UNSUPPORTED = frozenset({"InsufficientInstanceCapacity", "InvalidInstanceType", "Unsupported"})
+_ABSENT = re.compile(r"(NotFound|^404$|^NoSuch\w+|\.Unavailable)$")
+_DENIED_ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
+
+
+class ApiError(NitroError):
+    """A call that failed. `code` is the service's own, or the name of a connection error.
+
+    `may_have_happened`: no clear answer came, so the call may have had effect nevertheless.
+    """
+
+    def __init__(
+        self, what: str, *, hint: str | None, code: str, may_have_happened: bool = False
+    ) -> None:
+        super().__init__(what, hint=hint)
+        self.code = code
+        self.may_have_happened = may_have_happened
+
+    @property
+    def absent(self) -> bool:
+        """The thing that the call was about does not exist (or is not visible yet)."""
+        return bool(_ABSENT.search(self.code))
+
+
+class ApiRefused(ApiError, RefusedError):
+    """A call that was refused: trying again does not help, changing something does."""
+
+
+@contextmanager
+def ignoring(*codes: str) -> Iterator[None]:
+    """Let errors with one of `codes` pass in silence; "absent" stands for all kinds of that."""
+    try:
+        yield
+    except ApiError as error:
+        if error.code not in codes and not ("absent" in codes and error.absent):
+            raise
+
+
+def code_of(error: BaseException) -> str:
+    """`RequestLimitExceeded`, or the class name of what is not an answer of the service."""
+    if isinstance(error, aws.ClientError):
+        return str(error.response.get("Error", {}).get("Code", "Unknown"))
+    return type(error).__name__
+
+
+def was_refused_unread(error: BaseException) -> bool:
+    """The service says that it did nothing because it is busy: always safe to repeat."""
+    return code_of(error) in THROTTLED
+
+
+def may_have_happened(error: BaseException) -> bool:
+    """The connection broke or the service stumbled: the call may or may not have had effect."""
+    if isinstance(error, aws.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or code_of(error) in UNAVAILABLE
+    return isinstance(error, aws.HTTPClientError)
+
+
+def translate(error: Exception, service: str, operation: str, region: str) -> NitroError:
+    """Say in one line what failed, and what a person can do about it."""
+    action = f"{service}:{operation}"
+    code = code_of(error)
+    if isinstance(error, aws.ParamValidationError):
+        return InputError(f"{action} was given what it does not take: {_one_line(error)}")
+    if not isinstance(error, aws.ClientError):
+        return _connection(error, action, code, region)
+    message = _one_line(error.response.get("Error", {}).get("Message", ""))
+    hint = _remedy(code, message, action, region)
+    kind: type[ApiError] = ApiRefused if hint else ApiError
+    if code in DENIED:
+        denied = _DENIED_ACTION.search(message)
+        what = f"permission denied: {denied[1] if denied else action}"
+    else:
+        what = f"{action} failed in {region}: {message or code} ({code})"
+    return kind(what, hint=hint, code=code, may_have_happened=may_have_happened(error))
+
+
+def _connection(error: Exception, action: str, code: str, region: str) -> ApiError:
+    credentials = (
+        aws.NoCredentialsError,
+        aws.PartialCredentialsError,
+        aws.CredentialRetrievalError,
+        aws.TokenRetrievalError,
+        aws.UnauthorizedSSOTokenError,
+    )
+    if isinstance(error, credentials):
+        return ApiRefused(
+            f"no usable AWS credentials: {_one_line(error)}",
+            hint="set AWS_PROFILE, run `aws configure` or `aws sso login`, or use --cloud local",
+            code=code,
+        )
+    return ApiError(
+        f"{action} got no answer: {_one_line(error)}",
+        hint=f"check the network and that the region {region} exists",
+        code=code,
+        may_have_happened=may_have_happened(error),
+    )
+
+
+def _remedy(code: str, message: str, action: str, region: str) -> str | None:
+    """What to do about a refusal; None when the call was not refused but failed."""
+    if "service role" in message and "does not exist" in message:
+        return "`nitro doctor --create-role` makes the role that VM Import needs"
+    if code in CREDENTIALS:
+        return "the credentials are not valid (any more): log in again, or check the clock"
+    if code in DENIED:
+        return "allow the action; docs/aws.md has the whole policy, `nitro doctor` checks it"
+    if QUOTA.search(code):
+        return f"ask for a higher quota in {region}, or `nitro ls` and `nitro destroy` leftovers"
+    if code in UNSUPPORTED:
+        return "choose another instance type, or a subnet in another availability zone"
+    if code in {"OptInRequired", "PendingVerification", "Blocked"}:
+        return f"the account may not use this yet in {region}; see the message"
+    return None
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())

@@ -1,0 +1,211 @@
+"""From the object in S3 to a snapshot: ImportSnapshot, its task, and how both may end.
+
+An import task carries our tags, the snapshot it makes carries none until we set them: what
+belongs to whom is found through the task. The client token follows from the digest and from
+the number of earlier tasks that came to nothing, so that a repeated call finds the same task
+and a failed one can be tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nitro.cloud import tags, wait
+from nitro.cloud.disk import DiskImage
+from nitro.cloud.errors import ApiError, ignoring
+from nitro.cloud.session import Cloud
+from nitro.cloud.storage import Bucket, image_key
+from nitro.cloud.teardown import Entry, Kind, Undo
+from nitro.errors import NitroError
+from nitro.progress import Stage
+
+RUNNING = frozenset({"pending", "active"})
+DEADLINE = 2 * 3600.0  # seconds; imports of more than an hour have been reported
+STOPPING_DEADLINE = 300.0
+_ATTEMPTS = 5  # tokens to try before giving up on finding an unused one
+
+
+@dataclass(frozen=True)
+class Task:
+    """An import task as it is now. Fields are "" where EC2 says nothing."""
+
+    id: str
+    status: str
+    message: str
+    progress: str
+    snapshot_id: str
+    tags: tags.Tags
+
+    @property
+    def running(self) -> bool:
+        return self.status in RUNNING
+
+
+def tasks(cloud: Cloud, digest: str | None = None) -> list[Task]:
+    """Our import tasks, of one disk or all. EC2 remembers them for some time after their end."""
+    pages = cloud.ec2.get_paginator("describe_import_snapshot_tasks").paginate()
+    found = (_task(raw) for page in pages for raw in page.get("ImportSnapshotTasks", []))
+    return [
+        task
+        for task in found
+        if tags.ours(task.tags) and digest in (None, task.tags.get(tags.DIGEST))
+    ]
+
+
+def find_snapshot(cloud: Cloud, digest: str) -> str | None:
+    """A finished snapshot that was compared with the disk of this digest, and found equal."""
+    pages = cloud.ec2.get_paginator("describe_snapshots").paginate(
+        OwnerIds=["self"], Filters=tags.by(digest=digest)
+    )
+    states = {s["SnapshotId"]: s["State"] for page in pages for s in page["Snapshots"]}
+    return next((id_ for id_, state in sorted(states.items()) if state == "completed"), None)
+
+
+def find_task(cloud: Cloud, digest: str) -> Task | None:
+    """An earlier task that is under way, or whose snapshot still waits to be used."""
+    earlier = tasks(cloud, digest)
+    for task in earlier:
+        if task.running:
+            return task
+    for task in earlier:
+        if task.status == "completed" and snapshot_exists(cloud, task.snapshot_id):
+            return task
+    return None
+
+
+def start(cloud: Cloud, bucket: Bucket, disk: DiskImage, undo: Undo) -> Entry:
+    """Begin the import of the uploaded disk. The entry's id is the task's.
+
+    Raises ApiRefused when the role `vmimport` is missing.
+    """
+    spent = {task.id for task in tasks(cloud, disk.digest)}
+    with undo.making(
+        f"import of {disk.name}",
+        Kind.IMAGE,
+        find=lambda: [t.id for t in tasks(cloud, disk.digest) if t.id not in spent],
+        remove=lambda id_: remove_task(cloud, id_),
+    ) as entry:
+        for attempt in range(len(spent), len(spent) + _ATTEMPTS):
+            task_id = str(_import(cloud, bucket, disk, attempt)["ImportTaskId"])
+            if task_id not in spent:
+                entry.id = task_id
+                return entry
+    raise NitroError(
+        f"EC2 keeps answering with import tasks that have ended: {', '.join(sorted(spent))}",
+        hint="wait some hours for EC2 to forget them",
+    )
+
+
+def _import(cloud: Cloud, bucket: Bucket, disk: DiskImage, attempt: int) -> dict[str, Any]:
+    answer: dict[str, Any] = cloud.ec2.import_snapshot(
+        ClientToken=f"nitro-{tags.short(disk.digest)}-{attempt}",
+        Description=f"nitro {disk.name} {tags.short(disk.digest)}",
+        DiskContainer={
+            "Format": "RAW",
+            "Description": disk.name,
+            "UserBucket": {"S3Bucket": bucket.name, "S3Key": image_key(disk.digest)},
+        },
+        TagSpecifications=tags.as_specification(
+            ["import-snapshot-task"], tags.image_tags(disk.name, disk.digest)
+        ),
+    )
+    return answer
+
+
+def finished(cloud: Cloud, task_id: str, stage: Stage, deadline: float = DEADLINE) -> str:
+    """Wait for the task; returns the id of its snapshot.
+
+    Raises NitroError with EC2's own message when the task ends in any other way; `deleting`
+    and `deleted` are how failed imports end.
+    """
+
+    def look() -> str | None:
+        task = get(cloud, task_id)
+        if task.status == "completed":
+            return task.snapshot_id
+        if not task.running:
+            raise NitroError(
+                f"the import {task.id} ended {task.status}: {task.message or 'no reason given'}",
+                hint="`nitro doctor` checks the role and the bucket that VM Import uses",
+            )
+        if task.progress:
+            stage.progress(float(task.progress), 100, "%")
+        return None
+
+    what = f"import {task_id}"
+    snapshot_id = wait.until(cloud, look, what=what, deadline=deadline, stage=stage, new=True)
+    wait.until(
+        cloud,
+        lambda: _completed(cloud, snapshot_id),
+        what=f"snapshot {snapshot_id}",
+        deadline=deadline,
+        stage=stage,
+        new=True,
+    )
+    return snapshot_id
+
+
+def get(cloud: Cloud, task_id: str) -> Task:
+    answer = cloud.ec2.describe_import_snapshot_tasks(ImportTaskIds=[task_id])
+    return _task(answer["ImportSnapshotTasks"][0])
+
+
+def remove_task(cloud: Cloud, task_id: str) -> None:
+    """Cancel the task, and remove the snapshot if it was made nevertheless."""
+    if get(cloud, task_id).running:
+        with ignoring("absent", "IncorrectState"):  # it has ended meanwhile
+            cloud.ec2.cancel_import_task(
+                ImportTaskId=task_id, CancelReason="nitro takes back what it began"
+            )
+
+    def ended() -> Task | None:
+        task = get(cloud, task_id)
+        return None if task.running or task.status in {"cancelling", "deleting"} else task
+
+    task = wait.until(
+        cloud, ended, what=f"the end of {task_id}", deadline=STOPPING_DEADLINE, new=True
+    )
+    if task.snapshot_id:
+        remove_snapshot(cloud, task.snapshot_id)
+
+
+def remove_snapshot(cloud: Cloud, snapshot_id: str) -> None:
+    """Remove a snapshot; one that an image still uses stays."""
+    with ignoring("absent", "InvalidSnapshot.InUse"):
+        cloud.ec2.delete_snapshot(SnapshotId=snapshot_id)
+
+
+def snapshot_exists(cloud: Cloud, snapshot_id: str) -> bool:
+    try:
+        return bool(cloud.ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"])
+    except ApiError as error:
+        if error.absent:
+            return False
+        raise
+
+
+def adopt(cloud: Cloud, snapshot_id: str, marks: Sequence[dict[str, str]]) -> None:
+    """Tag a snapshot: ImportSnapshot itself cannot."""
+    cloud.ec2.create_tags(Resources=[snapshot_id], Tags=list(marks))
+
+
+def _completed(cloud: Cloud, snapshot_id: str) -> bool | None:
+    snapshot = cloud.ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"][0]
+    if snapshot["State"] == "error":
+        reason = snapshot.get("StateMessage", "no reason given")
+        raise NitroError(f"the snapshot {snapshot_id} failed: {reason}")
+    return True if snapshot["State"] == "completed" else None
+
+
+def _task(raw: dict[str, Any]) -> Task:
+    detail = raw.get("SnapshotTaskDetail", {})
+    return Task(
+        id=raw["ImportTaskId"],
+        status=detail.get("Status", ""),
+        message=detail.get("StatusMessage", ""),
+        progress=detail.get("Progress", ""),
+        snapshot_id=detail.get("SnapshotId", ""),
+        tags=tags.from_list(raw.get("Tags")),
+    )

@@ -1,0 +1,96 @@
+"""Instance types: what EC2 says of them, and whether a disk can run there. No table of ours."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+from nitro.cloud.disk import DiskImage
+from nitro.cloud.errors import ApiError
+from nitro.cloud.session import Cloud
+from nitro.errors import InputError, RefusedError
+
+_NEEDED_FOR_PREFERRED = {"legacy-bios", "uefi"}
+
+
+@dataclass(frozen=True)
+class InstanceType:
+    """What DescribeInstanceTypes says, of what a disk cares about."""
+
+    name: str
+    vcpus: int
+    memory_mib: int
+    architectures: tuple[str, ...]
+    boot_modes: tuple[str, ...]
+    ena: str  # "unsupported" | "supported" | "required"
+    hypervisor: str  # "nitro" | "xen" | "" for bare metal
+    network: str  # as EC2 words it: "Up to 10 Gigabit"
+
+
+def instance_type(cloud: Cloud, name: str) -> InstanceType:
+    """Ask EC2 about an instance type. Raises InputError, with near names, for an unknown one."""
+    try:
+        found = cloud.ec2.describe_instance_types(InstanceTypes=[name])["InstanceTypes"]
+    except ApiError as error:
+        if error.code != "InvalidInstanceType":
+            raise
+        found = []
+    if not found:
+        near = difflib.get_close_matches(name, names(cloud), n=3, cutoff=0.5)
+        raise InputError(
+            f"there is no instance type {name!r} in {cloud.region}",
+            hint=f"near names: {', '.join(near)}"
+            if near
+            else "see `aws ec2 describe-instance-types`",
+        )
+    return _parse(found[0])
+
+
+def names(cloud: Cloud) -> list[str]:
+    """All instance types of the region."""
+    pages = cloud.ec2.get_paginator("describe_instance_types").paginate()
+    return [raw["InstanceType"] for page in pages for raw in page["InstanceTypes"]]
+
+
+def check(kind: InstanceType, disk: DiskImage) -> None:
+    """Raise RefusedError when an instance of this type could not run the disk."""
+    requires(kind, disk.architecture, disk.boot_mode, disk.minimum_memory_mib)
+
+
+def requires(kind: InstanceType, architecture: str, boot_mode: str, memory_mib: int) -> None:
+    """As `check`, for what is known before there is a disk."""
+    if architecture not in kind.architectures:
+        raise RefusedError(
+            f"{kind.name} is {' or '.join(kind.architectures)}, the image is {architecture}",
+            hint="choose an instance type of the image's architecture",
+        )
+    modes = set(kind.boot_modes)
+    wanted = _NEEDED_FOR_PREFERRED if boot_mode == "uefi-preferred" else {boot_mode}
+    if not modes & wanted:
+        raise RefusedError(
+            f"{kind.name} boots by {' or '.join(kind.boot_modes)}, the image by {boot_mode}",
+            hint="set boot_mode in the recipe, or choose another instance type",
+        )
+    if kind.ena == "unsupported":
+        raise RefusedError(
+            f"{kind.name} has no ENA network card", hint="choose a Nitro type such as c5.large"
+        )
+    if kind.memory_mib < memory_mib:
+        raise RefusedError(
+            f"{kind.name} has {kind.memory_mib} MiB of memory, the image needs {memory_mib} MiB",
+            hint="choose a larger instance type",
+        )
+
+
+def _parse(raw: dict[str, Any]) -> InstanceType:
+    return InstanceType(
+        name=raw["InstanceType"],
+        vcpus=raw["VCpuInfo"]["DefaultVCpus"],
+        memory_mib=raw["MemoryInfo"]["SizeInMiB"],
+        architectures=tuple(raw["ProcessorInfo"]["SupportedArchitectures"]),
+        boot_modes=tuple(raw.get("SupportedBootModes", ())),
+        ena=raw["NetworkInfo"]["EnaSupport"],
+        hypervisor=raw.get("Hypervisor", ""),
+        network=raw["NetworkInfo"].get("NetworkPerformance", ""),
+    )

@@ -1,0 +1,263 @@
+"""Everything of ours in a region, found by its tags, and its removal in the right order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from nitro.cloud import ami, importer, instance, network, storage, tags
+from nitro.cloud.errors import ApiError, ignoring
+from nitro.cloud.session import Cloud
+from nitro.errors import NitroError
+from nitro.progress import Reporter
+
+# In the order of removal: nothing comes before what it needs.
+KINDS = (
+    "import-task",
+    "instance",
+    "network-interface",
+    "volume",
+    "security-group",
+    "image",
+    "snapshot",
+    "upload",
+    "object",
+    "bucket",
+)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One thing of ours. `id` is EC2's; of an object `bucket/key`, of an upload `bucket/key#id`."""
+
+    kind: str  # one of KINDS
+    id: str
+    name: str = ""
+    state: str = ""
+    created: datetime | None = None
+    size_bytes: int = 0
+    marks: tags.Tags = field(default_factory=dict)
+
+    @property
+    def deployment(self) -> str:
+        return self.marks.get(tags.DEPLOYMENT, "")
+
+    @property
+    def digest(self) -> str:
+        return self.marks.get(tags.DIGEST, "")
+
+    @property
+    def expires(self) -> datetime | None:
+        """When its time to live ends; None: it has none, or not one that can be read."""
+        try:
+            return datetime.fromisoformat(self.marks.get(tags.EXPIRES, ""))
+        except ValueError:
+            return None
+
+
+def inventory(cloud: Cloud, bucket: str | None = None) -> list[Resource]:
+    """All resources of ours, in the order of their removal.
+
+    `bucket` is the user's own one, when there is one; what lies in it under our prefixes
+    counts only with our tags.
+    """
+    found = [
+        *_import_tasks(cloud),
+        *_instances(cloud),
+        *_network_interfaces(cloud),
+        *_volumes(cloud),
+        *_security_groups(cloud),
+        *_images(cloud),
+        *_snapshots(cloud),
+        *_in_bucket(cloud, bucket),
+    ]
+    return sorted(found, key=lambda resource: KINDS.index(resource.kind))
+
+
+def expired(resources: Iterable[Resource], now: datetime | None = None) -> list[Resource]:
+    """Those whose time to live is over."""
+    now = now or datetime.now(UTC)
+    return [r for r in resources if r.expires is not None and r.expires <= now]
+
+
+def destroy(
+    cloud: Cloud, resources: Iterable[Resource], report: Reporter | None = None
+) -> list[Resource]:
+    """Remove resources that `inventory` found, whatever order they come in; returns what is gone.
+
+    Goes on after a failure. Raises NitroError at the end, naming what could not be removed.
+    """
+    report = report or Reporter()
+    doomed = sorted(resources, key=lambda resource: KINDS.index(resource.kind))
+    gone: list[Resource] = []
+    problems: list[str] = []
+    with report.stage("destroy") as stage:
+        instances = [r.id for r in doomed if r.kind == "instance"]
+        if instances:  # all at once: each takes a minute to end
+            with ignoring("absent"):
+                cloud.ec2.terminate_instances(InstanceIds=instances)
+        for number, resource in enumerate(doomed):
+            stage.progress(number, len(doomed), "resources")
+            try:
+                with ignoring("absent"):
+                    _REMOVERS[resource.kind](cloud, resource)
+                gone.append(resource)
+            except NitroError as error:
+                report.note(f"could not remove {resource.kind} {resource.id}: {error}")
+                problems.append(resource.id)
+    if problems:
+        raise NitroError(
+            f"could not remove {', '.join(problems)}", hint="`nitro ls` shows what is left"
+        )
+    return gone
+
+
+def _pages(cloud: Cloud, operation: str, key: str, **params: Any) -> Iterator[dict[str, Any]]:
+    for page in cloud.ec2.get_paginator(operation).paginate(**params):
+        yield from page[key]
+
+
+def _resource(kind: str, id_: str, raw: dict[str, Any], **known: Any) -> Resource:
+    marks = tags.from_list(raw.get("Tags") or raw.get("TagSet"))
+    return Resource(kind, id_, marks.get("Name", ""), marks=marks, **known)
+
+
+def _import_tasks(cloud: Cloud) -> Iterator[Resource]:
+    """Tasks under way. A finished one is history, but for a snapshot that nobody claimed."""
+    for task in importer.tasks(cloud):
+        name = task.tags.get("Name", "")
+        unclaimed = task.status == "completed" and _is_unclaimed(cloud, task.snapshot_id)
+        if task.running or unclaimed:
+            yield Resource("import-task", task.id, name, task.status, marks=task.tags)
+
+
+def _is_unclaimed(cloud: Cloud, snapshot_id: str) -> bool:
+    try:
+        found = cloud.ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"]
+    except ApiError as error:
+        if error.absent:
+            return False
+        raise
+    return any(not tags.from_list(snapshot.get("Tags")) for snapshot in found)
+
+
+def _instances(cloud: Cloud) -> Iterator[Resource]:
+    for reservation in _pages(cloud, "describe_instances", "Reservations", Filters=tags.by()):
+        for raw in reservation["Instances"]:
+            state = raw["State"]["Name"]
+            if state != "terminated":  # listed for an hour, and gone
+                yield _resource(
+                    "instance", raw["InstanceId"], raw, state=state, created=raw.get("LaunchTime")
+                )
+
+
+def _network_interfaces(cloud: Cloud) -> Iterator[Resource]:
+    found = _pages(cloud, "describe_network_interfaces", "NetworkInterfaces", Filters=tags.by())
+    for raw in found:
+        if not raw.get("Attachment"):  # else it goes with its instance
+            yield _resource(
+                "network-interface", raw["NetworkInterfaceId"], raw, state=raw.get("Status", "")
+            )
+
+
+def _volumes(cloud: Cloud) -> Iterator[Resource]:
+    for raw in _pages(cloud, "describe_volumes", "Volumes", Filters=tags.by()):
+        if not raw.get("Attachments"):  # else it goes with its instance
+            yield _resource(
+                "volume",
+                raw["VolumeId"],
+                raw,
+                state=raw["State"],
+                created=raw.get("CreateTime"),
+                size_bytes=raw["Size"] * 1024**3,
+            )
+
+
+def _security_groups(cloud: Cloud) -> Iterator[Resource]:
+    found = _pages(cloud, "describe_security_groups", "SecurityGroups", Filters=tags.by())
+    for raw in found:
+        yield _resource("security-group", raw["GroupId"], raw)
+
+
+def _images(cloud: Cloud) -> Iterator[Resource]:
+    found = _pages(cloud, "describe_images", "Images", Owners=["self"], Filters=tags.by())
+    for raw in found:
+        created = raw.get("CreationDate")
+        yield _resource(
+            "image",
+            raw["ImageId"],
+            raw,
+            state=raw["State"],
+            created=datetime.fromisoformat(created) if created else None,
+        )
+
+
+def _snapshots(cloud: Cloud) -> Iterator[Resource]:
+    found = _pages(cloud, "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=tags.by())
+    for raw in found:
+        yield _resource(
+            "snapshot",
+            raw["SnapshotId"],
+            raw,
+            state=raw["State"],
+            created=raw.get("StartTime"),
+            size_bytes=raw.get("FullSnapshotSizeInBytes") or raw["VolumeSize"] * 1024**3,
+        )
+
+
+def _in_bucket(cloud: Cloud, name: str | None) -> Iterator[Resource]:
+    bucket = storage.find_bucket(cloud, name)
+    if bucket is None:
+        return
+    for prefix in (storage.IMAGES, storage.RESULTS):
+        listed = cloud.s3.get_paginator("list_objects_v2").paginate(**bucket.address, Prefix=prefix)
+        for raw in (raw for page in listed for raw in page.get("Contents", [])):
+            if name is None or storage.is_ours(cloud, bucket, raw["Key"]):
+                yield Resource(
+                    "object",
+                    f"{bucket.name}/{raw['Key']}",
+                    created=raw["LastModified"],
+                    size_bytes=raw["Size"],
+                )
+    begun = cloud.s3.get_paginator("list_multipart_uploads").paginate(
+        **bucket.address, Prefix=storage.IMAGES
+    )
+    for raw in (raw for page in begun for raw in page.get("Uploads", [])):
+        id_ = f"{bucket.name}/{raw['Key']}#{raw['UploadId']}"
+        yield Resource("upload", id_, state="incomplete", created=raw.get("Initiated"))
+    if name is None:
+        yield Resource("bucket", bucket.name, bucket.name)
+
+
+def _bucket(cloud: Cloud, resource: Resource) -> tuple[storage.Bucket, str]:
+    name, _, key = resource.id.partition("/")
+    return storage.Bucket(name, cloud.account), key
+
+
+def _remove_upload(cloud: Cloud, resource: Resource) -> None:
+    bucket, rest = _bucket(cloud, resource)
+    key, _, upload = rest.partition("#")
+    storage.abort(cloud, bucket, key, upload)
+
+
+def _remove_object(cloud: Cloud, resource: Resource) -> None:
+    bucket, key = _bucket(cloud, resource)
+    storage.remove_object(cloud, bucket, key)
+
+
+_REMOVERS: dict[str, Callable[[Cloud, Resource], None]] = {
+    "import-task": lambda cloud, r: importer.remove_task(cloud, r.id),
+    "instance": lambda cloud, r: instance.wait_ended(cloud, r.id),
+    "network-interface": lambda cloud, r: cloud.ec2.delete_network_interface(
+        NetworkInterfaceId=r.id
+    ),
+    "volume": lambda cloud, r: cloud.ec2.delete_volume(VolumeId=r.id),
+    "security-group": lambda cloud, r: network.remove_group(cloud, r.id),
+    "image": lambda cloud, r: ami.deregister(cloud, r.id),
+    "snapshot": lambda cloud, r: importer.remove_snapshot(cloud, r.id),
+    "upload": _remove_upload,
+    "object": _remove_object,
+    "bucket": lambda cloud, r: storage.remove_bucket(cloud, _bucket(cloud, r)[0]),
+}

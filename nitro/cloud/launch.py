@@ -1,0 +1,162 @@
+"""From an AMI to a running instance: where it goes, what it is told, and the wait for it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from nitro.cloud import ami, network, tags, wait
+from nitro.cloud.dryrun import is_planned
+from nitro.cloud.instance import Instance, NeverReady, console_tail, get, terminate
+from nitro.cloud.instance_types import InstanceType, requires
+from nitro.cloud.session import Cloud
+from nitro.cloud.teardown import Kind, Undo
+from nitro.cloud.user_data import compose
+from nitro.progress import Reporter, Stage
+
+RUNNING_DEADLINE = 300.0  # seconds
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a deployment's instances go: one subnet, one security group."""
+
+    deployment: str
+    subnet: network.Subnet
+    group_id: str
+    ttl: timedelta | None
+    extra_tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def place(
+    cloud: Cloud,
+    undo: Undo,
+    *,
+    deployment: str,
+    ports: Iterable[int | str],
+    allow: Sequence[str] = (),
+    subnet_id: str | None = None,
+    ttl: timedelta | None = None,
+    extra_tags: Mapping[str, str] | None = None,
+) -> Placement:
+    """Choose the subnet and make the deployment's security group.
+
+    `allow` are the CIDR ranges that may reach `ports` from outside; with none, only the
+    deployment's own instances reach each other.
+    """
+    extra = dict(extra_tags or {})
+    subnet = network.find_subnet(cloud, subnet_id)
+    expires = tags.expiry(ttl) if ttl else None
+    group_id = network.create_group(
+        cloud,
+        subnet,
+        deployment=deployment,
+        ports=ports,
+        allow=allow,
+        marks=tags.deployment_tags(f"nitro-{deployment}", deployment, "network", expires, extra),
+        undo=undo,
+    )
+    return Placement(deployment, subnet, group_id, ttl, extra)
+
+
+def launch(
+    cloud: Cloud,
+    ami_id: str,
+    kind: InstanceType,
+    placement: Placement,
+    undo: Undo,
+    *,
+    name: str,
+    role: str = "server",
+    environment: Mapping[str, str] | None = None,
+    payload: str = "",
+    report: Reporter | None = None,
+) -> Instance:
+    """Start one instance and wait until it runs (not: until it has booted).
+
+    `role` tells the instances of a deployment apart. Raises RefusedError for a type that the
+    image cannot run on, NitroError when the instance ends instead of running.
+    """
+    report = report or Reporter()
+    _check(cloud, ami_id, kind)
+    user_data = compose(environment or {}, payload, placement.ttl)
+    token = client_token(placement.deployment, role, ami_id)
+    expires = tags.expiry(placement.ttl) if placement.ttl else None
+    marks = tags.deployment_tags(name, placement.deployment, role, expires, placement.extra_tags)
+    with report.stage(f"launch {role}") as stage:
+        with undo.making(
+            f"{role} instance {name}",
+            Kind.INSTANCE,
+            find=lambda: _started_with(cloud, token),
+            remove=lambda id_: terminate(cloud, [id_]),
+        ) as entry:
+            answer = cloud.ec2.run_instances(
+                ImageId=ami_id,
+                InstanceType=kind.name,
+                MinCount=1,
+                MaxCount=1,
+                ClientToken=token,
+                SubnetId=placement.subnet.id,
+                SecurityGroupIds=[placement.group_id],
+                InstanceInitiatedShutdownBehavior="terminate",
+                MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+                UserData=user_data,
+                TagSpecifications=tags.as_specification(
+                    ["instance", "volume", "network-interface"], marks
+                ),
+            )
+            entry.id = str(answer["Instances"][0]["InstanceId"])
+        return _wait_running(cloud, entry.id, stage)
+
+
+def client_token(deployment: str, role: str, ami_id: str) -> str:
+    """The token of a start: the same call twice makes one instance. At most 64 characters."""
+    return f"nitro-{hashlib.sha256(f'{deployment} {role} {ami_id}'.encode()).hexdigest()[:48]}"
+
+
+def _check(cloud: Cloud, ami_id: str, kind: InstanceType) -> None:
+    if is_planned(ami_id):
+        return
+    image = ami.describe(cloud, ami_id)
+    memory = tags.from_list(image.get("Tags")).get(tags.MEMORY, "0")
+    requires(
+        kind,
+        image["Architecture"],
+        image.get("BootMode") or "legacy-bios",
+        int(memory) if memory.isdigit() else 0,
+    )
+
+
+def _started_with(cloud: Cloud, token: str) -> list[str]:
+    wanted = [*tags.by(), {"Name": "client-token", "Values": [token]}]
+    pages = cloud.ec2.get_paginator("describe_instances").paginate(Filters=wanted)
+    return [
+        raw["InstanceId"]
+        for page in pages
+        for reservation in page["Reservations"]
+        for raw in reservation["Instances"]
+        if raw["State"]["Name"] != "terminated"
+    ]
+
+
+def _wait_running(cloud: Cloud, instance_id: str, stage: Stage) -> Instance:
+    def look() -> Instance | None:
+        instance = get(cloud, instance_id)
+        if instance.state not in {"pending", "running"}:
+            raise NeverReady(
+                f"{instance_id} is {instance.state} instead of running{instance.because}",
+                console_tail(cloud, instance_id),
+            )
+        return instance if instance.state == "running" else None
+
+    return wait.until(
+        cloud,
+        look,
+        what=f"{instance_id} to run",
+        deadline=RUNNING_DEADLINE,
+        stage=stage,
+        new=True,
+        longest_pause=3.0,
+    )

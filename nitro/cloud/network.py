@@ -1,0 +1,143 @@
+"""Where instances live: a subnet that is there already, and a security group of our own.
+
+The group lets its own members reach each other, so that a client instance can measure a
+server. From outside it is closed, but for the recipe's ports from the ranges named by the
+caller. Nothing finds out the caller's own address: that would take a service outside AWS.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nitro.cloud import tags, wait
+from nitro.cloud.errors import ApiError
+from nitro.cloud.session import Cloud
+from nitro.cloud.teardown import Kind, Undo
+from nitro.errors import InputError, RefusedError
+
+REMOVAL_DEADLINE = 300.0  # seconds; network interfaces linger for a while after their instance
+
+
+@dataclass(frozen=True)
+class Subnet:
+    id: str
+    vpc_id: str
+    zone: str
+
+
+def find_subnet(cloud: Cloud, subnet_id: str | None = None) -> Subnet:
+    """The given subnet, or the default VPC's with the most free addresses.
+
+    Raises RefusedError when there is no default VPC.
+    """
+    if subnet_id:
+        found = cloud.ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
+    else:
+        wanted = [{"Name": "default-for-az", "Values": ["true"]}]
+        pages = cloud.ec2.get_paginator("describe_subnets").paginate(Filters=wanted)
+        found = [subnet for page in pages for subnet in page["Subnets"]]
+    if not found:
+        raise RefusedError(
+            f"{cloud.region} has no default VPC",
+            hint="name a subnet with --subnet, or run `aws ec2 create-default-vpc`",
+        )
+    best = max(found, key=lambda s: (s["AvailableIpAddressCount"], s["SubnetId"]))
+    return Subnet(best["SubnetId"], best["VpcId"], best["AvailabilityZone"])
+
+
+def permissions(
+    group_id: str, ports: Iterable[int | str], allow: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The group's inbound rules. Ports are `80` or `"udp:53"`; `allow` are CIDR ranges."""
+    rules: list[dict[str, Any]] = [
+        {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group_id}]},
+    ]
+    networks = [_network(cidr) for cidr in allow]
+    v4 = [{"CidrIp": str(n)} for n in networks if n.version == 4]
+    v6 = [{"CidrIpv6": str(n)} for n in networks if n.version == 6]
+    sources: dict[str, Any] = {}
+    if v4:
+        sources["IpRanges"] = v4
+    if v6:
+        sources["Ipv6Ranges"] = v6
+    if sources:
+        for protocol, port in map(_port, ports):
+            rules.append({"IpProtocol": protocol, "FromPort": port, "ToPort": port} | sources)
+    return rules
+
+
+def create_group(
+    cloud: Cloud,
+    subnet: Subnet,
+    *,
+    deployment: str,
+    ports: Iterable[int | str],
+    allow: Sequence[str],
+    marks: tags.Tags,
+    undo: Undo,
+) -> str:
+    """Make the deployment's security group; returns its id."""
+    permissions("", ports := tuple(ports), allow)  # bad ports and ranges, before anything is made
+    name = f"nitro-{deployment}"
+    with undo.making(
+        f"security group {name}",
+        Kind.INSTANCE,
+        find=lambda: find_groups(cloud, deployment),
+        remove=lambda id_: remove_group(cloud, id_),
+    ) as entry:
+        answer = cloud.ec2.create_security_group(
+            GroupName=name,
+            Description=f"nitro deployment {deployment}",
+            VpcId=subnet.vpc_id,
+            TagSpecifications=tags.as_specification(["security-group"], marks),
+        )
+        entry.id = group_id = str(answer["GroupId"])
+    cloud.ec2.authorize_security_group_ingress(
+        GroupId=group_id,
+        IpPermissions=permissions(group_id, ports, allow),
+        TagSpecifications=tags.as_specification(["security-group-rule"], marks),
+    )
+    return group_id
+
+
+def find_groups(cloud: Cloud, deployment: str) -> list[str]:
+    answer = cloud.ec2.describe_security_groups(Filters=tags.by(deployment=deployment))
+    return [group["GroupId"] for group in answer["SecurityGroups"]]
+
+
+def remove_group(cloud: Cloud, group_id: str) -> None:
+    """Remove a group, once the last network interface has let go of it."""
+
+    def look() -> bool | None:
+        try:
+            cloud.ec2.delete_security_group(GroupId=group_id)
+        except ApiError as error:
+            if error.code == "DependencyViolation":
+                return None
+            if not error.absent:
+                raise
+        return True
+
+    wait.until(
+        cloud, look, what=f"the removal of {group_id}", deadline=REMOVAL_DEADLINE, longest_pause=5.0
+    )
+
+
+def _network(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(cidr)
+    except ValueError as error:
+        raise InputError(
+            f"{cidr!r} is not a range of addresses: {error}", hint="such as 198.51.100.7/32"
+        ) from None
+
+
+def _port(port: int | str) -> tuple[str, int]:
+    protocol, _, number = f"tcp:{port}".rpartition(":")
+    protocol = protocol.removeprefix("tcp:") or "tcp"
+    if protocol not in {"tcp", "udp"} or not number.isdigit() or not 0 < int(number) < 65536:
+        raise InputError(f"{port!r} is not a port", hint='such as 80, "tcp:80" or "udp:53"')
+    return protocol, int(number)

@@ -1,0 +1,94 @@
+"""From a disk on this machine to an AMI, doing only what has not been done before.
+
+    name free? ─ AMI there? ─ verified snapshot there? ─ import under way? ─ upload, import
+                                                                             read back, tag
+                                                                             register
+
+Each question is put to the API, by digest and tags; nothing is remembered on this machine.
+"""
+
+from __future__ import annotations
+
+from nitro.cloud import ami, importer, storage, tags, verify
+from nitro.cloud.disk import DiskImage, Published
+from nitro.cloud.session import Cloud
+from nitro.cloud.teardown import Kind, Undo
+from nitro.cloud.upload import upload_disk
+from nitro.progress import Reporter
+
+
+def publish(
+    cloud: Cloud,
+    disk: DiskImage,
+    undo: Undo,
+    *,
+    bucket: str | None = None,
+    report: Reporter | None = None,
+) -> Published:
+    """Make the disk an AMI of `cloud`'s region, or find the one that it is already.
+
+    What this makes is pushed on `undo`. Raises RefusedError when the AMI's name is taken by
+    another image, NitroError when an import fails or the snapshot read back is not the disk.
+    """
+    report = report or Reporter()
+    name = tags.ami_name(disk.name, disk.digest, disk.boot_mode)
+    with report.stage("look for the image"):
+        image = ami.find(cloud, disk)
+        snapshot_id = None if image else importer.find_snapshot(cloud, disk.digest)
+    if image:
+        with report.stage("wait for the AMI") as stage:
+            ami.wait_available(cloud, image["ImageId"], stage)
+        return Published(
+            ami.snapshot_of(image), image["ImageId"], name, cloud.region, 0, reused=True
+        )
+    sent = 0
+    if snapshot_id is None:
+        snapshot_id, sent = _import(cloud, disk, undo, bucket, report)
+    with report.stage("register AMI") as stage:
+        ami_id = ami.register(cloud, disk, snapshot_id, undo)
+        ami.wait_available(cloud, ami_id, stage)
+    return Published(snapshot_id, ami_id, name, cloud.region, sent, reused=False)
+
+
+def _import(
+    cloud: Cloud, disk: DiskImage, undo: Undo, bucket_name: str | None, report: Reporter
+) -> tuple[str, int]:
+    """Returns the id of a snapshot that is the disk, and the bytes uploaded for it."""
+    marks = tags.as_list(tags.image_tags(disk.name, disk.digest, disk.tags))
+    unproven = [mark for mark in marks if mark["Key"] != tags.DIGEST]
+    task = importer.find_task(cloud, disk.digest)
+    if task:
+        sent = 0
+        with report.stage("import snapshot") as stage:
+            snapshot_id = importer.finished(cloud, task.id, stage)
+        _remove_upload(cloud, disk, bucket_name)
+    else:
+        with report.stage("upload") as stage:
+            bucket = storage.ensure_bucket(cloud, undo, bucket_name)
+            upload = undo.push(
+                f"s3://{bucket.name}/{storage.image_key(disk.digest)}",
+                Kind.SCRATCH,
+                remove=lambda key: storage.remove_image(cloud, bucket, key),
+                id=storage.image_key(disk.digest),
+            )
+            sent = upload_disk(cloud, bucket, disk, stage)
+        with report.stage("import snapshot") as stage:
+            entry = importer.start(cloud, bucket, disk, undo)
+            snapshot_id = importer.finished(cloud, str(entry.id), stage)
+            undo.take_back(upload)
+    importer.adopt(cloud, snapshot_id, unproven)
+    with report.stage("read back") as stage:
+        try:
+            verify.compare(cloud, snapshot_id, disk, stage)
+        except verify.Mismatch:
+            importer.remove_snapshot(cloud, snapshot_id)
+            raise
+    importer.adopt(cloud, snapshot_id, marks)
+    return snapshot_id, sent
+
+
+def _remove_upload(cloud: Cloud, disk: DiskImage, bucket_name: str | None) -> None:
+    """An import begun by a run that was killed is done: so is its upload."""
+    bucket = storage.find_bucket(cloud, bucket_name)
+    if bucket:
+        storage.remove_image(cloud, bucket, storage.image_key(disk.digest))

@@ -1,0 +1,113 @@
+"""What an instance sends back: one object, put by the guest through a pre-signed URL.
+
+The guest has no credentials and gets none. Whoever has the URL can write that one object
+until it expires, and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from nitro.cloud import instance, storage, wait
+from nitro.cloud.dryrun import is_planned
+from nitro.cloud.errors import ApiError
+from nitro.cloud.session import Cloud
+from nitro.cloud.teardown import Kind, Undo
+from nitro.progress import Stage
+
+_GRACE = 3  # looks at the bucket after the instance has ended: the object may come last
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Where a result is to be put. `url` takes one PUT; it works inside the instance."""
+
+    bucket: storage.Bucket
+    key: str
+    url: str
+
+
+def prepare(
+    cloud: Cloud,
+    undo: Undo,
+    *,
+    deployment: str,
+    name: str,
+    lifetime: timedelta = timedelta(hours=6),
+    bucket: str | None = None,
+) -> Drop:
+    """Choose the place for a result, make the bucket if need be, and sign the URL.
+
+    The object is removed with the deployment. With temporary credentials the URL ends with
+    them, whatever `lifetime` says.
+    """
+    place = storage.ensure_bucket(cloud, undo, bucket)
+    key = f"{storage.RESULTS}{deployment}/{name}"
+    undo.push(
+        f"s3://{place.name}/{key}",
+        Kind.SCRATCH,
+        id=key,
+        remove=lambda id_: storage.remove_object(cloud, place, id_),
+    )
+    return Drop(place, key, presign_put(cloud, place, key, lifetime))
+
+
+def presign_put(cloud: Cloud, bucket: storage.Bucket, key: str, lifetime: timedelta) -> str:
+    """A URL for one PUT of one object, for the S3 address that instances see."""
+    return str(
+        cloud.guest_s3.generate_presigned_url(
+            "put_object",
+            Params={"Bucket": bucket.name, "Key": key},
+            ExpiresIn=int(lifetime.total_seconds()),
+        )
+    )
+
+
+def fetch(cloud: Cloud, drop: Drop) -> bytes | None:
+    """The result, or None while there is none."""
+    try:
+        answer = cloud.s3.get_object(**drop.bucket.address, Key=drop.key)
+    except ApiError as error:
+        if error.absent:
+            return None
+        raise
+    return bytes(answer["Body"].read())
+
+
+def wait_result(
+    cloud: Cloud, drop: Drop, instance_id: str, *, deadline: float, stage: Stage | None = None
+) -> bytes:
+    """Wait for the result that `instance_id` is to send; `deadline` in seconds.
+
+    Raises NeverReady, with the end of the console, when the instance ends without it, or in
+    time sends none. In a dry run the result is empty.
+    """
+    ended = 0
+
+    def look() -> bytes | None:
+        nonlocal ended
+        state = instance.get(cloud, instance_id).state
+        if is_planned(instance_id):
+            return b""
+        found = fetch(cloud, drop)
+        ended += found is None and state not in {"pending", "running"}
+        if ended > _GRACE:
+            raise instance.NeverReady(
+                f"{instance_id} is {state} and has sent no result",
+                instance.console_tail(cloud, instance_id),
+            )
+        return found
+
+    try:
+        return wait.until(
+            cloud,
+            look,
+            what=f"the result of {instance_id}",
+            deadline=deadline,
+            stage=stage,
+            new=True,
+            longest_pause=3.0,
+        )
+    except wait.DeadlinePassed as error:
+        raise instance.NeverReady(error.what, instance.console_tail(cloud, instance_id)) from None

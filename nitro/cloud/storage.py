@@ -1,0 +1,159 @@
+"""The bucket, what lies in it, and how both go away.
+
+A disk lies at `images/<sha256>.raw` only until it is imported; results of measurements at
+`results/<deployment>/…`. The bucket's own rules remove what a killed process leaves there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nitro.cloud import tags
+from nitro.cloud.errors import ApiError, ignoring
+from nitro.cloud.session import Cloud
+from nitro.cloud.teardown import Kind, Undo
+from nitro.errors import RefusedError
+
+IMAGES, RESULTS = "images/", "results/"
+IMAGE_DAYS, RESULT_DAYS, UPLOAD_DAYS = 3, 1, 1  # after which the bucket cleans up by itself
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket of this account. `new`: made in this run, so that nothing is in it yet."""
+
+    name: str
+    account: str
+    new: bool = False
+
+    @property
+    def address(self) -> dict[str, str]:
+        """Parameters of every call: whoever took the name before us gets nothing."""
+        return {"Bucket": self.name, "ExpectedBucketOwner": self.account}
+
+
+def own_bucket_name(cloud: Cloud) -> str:
+    return f"nitro-{cloud.account}-{cloud.region}"
+
+
+def image_key(digest: str) -> str:
+    return f"{IMAGES}{digest.partition(':')[2]}.raw"
+
+
+def find_bucket(cloud: Cloud, name: str | None = None) -> Bucket | None:
+    """The given bucket or our own; None when it does not exist.
+
+    Raises RefusedError when it belongs to someone else or may not be used.
+    """
+    bucket = Bucket(name or own_bucket_name(cloud), cloud.account)
+    try:
+        cloud.s3.head_bucket(**bucket.address)
+    except ApiError as error:
+        if error.absent:
+            return None
+        if error.code == "403":
+            raise RefusedError(
+                f"the bucket {bucket.name} may not be used",
+                hint="it is another account's, or s3:ListBucket is denied; see --bucket",
+            ) from error
+        raise
+    return bucket
+
+
+def ensure_bucket(cloud: Cloud, undo: Undo, name: str | None = None) -> Bucket:
+    """The given bucket, which must exist, or our own, made when it does not.
+
+    A new one is private and encrypted, and cleans up after itself. It is taken back with the
+    work that made it if that fails; a bucket that is in use by then stays.
+    """
+    if bucket := find_bucket(cloud, name):
+        return bucket
+    if name:
+        raise RefusedError(f"there is no bucket {name}", hint="omit --bucket to use one of ours")
+    bucket = Bucket(own_bucket_name(cloud), cloud.account, new=True)
+    marks = {"Name": bucket.name, tags.OWNER: tags.OWNER_VALUE}
+    location: dict[str, Any] = {"Tags": tags.as_list(marks)}
+    if cloud.region != "us-east-1":  # the one region that may not be named
+        location["LocationConstraint"] = cloud.region
+    with undo.making(
+        f"bucket {bucket.name}",
+        Kind.IMAGE,
+        find=lambda: [bucket.name] if find_bucket(cloud) else [],
+        remove=lambda _: remove_bucket(cloud, bucket),
+    ) as entry:
+        cloud.s3.create_bucket(Bucket=bucket.name, CreateBucketConfiguration=location)
+        entry.id = bucket.name
+    cloud.s3.put_bucket_tagging(**bucket.address, Tagging={"TagSet": tags.as_list(marks)})
+    cloud.s3.put_public_access_block(
+        **bucket.address,
+        PublicAccessBlockConfiguration={
+            "BlockPublicAcls": True,
+            "IgnorePublicAcls": True,
+            "BlockPublicPolicy": True,
+            "RestrictPublicBuckets": True,
+        },
+    )
+    encryption = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    cloud.s3.put_bucket_encryption(
+        **bucket.address, ServerSideEncryptionConfiguration={"Rules": [encryption]}
+    )
+    cloud.s3.put_bucket_lifecycle_configuration(
+        **bucket.address,
+        LifecycleConfiguration={
+            "Rules": [_expire(IMAGES, IMAGE_DAYS), _expire(RESULTS, RESULT_DAYS)]
+        },
+    )
+    return bucket
+
+
+def _expire(prefix: str, days: int) -> dict[str, Any]:
+    return {
+        "ID": f"nitro-{prefix.rstrip('/')}",
+        "Status": "Enabled",
+        "Filter": {"Prefix": prefix},
+        "Expiration": {"Days": days},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": UPLOAD_DAYS},
+    }
+
+
+def remove_bucket(cloud: Cloud, bucket: Bucket) -> None:
+    """Remove an empty bucket; one that something lies in stays."""
+    with ignoring("absent", "BucketNotEmpty"):
+        cloud.s3.delete_bucket(**bucket.address)
+
+
+def remove_image(cloud: Cloud, bucket: Bucket, key: str) -> None:
+    """Remove a disk and what was begun to be uploaded as it."""
+    if find_bucket(cloud, bucket.name) is None:
+        return
+    for upload in uploads(cloud, bucket, key):
+        abort(cloud, bucket, key, upload)
+    remove_object(cloud, bucket, key)
+
+
+def remove_object(cloud: Cloud, bucket: Bucket, key: str) -> None:
+    with ignoring("absent"):
+        cloud.s3.delete_object(**bucket.address, Key=key)
+
+
+def uploads(cloud: Cloud, bucket: Bucket, key: str) -> list[str]:
+    """Ids of the incomplete uploads of `key`."""
+    pages = cloud.s3.get_paginator("list_multipart_uploads").paginate(**bucket.address, Prefix=key)
+    return [
+        upload["UploadId"]
+        for page in pages
+        for upload in page.get("Uploads", [])
+        if upload["Key"] == key
+    ]
+
+
+def abort(cloud: Cloud, bucket: Bucket, key: str, upload: str) -> None:
+    with ignoring("absent"):
+        cloud.s3.abort_multipart_upload(**bucket.address, Key=key, UploadId=upload)
+
+
+def is_ours(cloud: Cloud, bucket: Bucket, key: str) -> bool:
+    """Whether an object carries our tags."""
+    answer = cloud.s3.get_object_tagging(**bucket.address, Key=key)
+    return tags.ours(tags.from_list(answer["TagSet"]))

@@ -1,0 +1,92 @@
+"""The tags that make a resource ours. What does not carry them is never touched.
+
+What outlives a deployment (object, import task, snapshot, AMI) carries the digest of its
+disk; what does not (instance, volume, network interface, security group) the deployment's id.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+OWNER = "nitro:owner"
+OWNER_VALUE = "nitro"
+DIGEST = "nitro:digest"
+DEPLOYMENT = "nitro:deployment"
+ROLE = "nitro:role"
+EXPIRES = "nitro:expires"
+MEMORY = "nitro:memory-mib"
+
+Tags = dict[str, str]
+
+
+def image_tags(name: str, digest: str, extra: Mapping[str, str] | None = None) -> Tags:
+    """Tags of what is made once for each disk, however often it is deployed."""
+    return {**(extra or {}), "Name": name, OWNER: OWNER_VALUE, DIGEST: digest}
+
+
+def deployment_tags(
+    name: str, deployment: str, role: str, expires: datetime | None, extra: Mapping[str, str]
+) -> Tags:
+    """Tags of what lives as long as a deployment."""
+    tags = {**extra, "Name": name, OWNER: OWNER_VALUE, DEPLOYMENT: deployment, ROLE: role}
+    if expires:
+        tags[EXPIRES] = expires.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return tags
+
+
+def new_deployment() -> str:
+    """An id for one deployment: `d-20260131-1f2e3d4c`."""
+    return f"d-{datetime.now(UTC):%Y%m%d}-{secrets.token_hex(4)}"
+
+
+def expiry(ttl: timedelta) -> datetime:
+    return datetime.now(UTC) + ttl
+
+
+def as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """As the APIs take them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def as_specification(kinds: Iterable[str], tags: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The `TagSpecifications` of a call that makes resources of `kinds`."""
+    return [{"ResourceType": kind, "Tags": as_list(tags)} for kind in kinds]
+
+
+def as_query(tags: Mapping[str, str]) -> str:
+    """As S3 takes them when an object is made."""
+    return urlencode(tags)
+
+
+def from_list(listed: Iterable[Mapping[str, str]] | None) -> Tags:
+    return {tag["Key"]: tag["Value"] for tag in listed or ()}
+
+
+def ours(tags: Mapping[str, str]) -> bool:
+    return tags.get(OWNER) == OWNER_VALUE
+
+
+def by(**wanted: str) -> list[dict[str, Any]]:
+    """EC2 filters for resources of ours: `by(digest="sha256:…")`."""
+    keys = {"digest": DIGEST, "deployment": DEPLOYMENT, "role": ROLE}
+    pairs = {OWNER: OWNER_VALUE} | {keys[name]: value for name, value in wanted.items()}
+    return [{"Name": f"tag:{key}", "Values": [value]} for key, value in pairs.items()]
+
+
+def short(digest: str) -> str:
+    """The first 12 hex digits of `sha256:…`."""
+    return digest.partition(":")[2][:12]
+
+
+def ami_name(recipe: str, digest: str, boot_mode: str) -> str:
+    """`bench-0123456789ab-uefi-preferred`: what the AMI is called, 3 to 128 plain characters.
+
+    The boot mode is part of it because the same disk may be registered for either.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]", "-", recipe)[:90]
+    return f"{plain}-{short(digest)}-{boot_mode}"

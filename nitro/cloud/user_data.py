@@ -1,0 +1,36 @@
+"""What an instance is told at its start: `KEY=VALUE` lines, an empty line, a payload."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+
+from nitro.errors import InputError
+
+LIMIT = 16 * 1024  # bytes, before base64; EC2's
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def compose(environment: Mapping[str, str], payload: str = "", ttl: timedelta | None = None) -> str:
+    """User data that the guest's init understands.
+
+    `NITRO_TTL`, in seconds, makes the guest power itself off, which ends the instance.
+    Raises InputError for a name or value that does not fit a line, or more than 16 KiB.
+    """
+    lines = {"NITRO": "1"}
+    if ttl:
+        lines["NITRO_TTL"] = str(int(ttl.total_seconds()))
+    lines |= environment
+    for key, value in lines.items():
+        if not _KEY.fullmatch(key):
+            raise InputError(f"{key!r} cannot be the name of an environment variable")
+        if "\n" in value:
+            raise InputError(f"the value of {key} has more than one line")
+    text = "".join(f"{key}={value}\n" for key, value in lines.items()) + "\n" + payload
+    if len(text.encode()) > LIMIT:
+        raise InputError(
+            f"the user data has {len(text.encode())} bytes, EC2 takes {LIMIT}",
+            hint="shorten the environment or the plan",
+        )
+    return text
