@@ -1,0 +1,66 @@
+"""What a guest says of itself on its serial console: one JSON object a line at each milestone.
+
+The console is shared with the kernel and with the program that runs, and a guest may write
+anything: what is not a whole milestone is passed over, and nothing here raises. It does not
+fetch the console (`nitro.cloud`, `nitro.local`) and judges no milestone (`nitro.probe.boot`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+LONGEST = 4096  # characters of one milestone
+_START = re.compile(r'\{\s*"nitro"\s*:')
+_ESCAPE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
+_DECODER = json.JSONDecoder()
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """`uptime` is in seconds of the guest's kernel clock; `fields` is the rest of the object."""
+
+    name: str
+    uptime: float
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+def milestones(text: str) -> list[Milestone]:
+    """The milestones in the order in which they were written."""
+    found: list[Milestone] = []
+    for line in re.split(r"[\r\n]+", text):
+        position = 0
+        while start := _START.search(line, position):
+            position = start.end()
+            try:
+                value, length = _DECODER.raw_decode(line[start.start() :][:LONGEST])
+            except (ValueError, RecursionError):
+                continue
+            # What lies inside an object is no milestone of its own.
+            position = start.start() + length
+            if milestone := _milestone(value):
+                found.append(milestone)
+    return found
+
+
+def tail(text: str, lines: int = 20) -> str:
+    """The last lines that say something, without what would move a terminal's cursor."""
+    said = []
+    for line in re.split(r"[\r\n]+", _ESCAPE.sub("", text)):
+        shown = "".join(c if c.isprintable() else " " for c in line).rstrip()
+        if shown:
+            said.append(shown)
+    return "\n".join(said[-lines:])
+
+
+def _milestone(value: dict[str, Any]) -> Milestone | None:
+    name, uptime = value.pop("nitro"), value.pop("uptime", None)
+    if not isinstance(name, str) or isinstance(uptime, bool):
+        return None
+    # JSON has integers that no float holds.
+    if not isinstance(uptime, int | float) or not 0 <= uptime <= 1e9 or math.isnan(uptime):
+        return None
+    return Milestone(name, float(uptime), value)
