@@ -1,0 +1,84 @@
+"""Measuring from a second instance: the `client` image, in the subnet of the first.
+
+The plan travels in its user data, the results come back as one object through a pre-signed
+URL. The client never outlives the measurement, whatever else is kept.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from nitro.cloud import results
+from nitro.cloud.instance_types import InstanceType
+from nitro.cloud.launch import Placement, launch
+from nitro.cloud.session import Cloud
+from nitro.cloud.teardown import Keep, Undo
+from nitro.probe import archive
+from nitro.probe.plan import Plan
+from nitro.probe.samples import Result
+from nitro.progress import Reporter
+
+BOOT_WITHIN = 180.0  # seconds from `running` until the plan begins
+SPARE = 300.0  # seconds that the client lives beyond every deadline
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client that was launched and works through its plan."""
+
+    cloud: Cloud
+    instance_id: str
+    drop: results.Drop
+    plan: Plan
+    report: Reporter
+
+    def results(self) -> list[Result]:
+        """Wait for the results. Raises NitroError with the end of the client's console when it
+        ends without them or passes the plan's deadline, ProbeError for a damaged archive."""
+        deadline = BOOT_WITHIN + self.plan.deadline
+        with self.report.stage("measure") as stage:
+            data = results.wait_result(
+                self.cloud, self.drop, self.instance_id, deadline=deadline, stage=stage
+            )
+            return self.plan.results(archive.read(data)) if data else []  # b"": a dry run
+
+
+@contextmanager
+def client(
+    cloud: Cloud,
+    ami_id: str,
+    kind: InstanceType,
+    placement: Placement,
+    plan: Plan,
+    *,
+    report: Reporter | None = None,
+) -> Iterator[Client]:
+    """A client for one plan; it ends with the context.
+
+    It may be launched while the target still boots: the plan waits for the target's ports.
+    """
+    report = report or Reporter()
+    # A role of its own: the token of a start is made from it, and a client never comes twice.
+    role = f"client-{secrets.token_hex(4)}"
+    lifetime = timedelta(seconds=BOOT_WITHIN + plan.deadline + SPARE)
+    with Undo(keep=Keep.NOTHING, report=report) as undo:
+        drop = results.prepare(
+            cloud, undo, deployment=placement.deployment, name=f"{role}.tar.gz", lifetime=lifetime
+        )
+        instance = launch(
+            cloud,
+            ami_id,
+            kind,
+            replace(placement, ttl=lifetime),
+            undo,
+            name=f"nitro-{placement.deployment}-{role}",
+            role=role,
+            environment={"NITRO_RESULT_URL": drop.url},
+            payload=plan.text(),
+            report=report,
+        )
+        yield Client(cloud, instance.id, drop, plan, report)

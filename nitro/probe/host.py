@@ -1,0 +1,52 @@
+"""Measuring from this machine, with the tools on its PATH. It installs none."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+
+from nitro.errors import ProbeError
+from nitro.probe.plan import Plan
+from nitro.probe.samples import Result
+from nitro.probe.step import Record, Step
+from nitro.progress import Reporter
+
+
+def run(plan: Plan, *, report: Reporter | None = None) -> list[Result]:
+    """Run the steps one after the other, each under its deadline.
+
+    Raises ProbeError, before anything runs, that names the tools that are missing.
+    """
+    report = report or Reporter()
+    tools = sorted({step.argv[0] for step in plan.steps})
+    if missing := [tool for tool in tools if not shutil.which(tool)]:
+        raise ProbeError(
+            f"cannot measure from this machine: no {', '.join(missing)} on PATH",
+            hint="install what is missing, or measure from a client instance",
+        )
+    records: dict[str, Record] = {}
+    with report.stage("measure") as stage:
+        for number, step in enumerate(plan.steps):
+            stage.progress(number, len(plan.steps), "steps")
+            stage.status(step.name)
+            records[step.name] = _run(step)
+    return plan.results(records)
+
+
+def _run(step: Step) -> Record:
+    started, begun = time.time(), time.monotonic()
+    try:
+        done = subprocess.run(
+            step.argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=step.deadline,
+        )
+        out, err = done.stdout, done.stderr
+    except subprocess.TimeoutExpired as stopped:
+        out, err = stopped.stdout or b"", stopped.stderr or b""
+    except OSError as error:  # on PATH, but cannot be started
+        out, err = b"", str(error).encode()
+    seconds = round(time.monotonic() - begun, 3)
+    return Record(out.decode(errors="replace"), err.decode(errors="replace"), started, seconds)

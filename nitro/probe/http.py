@@ -1,0 +1,82 @@
+"""HTTP through wrk: how many requests the instance answers in a second, and how fast.
+
+A run with any failed request is a failed probe: errors are answered faster than pages, so
+the numbers of such a run flatter.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from pydantic import Field
+
+from nitro.errors import ProbeError
+from nitro.probe.options import Options, Port, Seconds
+from nitro.probe.reading import number, quote
+from nitro.probe.samples import Measured, Metric
+from nitro.probe.step import Step
+
+_TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_TIME = r"(\d+\.\d+)(us|ms|s|m|h)"
+_LATENCY = re.compile(rf"^ +Latency +{_TIME} +{_TIME} +{_TIME} +", re.MULTILINE)
+_PERCENTILE = re.compile(rf"^ +(50|75|90|99)% +{_TIME}$", re.MULTILINE)
+_REQUESTS = re.compile(r"^ +(\d+) requests in ", re.MULTILINE)
+_RATE = re.compile(r"^Requests/sec: +(\d+\.\d+)$", re.MULTILINE)
+_SOCKET = re.compile(
+    r"^ +Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)$", re.MULTILINE
+)
+_STATUS = re.compile(r"^ +Non-2xx or 3xx responses: (\d+)$", re.MULTILINE)
+
+
+class Http(Options):
+    """GET requests over `connections` that stay open, each with one request at a time."""
+
+    tool: ClassVar[str] = "http"
+    port: Port = 80
+    seconds: Seconds = 3
+    connections: int = Field(default=8, ge=1, le=10_000)
+    path: str = Field(default="/", pattern=r"^/[!-~]*$")
+    timeout: Seconds = 2
+
+    def steps(self, target: str) -> list[Step]:
+        host = f"[{target}]" if ":" in target else target
+        argv = ["wrk", "--latency", "-t", "1", "-c", str(self.connections)]
+        argv += ["-d", f"{self.seconds}s", "--timeout", f"{self.timeout}s"]
+        argv += [f"http://{host}:{self.port}{self.path}"]
+        return [Step("http", self.tool, self.port, tuple(argv), self.seconds, parse)]
+
+
+def parse(out: str, err: str = "") -> Measured:
+    """Read what `wrk --latency` printed.
+
+    `http` in requests/s, `http_p50`, `_p75`, `_p90`, `_p99`, `_mean` and `_max` in s.
+    Raises ProbeError, also for any socket error and any status of 400 and above.
+    """
+    rate, requests = _RATE.search(out), _REQUESTS.search(out)
+    latency = _LATENCY.search(out)
+    percentiles = {p: (value, unit) for p, value, unit in _PERCENTILE.findall(out)}
+    if not (rate and requests and latency and len(percentiles) == 4):
+        raise ProbeError(f"wrk printed no complete result: {quote(out + err)}")
+    total = number(requests[1], "wrk's number of requests")
+    if failures := _failures(out):
+        raise ProbeError(f"of {total:g} HTTP requests {failures}")
+    if total == 0:
+        raise ProbeError(f"no HTTP request was answered: {quote(out)}")
+    times = {f"p{p}": percentiles[p] for p in ("50", "75", "90", "99")}
+    times |= {"mean": (latency[1], latency[2]), "max": (latency[5], latency[6])}
+    metrics = {"http": Metric(number(rate[1], "wrk's rate"), "requests/s")}
+    for name, (value, unit) in times.items():
+        metrics[f"http_{name}"] = Metric(number(value, f"wrk's {name}") * _TIMES[unit], "s")
+    return Measured(metrics)
+
+
+def _failures(out: str) -> str:
+    """What went wrong, as the end of a sentence; "" when nothing did."""
+    counts: list[tuple[str, str]] = []
+    if errors := _SOCKET.search(out):
+        counts += zip(errors.groups(), ("connect", "read", "write", "timeout"), strict=True)
+    said = [f"{n} had a {what} error" for n, what in counts if int(n[:30])]
+    if status := _STATUS.search(out):
+        said.append(f"{status[1]} were answered with an error status")
+    return ", ".join(said)

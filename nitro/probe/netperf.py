@@ -1,0 +1,125 @@
+"""netperf: how many small requests TCP answers in a second, how fast, and what one stream carries.
+
+netperf drops the names of numbers it does not know and falls back to another test without a
+word, both with exit code 0. So the test, its direction, its unit and every number are asked
+for by name, and each must be in the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Literal
+
+from nitro.errors import ProbeError
+from nitro.probe.options import Options, Port, Seconds
+from nitro.probe.reading import number, quote
+from nitro.probe.samples import Measured, Metric
+from nitro.probe.step import Step
+
+DATA_PORT = 12866  # of the instance: netperf's own choice would be a random one
+
+_PAIR = re.compile(r"^([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
+_LATENCIES = {
+    "P50_LATENCY": "p50",
+    "P90_LATENCY": "p90",
+    "P99_LATENCY": "p99",
+    "MEAN_LATENCY": "mean",
+    "MAX_LATENCY": "max",
+}
+
+
+@dataclass(frozen=True)
+class Test:
+    """A test of netperf, and by which values of its answer one knows that it ran."""
+
+    name: str
+    metric: str
+    direction: str
+    units: str
+    factor: float
+    unit: str
+    extra: tuple[str, ...]
+
+    @property
+    def selectors(self) -> tuple[str, ...]:
+        return ("PROTOCOL", "DIRECTION", "THROUGHPUT_UNITS", "THROUGHPUT", *self.extra)
+
+
+# Directions in netperf's answers are those of the client.
+TESTS = {
+    "rr": Test("TCP_RR", "tcp_rr", "Send|Recv", "Trans/s", 1, "transactions/s", tuple(_LATENCIES)),
+    "in": Test(
+        "TCP_STREAM",
+        "tcp_stream_in",
+        "Send",
+        "10^6bits/s",
+        1e6,
+        "bit/s",
+        ("LOCAL_TRANSPORT_RETRANS",),
+    ),
+    "out": Test(
+        "TCP_MAERTS",
+        "tcp_stream_out",
+        "Receive",
+        "10^6bits/s",
+        1e6,
+        "bit/s",
+        ("REMOTE_TRANSPORT_RETRANS",),
+    ),
+}
+
+
+class Netperf(Options):
+    """`rr` is TCP_RR with one byte each way, `in` TCP_STREAM, `out` TCP_MAERTS."""
+
+    tool: ClassVar[str] = "netperf"
+    port: Port = 12865
+    data_port: Port = DATA_PORT
+    seconds: Seconds = 2
+    test: Literal["rr", "in", "out", "default"] = "default"
+
+    def steps(self, target: str) -> list[Step]:
+        wanted = ["in", "rr"] if self.test == "default" else [self.test]
+        return [self._step(target, TESTS[key]) for key in wanted]
+
+    def _step(self, target: str, test: Test) -> Step:
+        argv = ["netperf", "-H", target, "-p", str(self.port), "-t", test.name]
+        argv += ["-l", str(self.seconds), "--", "-P", f",{self.data_port}"]
+        argv += ["-r", "1,1"] if test.name == "TCP_RR" else []
+        argv += ["-k", ",".join(test.selectors)]
+        name = f"netperf-{test.name.lower().replace('_', '-')}"
+        return Step(name, self.tool, self.port, tuple(argv), self.seconds, partial(parse, test))
+
+
+def parse(test: Test, out: str, err: str = "") -> Measured:
+    """Read the KEY=VALUE answer (`-k`) of `test`.
+
+    The metric of the test in transactions/s or bit/s; latencies of a transaction in s; the
+    sender's retransmitted segments where its system tells them. Raises ProbeError.
+    """
+    pairs = _PAIR.findall(out)
+    answer = dict(pairs)
+    identity = {"PROTOCOL": "TCP", "DIRECTION": test.direction, "THROUGHPUT_UNITS": test.units}
+    for key, expected in identity.items():
+        if answer.get(key, expected) != expected:
+            raise ProbeError(
+                f"netperf ran something else than {test.name}: "
+                f"{key} is {quote(answer[key])}, not {expected!r}"
+            )
+    if missing := [key for key in test.selectors if key not in answer]:
+        raise ProbeError(f"netperf's {test.name} gives no {missing[0]}: {quote(out + err)}")
+    if len(pairs) != len(answer):
+        raise ProbeError(f"netperf gives a value twice: {quote(out)}")
+    throughput = number(answer["THROUGHPUT"], "netperf's THROUGHPUT")
+    if throughput <= 0:
+        raise ProbeError(f"netperf's {test.name} carried nothing: {quote(out)}")
+    metrics = {test.metric: Metric(throughput * test.factor, test.unit)}
+    for key in test.extra:
+        value = number(answer[key], f"netperf's {key}")
+        if key in _LATENCIES:
+            metrics[f"{test.metric}_{_LATENCIES[key]}"] = Metric(value / 1e6, "s")
+        elif value >= 0:  # −1: not known on that system
+            metrics[f"{test.metric}_retransmits"] = Metric(value, "segments")
+    return Measured(metrics)

@@ -1,0 +1,68 @@
+"""A plan: the steps that measure one target, in order, and how long they may take together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from nitro.errors import InputError
+from nitro.probe.options import Options
+from nitro.probe.samples import Result
+from nitro.probe.step import Record, Step, judge
+
+READY_WITHIN = 180.0  # seconds that the client waits for the target's ports
+UPLOAD_WITHIN = 120.0  # seconds for sending the results
+WAIT = "wait"  # the name of the line that waits
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`target` is an IP address. The names of the steps differ."""
+
+    target: str
+    steps: tuple[Step, ...]
+
+    @property
+    def deadline(self) -> float:
+        """Seconds after which a client that has booted must have sent its results."""
+        return READY_WITHIN + sum(step.deadline for step in self.steps) + UPLOAD_WITHIN
+
+    def text(self) -> str:
+        """Lines `NAME DEADLINE COMMAND` for `amis/client/run-plan`, the wait for all ports first.
+
+        The wait knocks at each port, which iperf3's and netperf's servers take well.
+        """
+        if not self.steps:
+            return ""
+        ports = sorted({step.port for step in self.steps})
+        knock = f"until nc -w 1 {self.target} $port -e true; do sleep 0.2; done"
+        numbers = " ".join(str(port) for port in ports)
+        lines = [f"{WAIT} {math.ceil(READY_WITHIN)} for port in {numbers}; do {knock}; done"]
+        # exec: the deadline is to stop the tool, not the shell around it.
+        lines += [f"{s.name} {math.ceil(s.deadline)} exec {s.command}" for s in self.steps]
+        return "".join(f"{line}\n" for line in lines)
+
+    def results(self, records: Mapping[str, Record]) -> list[Result]:
+        """One result for each step; a step without a record has failed."""
+        return [
+            judge(step, records[step.name])
+            if step.name in records
+            else Result(step.tool, step.name, error=f"{step.name}: did not run")
+            for step in self.steps
+        ]
+
+
+def build(probes: Iterable[Options], target: str) -> Plan:
+    """The plan for `target`; a name that comes again gets a number. Boot has no steps.
+
+    Raises InputError for a target that is no plain address or host name.
+    """
+    if not target or not all(c.isalnum() or c in ".:-" for c in target) or target[0] == "-":
+        raise InputError(f"{target!r} is not an address that can be measured")
+    steps: list[Step] = []
+    seen: dict[str, int] = {}
+    for step in (step for probe in probes for step in probe.steps(target)):
+        seen[step.name] = count = seen.get(step.name, 0) + 1
+        steps.append(step if count == 1 else replace(step, name=f"{step.name}-{count}"))
+    return Plan(target, tuple(steps))
