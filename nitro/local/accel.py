@@ -38,7 +38,7 @@ _BOOT_SECTOR = bytes.fromhex(
 )
 
 
-def accelerator(qemu: Qemu, *, kvm: Path = Path("/dev/kvm")) -> str:
+def best(qemu: Qemu, *, kvm: Path = Path("/dev/kvm")) -> str:
     """ "kvm" when a 64-bit guest boots under it in time, else "tcg".
 
     What was found is remembered until the machine reboots or QEMU changes.

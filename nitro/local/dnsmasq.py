@@ -71,6 +71,7 @@ def configuration(
         f"dhcp-option=option6:dns-server,[{ipv6.ip}]",
     ]
     lines += [f"address=/{name}/{address}" for name, address in names.items()]
+    lines.append("address=/#/")  # nothing else has a name here: say so instead of asking on
     return "\n".join(lines) + "\n"
 
 

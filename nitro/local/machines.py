@@ -18,8 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nitro.errors import NitroError
-from nitro.local import qemu
-from nitro.local.accel import accelerator
+from nitro.local import accel, qemu
 from nitro.local.broker import Host
 from nitro.local.hypervisor import Condition, Guest, PortRange, Power
 from nitro.local.nic import Nic, VirtioNic
@@ -138,7 +137,7 @@ class QemuHypervisor:
         if fresh:
             self._store.copy_to(guest.disk, self._disk(guest), guest.disk_bytes)
         nic = undo.enter_context(self._plugged(guest))
-        speed = accelerator(program)
+        speed = accel.best(program)
         description = qemu.Machine(
             disk=self._disk(guest),
             vcpus=capped_vcpus(guest.vcpus),

@@ -14,6 +14,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -121,7 +122,11 @@ def arguments(machine: Machine, folder: Path, firmware: Path | None = None) -> l
     line += ["-qmp", f"unix:{_escaped(folder / 'qmp')},server=on,wait=off"]
     if machine.disk:
         drive = f"if=none,id=root,format=raw,cache=unsafe,file={_escaped(machine.disk)}"
-        line += ["-drive", drive, "-device", "nvme,drive=root,serial=root,bootindex=0"]
+        # Behind a port of its own: on the bus itself SeaBIOS places the disk's registers beyond
+        # 4 GiB when there is memory, and then cannot read it.
+        line += ["-device", "pcie-root-port,id=port0,chassis=0,hotplug=off"]
+        line += ["-drive", drive]
+        line += ["-device", "nvme,bus=port0,drive=root,serial=root,bootindex=0"]
     if machine.kernel:
         line += ["-kernel", str(machine.kernel), "-append", machine.append]
     if machine.initrd:
@@ -133,20 +138,31 @@ def arguments(machine: Machine, folder: Path, firmware: Path | None = None) -> l
 
 @contextmanager
 def boot(
-    qemu: Qemu, machine: Machine, folder: Path, *, report: Reporter | None = None
+    qemu: Qemu,
+    machine: Machine,
+    folder: Path,
+    *,
+    pipes: bool = False,
+    report: Reporter | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run the machine for the length of a `with` block; it is ended with the block.
 
-    `folder` takes QEMU's own messages (`qemu.log`) and its control socket (`qmp`).
+    `folder` takes QEMU's own messages (`qemu.log`) and its control socket (`qmp`). With `pipes`,
+    a console without a file is the process's stdin and stdout instead of this terminal.
     """
     uefi = machine.boot_mode == "uefi"
     firmware = debian.tree(FIRMWARE, report=report).path("/usr/share/OVMF") if uefi else None
-    own_terminal = machine.console is None
     with (folder / "qemu.log").open("wb") as log:
+        if machine.console:
+            stdin, stdout = subprocess.DEVNULL, log.fileno()
+        elif pipes:
+            stdin = stdout = subprocess.PIPE
+        else:
+            stdin, stdout = sys.stdin.fileno(), sys.stdout.fileno()
         process = subprocess.Popen(
             [*qemu.command, *arguments(machine, folder, firmware)],
-            stdin=None if own_terminal else subprocess.DEVNULL,
-            stdout=None if own_terminal else log,
+            stdin=stdin,
+            stdout=stdout,
             stderr=log,
             pass_fds=[fd for card in machine.cards for fd in card.fds],
         )

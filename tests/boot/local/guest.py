@@ -1,0 +1,104 @@
+"""A small bootable disk of Debian's cloud kernel and busybox, for guests that do as they are told.
+
+The guest gets its addresses by DHCP, fetches its user data through IMDSv2 and runs it as a shell
+script. It owes nothing to `nitro.image` but the disk's format.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import stat
+from pathlib import Path
+
+from nitro import debian
+from nitro.image import disk, grub
+
+KERNEL = debian.Wanted(("linux-image-cloud-amd64", "busybox-static"))
+# In the order of loading.
+MODULES = ("net/core/failover", "drivers/net/net_failover", "drivers/net/virtio_net")
+SCRIPT = """
+linux16 (hd0,gpt2)/VMLINUZ console=ttyS0 quiet panic=-1
+initrd16 (hd0,gpt2)/INITRD
+boot
+"""
+UEFI_SCRIPT = SCRIPT.replace("16 ", " ")
+
+INIT = r"""#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+for module in $(cat /modules); do insmod /$module; done
+ip link set lo up
+ip link set eth0 up
+udhcpc -i eth0 -O mtu -q -n -t 20 -T 1 -s /dhcp >/dev/null 2>&1 || echo 'no lease'
+ask() { printf "$1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n$2\r\n" | nc 169.254.169.254 80 | \
+        sed '1,/^\r*$/d'; }
+token=$(ask 'PUT /latest/api/token' 'X-aws-ec2-metadata-token-ttl-seconds: 60\r\n')
+md() { ask "GET /latest/$1" "X-aws-ec2-metadata-token: $token\r\n"; }
+md user-data > /user-data
+echo "id=$(md meta-data/instance-id) address=$(md meta-data/local-ipv4)"
+echo "mtu=$(cat /sys/class/net/eth0/mtu) has=$(ip -4 -o addr show eth0 | awk '{print $4}')"
+. /user-data
+echo 'script done'
+while :; do sleep 60; done
+"""
+DHCP = r"""#!/bin/sh
+[ "$1" = bound ] || exit 0
+[ -z "$mtu" ] || ip link set eth0 mtu $mtu
+ip addr add $ip/$mask dev eth0
+ip route add default via $router
+echo "nameserver $dns" > /etc/resolv.conf
+"""
+
+
+def make(path: Path) -> Path:
+    """Write the disk to `path`; it boots by BIOS and by UEFI."""
+    tree = debian.tree(KERNEL)
+    (kernel,) = tree.root.glob("boot/vmlinuz-*")
+    release = kernel.name.removeprefix("vmlinuz-")
+    modules = tree.path(f"/usr/lib/modules/{release}/kernel")
+    tools, parts = debian.tree(grub.LIBRARIES), debian.tree(grub.PACKAGES)
+    initrd = gzip.compress(_archive(tree, modules), 1, mtime=0)
+    disk.write(
+        path,
+        boot=grub.boot_sector(parts, disk.CORE_SECTOR),
+        core=grub.bios_core(tools, parts, SCRIPT, disk.CORE_SECTOR),
+        files={
+            "EFI/BOOT/BOOTX64.EFI": grub.uefi_program(tools, parts, UEFI_SCRIPT),
+            "VMLINUZ": kernel,
+            "INITRD": initrd,
+        },
+    )
+    return path
+
+
+def _archive(tree: debian.Tree, modules: Path) -> bytes:
+    files = {
+        "init": INIT.encode(),
+        "dhcp": DHCP.encode(),
+        "bin/busybox": tree.path("/usr/bin/busybox").read_bytes(),
+    }
+    names = []
+    for module in MODULES:
+        (found,) = modules.glob(f"{module}.ko*")
+        name = f"{found.name.split('.')[0]}.ko"
+        content = found.read_bytes()
+        files[name] = lzma.decompress(content) if found.suffix == ".xz" else content
+        names.append(name)
+    files["modules"] = "\n".join(names).encode()
+    out = io.BytesIO()
+    for folder in ("bin", "dev", "etc", "proc", "sys"):
+        _entry(out, folder, stat.S_IFDIR | 0o755, b"")
+    for name, content in files.items():
+        _entry(out, name, stat.S_IFREG | 0o755, content)
+    _entry(out, "TRAILER!!!", 0, b"")
+    return out.getvalue()
+
+
+def _entry(out: io.BytesIO, name: str, mode: int, content: bytes) -> None:
+    fields = [out.tell() + 1, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0]
+    out.write(b"070701" + b"".join(b"%08x" % field for field in fields))
+    for part in (name.encode() + b"\0", content):
+        out.write(part)
+        out.write(bytes(-out.tell() % 4))
