@@ -43,19 +43,24 @@ def changes_something(operation: str, params: dict[str, Any]) -> bool:
     return not operation.startswith(READS) and not params.get("DryRun")
 
 
+def without_bodies(params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters with the size in place of bytes: a list of calls is no place for a disk."""
+    return {
+        key: f"<{len(value)} bytes>" if isinstance(value, bytes) else value
+        for key, value in params.items()
+    }
+
+
 def is_planned(identifier: str) -> bool:
     """Whether this is the id of something that a dry run only imagined."""
     return MARK in identifier
 
 
 @dataclass
-class Plan:
-    """The calls of a dry run, in order; `changes` are those that were held back."""
+class Journal:
+    """The calls that a session's clients make, in order, each when its request is complete."""
 
     calls: list[Call] = field(default_factory=list)
-    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
-    _buckets: set[str] = field(default_factory=set)
-    _terminated: set[str] = field(default_factory=set)
 
     @property
     def changes(self) -> list[Call]:
@@ -63,26 +68,44 @@ class Plan:
 
     def attach(self, events: Any) -> None:
         """Listen to a boto3 session's events, for clients made from now on."""
-        events.register("before-parameter-build", self._remember)
-        events.register("before-call", self._answer)
+        events.register("provide-client-params", self._remember)
+        events.register("before-call", self._note)
+
+    def answer(self, call: Call) -> dict[str, Any] | None:
+        """What to answer instead of sending the call; None to send it."""
+        return None
 
     def _remember(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-        context[_CONTEXT] = dict(params)
+        context[_CONTEXT] = without_bodies(params)
 
-    def _answer(
+    def _note(
         self, model: Any, context: dict[str, Any], **_: Any
     ) -> tuple[AWSResponse, dict[str, Any]] | None:
-        params, operation = context.get(_CONTEXT, {}), model.name
-        changes = changes_something(operation, params)
-        self.calls.append(Call(model.service_model.service_name, operation, params, changes))
-        if changes:
-            made_up = self._change(operation, params)
-        elif self._is_about_planned(params):
-            made_up = _READ_ANSWERS[operation](self, params)
-        else:
+        params = context.get(_CONTEXT, {})
+        changes = changes_something(model.name, params)
+        call = Call(model.service_model.service_name, model.name, params, changes)
+        self.calls.append(call)
+        answer = self.answer(call)
+        if answer is None:
             return None
         ok = {"ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0}}
-        return AWSResponse("", 200, HTTPHeaders(), None), made_up | ok
+        return AWSResponse("", 200, HTTPHeaders(), None), answer | ok
+
+
+@dataclass
+class Plan(Journal):
+    """The calls of a dry run; those that change something are held back."""
+
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    _buckets: set[str] = field(default_factory=set)
+    _terminated: set[str] = field(default_factory=set)
+
+    def answer(self, call: Call) -> dict[str, Any] | None:
+        if call.changes:
+            return self._change(call.operation, call.params)
+        if self._is_about_planned(call.params):
+            return _READ_ANSWERS[call.operation](self, call.params)
+        return None
 
     def _change(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         if operation == "CreateBucket":
@@ -161,7 +184,5 @@ _READ_ANSWERS: dict[str, Callable[[Plan, dict[str, Any]], dict[str, Any]]] = {
 
 
 def _brief(value: Any) -> str:
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return f"<{len(value)} bytes>"
     text = repr(value)
     return text if len(text) <= 200 else f"{text[:197]}..."

@@ -89,7 +89,7 @@ def launch(
         with undo.making(
             f"{role} instance {name}",
             Kind.INSTANCE,
-            find=lambda: _started_with(cloud, token),
+            find=lambda: _started(cloud, placement.deployment, role),
             remove=lambda id_: terminate(cloud, [id_]),
         ) as entry:
             answer = cloud.ec2.run_instances(
@@ -129,8 +129,8 @@ def _check(cloud: Cloud, ami_id: str, kind: InstanceType) -> None:
     )
 
 
-def _started_with(cloud: Cloud, token: str) -> list[str]:
-    wanted = [*tags.by(), {"Name": "client-token", "Values": [token]}]
+def _started(cloud: Cloud, deployment: str, role: str) -> list[str]:
+    wanted = tags.by(deployment=deployment, role=role)
     pages = cloud.ec2.get_paginator("describe_instances").paginate(Filters=wanted)
     return [
         raw["InstanceId"]

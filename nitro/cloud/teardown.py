@@ -160,7 +160,7 @@ class Undo:
                     left += [e.what for e in doomed[number:]]
                     self.report.note(f"clean-up abandoned; left behind: {', '.join(left)}")
                     break
-                except NitroError as error:
+                except Exception as error:  # a defect in one removal is no reason to leave the rest
                     self.report.note(f"could not remove {entry.what}: {error}")
                     left.append(entry.what)
         return left

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse, HTTPHeaders
+from botocore.loaders import JSONFileLoader
+from botocore.validate import ParamValidator
 from moto import mock_aws
 
-from nitro.cloud import Cloud, DiskImage, role, storage
+from nitro.cloud import (
+    Call,
+    Cloud,
+    DiskImage,
+    Instance,
+    InstanceType,
+    Keep,
+    Published,
+    Undo,
+    console_output,
+    instance_type,
+    launch,
+    place,
+    publish,
+    results,
+    role,
+    storage,
+)
+from nitro.cloud.dryrun import Journal
 from nitro.local.aws import Site, install
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
@@ -34,6 +58,14 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _models_read_once() -> Iterator[None]:
+    """Parsing the services' models is most of the time that a new connection takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", functools.cache(JSONFileLoader.load_file))
+        yield
 
 
 @pytest.fixture
@@ -60,8 +92,147 @@ def cloud(bare_cloud: Cloud) -> Cloud:
     return connect()
 
 
-def connect(*, dry_run: bool = False) -> Cloud:
-    return Cloud.connect(region=REGION, dry_run=dry_run, sleep=blink)
+def connect(*, dry_run: bool = False, endpoint_url: str | None = None) -> Cloud:
+    """A new connection, all of whose answers are held against botocore's model."""
+    cloud = Cloud.connect(region=REGION, dry_run=dry_run, endpoint_url=endpoint_url, sleep=blink)
+    for service in ("ec2", "ebs"):  # the ones whose answers are partly the local Nitro's own
+        cloud.session.events.register(f"after-call.{service}", _fits_the_model)
+    return cloud
+
+
+def _fits_the_model(http_response: Any, parsed: dict[str, Any], model: Any, **_: object) -> None:
+    if http_response.status_code >= 300 or model.has_streaming_output or not model.output_shape:
+        return
+    content = {key: value for key, value in parsed.items() if key != "ResponseMetadata"}
+    problems = ParamValidator().validate(content, model.output_shape)
+    assert not problems.has_errors(), f"{model.name}: {problems.generate_report()}"
+
+
+def recorded(cloud: Cloud) -> list[Call]:
+    """The calls that `cloud` makes from now on. Its clients must not have been used yet."""
+    journal = Journal()
+    journal.attach(cloud.session.events)
+    return journal.calls
+
+
+def refuse(
+    cloud: Cloud,
+    call: str,
+    code: str,
+    message: str = "",
+    *,
+    status: int = 400,
+    times: int | None = None,
+) -> list[str]:
+    """Make `call` ("ec2.RunInstances") fail with `code`, the first `times` times or always.
+
+    Returns the list in which each failure is noted.
+    """
+    failures: list[str] = []
+
+    def answer(model: Any, **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
+        if times is not None and len(failures) >= times:
+            return None
+        failures.append(model.name)
+        body = {
+            "Error": {"Code": code, "Message": message},
+            "ResponseMetadata": {"HTTPStatusCode": status},
+        }
+        return AWSResponse("", status, HTTPHeaders(), None), body
+
+    events: Any = cloud.session.events  # its stubs do not know that handlers may answer
+    events.register(f"before-call.{call}", answer)
+    return failures
+
+
+def after(cloud: Cloud, call: str, action: Callable[[], object], *, times: int = 1) -> None:
+    """Do something when `call` has been answered, the first `times` times."""
+    left = [action] * times
+
+    def handle(**_: object) -> None:
+        if left:
+            left.pop()()
+
+    cloud.session.events.register(f"after-call.{call}", handle)
+
+
+def everything(cloud: Cloud) -> dict[str, list[str]]:
+    """All that the account holds, by whomever, but for what every account holds."""
+    instances = [
+        instance["InstanceId"]
+        for reservation in cloud.ec2.describe_instances()["Reservations"]
+        for instance in reservation["Instances"]
+        if instance["State"]["Name"] != "terminated"
+    ]
+    groups = cloud.ec2.describe_security_groups()["SecurityGroups"]
+    tasks = cloud.ec2.describe_import_snapshot_tasks()["ImportSnapshotTasks"]
+    snapshots = cloud.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    return {
+        "instances": instances,
+        "volumes": [v["VolumeId"] for v in cloud.ec2.describe_volumes()["Volumes"]],
+        "interfaces": [
+            i["NetworkInterfaceId"]
+            for i in cloud.ec2.describe_network_interfaces()["NetworkInterfaces"]
+        ],
+        "groups": [g["GroupId"] for g in groups if g["GroupName"] != "default"],
+        "images": [i["ImageId"] for i in cloud.ec2.describe_images(Owners=["self"])["Images"]],
+        "snapshots": [s["SnapshotId"] for s in snapshots],
+        "imports": [
+            task["ImportTaskId"]
+            for task in tasks
+            if task["SnapshotTaskDetail"]["Status"] in {"pending", "active"}
+        ],
+        "buckets": [b["Name"] for b in cloud.s3.list_buckets()["Buckets"]],
+    }
+
+
+NOTHING: dict[str, list[str]] = {
+    kind: []
+    for kind in (
+        "instances",
+        "volumes",
+        "interfaces",
+        "groups",
+        "images",
+        "snapshots",
+        "imports",
+        "buckets",
+    )
+}
+
+
+def kind(cloud: Cloud) -> InstanceType:
+    return instance_type(cloud, "c5.large")
+
+
+def deploy(
+    cloud: Cloud,
+    disk: DiskImage,
+    *,
+    keep: Keep = Keep.IMAGE,
+    deployment: str = "d-test",
+    ttl: timedelta | None = None,
+) -> tuple[Published, Instance]:
+    """All that a deployment does: publish, a server and a client, a result, and the end."""
+    with Undo(keep=keep, sleep=cloud.sleep) as undo:
+        published = publish(cloud, disk, undo)
+        drop = results.prepare(cloud, undo, deployment=deployment, name="client.tar.gz")
+        placement = place(
+            cloud, undo, deployment=deployment, ports=[80], allow=["198.51.100.0/24"], ttl=ttl
+        )
+        server = launch(cloud, published.ami_id, kind(cloud), placement, undo, name="bench")
+        launch(
+            cloud,
+            published.ami_id,
+            kind(cloud),
+            placement,
+            undo,
+            name="bench-client",
+            role="client",
+            environment={"NITRO_RESULT_URL": drop.url},
+        )
+        console_output(cloud, server.id)
+    return published, server
 
 
 @pytest.fixture

@@ -1,0 +1,152 @@
+"""Will it work? Each answer with what to do when it will not. Changes nothing.
+
+What the caller may do is asked of EC2 itself, by calls with `DryRun`: their authorization is
+real, the organisation's limits included. Not asked: what only shows with real arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nitro.cloud import role, storage
+from nitro.cloud.errors import DENIED, ApiError
+from nitro.cloud.network import find_subnet
+from nitro.cloud.session import Cloud
+from nitro.errors import NitroError
+
+# "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", in vCPUs.
+# https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html
+VCPU_QUOTA = "L-1216C47A"
+_POLICY = "docs/aws.md has the whole policy"
+_NO_ID = "0" * 17
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at. `remedy` is "" when all is well."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+def examine(cloud: Cloud, bucket: str | None = None) -> list[Check]:
+    """All checks, in the order in which a deployment meets them.
+
+    Without usable credentials only the first is made: nothing else could be said.
+    """
+    first = _made("credentials", lambda: _credentials(cloud))
+    if not first.ok:
+        return [first]
+    name = bucket or storage.own_bucket_name(cloud)
+    return [
+        first,
+        _made("region", lambda: _region(cloud)),
+        _made("permissions", lambda: _permissions(cloud)),
+        _made("bucket", lambda: _bucket(cloud, bucket)),
+        _made("role vmimport", lambda: _role(cloud, name)),
+        _made("subnet", lambda: _subnet(cloud)),
+        _made("vCPU quota", lambda: _quota(cloud)),
+    ]
+
+
+def _made(name: str, check: Callable[[], Check]) -> Check:
+    try:
+        return check()
+    except NitroError as error:
+        return Check(name, False, error.what, error.hint or "see the message")
+
+
+def _credentials(cloud: Cloud) -> Check:
+    return Check("credentials", True, cloud.identity["Arn"])
+
+
+def _region(cloud: Cloud) -> Check:
+    regions = cloud.ec2.describe_regions(RegionNames=[cloud.region], AllRegions=True)["Regions"]
+    status = regions[0].get("OptInStatus", "opt-in-not-required") if regions else "unknown"
+    if status in {"opted-in", "opt-in-not-required"}:
+        return Check("region", True, cloud.region)
+    return Check(
+        "region", False, f"{cloud.region} is {status}", "enable the region in the account settings"
+    )
+
+
+def _permissions(cloud: Cloud) -> Check:
+    """Ask EC2 whether it would do each call that changes something."""
+    denied = [action for action, ask in _questions(cloud).items() if _is_denied(ask)]
+    if denied:
+        return Check("permissions", False, f"denied: {', '.join(denied)}", _POLICY)
+    return Check("permissions", True, f"{len(_questions(cloud))} EC2 actions allowed")
+
+
+def _questions(cloud: Cloud) -> dict[str, Callable[[], Any]]:
+    ec2 = cloud.ec2
+    return {
+        "ec2:ImportSnapshot": lambda: ec2.import_snapshot(
+            DryRun=True,
+            DiskContainer={"Format": "RAW", "UserBucket": {"S3Bucket": "none", "S3Key": "none"}},
+        ),
+        "ec2:CancelImportTask": lambda: ec2.cancel_import_task(
+            DryRun=True, ImportTaskId=f"import-snap-{_NO_ID}"
+        ),
+        "ec2:RegisterImage": lambda: ec2.register_image(DryRun=True, Name="nitro-doctor"),
+        "ec2:DeregisterImage": lambda: ec2.deregister_image(DryRun=True, ImageId=f"ami-{_NO_ID}"),
+        "ec2:DeleteSnapshot": lambda: ec2.delete_snapshot(DryRun=True, SnapshotId=f"snap-{_NO_ID}"),
+        "ec2:CreateTags": lambda: ec2.create_tags(
+            DryRun=True, Resources=[f"snap-{_NO_ID}"], Tags=[{"Key": "nitro:owner", "Value": ""}]
+        ),
+        "ec2:CreateSecurityGroup": lambda: ec2.create_security_group(
+            DryRun=True, GroupName="nitro-doctor", Description="never made"
+        ),
+        "ec2:RunInstances": lambda: ec2.run_instances(
+            DryRun=True, ImageId=f"ami-{_NO_ID}", MinCount=1, MaxCount=1, ClientToken="nitro-doctor"
+        ),
+        "ec2:TerminateInstances": lambda: ec2.terminate_instances(
+            DryRun=True, InstanceIds=[f"i-{_NO_ID}"]
+        ),
+    }
+
+
+def _is_denied(ask: Callable[[], Any]) -> bool:
+    """Any other answer, that the arguments are bad for one, is not a denial."""
+    try:
+        ask()
+    except ApiError as error:
+        return error.code in DENIED
+    return False
+
+
+def _bucket(cloud: Cloud, name: str | None) -> Check:
+    bucket = storage.find_bucket(cloud, name)
+    if bucket:
+        return Check("bucket", True, bucket.name)
+    if name:
+        return Check("bucket", False, f"there is no bucket {name}", "omit --bucket, or make it")
+    return Check("bucket", True, f"{storage.own_bucket_name(cloud)} will be made")
+
+
+def _role(cloud: Cloud, bucket: str) -> Check:
+    problems = role.problems(cloud, bucket)
+    if not problems:
+        return Check("role vmimport", True, f"may import from {bucket}")
+    return Check(
+        "role vmimport", False, "; ".join(problems), "`nitro doctor --create-role` makes it right"
+    )
+
+
+def _subnet(cloud: Cloud) -> Check:
+    subnet = find_subnet(cloud)
+    return Check("subnet", True, f"{subnet.id} in {subnet.zone}")
+
+
+def _quota(cloud: Cloud) -> Check:
+    answer = cloud.quotas.get_service_quota(ServiceCode="ec2", QuotaCode=VCPU_QUOTA)
+    vcpus = int(answer["Quota"]["Value"])
+    if vcpus < 4:  # a server and a client of the smallest types with two vCPUs each
+        return Check(
+            "vCPU quota", False, f"{vcpus} vCPUs", "ask for more under Service Quotas, Amazon EC2"
+        )
+    return Check("vCPU quota", True, f"{vcpus} vCPUs of standard instances at a time")

@@ -1,0 +1,94 @@
+"""A dry run lists exactly the calls that the real run then makes, and makes none of them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from nitro.cloud import Call, Cloud, DiskImage, Keep, upload
+from tests.cloud.conftest import NOTHING, connect, deploy, everything, recorded
+
+IDS = re.compile(r"\b(import-snap|snap|ami|sg|i)-[0-9a-z-]+")
+
+
+def comparable(value: Any) -> Any:
+    """Without what only a real run can know: ids, entity tags, the signature of a URL."""
+    if isinstance(value, dict):
+        opaque = {"UploadId", "ETag", "BlockToken"}
+        return {k: "*" if k in opaque else comparable(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [comparable(item) for item in value]
+    if isinstance(value, str):
+        return IDS.sub(r"\1-*", re.sub(r"X-Amz-\S+", "*", value))
+    return value
+
+
+def shown(calls: list[Call]) -> list[tuple[str, str, Any]]:
+    """Tokens of instances follow from their AMI's id, which is not known before."""
+    return [
+        (
+            call.service,
+            call.operation,
+            comparable(
+                {
+                    key: value
+                    for key, value in call.params.items()
+                    if (call.operation, key) != ("RunInstances", "ClientToken")
+                }
+            ),
+        )
+        for call in calls
+    ]
+
+
+@pytest.mark.parametrize("keep", list(Keep))
+def test_it_lists_what_the_real_run_does(
+    cloud: Cloud, disk: DiskImage, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "WORKERS", 1)  # parts in their order
+    rehearsal = connect(dry_run=True)
+    sent = recorded_requests(rehearsal)
+    deploy(rehearsal, disk, keep=keep)
+    assert rehearsal.plan
+    assert sent == []
+    assert everything(connect()) == NOTHING
+
+    real = connect()
+    made = recorded(real)
+    deploy(real, disk, keep=keep)
+    assert shown(rehearsal.plan.changes) == shown([call for call in made if call.changes])
+    assert {c.operation for c in rehearsal.plan.calls} == {c.operation for c in made}
+
+
+def test_it_lists_nothing_for_what_is_there(cloud: Cloud, disk: DiskImage) -> None:
+    deploy(cloud, disk)
+    rehearsal = connect(dry_run=True)
+    published, _ = deploy(rehearsal, disk)
+    assert published.reused
+    assert rehearsal.plan
+    made = {call.operation for call in rehearsal.plan.changes}
+    assert made & {"ImportSnapshot", "RegisterImage", "CreateBucket", "UploadPart"} == set()
+
+
+def test_a_call_reads_well(cloud: Cloud, disk: DiskImage) -> None:
+    rehearsal = connect(dry_run=True)
+    deploy(rehearsal, disk)
+    assert rehearsal.plan
+    part = max(str(c) for c in rehearsal.plan.changes if c.operation == "UploadPart")
+    assert part.startswith("s3:UploadPart(Bucket='nitro-123456789012-eu-central-1'")
+    assert "Body='<911393 bytes>'" in part
+
+
+def recorded_requests(cloud: Cloud) -> list[str]:
+    """Requests that change something and leave for the network all the same."""
+    sent: list[str] = []
+
+    def note(request, event_name: str, **_) -> None:
+        operation = event_name.rpartition(".")[2]
+        if not operation.startswith(("Describe", "Get", "List", "Head")):
+            sent.append(operation)
+
+    cloud.session.events.register("before-send", note)
+    return sent

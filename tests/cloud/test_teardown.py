@@ -1,0 +1,132 @@
+"""The undo stack by itself."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from nitro.cloud.errors import ApiError
+from nitro.cloud.teardown import Keep, Kind, Undo
+from nitro.errors import Interrupted, NitroError
+from nitro.progress import Reporter
+
+
+class Notes(Reporter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def filled(undo: Undo, removed: list[str]) -> None:
+    for name, kind in (
+        ("image", Kind.IMAGE),
+        ("object", Kind.SCRATCH),
+        ("group", Kind.INSTANCE),
+        ("instance", Kind.INSTANCE),
+    ):
+        undo.push(name, kind, id=name, remove=removed.append)
+
+
+@pytest.mark.parametrize(
+    ("keep", "gone"),
+    [
+        (Keep.NOTHING, ["instance", "group", "object", "image"]),
+        (Keep.IMAGE, ["instance", "group", "object"]),
+        (Keep.INSTANCE, ["object"]),
+    ],
+)
+def test_success_keeps_what_was_asked_for(keep: Keep, gone: list[str]) -> None:
+    removed: list[str] = []
+    with Undo(keep) as undo:
+        filled(undo, removed)
+    assert removed == gone
+    assert len(undo.kept) == 4 - len(gone)
+
+
+@pytest.mark.parametrize("keep", list(Keep))
+def test_failure_keeps_nothing_and_shows_through(keep: Keep) -> None:
+    removed: list[str] = []
+    with pytest.raises(ZeroDivisionError), Undo(keep) as undo:  # noqa: PT012
+        filled(undo, removed)
+        raise ZeroDivisionError
+    assert removed == ["instance", "group", "object", "image"]
+
+
+def test_one_failure_does_not_stop_the_rest() -> None:
+    removed: list[str] = []
+
+    def fail(id_: str) -> None:
+        raise NitroError("still in use")
+
+    report = Notes()
+    left = pytest.raises(NitroError, match="could not remove stubborn")
+    with left, Undo(report=report) as undo:
+        undo.push("first", Kind.INSTANCE, id="first", remove=removed.append)
+        undo.push("stubborn", Kind.INSTANCE, id="x", remove=fail)
+        undo.push("last", Kind.INSTANCE, id="last", remove=removed.append)
+    assert removed == ["last", "first"]
+    assert report.notes == ["could not remove stubborn: still in use"]
+
+
+def test_what_was_not_heard_of_is_looked_for() -> None:
+    removed: list[str] = []
+    looks = iter([[], [], ["i-1", "i-2"]])
+    with (
+        pytest.raises(Interrupted),
+        Undo(sleep=lambda _: None) as undo,
+        undo.making("x", Kind.INSTANCE, find=lambda: next(looks), remove=removed.append),
+    ):
+        raise KeyboardInterrupt
+    assert removed == ["i-1", "i-2"]
+
+
+@pytest.mark.parametrize(("unclear", "searched"), [(False, 0), (True, 1)])
+def test_a_clear_refusal_made_nothing(unclear: bool, searched: int) -> None:
+    looked: list[str] = []
+
+    def find() -> list[str]:
+        looked.append("")
+        return ["id"]
+
+    error = ApiError("no", hint=None, code="X", may_have_happened=unclear)
+    with (
+        pytest.raises(ApiError),
+        Undo() as undo,
+        undo.making("x", Kind.INSTANCE, find=find, remove=lambda _: None),
+    ):
+        raise error
+    assert len(looked) == searched
+
+
+def test_a_second_interrupt_abandons_the_rest_and_names_it() -> None:
+    removed: list[str] = []
+
+    def impatient(id_: str) -> None:
+        signal.raise_signal(signal.SIGINT)
+        removed.append(id_)
+        signal.raise_signal(signal.SIGINT)
+
+    report = Notes()
+    with pytest.raises(Interrupted) as caught, Undo(report=report) as undo:  # noqa: PT012
+        undo.push("bucket", Kind.IMAGE, id="bucket", remove=removed.append)
+        undo.push("slow instance", Kind.INSTANCE, id="i-1", remove=impatient)
+        undo.push("client", Kind.INSTANCE, id="i-2", remove=removed.append)
+        raise KeyboardInterrupt
+    assert removed == ["i-2", "i-1"]
+    assert caught.value.what == "interrupted; left behind: slow instance, bucket"
+    assert "nitro destroy" in str(caught.value.hint)
+    assert report.notes[0].startswith("still cleaning up")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_taken_back_early_is_not_taken_back_twice() -> None:
+    removed: list[str] = []
+    with Undo(Keep.NOTHING) as undo:
+        entry = undo.push("object", Kind.SCRATCH, id="key", remove=removed.append)
+        undo.take_back(entry)
+        assert removed == ["key"]
+    assert removed == ["key"]
