@@ -1,0 +1,59 @@
+"""Completion queues: what the card writes for the driver to find.
+
+An entry becomes valid with its phase bit, so entries are stored as whole 64-bit words and the
+word with the phase goes last. (`struct.pack_into` zeroes its target first and stores byte by
+byte: on every second pass of the ring a zeroed entry would look valid.)
+"""
+
+from __future__ import annotations
+
+from nitro.ena.memory import Memory
+from nitro.ena.vectors import Vector
+
+TX_WORDS = 2
+RX_WORDS = 4
+
+
+class CompletionQueue:
+    """`depth` entries of `words` 32-bit words at guest address `address`."""
+
+    __slots__ = ("_ring", "address", "depth", "head", "index", "user", "vector", "words")
+
+    def __init__(
+        self,
+        index: int,
+        depth: int,
+        words: int,
+        address: int,
+        vector: Vector | None,
+        memory: Memory,
+    ) -> None:
+        self.index, self.depth, self.words, self.address = index, depth, words, address
+        self.vector = vector
+        self.head = 0
+        self.user: object | None = None
+        self.attach(memory)
+
+    def attach(self, memory: Memory) -> None:
+        """Look the ring up in guest memory. Raises DmaError."""
+        self._ring = memory.view(self.address, self.depth * self.words * 4).cast("Q")
+
+    def stop(self) -> None:
+        """The ring's memory is gone: completions go nowhere until the next reset."""
+        self._ring = memoryview(bytearray(self.depth * self.words * 4)).cast("Q")
+
+    def put_tx(self, req_id: int, sq_index: int, sq_head: int) -> None:
+        head = self.head
+        phase = 1 ^ (head // self.depth & 1)
+        self._ring[head % self.depth] = (
+            req_id | phase << 24 | sq_index << 32 | (sq_head & 0xFFFF) << 48
+        )
+        self.head = head + 1
+
+    def put_rx(self, status: int, length: int, req_id: int, rss_hash: int, sq_index: int) -> None:
+        head = self.head
+        phase = 1 ^ (head // self.depth & 1)
+        slot = head % self.depth * 2
+        self._ring[slot + 1] = rss_hash | sq_index << 32
+        self._ring[slot] = status | phase << 24 | (length & 0xFFFF) << 32 | req_id << 48
+        self.head = head + 1

@@ -1,0 +1,79 @@
+"""Commands to a running card, one a line over a unix stream socket.
+
+    link up | link down        plug the cable in or out
+    fault NAME on | off        turn a fault on or off (`faults.py`)
+    reset                      ask the driver to reset the card
+    hints                      send the hints again
+    rules                      the rules broken so far, as `name count` lines
+    counters                   the card's counters
+
+Each answer ends with a line `ok` or `error: …`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from dataclasses import asdict
+from pathlib import Path
+
+from nitro.ena.aenq import NOTIFY_HINTS
+from nitro.ena.device import Device
+from nitro.ena.regs import Event
+from nitro.errors import NitroError
+
+_LONGEST = 4096
+_PATIENCE = 1.0
+
+
+class Control:
+    """A listening socket: each connection carries one command and its answer."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._listener.bind(str(path))
+            self._listener.listen(4)
+        except OSError as error:
+            self._listener.close()
+            raise NitroError(f"cannot listen at {path}: {error.strerror or error}") from error
+
+    def fileno(self) -> int:
+        return self._listener.fileno()
+
+    def ready(self, device: Device) -> None:
+        """Carry out the command of a client that connected; a silent one is dropped."""
+        connection, _ = self._listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.settimeout(_PATIENCE)
+            line = connection.recv(_LONGEST).decode(errors="replace").strip()
+            connection.sendall(execute(device, line).encode())
+
+    def close(self) -> None:
+        self._listener.close()
+        self._path.unlink(missing_ok=True)
+
+
+def execute(device: Device, line: str) -> str:
+    """Carry out one command on `device`; the answer."""
+    match line.split():
+        case ["link", "up" | "down" as state]:
+            device.set_link(state == "up")
+        case ["fault", name, "on" | "off" as state]:
+            try:
+                device.faults.set(name, state == "on")
+            except KeyError:
+                return f"error: no fault named {name}\n"
+        case ["reset"]:
+            device.notify(Event.RESET_REQUEST)
+        case ["hints"]:
+            device.notify(Event.NOTIFICATION, NOTIFY_HINTS, device.features.hints())
+        case ["rules"]:
+            return "".join(f"{n} {c}\n" for n, c in sorted(device.rules.broken.items())) + "ok\n"
+        case ["counters"]:
+            values = asdict(device.counters)
+            return "".join(f"{name} {value}\n" for name, value in values.items()) + "ok\n"
+        case _:
+            return f"error: no command {line!r}\n"
+    return "ok\n"

@@ -1,0 +1,163 @@
+"""A trace in words: what `nitro device explain` prints."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nitro.ena import regs
+from nitro.errors import InputError
+
+_REGISTERS = {int(reg): reg.name for reg in regs.Reg}
+_TIDY = str.maketrans("_", " ")
+
+
+def explain(trace: Path) -> Iterator[str]:
+    """The lines for a trace file, one for each event; runs of doorbells are summed up.
+
+    Raises InputError for a file that is no trace.
+    """
+    quiet: Counter[str] = Counter()
+    try:
+        with trace.open() as lines:
+            for number, line in enumerate(lines, 1):
+                event = _parse(trace, number, line)
+                name = _frequent(event)
+                if name:
+                    quiet[name] += 1
+                    continue
+                yield from _summary(quiet)
+                yield f"{event['t']:10.6f}  {_describe(event)}"
+    except OSError as error:
+        raise InputError(f"cannot read {trace}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{trace} is not a trace of `device serve --trace`") from error
+    yield from _summary(quiet)
+
+
+def _parse(trace: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+        if isinstance(event, dict) and isinstance(event["t"], int | float) and event["event"]:
+            return event
+    except (ValueError, KeyError):
+        pass
+    raise InputError(
+        f"{trace}:{number} is not an event", hint="give a file that `device serve --trace` wrote"
+    )
+
+
+def _summary(quiet: Counter[str]) -> Iterator[str]:
+    """What happened too often to be told one by one."""
+    if quiet:
+        counts = ", ".join(f"{count} × {name}" for name, count in sorted(quiet.items()))
+        yield f"{'…':>10}  {counts}"
+        quiet.clear()
+
+
+def _frequent(event: dict[str, Any]) -> str | None:
+    """The data path's events, by a name to count them under."""
+    if event["event"] == "interrupt" and event.get("vector"):
+        return f"interrupt {event['vector']}"
+    if event["event"] != "write":
+        return None
+    offset = event["offset"]
+    if offset >= regs.UNMASK:
+        return f"unmask of vector {(offset - regs.UNMASK) // 4}"
+    if offset >= regs.RX_DOORBELLS:
+        return f"RX doorbell {(offset - regs.RX_DOORBELLS) // 4}"
+    if offset >= regs.TX_DOORBELLS:
+        return f"TX doorbell {(offset - regs.TX_DOORBELLS) // 4}"
+    return None
+
+
+def _describe(event: dict[str, Any]) -> str:
+    match event["event"]:
+        case "read":
+            return f"driver reads {_register(event)}: {_value(event)}"
+        case "write":
+            return f"driver writes {_register(event)}: {_value(event)}"
+        case "interrupt":
+            return "card interrupts: admin completion or event"
+        case "command":
+            return f"driver asks (#{event['id']}): {_command(bytes.fromhex(event['entry']))}"
+        case "completion":
+            return f"card answers (#{event['id']}): {_answer(event)}"
+        case "report":
+            return f"! {event['line']}"
+        case other:
+            return str(other)
+
+
+def _register(event: dict[str, Any]) -> str:
+    return _REGISTERS.get(event["offset"], f"offset {event['offset']:#x}")
+
+
+def _value(event: dict[str, Any]) -> str:
+    value = event["value"]
+    match event["offset"]:
+        case regs.Reg.MMIO_REG_READ:
+            name = _REGISTERS.get(value >> 16, f"{value >> 16:#x}")
+            return f"read {name} for me, request {value & 0xFFFF}"
+        case regs.Reg.AQ_CAPS | regs.Reg.ACQ_CAPS | regs.Reg.AENQ_CAPS:
+            return f"{value & 0xFFFF} entries of {value >> 16} bytes"
+        case regs.Reg.DEV_CTL if value & 1:
+            reason = value >> 28 | (value >> 24 & 0xF) << 4
+            known = reason < len(regs.RESET_REASONS)
+            return f"reset, {regs.RESET_REASONS[reason] if known else reason}"
+        case regs.Reg.DEV_CTL:
+            return "end of reset"
+        case regs.Reg.DEV_STS:
+            return _flags(regs.Status(value))
+    return f"{value:#x}"
+
+
+def _flags(value: regs.Status) -> str:
+    return str(value.name).replace("|", ", ").lower().translate(_TIDY) if value else "nothing"
+
+
+def _command(entry: bytes) -> str:
+    opcode = entry[2]
+    try:
+        name = regs.Opcode(opcode).name.lower().translate(_TIDY)
+    except ValueError:
+        return f"opcode {opcode}"
+    match opcode:
+        case regs.Opcode.GET_FEATURE | regs.Opcode.SET_FEATURE:
+            return f"{name} {_feature(entry[17])}"
+        case regs.Opcode.CREATE_CQ:
+            return f"{name}, {_number(entry, 6, 2)} entries of {(entry[5] & 31) * 4} bytes, vector {_number(entry, 8, 4)}"
+        case regs.Opcode.CREATE_SQ:
+            direction = "TX" if entry[4] >> 5 == regs.DIRECTION_TX else "RX"
+            place = "LLQ" if entry[6] & 0xF == regs.PLACEMENT_DEVICE else "host memory"
+            return f"{name}, {direction}, {_number(entry, 10, 2)} entries in {place}, completions to {_number(entry, 8, 2)}"
+        case regs.Opcode.DESTROY_SQ | regs.Opcode.DESTROY_CQ:
+            return f"{name} {_number(entry, 4, 2)}"
+    return f"{name}, type {entry[16]}"
+
+
+def _number(entry: bytes, at: int, size: int) -> int:
+    return int.from_bytes(entry[at : at + size], "little")
+
+
+def _feature(number: int) -> str:
+    try:
+        return regs.Feature(number).name.lower().translate(_TIDY)
+    except ValueError:
+        return f"feature {number}"
+
+
+def _answer(event: dict[str, Any]) -> str:
+    if "error" in event:
+        return str(event["error"])
+    payload = event["payload"]
+    if payload is None:
+        return "nothing, it never will"
+    opcode = event["opcode"]
+    data = bytes.fromhex(payload)
+    if opcode in (regs.Opcode.CREATE_CQ, regs.Opcode.CREATE_SQ):
+        return f"done, queue {int.from_bytes(data[:2], 'little')}"
+    return f"done{', ' + payload if payload else ''}"

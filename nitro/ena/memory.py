@@ -1,0 +1,78 @@
+"""Guest memory as the card's DMA engine sees it: bounded views, nothing copied.
+
+It does not know where the memory comes from: a `bytearray` in tests, a mapping of the guest's
+memory file under vfio-user.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ADDRESS_BITS = 48
+
+
+class DmaError(Exception):
+    """A DMA address that is not guest memory. The card answers it; it never leaves the model."""
+
+    def __init__(self, address: int, length: int) -> None:
+        super().__init__(f"{length} bytes at {address:#x} are not guest memory")
+        self.address, self.length = address, length
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """`size` bytes of guest memory from guest address `base` on."""
+
+    base: int
+    size: int
+    data: memoryview
+    writable: bool
+
+
+_NOWHERE = Region(0, 0, memoryview(b""), writable=False)
+
+
+class Memory:
+    """The mapped regions. `generation` changes when one goes, so that rings look again."""
+
+    def __init__(self) -> None:
+        self._regions: list[Region] = []
+        self._last = _NOWHERE
+        self.generation = 0
+
+    def map(self, base: int, data: memoryview, *, writable: bool = True) -> None:
+        """Add a region. Raises ValueError if it overlaps one that is there."""
+        end = base + len(data)
+        if any(base < r.base + r.size and r.base < end for r in self._regions):
+            raise ValueError(f"a region at {base:#x} is mapped already")
+        self._regions.append(Region(base, len(data), data, writable))
+
+    def unmap(self, base: int, size: int) -> None:
+        """Take away what lies in the range; regions that were never mapped are no matter."""
+        keep = [r for r in self._regions if r.base < base or r.base + r.size > base + size]
+        if len(keep) != len(self._regions):
+            self._regions = keep
+            self._last = _NOWHERE
+            self.generation += 1
+
+    def clear(self) -> None:
+        self._regions.clear()
+        self._last = _NOWHERE
+        self.generation += 1
+
+    def view(self, address: int, length: int) -> memoryview:
+        """`length` writable bytes at `address`, inside one region. Raises DmaError."""
+        region = self._last
+        start = address - region.base
+        if start < 0 or start + length > region.size:
+            region = self._find(address, length)
+            start = address - region.base
+        return region.data[start : start + length]
+
+    def _find(self, address: int, length: int) -> Region:
+        for region in self._regions:
+            inside = region.base <= address and address + length <= region.base + region.size
+            if inside and region.writable:
+                self._last = region
+                return region
+        raise DmaError(address, length)

@@ -1,0 +1,158 @@
+"""Checksums and segmentation, described by a virtio-net header and done in plain Python.
+
+The ten-byte header of virtio (`virtio_net_hdr`) is what travels beside a frame between card and
+port: a tap takes and gives it as it is, so that the kernel does the work. The functions here are
+for ports that carry plain frames, and for what the kernel leaves undone.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+HEADER = struct.Struct("<BBHHHH")
+HEADER_SIZE = HEADER.size
+PLAIN = bytes(HEADER_SIZE)
+
+NEEDS_CSUM = 1
+DATA_VALID = 2
+GSO_TCPV4 = 1
+GSO_TCPV6 = 4
+GSO_ECN = 0x80
+
+TCP, UDP = 6, 17
+_TCP_FIN_PSH = 0x09
+_TCP_CWR = 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class Offload:
+    """The header, taken apart. All sizes in bytes."""
+
+    flags: int = 0
+    gso_type: int = 0
+    header_length: int = 0
+    segment_size: int = 0
+    csum_start: int = 0
+    csum_offset: int = 0
+
+    @classmethod
+    def parse(cls, header: Buffer) -> Offload:
+        return cls(*HEADER.unpack(header))
+
+    def pack(self) -> bytes:
+        return HEADER.pack(
+            self.flags,
+            self.gso_type,
+            self.header_length,
+            self.segment_size,
+            self.csum_start,
+            self.csum_offset,
+        )
+
+
+def ones_sum(data: Buffer) -> int:
+    """One's complement sum of 16-bit big-endian words, an odd byte padded with zero.
+
+    2**16 is 1 modulo 65535, so the sum is a remainder; only an all-zero input sums to 0.
+    """
+    value = int.from_bytes(data, "big")
+    if len(data) & 1:
+        value <<= 8
+    return value % 65535 or (65535 if value else 0)
+
+
+def checksum(data: Buffer) -> int:
+    """The Internet checksum (RFC 1071) of `data`."""
+    return 65535 - ones_sum(data)
+
+
+def pseudo_sum(addresses: Buffer, protocol: int, length: int) -> int:
+    """Sum of the pseudo header: what a checksum field holds before the payload is added."""
+    total = ones_sum(addresses) + protocol + (length & 0xFFFF) + (length >> 16)
+    return total % 65535 or 65535
+
+
+def finish_checksum(frame: bytearray | memoryview, start: int, offset: int) -> None:
+    """Complete the partial checksum of `frame`: sum from `start`, stored at `start + offset`."""
+    field = start + offset
+    if field + 2 > len(frame):
+        return
+    value = checksum(frame[start:])
+    frame[field : field + 2] = (value or 0xFFFF).to_bytes(2, "big")
+
+
+def wire_frames(header: Buffer, frame: bytearray) -> Iterator[bytearray]:
+    """What a cable would carry for `frame` with its virtio-net `header`: finished frames.
+
+    A request that does not fit the frame is dropped: the frame goes out as it is.
+    """
+    offload = Offload.parse(header)
+    if offload.gso_type & ~GSO_ECN in (GSO_TCPV4, GSO_TCPV6) and offload.segment_size:
+        for segment in segments(offload, frame, offload.segment_size):
+            finish_checksum(segment, offload.csum_start, offload.csum_offset)
+            yield segment
+        return
+    if offload.flags & NEEDS_CSUM:
+        finish_checksum(frame, offload.csum_start, offload.csum_offset)
+    yield frame
+
+
+def segments(offload: Offload, frame: bytearray, size: int) -> Iterator[bytearray]:
+    """Cut a TCP segment into ones of at most `size` bytes of payload.
+
+    The pieces have right lengths, IPv4 checksums, sequence numbers and flags, and a TCP checksum
+    field with the pseudo header's sum, as `NEEDS_CSUM` has it.
+    """
+    l4 = offload.csum_start
+    if l4 + 20 > len(frame) or l4 < 34:
+        return
+    headers = l4 + (frame[l4 + 12] >> 4) * 4
+    ipv6 = offload.gso_type & ~GSO_ECN == GSO_TCPV6
+    l3 = l4 - 40 if ipv6 else _ipv4_start(frame, l4)
+    if headers > len(frame) or l3 is None or size <= 0:
+        return
+    sequence = int.from_bytes(frame[l4 + 4 : l4 + 8], "big")
+    identity = int.from_bytes(frame[l3 + 4 : l3 + 6], "big")
+    flags = frame[l4 + 13]
+    payload = memoryview(frame)[headers:]
+    last = max(0, len(payload) - 1) // size
+    for number in range(last + 1):
+        part = frame[:headers] + payload[number * size : (number + 1) * size]
+        now = flags if number == last else flags & ~_TCP_FIN_PSH
+        part[l4 + 13] = now if number == 0 else now & ~_TCP_CWR
+        part[l4 + 4 : l4 + 8] = (sequence + number * size & 0xFFFFFFFF).to_bytes(4, "big")
+        set_lengths(part, l3, l4, ipv6=ipv6, identity=identity + number & 0xFFFF)
+        yield part
+
+
+def _ipv4_start(frame: bytearray, l4: int) -> int | None:
+    """Where the IPv4 header begins, given where it ends."""
+    for l3 in (14, 18):
+        if l3 + (frame[l3] & 0x0F) * 4 == l4 and frame[l3] >> 4 == 4:
+            return l3
+    return None
+
+
+def set_lengths(part: bytearray, l3: int, l4: int, *, ipv6: bool, identity: int) -> None:
+    """Write IP length, identification and checksum of `part`, and TCP's pseudo-header sum."""
+    if ipv6:
+        part[l3 + 4 : l3 + 6] = (len(part) - l4).to_bytes(2, "big")
+        addresses = part[l3 + 8 : l3 + 40]
+    else:
+        part[l3 + 2 : l3 + 4] = (len(part) - l3).to_bytes(2, "big")
+        part[l3 + 4 : l3 + 6] = identity.to_bytes(2, "big")
+        set_ipv4_checksum(part, l3, l4)
+        addresses = part[l3 + 12 : l3 + 20]
+    seed = pseudo_sum(addresses, TCP, len(part) - l4)
+    part[l4 + 16 : l4 + 18] = seed.to_bytes(2, "big")
+
+
+def set_ipv4_checksum(frame: bytearray, l3: int, l4: int) -> None:
+    """Write the checksum of the IPv4 header between `l3` and `l4`."""
+    frame[l3 + 10 : l3 + 12] = b"\0\0"
+    frame[l3 + 10 : l3 + 12] = checksum(frame[l3:l4]).to_bytes(2, "big")

@@ -1,0 +1,35 @@
+"""The far end of the card's cable: a tap, a stream socket, a switch inside the process.
+
+A port moves frames and the virtio-net header beside each (`offload.py`); it knows nothing of
+rings or guests. It never blocks.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from nitro.ena.offload import Buffer
+
+
+class Port(Protocol):
+    """What the card asks of its cable."""
+
+    def fileno(self) -> int:
+        """To wait on for frames, and for room when `send` said False."""
+        ...
+
+    def send(self, header: bytes, parts: list[Buffer]) -> bool:
+        """Send one frame, given in parts; False if there is no room now (try again)."""
+        ...
+
+    def receive(self, header: bytearray, parts: list[Buffer]) -> int:
+        """Read one frame into `parts`, which has room for the largest, and its virtio-net header
+        into `header`. Returns the frame's length, 0 if none is there."""
+        ...
+
+    def accept(self, *, checksums: bool, segments: bool) -> None:
+        """Say which unfinished frames the card takes: partial checksums, TCP segments longer
+        than the MTU. A port that has no such frames ignores it."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,162 @@
+"""What differs between the cards of instance generations, as data.
+
+Sources, by mark: [A] AWS's driver repository, its documentation and issues; [X] commit messages
+of iPXE's driver, written from real hardware; [N] Nanos' driver history; [O] the OSv port's pull
+request. Nothing here was read off a card by us.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from nitro.ena.regs import Capability, RxOffload, TxOffload
+from nitro.errors import InputError
+
+ALL_TX_OFFLOADS = (
+    TxOffload.L3_CSUM
+    | TxOffload.L4_V4_PARTIAL
+    | TxOffload.L4_V4_FULL
+    | TxOffload.L4_V6_PARTIAL
+    | TxOffload.L4_V6_FULL
+    | TxOffload.TSO_V4
+    | TxOffload.TSO_V6
+    | TxOffload.TSO_ECN
+)
+ALL_RX_OFFLOADS = RxOffload.L3_CSUM | RxOffload.L4_V4_CSUM | RxOffload.L4_V6_CSUM | RxOffload.HASH
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One generation's card. Sizes in entries unless they say otherwise."""
+
+    name: str
+    note: str
+    queues: int = 8
+    tx_depth: int = 1024
+    rx_depth: int = 1024
+    max_tx_descriptors: int = 19
+    max_rx_descriptors: int = 19
+    max_mtu: int = 9216
+    speed_mbps: int = 10_000
+
+    llq: bool = True
+    llq_wide: bool = False
+    llq_wide_depth: int = 512
+    llq_only: bool = False
+    meta_required: bool = False
+    meta_caching: bool = True
+    max_burst_bytes: int = 0
+
+    tx_offloads: TxOffload = ALL_TX_OFFLOADS
+    rx_offloads: RxOffload = ALL_RX_OFFLOADS
+    rss: bool = True
+    rss_function: bool = True
+    rss_needs_programming: bool = False
+    rx_region_by_hash: bool = False
+    moderation_us: int = 1
+    hints: bool = False
+    capabilities: Capability = Capability.ENI_STATS
+
+    needs_host_info: bool = False
+    needs_driver_version_2: bool = False
+    needs_aenq: bool = False
+
+    faults: tuple[str, ...] = ()
+    fault_seed: int = 0
+    instance_types: tuple[str, ...] = field(default=())
+
+
+PROFILES: dict[str, Profile] = {
+    p.name: p
+    for p in (
+        Profile(
+            name="c5",
+            note="5th to 7th generation x86: LLQ with readable defaults [A]",
+            instance_types=("c5", "m5", "r5", "c6i", "m6i", "r6i", "c7i", "m7i", "r7i", "t3"),
+        ),
+        Profile(
+            name="t4g",
+            note="Graviton2 burstable: no LLQ, no BAR 2 [A issue 183]",
+            llq=False,
+            instance_types=("t4g", "i3", "m4"),
+        ),
+        Profile(
+            name="c6in",
+            note="network-optimised: wide LLQ entries of 256 bytes, depth halves [A]",
+            llq_wide=True,
+            instance_types=("c6in", "m6in", "r6in", "c5n", "m5n", "c7gn"),
+        ),
+        Profile(
+            name="strict-firmware",
+            note="CREATE_CQ fails without host info or with a driver version other than 2 [X]",
+            needs_host_info=True,
+            needs_driver_version_2=True,
+        ),
+        Profile(
+            name="graviton",
+            note="every admin command fails until an event queue is set up [X]",
+            needs_aenq=True,
+            instance_types=("c6g", "m6g", "r6g", "c7g", "m7g", "r7g"),
+        ),
+        Profile(
+            name="gen8",
+            note="8th generation: LLQ only, meta descriptor in every packet, RX ring region by "
+            "hash, indirection table unusable until programmed [X] [N] [O]",
+            llq_wide=True,
+            llq_wide_depth=1024,
+            llq_only=True,
+            meta_required=True,
+            meta_caching=False,
+            max_burst_bytes=4096,
+            rss_needs_programming=True,
+            rx_region_by_hash=True,
+            needs_host_info=True,
+            needs_aenq=True,
+            capabilities=Capability.ENI_STATS | Capability.EXTENDED_RESET_REASONS,
+            instance_types=("c8g", "m8g", "r8g", "c8i", "m8i", "r8i", "m8a", "c8a"),
+        ),
+        Profile(
+            name="minimal",
+            note="the fewest features that Linux attaches to",
+            llq=False,
+            queues=1,
+            tx_offloads=TxOffload(0),
+            rx_offloads=RxOffload(0),
+            rss=False,
+            moderation_us=0,
+            capabilities=Capability(0),
+        ),
+    )
+}
+
+
+def find(name: str) -> Profile:
+    """The profile of that name, or of an instance type (`c5.large`), or `hostile:FAULT,…[@SEED]`.
+
+    Raises InputError for a name that is none of these.
+    """
+    if name.startswith("hostile:"):
+        return _hostile(name)
+    if name in PROFILES:
+        return PROFILES[name]
+    family = name.partition(".")[0]
+    for profile in PROFILES.values():
+        if "." in name and family in profile.instance_types:
+            return profile
+    if "." in name:
+        return PROFILES["c5"]
+    known = ", ".join(PROFILES)
+    raise InputError(f"no ENA profile named {name}", hint=f"known: {known}, hostile:FAULT")
+
+
+def _hostile(name: str) -> Profile:
+    from nitro.ena.faults import FAULTS
+
+    wanted, _, seed = name.removeprefix("hostile:").partition("@")
+    faults = tuple(FAULTS) if wanted == "any" else tuple(wanted.split(","))
+    for fault in faults:
+        if fault not in FAULTS:
+            raise InputError(f"no fault named {fault!r}", hint="known: " + ", ".join(FAULTS))
+    if seed and not seed.isdecimal():
+        raise InputError(f"the seed {seed!r} of profile {name} is not a number")
+    return replace(PROFILES["c5"], name=name, faults=faults, fault_seed=int(seed or 0))

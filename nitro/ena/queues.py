@@ -1,0 +1,218 @@
+"""Creating and destroying queues: opcodes 1 to 4."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Container
+from dataclasses import dataclass, field
+
+from nitro.ena import llq
+from nitro.ena.admin import Command, CommandError
+from nitro.ena.completion import RX_WORDS, TX_WORDS, CompletionQueue
+from nitro.ena.faults import Faults
+from nitro.ena.features import Features
+from nitro.ena.memory import ADDRESS_BITS, Memory
+from nitro.ena.profiles import Profile
+from nitro.ena.regs import (
+    DIRECTION_RX,
+    DIRECTION_TX,
+    PLACEMENT_DEVICE,
+    PLACEMENT_HOST,
+    RX_DOORBELLS,
+    TX_DOORBELLS,
+    UNMASK,
+    AdminStatus,
+)
+from nitro.ena.rules import Rules
+from nitro.ena.rx import RxQueue
+from nitro.ena.stats import Counters
+from nitro.ena.tx import TxQueue
+from nitro.ena.vectors import Vectors
+
+_POLLED = 0xFFFFFFFF
+
+
+@dataclass(slots=True)
+class Queues:
+    """The I/O queues of one card, by index; TX and RX queues are numbered apart."""
+
+    completion: dict[int, CompletionQueue] = field(default_factory=dict)
+    tx: dict[int, TxQueue] = field(default_factory=dict)
+    rx: dict[int, RxQueue] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        self.completion.clear()
+        self.tx.clear()
+        self.rx.clear()
+
+
+class QueueCommands:
+    """Carries out the four commands on `queues`. Each raises CommandError or DmaError."""
+
+    def __init__(
+        self,
+        queues: Queues,
+        profile: Profile,
+        features: Features,
+        *,
+        memory: Memory,
+        rules: Rules,
+        vectors: Vectors,
+        counters: Counters,
+        faults: Faults,
+        bar2: memoryview,
+    ) -> None:
+        self._queues, self._profile, self._features = queues, profile, features
+        self._memory, self._rules, self._vectors = memory, rules, vectors
+        self._counters, self._faults, self._bar2 = counters, faults, bar2
+
+    def create_cq(self, command: Command) -> bytes:
+        self._check_firmware()
+        interrupts = bool(command.u8(4) & 1 << 5)
+        words = command.u8(5) & 0x1F
+        number = command.u32(8)
+        if words not in (TX_WORDS, RX_WORDS):
+            raise self._refuse("cq-entry-size", f"{words} words")
+        vector = self._vectors.get(number) if interrupts else None
+        if interrupts and vector is None:
+            raise self._refuse("cq-vector", f"vector {number}")
+        if not interrupts and number != _POLLED and self._vectors.get(number) is None:
+            raise self._refuse("cq-vector", f"vector {number} of a polled queue")
+        if self._faults.hits("create-fails"):
+            raise CommandError(AdminStatus.NO_RESOURCES)
+        depth = self._depth(command.u16(6), max(self._profile.tx_depth, self._profile.rx_depth))
+        address = self._address(command.address(12), words * 4)
+        index = _free(self._queues.completion, 2 * self._profile.queues)
+        self._queues.completion[index] = CompletionQueue(
+            index, depth, words, address, vector, self._memory
+        )
+        unmask = UNMASK + 4 * number if vector is not None else 0
+        return struct.pack("<HHIII", index, depth, 0, 0, unmask)
+
+    def destroy_cq(self, command: Command) -> bytes:
+        index = command.u16(4)
+        cq = self._queues.completion.get(index)
+        if cq is None:
+            raise self._refuse("cq-unknown", f"queue {index}")
+        if cq.user is not None:
+            self._rules.breach("cq-in-use", f"queue {index}")
+            raise CommandError(AdminStatus.BUSY)
+        del self._queues.completion[index]
+        return b""
+
+    def create_sq(self, command: Command) -> bytes:
+        direction = command.u8(4) >> 5
+        placement = command.u8(6) & 0xF
+        if not command.u8(7) & 1:
+            self._rules.breach("sq-contiguous")
+        if direction not in (DIRECTION_TX, DIRECTION_RX):
+            raise self._refuse("sq-direction", f"{direction}")
+        cq = self._queues.completion.get(command.u16(8))
+        if cq is None:
+            raise self._refuse("cq-unknown", f"queue {command.u16(8)}")
+        words = TX_WORDS if direction == DIRECTION_TX else RX_WORDS
+        if cq.user is not None or cq.words != words:
+            raise self._refuse("sq-cq-shared", f"completion queue {cq.index}")
+        if direction == DIRECTION_TX:
+            return self._create_tx(command, cq, placement)
+        return self._create_rx(command, cq, placement)
+
+    def destroy_sq(self, command: Command) -> bytes:
+        index, direction = command.u16(4), command.u8(6) >> 5
+        queues: dict[int, TxQueue] | dict[int, RxQueue]
+        queues = self._queues.tx if direction == DIRECTION_TX else self._queues.rx
+        if direction not in (DIRECTION_TX, DIRECTION_RX) or index not in queues:
+            raise self._refuse("sq-unknown", f"queue {index}, direction {direction}")
+        queues.pop(index).cq.user = None
+        return b""
+
+    def _create_tx(self, command: Command, cq: CompletionQueue, placement: int) -> bytes:
+        profile, layout = self._profile, self._features.layout
+        wide = layout is not None and layout.entry_size == 256
+        limit = profile.llq_wide_depth if wide else profile.tx_depth
+        depth = self._depth(command.u16(10), limit)
+        index = _free(self._queues.tx, profile.queues)
+        address = command.address(12)
+        entries, offset = None, 0
+        if placement == PLACEMENT_DEVICE:
+            if layout is None:
+                raise self._refuse("sq-placement", "LLQ was not negotiated")
+            if address:
+                self._rules.breach("sq-llq-address", f"{address:#x}")
+            ring = llq.ring_size(profile.tx_depth, profile.llq_wide, profile.llq_wide_depth)
+            offset = index * ring
+            entries = self._bar2[offset : offset + depth * layout.entry_size]
+        elif placement == PLACEMENT_HOST and not profile.llq_only:
+            layout = None
+            address = self._address(address, 16)
+        else:
+            raise self._refuse("sq-placement", f"placement {placement}")
+        queue = TxQueue(
+            index,
+            depth,
+            address,
+            cq,
+            memory=self._memory,
+            rules=self._rules,
+            counters=self._counters,
+            max_descriptors=profile.max_tx_descriptors,
+            max_frame=profile.max_mtu + 18,
+            offloads=profile.tx_offloads,
+            meta_required=profile.meta_required or bool(layout and layout.no_meta_caching),
+            layout=layout,
+            entries=entries,
+        )
+        self._queues.tx[index] = queue
+        cq.user = queue
+        return struct.pack("<HxxIII", index, TX_DOORBELLS + 4 * index, offset, 0)
+
+    def _create_rx(self, command: Command, cq: CompletionQueue, placement: int) -> bytes:
+        if placement != PLACEMENT_HOST:
+            raise self._refuse("sq-placement", f"placement {placement} of an RX queue")
+        depth = self._depth(command.u16(10), self._profile.rx_depth)
+        index = _free(self._queues.rx, self._profile.queues)
+        queue = RxQueue(
+            index,
+            depth,
+            self._address(command.address(12), 16),
+            cq,
+            memory=self._memory,
+            rules=self._rules,
+            by_region=self._profile.rx_region_by_hash,
+        )
+        self._queues.rx[index] = queue
+        cq.user = queue
+        return struct.pack("<HxxIII", index, RX_DOORBELLS + 4 * index, 0, 0)
+
+    def _check_firmware(self) -> None:
+        host = self._features.host
+        if not host.given:
+            self._rules.breach("host-info-absent")
+            if self._profile.needs_host_info:
+                raise CommandError(AdminStatus.UNKNOWN)
+        if self._profile.needs_driver_version_2 and host.driver_major != 2:
+            raise CommandError(AdminStatus.UNKNOWN)
+
+    def _depth(self, asked: int, limit: int) -> int:
+        if asked < 2 or asked & asked - 1 or asked > limit:
+            raise self._refuse("ring-depth", f"{asked} entries, at most {limit}")
+        return asked // 2 if self._faults.hits("depth-smaller") and asked > 2 else asked
+
+    def _address(self, address: int, entry_size: int) -> int:
+        if address >> ADDRESS_BITS:
+            raise self._refuse("dma-address-width", f"{address:#x}")
+        if address % entry_size:
+            raise self._refuse("ring-alignment", f"{address:#x}")
+        return address
+
+    def _refuse(self, rule: str, detail: str) -> CommandError:
+        self._rules.breach(rule, detail)
+        return CommandError(AdminStatus.ILLEGAL, detail)
+
+
+def _free(taken: Container[int], n: int) -> int:
+    """The lowest index below `n` that is not taken. Raises CommandError if there is none."""
+    for index in range(n):
+        if index not in taken:
+            return index
+    raise CommandError(AdminStatus.NO_RESOURCES)

@@ -1,0 +1,226 @@
+"""From the port into RX buffers, without a copy where that can be.
+
+The queue of a frame is known only once its headers are read, so each frame is read straight into
+the lane that took the last one, which is nearly always right, and moved if it was not. A TCP
+segment longer than the posted buffers is cut up; that needs a copy and is rare.
+
+Checksums: a port may hand over frames whose checksum the sending kernel left to its card. For
+frames of a size that exists on a cable the sum is completed here, so that a guest may check
+it. Whole TCP segments (up to 64 KiB, which no cable carries) are passed with the verdict
+"checked" and an unfinished sum.
+"""
+
+from __future__ import annotations
+
+from nitro.ena.faults import Faults
+from nitro.ena.headers import PEEK, STATUS_L4_CHECKED, Classifier, Flow
+from nitro.ena.offload import (
+    HEADER_SIZE,
+    NEEDS_CSUM,
+    Buffer,
+    Offload,
+    checksum,
+    finish_checksum,
+    segments,
+)
+from nitro.ena.ports import Port
+from nitro.ena.rss import Rss
+from nitro.ena.rx import STATUS_BUFFER, STATUS_FIRST, STATUS_LAST, Lane, RxQueue
+from nitro.ena.stats import Counters
+from nitro.ena.trace import Trace
+
+MAX_FRAME = 65535 + 18 + 4
+_DISCARD_LIMIT = 4096
+_SMALL_PIECE = 256
+
+
+class Receiver:
+    """The receive side of one card: its queues, RSS and port."""
+
+    def __init__(
+        self,
+        port: Port,
+        hasher: Rss,
+        counters: Counters,
+        *,
+        queues: dict[int, RxQueue],
+        max_descriptors: int,
+        needs_table: bool,
+        checked: bool,
+        hashed: bool,
+        faults: Faults,
+        trace: Trace | None,
+    ) -> None:
+        self._queues = queues
+        self.classifier = Classifier(hasher)
+        self._port, self._rss, self._counters, self._trace = port, hasher, counters, trace
+        self._max_descriptors, self._needs_table = max_descriptors, needs_table
+        self._status_mask = ~0 if checked else ~STATUS_L4_CHECKED
+        self._hashed, self._faults = hashed, faults
+        self._lane: Lane | None = None
+        self._header = bytearray(HEADER_SIZE)
+        self._overflow = memoryview(bytearray(MAX_FRAME))
+
+    def changed(self) -> None:
+        """Queues came or went."""
+        self._lane = None
+
+    def discard(self) -> None:
+        """Throw away what waits at the port, as a card without receive buffers does."""
+        for _ in range(_DISCARD_LIMIT):
+            if not self._port.receive(self._header, [self._overflow]):
+                return
+
+    def run(self, now: float, budget: int) -> bool:
+        """Take up to `budget` frames. False if there were no buffers for the next one."""
+        for _ in range(budget):
+            lane = self._lane
+            if lane is None or len(lane) == 0:
+                lane = self._any_lane()
+                if lane is None:
+                    return False
+            views = self._views(lane)
+            parts: list[Buffer] = [*views, self._overflow]
+            length = self._port.receive(self._header, parts)
+            if not length:
+                break
+            self._deliver(lane, views, length, now)
+        return True
+
+    def _any_lane(self) -> Lane | None:
+        for queue in self._queues.values():
+            for lane in queue.lanes:
+                if len(lane) and not queue.stopped:
+                    self._lane = lane
+                    return lane
+        return None
+
+    def _deliver(self, lane: Lane, views: list[memoryview], length: int, now: float) -> None:
+        first = views[0]
+        single = len(first) >= length
+        head = bytes(first[: min(PEEK, length)])
+        if not single and len(head) < min(PEEK, length):
+            head = b"".join(self._pieces(views, length))[:PEEK]
+        flow = self.classifier.classify(head)
+        if self._trace is not None:
+            self._trace.frame("in", self._pieces(views, length))
+        partial = self._header[0] & NEEDS_CSUM
+        if partial and self._header[1] == 0:
+            self._finish(views, length, single)
+        target = self._target(flow)
+        if target is None:
+            self._counters.rx_drops += 1
+            return
+        self._lane = target
+        count, room = 1, len(first)
+        while room < length and count < len(views):
+            room += len(views[count])
+            count += 1
+        if target is lane and room >= length:
+            self._complete(lane, views, length, count, flow, now)
+        else:
+            self._move(target, self._pieces(views, length), flow, now)
+
+    def _pieces(self, views: list[memoryview], length: int) -> list[memoryview]:
+        """The frame as it lies in the buffers and the overflow."""
+        pieces = []
+        for view in (*views, self._overflow):
+            piece = view[:length]
+            pieces.append(piece)
+            length -= len(piece)
+            if length <= 0:
+                break
+        return pieces
+
+    def _finish(self, views: list[memoryview], length: int, single: bool) -> None:
+        """Complete the checksum of a frame in place."""
+        offload = Offload.parse(self._header)
+        if single:
+            finish_checksum(views[0][:length], offload.csum_start, offload.csum_offset)
+            return
+        at = offload.csum_start + offload.csum_offset
+        pieces = self._pieces(views, length)
+        value = checksum(b"".join(pieces)[offload.csum_start :]) or 0xFFFF
+        for position, byte in ((at, value >> 8), (at + 1, value & 0xFF)):
+            for piece in pieces:
+                if position < len(piece):
+                    piece[position] = byte
+                    break
+                position -= len(piece)
+
+    def _target(self, flow: Flow) -> Lane | None:
+        """The lane for a flow; None if the frame is to be dropped."""
+        index = self._rss.queue(flow.hash)
+        if index is None:
+            if self._needs_table and len(self._queues) > 1:
+                return None
+            index = min(self._queues)
+        queue = self._queues.get(index)
+        if queue is None or queue.stopped:
+            return None
+        return queue.lane(flow.hash)
+
+    def _complete(
+        self, lane: Lane, views: list[memoryview], length: int, count: int, flow: Flow, now: float
+    ) -> None:
+        """Tell the driver of a frame in the lane's first `count` buffers."""
+        queue = lane.queue
+        cq, ids, start = queue.cq, lane.ids, lane.start
+        value = flow.hash if self._hashed else 0
+        last_status = flow.status & self._status_mask | STATUS_LAST | STATUS_BUFFER
+        if count == 1:
+            cq.put_rx(last_status | STATUS_FIRST, length, ids[start], value, queue.index)
+        else:
+            rest = length
+            for n in range(count):
+                size = min(len(views[n]), rest)
+                rest -= size
+                status = last_status if n == count - 1 else STATUS_BUFFER
+                if n == 0:
+                    status |= STATUS_FIRST
+                cq.put_rx(status, size, ids[start + n], value, queue.index)
+        lane.drop(count)
+        self._counters.rx_packets += 1
+        self._counters.rx_bytes += length
+        if cq.vector is not None:
+            cq.vector.post_rx(now)
+
+    def _move(self, lane: Lane, pieces: list[memoryview], flow: Flow, now: float) -> None:
+        """Copy a frame that lies elsewhere into `lane`, cutting a TCP segment that is too long."""
+        frame = bytearray().join(pieces)
+        room = sum(len(view) for view in self._views(lane))
+        if len(frame) <= room:
+            self._store(lane, frame, flow, now)
+            return
+        offload = Offload.parse(self._header)
+        if not offload.gso_type or not offload.segment_size:
+            self._drop_overrun()
+            return
+        for segment in segments(offload, frame, offload.segment_size):
+            finish_checksum(segment, offload.csum_start, offload.csum_offset)
+            self._store(lane, segment, flow, now)
+
+    def _views(self, lane: Lane) -> list[memoryview]:
+        views = lane.peek(self._max_descriptors)
+        if self._faults.hits("rx-many-buffers"):
+            return [view[:_SMALL_PIECE] for view in views]
+        return views
+
+    def _store(self, lane: Lane, frame: bytearray, flow: Flow, now: float) -> None:
+        views = self._views(lane)
+        done = count = 0
+        for view in views:
+            if done >= len(frame):
+                break
+            size = min(len(view), len(frame) - done)
+            view[:size] = frame[done : done + size]
+            done += size
+            count += 1
+        if done < len(frame):
+            self._drop_overrun()
+        else:
+            self._complete(lane, views, len(frame), count, flow, now)
+
+    def _drop_overrun(self) -> None:
+        self._counters.rx_drops += 1
+        self._counters.rx_overruns += 1

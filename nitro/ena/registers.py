@@ -1,0 +1,158 @@
+"""The registers of BAR 0 below the doorbells: set-up, readless reads, the two-phase reset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nitro.ena.admin import ENTRY_SIZE as ADMIN_ENTRY
+from nitro.ena.admin import AdminQueue
+from nitro.ena.aenq import ENTRY_SIZE as EVENT_ENTRY
+from nitro.ena.aenq import EventQueue
+from nitro.ena.faults import Faults
+from nitro.ena.memory import ADDRESS_BITS, DmaError, Memory
+from nitro.ena.regs import DEAD_REGISTER, Reg, Status
+from nitro.ena.rules import Rules
+from nitro.ena.vectors import Vectors
+
+VERSION = 0x000A
+CONTROLLER_VERSION = 0x01000001
+RESET_TIMEOUT = 5  # in units of 100 ms
+CAPS = 1 | RESET_TIMEOUT << 1 | ADDRESS_BITS << 8
+MAX_ADMIN_DEPTH = 1024
+
+_RESET = 1 << 0
+_STORED = (
+    Reg.AQ_BASE_LO,
+    Reg.AQ_BASE_HI,
+    Reg.ACQ_BASE_LO,
+    Reg.ACQ_BASE_HI,
+    Reg.AENQ_BASE_LO,
+    Reg.AENQ_BASE_HI,
+    Reg.MMIO_RESP_LO,
+    Reg.MMIO_RESP_HI,
+)
+
+
+class Registers:
+    """`begin_reset(reason)` is called when a reset starts: everything else must start over."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        rules: Rules,
+        faults: Faults,
+        *,
+        admin: AdminQueue,
+        events: EventQueue,
+        vectors: Vectors,
+        begin_reset: Callable[[int], None],
+        update_rss_entry: Callable[[int], None],
+    ) -> None:
+        self._memory, self._rules, self._faults = memory, rules, faults
+        self._admin, self._events, self._vectors = admin, events, vectors
+        self._begin_reset = begin_reset
+        self.status = int(Status.READY)
+        self._seen_in_progress = False
+        self._values = dict.fromkeys(map(int, _STORED), 0)
+        self._write: dict[int, Callable[[int], None]] = {
+            Reg.AQ_CAPS: self._write_aq_caps,
+            Reg.ACQ_CAPS: self._write_acq_caps,
+            Reg.AENQ_CAPS: self._write_aenq_caps,
+            Reg.AQ_DB: admin.doorbell,
+            Reg.AENQ_HEAD_DB: events.credit,
+            Reg.INTR_MASK: lambda value: vectors.mask_management(bool(value & 1)),
+            Reg.DEV_CTL: self._write_control,
+            Reg.MMIO_REG_READ: self._readless_read,
+            Reg.RSS_IND_ENTRY_UPDATE: update_rss_entry,
+        }
+
+    def forget(self) -> None:
+        """What a reset does to the registers: the addresses are gone."""
+        self._values = dict.fromkeys(self._values, 0)
+
+    def read(self, offset: int) -> int:
+        """A plain load. Offsets that hold nothing readable give zero."""
+        if offset == Reg.DEV_STS:
+            if self.status & Status.RESET_IN_PROGRESS:
+                self._seen_in_progress = True
+            return self.status
+        if offset == Reg.VERSION:
+            return VERSION
+        if offset == Reg.CONTROLLER_VERSION:
+            return CONTROLLER_VERSION
+        if offset == Reg.CAPS:
+            return CAPS
+        if offset == Reg.AENQ_TAIL:
+            return self._events.produced
+        if offset == Reg.INTR_MASK:
+            return int(self._vectors.management_masked)
+        return 0
+
+    def write(self, offset: int, value: int) -> None:
+        handler = self._write.get(offset)
+        if handler is not None:
+            handler(value)
+        elif offset in self._values:
+            self._values[offset] = value
+        else:
+            self._rules.breach("unknown-register", f"offset {offset:#x}")
+
+    def _address(self, low: Reg) -> int:
+        return self._values[low] | self._values[low + 4] << 32
+
+    def _readless_read(self, value: int) -> None:
+        """Answer a register read by DMA: the request id last, it makes the answer valid."""
+        request, offset = value & 0xFFFF, value >> 16
+        address = self._address(Reg.MMIO_RESP_LO)
+        if not address or self._faults.hits("readless-lost"):
+            return
+        known = offset % 4 == 0 and offset <= Reg.RSS_IND_ENTRY_UPDATE
+        result = self.read(offset) if known else DEAD_REGISTER
+        try:
+            answer = self._memory.view(address, 8)
+        except DmaError as error:
+            self._rules.breach("dma-address", f"readless read: {error}")
+            return
+        words = answer.cast("I")
+        words[1] = result
+        words[0] = request | offset << 16
+
+    def _write_control(self, value: int) -> None:
+        resetting = self.status & Status.RESET_IN_PROGRESS
+        if value & _RESET and not resetting:
+            reason = value >> 28 | (value >> 24 & 0xF) << 4
+            self.status = Status.READY | Status.RESET_IN_PROGRESS
+            self._seen_in_progress = False
+            self._begin_reset(reason)
+        elif not value & _RESET and resetting:
+            if not self._seen_in_progress:
+                self._rules.breach("reset-one-phase")
+            self.status = Status.READY | Status.RESET_FINISHED
+
+    def _ring(self, value: int, low: Reg, entry: int) -> tuple[int, int]:
+        """Depth and base of a ring whose CAPS register is written; depth 0 if it cannot be."""
+        depth, size, base = value & 0xFFFF, value >> 16, self._address(low)
+        if depth == 0:
+            return 0, 0
+        problem = None
+        if size != entry:
+            problem = "ring-entry-size"
+        elif depth & depth - 1 or depth > MAX_ADMIN_DEPTH:
+            problem = "ring-depth"
+        elif base >> ADDRESS_BITS:
+            problem = "dma-address-width"
+        elif base % 8:
+            problem = "ring-alignment"
+        if problem:
+            self._rules.breach(problem, f"{low.name}: {depth} entries of {size} at {base:#x}")
+            return 0, 0
+        return depth, base
+
+    def _write_aq_caps(self, value: int) -> None:
+        self._admin.set_submission(*self._ring(value, Reg.AQ_BASE_LO, ADMIN_ENTRY))
+
+    def _write_acq_caps(self, value: int) -> None:
+        self._admin.set_completion(*self._ring(value, Reg.ACQ_BASE_LO, ADMIN_ENTRY))
+
+    def _write_aenq_caps(self, value: int) -> None:
+        self._events.set_ring(*self._ring(value, Reg.AENQ_BASE_LO, EVENT_ENTRY))

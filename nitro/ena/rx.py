@@ -1,0 +1,139 @@
+"""Receive queues: buffers that the driver posted, and completions for the frames put into them.
+
+A queue's buffers lie in one lane, or, on cards that pick the ring region by a hash of the packet
+header, in four. `receiver.py` reads frames straight into a lane's buffers.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from nitro.ena.completion import CompletionQueue
+from nitro.ena.memory import DmaError, Memory
+from nitro.ena.rules import Rules
+
+DESCRIPTOR_SIZE = 16
+REGIONS = 4
+
+# length, -, control, req_id, -, address low, address high, -
+_DESCRIPTOR = struct.Struct("<HBBHHIHH")
+_PHASE, _FIRST, _LAST = 1 << 0, 1 << 2, 1 << 3
+_RESERVED = 1 << 1 | 0b11 << 6
+_COMPACT = 256
+
+STATUS_FIRST = 1 << 26
+STATUS_LAST = 1 << 27
+STATUS_BUFFER = 1 << 30
+
+
+class Lane:
+    """Free buffers in the order of posting: parallel lists, used from `start` on."""
+
+    __slots__ = ("addresses", "ids", "queue", "start", "views")
+
+    def __init__(self, queue: RxQueue) -> None:
+        self.queue = queue
+        self.start = 0
+        self.views: list[memoryview] = []
+        self.ids: list[int] = []
+        self.addresses: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.views) - self.start
+
+    def add(self, view: memoryview, req_id: int, address: int) -> None:
+        self.views.append(view)
+        self.ids.append(req_id)
+        self.addresses.append(address)
+
+    def peek(self, count: int) -> list[memoryview]:
+        """The next buffers, at most `count`."""
+        return self.views[self.start : self.start + count]
+
+    def drop(self, count: int) -> None:
+        """The next `count` buffers are used."""
+        self.start += count
+        if self.start >= _COMPACT:
+            del self.views[: self.start]
+            del self.ids[: self.start]
+            del self.addresses[: self.start]
+            self.start = 0
+
+
+class RxQueue:
+    """One receive queue. `tail` is the driver's free-running 16-bit counter."""
+
+    def __init__(
+        self,
+        index: int,
+        depth: int,
+        address: int,
+        cq: CompletionQueue,
+        *,
+        memory: Memory,
+        rules: Rules,
+        by_region: bool = False,
+    ) -> None:
+        self.index, self.depth, self.address, self.cq = index, depth, address, cq
+        self.tail = 0
+        self.stopped = False
+        self._memory, self._rules = memory, rules
+        self.lanes = [Lane(self) for _ in range(REGIONS if by_region else 1)]
+        self.attach(memory)
+
+    def attach(self, memory: Memory) -> None:
+        """Look the ring and the posted buffers up in guest memory. Raises DmaError."""
+        self._ring = memory.view(self.address, self.depth * DESCRIPTOR_SIZE)
+        for lane in self.lanes:
+            for at in range(lane.start, len(lane.views)):
+                lane.views[at] = memory.view(lane.addresses[at], len(lane.views[at]))
+
+    def lane(self, value: int) -> Lane:
+        """The lane that a frame with the hash `value` goes to."""
+        return self.lanes[value % len(self.lanes)]
+
+    @property
+    def free(self) -> int:
+        """Buffers posted and not yet used."""
+        return sum(len(lane) for lane in self.lanes)
+
+    def doorbell(self, value: int) -> None:
+        """The driver posted buffers up to `value`: fetch their descriptors."""
+        tail = value & 0xFFFF
+        added = tail - self.tail & 0xFFFF
+        if self.stopped:
+            return
+        if added > self.depth or self.free + added > self.depth:
+            self._rules.breach("doorbell-tail", f"RX queue {self.index}: {tail:#x}")
+            self.stopped = True
+            return
+        for position in range(self.tail, self.tail + added):
+            if not self._fetch(position & 0xFFFF):
+                self.stopped = True
+                return
+        self.tail = tail
+        if len(self.lanes) > 1 and self.free < self.depth // 2:
+            self._rules.breach("rx-ring-sparse", f"RX queue {self.index}: {self.free} buffers")
+
+    def _fetch(self, position: int) -> bool:
+        """Take one descriptor; False if the ring cannot be read on."""
+        slot = position % self.depth
+        length, _, control, req_id, _, low, high, _ = _DESCRIPTOR.unpack_from(
+            self._ring, slot * DESCRIPTOR_SIZE
+        )
+        where = f"RX queue {self.index}, slot {slot}"
+        if control & _PHASE != 1 ^ (position // self.depth & 1):
+            self._rules.breach("rx-phase", where)
+            return False
+        if not control & _FIRST or not control & _LAST:
+            self._rules.breach("rx-first-last", where)
+        if control & _RESERVED:
+            self._rules.breach("rx-reserved", where)
+        address = low | high << 32
+        try:
+            view = self._memory.view(address, length or 0x10000)
+        except DmaError:
+            self._rules.breach("dma-address", where)
+            return False
+        self.lanes[slot * len(self.lanes) // self.depth].add(view, req_id, address)
+        return True

@@ -1,0 +1,123 @@
+"""One ENA card in one process: everything that `nitro device serve` does."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from nitro.ena import profiles
+from nitro.ena.ports.open import open_port
+from nitro.ena.regs import MAX_QUEUES
+from nitro.ena.trace import Trace
+from nitro.ena.vfio.server import Server
+from nitro.errors import InputError, NitroError
+
+
+def serve(
+    socket: Path,
+    *,
+    port: str,
+    profile: str = "c5",
+    mac: str | None = None,
+    queues: int | None = None,
+    strict: bool = False,
+    trace: Path | None = None,
+    control: Path | None = None,
+    once: bool = False,
+    report: Callable[[str], None] | None = None,
+) -> None:
+    """Serve a card at the vfio-user socket `socket` until SIGTERM, SIGINT or, with `once`, until
+    its first client leaves.
+
+    `port` is the cable (`tap:IF`, `unix:PATH`, `fd:N`), `profile` a name of `profiles.py` or an
+    instance type, `queues` the number of queue pairs (default: the profile's), `trace` a file for
+    the dialogue (frames go to `trace` + ".pcapng"), `control` a socket for commands (see
+    `control.py`). `report` takes lines for people, by default written to stderr.
+
+    Raises InputError for bad values, NitroError if a socket or tap cannot be had.
+    """
+    card = profiles.find(profile)
+    if queues is not None:
+        if not 1 <= queues <= MAX_QUEUES:
+            raise InputError(f"{queues} queue pairs; a card has 1 to {MAX_QUEUES}")
+        card = replace(card, queues=queues)
+    with ExitStack() as stack:
+        tracer = stack.enter_context(_tracing(trace)) if trace else None
+        cable = open_port(port)
+        stack.callback(cable.close)
+        server = Server(
+            socket,
+            card,
+            parse_mac(mac) if mac else default_mac(socket),
+            cable,
+            strict=strict,
+            report=report or _to_stderr,
+            trace=tracer,
+        )
+        stack.callback(server.close)
+        if control is not None:
+            from nitro.ena.control import Control
+
+            listening = Control(control)
+            stack.callback(listening.close)
+            server.watched.append(listening)
+        with _until_signal():
+            server.run(once=once)
+
+
+def parse_mac(text: str) -> bytes:
+    """Six bytes of `02:00:00:00:00:01`. Raises InputError."""
+    try:
+        mac = bytes.fromhex(text.replace(":", "").replace("-", ""))
+    except ValueError:
+        mac = b""
+    if len(mac) != 6 or mac[0] & 1:
+        raise InputError(f"{text!r} is no MAC address of a card", hint="say 02:00:00:00:00:01")
+    return mac
+
+
+def default_mac(socket: Path) -> bytes:
+    """A locally administered address that stays the same for the same socket path."""
+    digest = hashlib.blake2s(str(socket.resolve()).encode(), digest_size=5).digest()
+    return b"\x02" + digest
+
+
+@contextmanager
+def _tracing(path: Path) -> Iterator[Trace]:
+    from nitro.ena.pcapng import PcapngWriter
+
+    frames = path.with_name(path.name + ".pcapng")
+    try:
+        with path.open("w") as out, frames.open("wb") as packets:
+            yield Trace(out, PcapngWriter(packets))
+    except OSError as error:
+        raise NitroError(f"cannot write the trace {path}: {error.strerror}") from error
+
+
+class _Stop(Exception):
+    """SIGTERM or SIGINT."""
+
+
+@contextmanager
+def _until_signal() -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise _Stop
+
+    before = {s: signal.signal(s, stop) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    except _Stop:
+        pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _to_stderr(line: str) -> None:
+    print(f"ena: {line}", file=sys.stderr, flush=True)

@@ -1,0 +1,140 @@
+"""What a TX descriptor asks the card to do with a packet, said as a virtio-net header.
+
+Linux asks for plain checksums in "partial" form: the field holds the pseudo header's sum, which
+is what virtio means too, and nothing needs to be read. With TSO, or without the partial bit, the
+card itself supplies that sum (and the IPv4 header checksum), so the headers are copied and mended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nitro.ena.offload import (
+    GSO_ECN,
+    GSO_TCPV4,
+    GSO_TCPV6,
+    HEADER,
+    NEEDS_CSUM,
+    PLAIN,
+    TCP,
+    UDP,
+    pseudo_sum,
+    set_ipv4_checksum,
+)
+from nitro.ena.regs import TxOffload
+
+if TYPE_CHECKING:
+    from nitro.ena.tx import Packet
+
+_L3_IPV4, _L3_IPV6 = 8, 11
+_L4_TCP, _L4_UDP = 12, 13
+_TSO = 1 << 7
+_L3_CSUM = 1 << 13
+_L4_CSUM = 1 << 14
+_L4_PARTIAL = 1 << 17
+_CSUM_OFFSET = {_L4_TCP: 16, _L4_UDP: 6}
+_PROTOCOL = {_L4_TCP: TCP, _L4_UDP: UDP}
+
+
+class OffloadError(Exception):
+    """The request does not fit the packet, or the card does not offer it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """A meta descriptor: where the headers are. Offsets and lengths in bytes."""
+
+    l3_offset: int = 0
+    l3_length: int = 0
+    l4_length: int = 0
+    mss: int = 0
+
+    @classmethod
+    def parse(cls, w0: int, w2: int) -> Meta:
+        return cls(
+            l3_offset=w2 >> 8 & 0xFF,
+            l3_length=w2 & 0xFF,
+            l4_length=(w2 >> 16 & 0x3F) * 4,
+            mss=(w0 >> 16 & 0xF) << 10 | w2 >> 22,
+        )
+
+
+def describe(w1: int, meta: Meta, packet: Packet, offered: int) -> bytes:
+    """The virtio-net header for `packet`; mends its first part if it must. Raises OffloadError."""
+    if not w1 & (_TSO | _L3_CSUM | _L4_CSUM):
+        return PLAIN
+    l3, l4 = w1 & 0xF, w1 >> 8 & 0x1F
+    start = meta.l3_offset + meta.l3_length
+    tso = bool(w1 & _TSO)
+    _check(w1, l3, l4, meta, packet, offered)
+    if tso or w1 & _L3_CSUM or not w1 & _L4_PARTIAL:
+        ecn = _mend(w1, l3, l4, meta, packet)
+    if not tso:
+        if not w1 & _L4_CSUM:
+            return PLAIN
+        return HEADER.pack(NEEDS_CSUM, 0, 0, 0, start, _CSUM_OFFSET[l4])
+    gso = (GSO_TCPV4 if l3 == _L3_IPV4 else GSO_TCPV6) | ecn
+    return HEADER.pack(NEEDS_CSUM, gso, start + meta.l4_length, meta.mss, start, 16)
+
+
+def _check(w1: int, l3: int, l4: int, meta: Meta, packet: Packet, offered: int) -> None:
+    """Refuse what was not offered or cannot be: the port trusts the header made from it."""
+    v6 = l3 == _L3_IPV6
+    if l3 not in (_L3_IPV4, _L3_IPV6):
+        raise OffloadError
+    minimum = 40 if v6 else 20
+    if meta.l3_length < minimum or meta.l3_offset < 14:
+        raise OffloadError
+    end = meta.l3_offset + meta.l3_length
+    if w1 & (_TSO | _L4_CSUM):
+        if l4 not in _CSUM_OFFSET:
+            raise OffloadError
+        end += _CSUM_OFFSET[l4] + 2
+    if w1 & _TSO:
+        wanted = TxOffload.TSO_V6 if v6 else TxOffload.TSO_V4
+        if l4 != _L4_TCP or meta.mss < 8 or not 20 <= meta.l4_length <= 60:
+            raise OffloadError
+        end = meta.l3_offset + meta.l3_length + meta.l4_length
+    elif w1 & _L4_CSUM and w1 & _L4_PARTIAL:
+        wanted = TxOffload.L4_V6_PARTIAL if v6 else TxOffload.L4_V4_PARTIAL
+    elif w1 & _L4_CSUM:
+        wanted = TxOffload.L4_V6_FULL if v6 else TxOffload.L4_V4_FULL
+    else:
+        wanted = TxOffload.L3_CSUM
+    if not offered & wanted or end > packet.length:
+        raise OffloadError
+
+
+def _mend(w1: int, l3: int, l4: int, meta: Meta, packet: Packet) -> int:
+    """Write IPv4 and pseudo-header sums into a copy of the headers; returns the ECN bit."""
+    begin = meta.l3_offset
+    l4_start = begin + meta.l3_length
+    need = l4_start + (max(20, meta.l4_length) if w1 & (_TSO | _L4_CSUM) else 0)
+    need = min(need, packet.length)
+    head = _split(packet, need)
+    if l3 == _L3_IPV4 and w1 & (_L3_CSUM | _TSO):
+        set_ipv4_checksum(head, begin, l4_start)
+    if w1 & (_L4_CSUM | _TSO) and not w1 & _L4_PARTIAL:
+        first, last = (begin + 12, begin + 20) if l3 == _L3_IPV4 else (begin + 8, begin + 40)
+        seed = pseudo_sum(head[first:last], _PROTOCOL[l4], packet.length - l4_start)
+        field = l4_start + _CSUM_OFFSET[l4]
+        head[field : field + 2] = seed.to_bytes(2, "big")
+    ecn = w1 & _TSO and head[l4_start + 13] & 0x80
+    return GSO_ECN if ecn else 0
+
+
+def _split(packet: Packet, need: int) -> bytearray:
+    """Make the packet's first `need` bytes a part of their own, copied; return that part."""
+    head = bytearray()
+    rest: list[bytes | bytearray | memoryview] = []
+    for part in packet.parts:
+        missing = need - len(head)
+        if missing <= 0:
+            rest.append(part)
+            continue
+        head += part[:missing]
+        if missing < len(part):
+            rest.append(memoryview(part)[missing:])
+    packet.parts = [head, *rest]
+    return head

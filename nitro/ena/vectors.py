@@ -1,0 +1,95 @@
+"""MSI-X vectors: which are masked, what they still have to say, and when.
+
+Vector 0 serves the admin queue and events and is masked by INTR_MASK alone. A vector of queue
+pairs masks itself when it fires; the driver unmasks it through the register that CREATE_CQ
+returned, with new delays. A completion posted meanwhile is told at the unmasking: an interrupt
+too many is harmless (the card does not know how far the driver has read), a lost one is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+UNMASK_BIT = 1 << 30
+KEEP_DELAYS_BIT = 1 << 31
+_DELAY_MASK = 0x7FFF
+NEVER = float("inf")
+
+
+class Vector:
+    """One vector of queue pairs. Times are in seconds of the caller's clock."""
+
+    __slots__ = ("due", "fired", "masked", "number", "rx_delay", "tx_delay")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.masked = True
+        self.due = NEVER
+        self.rx_delay = self.tx_delay = 0.0
+        self.fired = 0
+
+    def post_rx(self, now: float) -> None:
+        """A receive completion is in memory."""
+        due = now + self.rx_delay
+        if due < self.due:
+            self.due = due
+
+    def post_tx(self, now: float) -> None:
+        """A transmit completion is in memory."""
+        due = now + self.tx_delay
+        if due < self.due:
+            self.due = due
+
+    def rearm(self, value: int, resolution: float) -> None:
+        """The driver wrote `value` to the unmask register; delays count in `resolution`."""
+        if not value & KEEP_DELAYS_BIT:
+            self.rx_delay = (value & _DELAY_MASK) * resolution
+            self.tx_delay = (value >> 15 & _DELAY_MASK) * resolution
+        self.masked = not value & UNMASK_BIT
+
+
+class Vectors:
+    """All vectors of a card. `raise_vector(n)` is how an interrupt leaves the model."""
+
+    def __init__(self, count: int, raise_vector: Callable[[int], None]) -> None:
+        self.io = [Vector(n) for n in range(1, count)]
+        self.management_masked = True
+        self._management_waits = False
+        self._raise = raise_vector
+
+    def reset(self) -> None:
+        self.io = [Vector(v.number) for v in self.io]
+        self.management_masked = True
+        self._management_waits = False
+
+    def get(self, number: int) -> Vector | None:
+        """The I/O vector of that number, None if the card has none."""
+        return self.io[number - 1] if 1 <= number <= len(self.io) else None
+
+    def post_management(self) -> None:
+        """An admin completion or an event is in memory."""
+        if self.management_masked:
+            self._management_waits = True
+        else:
+            self._raise(0)
+
+    def mask_management(self, masked: bool) -> None:
+        self.management_masked = masked
+        if not masked and self._management_waits:
+            self._management_waits = False
+            self._raise(0)
+
+    def flush(self, now: float) -> float:
+        """Fire what is due and unmasked; return when to come back (`NEVER`: not needed)."""
+        next_due = NEVER
+        for vector in self.io:
+            if vector.due == NEVER or vector.masked:
+                continue
+            if vector.due <= now:
+                vector.due = NEVER
+                vector.masked = True
+                vector.fired += 1
+                self._raise(vector.number)
+            elif vector.due < next_due:
+                next_due = vector.due
+        return next_due

@@ -1,0 +1,149 @@
+"""The loop of one card: waits for the client, the port and the clock, and never for long."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import select
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from nitro.ena.device import Device, bar2_size
+from nitro.ena.memory import Memory
+from nitro.ena.ports import Port
+from nitro.ena.profiles import Profile
+from nitro.ena.trace import Trace
+from nitro.ena.vfio.irqs import Irqs
+from nitro.ena.vfio.messages import ProtocolError
+from nitro.ena.vfio.session import Session
+from nitro.ena.vfio.transport import Disconnected, Transport
+from nitro.errors import NitroError
+
+
+class Watched(Protocol):
+    """Something else to wait for, such as the control socket."""
+
+    def fileno(self) -> int: ...
+
+    def ready(self, device: Device) -> None:
+        """It can be read."""
+        ...
+
+
+class Server:
+    """A card behind a listening vfio-user socket: one client at a time."""
+
+    def __init__(
+        self,
+        path: Path,
+        profile: Profile,
+        mac: bytes,
+        port: Port,
+        *,
+        strict: bool = False,
+        report: Callable[[str], None] = lambda line: None,
+        trace: Trace | None = None,
+    ) -> None:
+        self._path, self._port, self._report = path, port, report
+        self._irqs = Irqs(profile.queues + 1)
+        self._bar2 = _memory_file(bar2_size(profile))
+        self.device = Device(
+            profile,
+            mac,
+            Memory(),
+            port,
+            self._irqs.raise_vector,
+            time.monotonic,
+            bar2=memoryview(self._bar2[1]) if self._bar2 else None,
+            strict=strict,
+            report=report,
+            trace=trace,
+        )
+        self.watched: list[Watched] = []
+        self._listener = _listen(path)
+
+    def run(self, *, once: bool = False) -> None:
+        """Serve clients, one after the other; only the first if `once`."""
+        while True:
+            self._wait_for_client()
+            connection, _ = self._listener.accept()
+            with contextlib.closing(Transport(connection)) as transport:
+                try:
+                    self._serve(transport)
+                except Disconnected:
+                    pass
+                except ProtocolError as error:
+                    self._report(f"client dropped: {error}")
+            self._irqs.disable()
+            self.device.memory.clear()
+            self.device.set_bus_master(False)
+            self.device.power_on()
+            if once:
+                return
+
+    def close(self) -> None:
+        self._listener.close()
+        self._path.unlink(missing_ok=True)
+        self._port.close()
+
+    def _wait_for_client(self) -> None:
+        while True:
+            others = {one.fileno(): one for one in self.watched}
+            ready, _, _ = select.select([self._listener.fileno(), *others], [], [])
+            if self._listener.fileno() in ready:
+                return
+            for descriptor in ready:
+                others[descriptor].ready(self.device)
+
+    def _serve(self, transport: Transport) -> None:
+        device = self.device
+        session = Session(transport, device, self._irqs, self._bar2)
+        client, port = transport.fileno(), self._port.fileno()
+        others = {one.fileno(): one for one in self.watched}
+        without_port = [client, *others]
+        with_port = [client, port, *others]
+        now = time.monotonic
+        while True:
+            wait = max(0.0, device.tick() - now())
+            readers = with_port if device.wants_frames else without_port
+            writers = [port] if device.blocked else []
+            ready, writable, _ = select.select(readers, writers, [], wait)
+            if client in ready:
+                for message in transport.receive():
+                    session.handle(message)
+                device.run()
+            elif writable:
+                device.run()
+            if port in ready:
+                device.receive()
+            for one in ready:
+                if one in others:
+                    others[one].ready(device)
+
+
+def _memory_file(size: int) -> tuple[int, mmap.mmap] | None:
+    """A file in memory that client and card both map."""
+    if not size:
+        return None
+    descriptor = os.memfd_create("ena-bar2", os.MFD_CLOEXEC)
+    os.ftruncate(descriptor, size)
+    return descriptor, mmap.mmap(descriptor, size)
+
+
+def _listen(path: Path) -> socket.socket:
+    """Listen at `path`. The name appears only when connections are accepted."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    early = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        listener.bind(str(early))
+        listener.listen(1)
+        early.rename(path)
+    except OSError as error:
+        listener.close()
+        early.unlink(missing_ok=True)
+        raise NitroError(f"cannot listen at {path}: {error.strerror or error}") from error
+    return listener

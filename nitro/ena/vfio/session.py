@@ -1,0 +1,243 @@
+"""One client's requests, carried out on the device."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import struct
+from collections.abc import Callable
+
+from nitro.ena.device import Device, bar2_size
+from nitro.ena.regs import BAR0_SIZE
+from nitro.ena.vfio import messages as m
+from nitro.ena.vfio.irqs import Irqs
+from nitro.ena.vfio.pci import MSIX_BAR_SIZE, SIZE, ConfigSpace
+from nitro.ena.vfio.transport import Transport, close_all
+
+REGIONS = 9
+REGION_BAR0, REGION_MSIX, REGION_BAR2, REGION_CONFIG = 0, 1, 2, 7
+IRQS = 5
+IRQ_MSIX = 2
+
+
+class _RequestError(Exception):
+    """A request that is answered with an errno."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(os.strerror(number))
+        self.number = number
+
+
+class Session:
+    """Requests in, replies out through `transport`. `bar2` is the memory file of BAR 2, or None."""
+
+    def __init__(
+        self, transport: Transport, device: Device, irqs: Irqs, bar2: tuple[int, mmap.mmap] | None
+    ) -> None:
+        self._transport, self._device, self._irqs = transport, device, irqs
+        self._bar2 = bar2
+        self._config = ConfigSpace(irqs.count, llq=bar2 is not None)
+        self._descriptors: tuple[int, ...] = ()
+        self._handlers: dict[int, Callable[[m.Message], bytes]] = {
+            m.Command.VERSION: self._version,
+            m.Command.DMA_MAP: self._dma_map,
+            m.Command.DMA_UNMAP: self._dma_unmap,
+            m.Command.GET_INFO: self._get_info,
+            m.Command.GET_REGION_INFO: self._get_region_info,
+            m.Command.GET_IRQ_INFO: self._get_irq_info,
+            m.Command.SET_IRQS: self._set_irqs,
+            m.Command.REGION_READ: self._region_read,
+            m.Command.REGION_WRITE: self._region_write,
+            m.Command.REGION_WRITE_MULTI: self._region_write_multi,
+            m.Command.DEVICE_RESET: self._reset,
+        }
+
+    def handle(self, message: m.Message) -> None:
+        """Carry out one request and answer it. Raises Disconnected."""
+        handler = self._handlers.get(message.command)
+        try:
+            if handler is None:
+                raise _RequestError(errno.ENOTSUP)
+            if message.descriptors and message.command not in (
+                m.Command.DMA_MAP,
+                m.Command.SET_IRQS,
+            ):
+                close_all(message.descriptors)
+            answer = m.reply(message, handler(message)) if message.wants_reply else handler(message)
+        except _RequestError as error:
+            answer = m.failure(message, error.number)
+        if message.wants_reply:
+            self._transport.send(answer, self._descriptors)
+            self._descriptors = ()
+
+    def _version(self, message: m.Message) -> bytes:
+        major, _, offered = m.parse_version(message.payload)
+        if major != 0:
+            raise _RequestError(errno.EINVAL)
+        capabilities: dict[str, int | bool] = {
+            "max_msg_fds": 8,
+            "max_data_xfer_size": m.MAX_SIZE // 2,
+        }
+        if offered.get("write_multiple") is True:
+            capabilities["write_multiple"] = True
+        return m.version_payload(capabilities)
+
+    # Guest memory.
+
+    def _dma_map(self, message: m.Message) -> bytes:
+        try:
+            _, flags, offset, address, size = _unpack(m.DMA_MAP, message.payload)
+            if len(message.descriptors) > 1 or not size or address + size > 1 << 64:
+                raise _RequestError(errno.EINVAL)
+            # Memory without a descriptor (ROM, other devices) cannot be mapped: not for DMA.
+            if message.descriptors and flags & m.DMA_READABLE:
+                self._map(message.descriptors[0], flags, offset, address, size)
+        finally:
+            close_all(message.descriptors)
+        return b""
+
+    def _map(self, descriptor: int, flags: int, offset: int, address: int, size: int) -> None:
+        writable = bool(flags & m.DMA_WRITABLE)
+        access = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
+        try:
+            mapping = mmap.mmap(descriptor, size, mmap.MAP_SHARED, access, offset=offset)
+        except (OSError, ValueError, OverflowError) as error:
+            raise _RequestError(errno.EINVAL) from error
+        try:
+            self._device.memory.map(address, memoryview(mapping), writable=writable)
+        except ValueError as error:
+            raise _RequestError(errno.EEXIST) from error
+
+    def _dma_unmap(self, message: m.Message) -> bytes:
+        _, flags, address, size = _unpack(m.DMA_UNMAP, message.payload)
+        if flags & 2:
+            self._device.memory.clear()
+        else:
+            self._device.memory.unmap(address, size)
+        return bytes(message.payload[: m.DMA_UNMAP.size])
+
+    # What the device is.
+
+    def _get_info(self, message: m.Message) -> bytes:
+        flags = m.DEVICE_RESETS | m.DEVICE_IS_PCI
+        return m.DEVICE_INFO.pack(m.DEVICE_INFO.size, flags, REGIONS, IRQS)
+
+    def _get_region_info(self, message: m.Message) -> bytes:
+        index = _unpack(m.REGION_INFO, message.payload)[2]
+        if index >= REGIONS:
+            raise _RequestError(errno.EINVAL)
+        flags = m.REGION_READABLE | m.REGION_WRITABLE
+        sizes = {REGION_BAR0: BAR0_SIZE, REGION_MSIX: MSIX_BAR_SIZE, REGION_CONFIG: SIZE}
+        size = sizes.get(index, 0)
+        if index == REGION_BAR2 and self._bar2 is not None:
+            size = bar2_size(self._device.profile)
+            flags |= m.REGION_MAPPABLE
+            self._descriptors = (self._bar2[0],)
+        return m.REGION_INFO.pack(m.REGION_INFO.size, flags if size else 0, index, 0, size, 0)
+
+    def _get_irq_info(self, message: m.Message) -> bytes:
+        index = _unpack(m.IRQ_INFO, message.payload)[2]
+        if index >= IRQS:
+            raise _RequestError(errno.EINVAL)
+        count = self._irqs.count if index == IRQ_MSIX else 0
+        flags = m.IRQ_EVENTFD | m.IRQ_NO_RESIZE if count else 0
+        return m.IRQ_INFO.pack(m.IRQ_INFO.size, flags, index, count)
+
+    def _set_irqs(self, message: m.Message) -> bytes:
+        try:
+            _, flags, index, start, count = _unpack(m.IRQ_SET, message.payload)
+            if index >= IRQS or (index == IRQ_MSIX and start + count > self._irqs.count):
+                raise _RequestError(errno.EINVAL)
+            if not flags & m.IRQ_TRIGGER:
+                raise _RequestError(errno.ENOTSUP)
+        except _RequestError:
+            close_all(message.descriptors)
+            raise
+        if index != IRQ_MSIX:
+            close_all(message.descriptors)
+        elif flags & m.IRQ_DATA_EVENTFD:
+            self._irqs.set(start, count, message.descriptors)
+        elif flags & m.IRQ_DATA_NONE and count == 0:
+            self._irqs.disable()
+        else:
+            self._trigger(message, flags, start, count)
+        return b""
+
+    def _trigger(self, message: m.Message, flags: int, start: int, count: int) -> None:
+        """The client raises vectors itself: all of the range, or those marked by a byte each."""
+        marks = bytes(message.payload[m.IRQ_SET.size :])
+        if flags & m.IRQ_DATA_BOOL and len(marks) < count:
+            raise _RequestError(errno.EINVAL)
+        for number in range(count):
+            if flags & m.IRQ_DATA_NONE or marks[number]:
+                self._irqs.raise_vector(start + number)
+
+    # Registers.
+
+    def _region_read(self, message: m.Message) -> bytes:
+        offset, region, count = _unpack(m.REGION_ACCESS, message.payload)
+        if count > m.MAX_SIZE // 2:
+            raise _RequestError(errno.EINVAL)
+        if region == REGION_CONFIG:
+            data = self._config.read(offset, count)
+        elif region == REGION_BAR0 and count == 4 and not offset % 4 and offset < BAR0_SIZE:
+            data = self._device.read(offset).to_bytes(4, "little")
+        elif region == REGION_BAR2 and self._bar2 is not None:
+            data = self._bar2[1][offset : offset + count].ljust(count, b"\0")
+        elif region in (REGION_BAR0, REGION_MSIX):
+            data = bytes(count)
+        else:
+            raise _RequestError(errno.EINVAL)
+        return m.REGION_ACCESS.pack(offset, region, count) + data
+
+    def _region_write(self, message: m.Message) -> bytes:
+        offset, region, count = _unpack(m.REGION_ACCESS, message.payload)
+        data = message.payload[m.REGION_ACCESS.size :]
+        if count > len(data):
+            raise _RequestError(errno.EINVAL)
+        self._store(region, offset, data[:count])
+        return m.REGION_ACCESS.pack(offset, region, count)
+
+    def _region_write_multi(self, message: m.Message) -> bytes:
+        payload = message.payload
+        (writes,) = _unpack(_COUNT, payload)
+        if _COUNT.size + writes * m.WRITE_MULTI.size > len(payload):
+            raise _RequestError(errno.EINVAL)
+        for number in range(writes):
+            at = _COUNT.size + number * m.WRITE_MULTI.size
+            offset, region, count, data = m.WRITE_MULTI.unpack_from(payload, at)
+            if count > len(data):
+                raise _RequestError(errno.EINVAL)
+            self._store(region, offset, memoryview(data)[:count])
+        return bytes(payload[: _COUNT.size])
+
+    def _store(self, region: int, offset: int, data: memoryview) -> None:
+        if region == REGION_BAR0:
+            if len(data) == 4 and not offset % 4 and offset < BAR0_SIZE:
+                self._device.write(offset, int.from_bytes(data, "little"))
+            else:
+                self._device.rules.breach("register-width", f"{len(data)} bytes at {offset:#x}")
+        elif region == REGION_CONFIG:
+            self._config.write(offset, bytes(data))
+            self._device.set_bus_master(self._config.bus_master)
+        elif region == REGION_BAR2 and self._bar2 is not None:
+            if offset + len(data) <= len(self._bar2[1]):
+                self._bar2[1][offset : offset + len(data)] = data
+        elif region != REGION_MSIX:
+            raise _RequestError(errno.EINVAL)
+
+    def _reset(self, message: m.Message) -> bytes:
+        self._config.reset()
+        self._device.power_on()
+        return b""
+
+
+_COUNT = struct.Struct("<Q")
+
+
+def _unpack(layout: struct.Struct, payload: memoryview) -> tuple[int, ...]:
+    """Fixed fields at the start of a payload; too short a payload is answered with EINVAL."""
+    if len(payload) < layout.size:
+        raise _RequestError(errno.EINVAL)
+    return layout.unpack_from(payload)

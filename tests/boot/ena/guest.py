@@ -1,0 +1,181 @@
+"""A guest: Debian's cloud kernel, busybox and a few tools, driven over a serial line."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from nitro import debian
+from nitro.image import cpio, elf, modules
+from nitro.image.rootfs import Node, Rootfs
+from nitro.local import qemu
+from tests.boot.ena.lab import Lab
+
+GUEST = "10.99.0.2"
+CPU = "max,-erms,-fsrm"
+_PROGRAMS = ("bin/iperf3", "sbin/ethtool", "bin/netperf", "bin/netserver", "bin/ping")
+_MODULES = ("ena", "virtio_pci", "virtio_net", "af_packet")
+
+# Commands come in on the second serial line, one a line; the answer ends with a mark.
+_INIT = """#!/bin/busybox sh
+/bin/busybox --install -s /usr/bin
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+mkdir -p /run /tmp; ip link set lo up
+sysctl -qw net.ipv6.conf.all.disable_ipv6=0
+for module in $(cat /modules/order); do
+    case $module in ena) ;; *) insmod /modules/$module.ko ;; esac
+done
+stty -F /dev/ttyS1 raw -echo
+exec < /dev/ttyS1 > /dev/ttyS1 2>&1
+echo "@ready@"
+while read -r line; do sh -c "$line" < /dev/null; echo "@$?@"; done
+"""
+
+# What a kernel must not say while a card works as it should.
+_TROUBLE = re.compile(
+    r"BUG:|WARNING:|Oops|Call Trace|Kernel panic|hung_task|NETDEV WATCHDOG|"
+    r"ena .*(missed|Reset|reset|Failed|failed|not responding|[Tt]imeout)"
+)
+
+
+class Failed(AssertionError):
+    """A command in the guest ended with an error."""
+
+
+def kernel(suite: str) -> tuple[Path, Path]:
+    """Debian's cloud kernel of a suite: its file and the folder of its modules."""
+    tree = debian.tree(debian.Wanted(("linux-image-cloud-amd64",), suite=suite))
+    (image,) = tree.path("/boot").glob("vmlinuz-*")
+    release = image.name.removeprefix("vmlinuz-")
+    return image, tree.path(f"/usr/lib/modules/{release}")
+
+
+def initramfs(tools: debian.Tree, kernel_modules: Path, out: Path) -> None:
+    """Write the guest's file system as a cpio archive."""
+    root = Rootfs()
+    closure = elf.Closure(elf.Sysroot(tools.root))
+    found: dict[str, Path] = {}
+    for name in _PROGRAMS:
+        program = tools.path(f"/usr/{name}")
+        found[f"/usr/{name}"] = program
+        closure.add(f"/usr/{name}", program)
+    found |= closure.found
+    found["/usr/bin/busybox"] = tools.path("/usr/bin/busybox")
+    for path, file in found.items():
+        root.add(path, Node("packages", "Debian", source=file.resolve(), executable=True))
+    root.add("/init", Node("system", "test", source=_INIT.encode(), executable=True))
+    wanted = modules.in_order(kernel_modules, _MODULES)
+    for module in wanted:
+        root.add(f"/modules/{module.name}.ko", Node("system", "test", source=module.elf))
+    order = " ".join(module.name for module in wanted)
+    root.add("/modules/order", Node("system", "test", source=order.encode()))
+    for folder in ("/proc", "/sys", "/dev", "/run", "/tmp", "/etc"):
+        root.add(folder, Node("system", "test"))
+    with out.open("wb") as archive:
+        cpio.write(archive, sorted(root.nodes.items()))
+
+
+class Guest:
+    """A machine that runs. Raises Failed and AssertionError, with the console's end."""
+
+    def __init__(self, line: socket.socket, console: Path) -> None:
+        self._line, self._console = line, console
+        self._buffer = b""
+
+    def run(self, command: str, seconds: float = 30, *, check: bool = True) -> str:
+        """The output of a shell command. Raises Failed unless it exits with 0."""
+        self.send(command)
+        return self.result(command, seconds, check=check)
+
+    def send(self, command: str) -> None:
+        """Start a command; `result` waits for it."""
+        self._line.sendall(command.replace("\n", ";").encode() + b"\n")
+
+    def result(self, command: str = "", seconds: float = 30, *, check: bool = True) -> str:
+        output, code = self._until(rb"@(\d+)@", seconds)
+        if check and code != "0":
+            raise Failed(f"{command!r} ended with {code}:\n{output}\n{self.console()[-2000:]}")
+        return output
+
+    def wait(self, mark: str, seconds: float) -> None:
+        self._until(b"@(" + mark.encode() + b")@", seconds)
+
+    def console(self) -> str:
+        return self._console.read_text(errors="replace")
+
+    def trouble(self) -> list[str]:
+        """Lines of the kernel's log that should not be there."""
+        return [line for line in self.console().splitlines() if _TROUBLE.search(line)]
+
+    def _until(self, pattern: bytes, seconds: float) -> tuple[str, str]:
+        deadline = time.monotonic() + seconds
+        while not (match := re.search(pattern, self._buffer)):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                said = self._buffer.decode(errors="replace")
+                raise AssertionError(
+                    f"no answer in {seconds:g} s: {said}\n{self.console()[-3000:]}"
+                )
+            self._line.settimeout(left)
+            try:
+                data = self._line.recv(65536)
+            except TimeoutError:
+                continue
+            assert data, f"the machine is gone:\n{self.console()[-3000:]}"
+            self._buffer += data
+        output = self._buffer[: match.start()].decode(errors="replace").replace("\r", "")
+        self._buffer = self._buffer[match.end() :].lstrip(b"\r\n")
+        return output, match[1].decode()
+
+
+@contextmanager
+def boot(
+    lab: Lab, suite: str, nic: Sequence[str], *, name: str = "guest", vcpus: int = 1
+) -> Iterator[Guest]:
+    """Boot the kernel of a Debian suite with a card given as QEMU arguments."""
+    image, kernel_modules = kernel(suite)
+    archive = lab.folder / f"{suite}.cpio"
+    if not archive.exists():
+        initramfs(lab.tools, kernel_modules, archive)
+    console, line = lab.folder / f"{name}.console", lab.folder / f"{name}.line"
+    command = [
+        *qemu.find().command,
+        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+        *("-machine", "q35,accel=tcg,memory-backend=ram,usb=off,smbus=off,hpet=off"),
+        *("-object", "memory-backend-memfd,id=ram,share=on,size=512M", "-m", "512M"),
+        *("-cpu", CPU, "-smp", str(vcpus)),
+        *("-kernel", str(image), "-initrd", str(archive)),
+        *("-append", "console=ttyS0 quiet loglevel=7 panic=-1 mitigations=off"),
+        *("-serial", f"file:{console}"),
+        *("-serial", f"unix:{line},server=on,wait=off"),
+        *nic,
+    ]
+    with lab.start(name, command) as process:
+        deadline = time.monotonic() + 60
+        while not line.exists():
+            assert process.poll() is None, lab.log(name)
+            assert time.monotonic() < deadline, "QEMU did not start"
+            time.sleep(0.05)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(line))
+            guest = Guest(connection, console)
+            guest.wait("ready", 90)
+            yield guest
+
+
+def ena_nic(socket_path: Path) -> list[str]:
+    """QEMU's arguments for the card behind a vfio-user socket."""
+    where = f'{{"type":"unix","path":"{socket_path}"}}'
+    return ["-device", f'{{"driver":"vfio-user-pci","socket":{where}}}']
+
+
+def virtio_nic(tap: str, mac: str = "02:00:00:00:00:02") -> list[str]:
+    """QEMU's arguments for its own card on the same kind of tap."""
+    return [
+        *("-netdev", f"tap,id=n0,ifname={tap},script=no,downscript=no,vhost=off"),
+        *("-device", f"virtio-net-pci,netdev=n0,mac={mac},romfile="),
+    ]

@@ -1,0 +1,109 @@
+"""A network namespace with a bridge, and processes inside it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Self
+
+from nitro import debian
+
+TOOLS = debian.Wanted(
+    ("busybox-static", "ethtool", "iperf3", "iputils-ping", "netperf"), suite="trixie"
+)
+HOST = "10.99.0.1"
+
+# Runs inside the namespace: a bridge with the host's address and persistent taps in it.
+_SET_UP = """
+import fcntl, ipaddress, sys
+from nitro.local import link
+link.bring_up("lo")
+link.add_bridge("br0")
+link.add_ipv4("br0", ipaddress.ip_interface(sys.argv[1] + "/24"))
+for tap in sys.argv[2:]:
+    fcntl.ioctl(link.open_tap(tap), 0x400454CB, 1)
+    link.attach("br0", tap)
+"""
+
+
+def eventually(what: str, check: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait until `check` is true; AssertionError names `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
+        time.sleep(0.05)
+
+
+class Lab:
+    """`folder` takes logs and sockets; `taps` are made and joined by a bridge at `HOST`."""
+
+    def __init__(self, folder: Path, taps: Sequence[str] = ("tap0",)) -> None:
+        self.folder, self._taps = folder, taps
+        self._stack = ExitStack()
+        self._enter: list[str] = []
+        self.tools = debian.tree(TOOLS)
+
+    def __enter__(self) -> Self:
+        rootless = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+        holder = subprocess.Popen(
+            ["unshare", *rootless, "--net", "sh", "-c", "echo; exec sleep infinity"],
+            stdout=subprocess.PIPE,
+        )
+        self._stack.callback(_end, holder)
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        enter = ["--user", "--preserve-credentials"] if rootless else []
+        self._enter = ["nsenter", "--target", str(holder.pid), *enter, "--net", "--"]
+        self.run([sys.executable, "-c", _SET_UP, HOST, *self._taps])
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+    def run(self, command: Sequence[str], seconds: float = 60) -> str:
+        """Run a command in the namespace; its output. Raises CalledProcessError."""
+        done = subprocess.run(
+            [*self._enter, *command], capture_output=True, text=True, timeout=seconds, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"{command}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    @contextmanager
+    def start(self, name: str, command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+        """A process in the namespace for the length of a `with` block, output in NAME.log."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [*self._enter, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        try:
+            yield process
+        finally:
+            _end(process)
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    @contextmanager
+    def card(self, socket: Path, *options: str, tap: str = "tap0") -> Iterator[Path]:
+        """The card's server on `tap`; yields its control socket."""
+        control = self.folder / f"{socket.name}.control"
+        command = [sys.executable, "-m", "nitro.ena", "serve", "--socket", str(socket)]
+        command += ["--port", f"tap:{tap}", "--control", str(control), *options]
+        with self.start(f"ena-{socket.name}", command):
+            eventually("the card's socket", socket.exists)
+            yield control
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
