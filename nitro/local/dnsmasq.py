@@ -53,8 +53,6 @@ def configuration(
         "no-resolv",
         "no-hosts",
         "no-ping",  # it would wait three seconds for an answer before each first offer
-        "user=root",
-        "group=root",
         "log-facility=-",
         f"pid-file={folder / 'dnsmasq.pid'}",
         f"dhcp-leasefile={folder / 'leases'}",
@@ -70,7 +68,7 @@ def configuration(
         f"dhcp-option=option:mtu,{MTU}",
         f"dhcp-option=option6:dns-server,[{ipv6.ip}]",
     ]
-    lines += [f"address=/{name}/{address}" for name, address in names.items()]
+    lines += [f"host-record={name},{address}" for name, address in names.items()]
     lines.append("address=/#/")  # nothing else has a name here: say so instead of asking on
     return "\n".join(lines) + "\n"
 
@@ -100,7 +98,8 @@ class Dnsmasq:
         program = debian.tree(PACKAGES, report=report).program("dnsmasq")
         with (folder / "dnsmasq.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*program, "--keep-in-foreground", f"--conf-file={config}"],
+                # --no-daemon also keeps the user: in a user namespace there is no other.
+                [*program, "--no-daemon", f"--conf-file={config}"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

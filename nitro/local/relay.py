@@ -14,7 +14,7 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from nitro.local.broker import Host
 from nitro.local.hypervisor import PortRange
@@ -32,12 +32,19 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends a reset
 
 
 class Relay:
-    """All relayed ports of one guest."""
+    """All relayed ports of one guest. `answers` tells whether a TCP port of an address listens."""
 
-    def __init__(self, host: Host, public_ip: str, private_ip: str) -> None:
-        self._host, self._public, self._private = host, public_ip, private_ip
+    def __init__(
+        self,
+        host: Host,
+        public_ip: str,
+        private_ip: str,
+        answers: Callable[[str, int], bool] = listens,
+    ) -> None:
+        self.host, self.public_ip, self.private_ip = host, public_ip, private_ip
+        self.answers = answers
+        self.room = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._ports: dict[tuple[str, int], _Port] = {}
-        self._room = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._lock = threading.Lock()
 
     def permit(self, ranges: Iterable[PortRange]) -> None:
@@ -80,7 +87,7 @@ class _Port:
 
     def open(self) -> socket.socket | None:
         try:
-            self.socket = self.relay._host.open(self.kind, self.relay._public, self.port)
+            self.socket = self.relay.host.open(self.kind, self.relay.public_ip, self.port)
         except OSError as error:
             log.warning("%s", error)
         return self.socket
@@ -102,7 +109,7 @@ class _TcpPort(_Port):
 
     def _run(self) -> None:
         pause, longest = POLL_SECONDS
-        while not listens(self.relay._private, self.port):
+        while not self.relay.answers(self.relay.private_ip, self.port):
             if self.closed.wait(pause):
                 return
             pause = min(pause * 1.1, longest)
@@ -112,7 +119,7 @@ class _TcpPort(_Port):
                 client, _ = listener.accept()
             except OSError:
                 return
-            self.relay._room.acquire()
+            self.relay.room.acquire()
             threading.Thread(target=self._connect, args=(client,), daemon=True).start()
 
     def _connect(self, client: socket.socket) -> None:
@@ -120,7 +127,7 @@ class _TcpPort(_Port):
             with client:
                 try:
                     guest = socket.create_connection(
-                        (self.relay._private, self.port), timeout=CONNECT_SECONDS
+                        (self.relay.private_ip, self.port), timeout=CONNECT_SECONDS
                     )
                 except OSError:
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -134,7 +141,7 @@ class _TcpPort(_Port):
                     _splice(client, guest)
                     back.join()
         finally:
-            self.relay._room.release()
+            self.relay.room.release()
 
 
 class _UdpPort(_Port):
@@ -161,7 +168,7 @@ class _UdpPort(_Port):
 
     def _answers_to(self, outside: socket.socket, client: tuple[str, int]) -> socket.socket:
         guest = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        guest.connect((self.relay._private, self.port))
+        guest.connect((self.relay.private_ip, self.port))
 
         def pump() -> None:
             with contextlib.suppress(OSError):
