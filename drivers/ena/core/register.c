@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Registers: readless reads, and the reset handshake. */
+#include "ena_internal.h"
+
+#define READ_TRIES 3
+#define POLL_MAX_US 1000
+
+static void publish_reply_address(struct ena_device *device)
+{
+	uint64_t address = device->read_reply.address;
+
+	ena_os_write(device->os, ENA_HW_READ_REPLY_LOW, (uint32_t)address);
+	ena_os_write(device->os, ENA_HW_READ_REPLY_HIGH, (uint32_t)(address >> 32));
+}
+
+/* One readless read: ask, and wait until the device has written the answer to memory. */
+static bool read_once(struct ena_device *device, uint32_t offset, uint32_t *value)
+{
+	struct ena_hw_read_reply *reply = device->read_reply.memory;
+	uint16_t sequence = ++device->read_sequence;
+	uint32_t pause = 1;
+	uint64_t deadline;
+	uint32_t word;
+
+	reply->request_id = (uint16_t)~sequence;
+	ena_os_write_barrier();
+	ena_os_write(device->os, ENA_HW_READ_REQUEST, offset << 16 | sequence);
+
+	deadline = ena_os_now(device->os) + device->read_timeout;
+	for (;;) {
+		bool late = ena_os_now(device->os) >= deadline;
+
+		word = ena_load32(reply);
+		if ((uint16_t)word == sequence)
+			break;
+		if (late)
+			return false;
+		ena_os_sleep(device->os, pause);
+		pause = ena_min(2 * pause, POLL_MAX_US);
+	}
+	ena_os_read_barrier();
+	*value = ena_load32(&reply->value);
+	return word >> 16 == offset;
+}
+
+/* A register's value, or ENA_HW_READ_FAILED. A card whose answers get lost is read by loads. */
+uint32_t ena_read_register(struct ena_device *device, uint32_t offset)
+{
+	uint32_t value;
+
+	for (int i = 0; i < READ_TRIES && !device->plain_reads; i++) {
+		if (read_once(device, offset, &value))
+			return value;
+		device->stats.read_timeouts++;
+	}
+	if (!device->plain_reads) {
+		ena_os_log(device->os, ENA_LOG_WARNING,
+			   "no answer to a readless read of register 0x%x; reading by loads",
+			   (unsigned int)offset);
+		device->plain_reads = true;
+	}
+	return ena_os_read(device->os, offset);
+}
+
+static int wait_for_status(struct ena_device *device, bool resetting, uint32_t timeout)
+{
+	uint64_t deadline = ena_os_now(device->os) + timeout;
+
+	for (;;) {
+		bool late = ena_os_now(device->os) >= deadline;
+		uint32_t status = ena_read_register(device, ENA_HW_STATUS);
+
+		if (status == ENA_HW_READ_FAILED)
+			return ENA_E_DEVICE;
+		if (!!(status & ENA_HW_STATUS_RESETTING) == resetting)
+			return 0;
+		if (late)
+			return ENA_E_TIMEOUT;
+		ena_os_sleep(device->os, POLL_MAX_US);
+	}
+}
+
+/* Reset in two phases: ask, see it begin, let go, see it end. */
+int ena_reset(struct ena_device *device, enum ena_hw_reset_reason reason)
+{
+	uint32_t status, caps, timeout;
+	int error;
+
+	device->plain_reads = device->config.plain_reads;
+	publish_reply_address(device);
+	status = ena_read_register(device, ENA_HW_STATUS);
+	if (status == ENA_HW_READ_FAILED || !(status & ENA_HW_STATUS_READY)) {
+		ena_os_log(device->os, ENA_LOG_ERROR, "the device is not ready (status 0x%x)",
+			   (unsigned int)status);
+		return ENA_E_DEVICE;
+	}
+	caps = ena_read_register(device, ENA_HW_CAPS);
+	timeout = ENA_HW_CAPS_RESET_TIMEOUT(caps) * 100000;
+	if (caps == ENA_HW_READ_FAILED || !timeout) {
+		ena_os_log(device->os, ENA_LOG_ERROR, "the device gives no time for a reset");
+		return ENA_E_DEVICE;
+	}
+	if (reason > 15 && !(device->capabilities & ENA_HW_CAN_LONG_REASONS))
+		reason = ENA_HW_RESET_GENERIC;
+
+	ena_os_write(device->os, ENA_HW_CONTROL,
+		     ENA_HW_CONTROL_RESET | ENA_HW_CONTROL_REASON((uint32_t)reason));
+	publish_reply_address(device); /* the reset has forgotten it */
+	error = wait_for_status(device, true, timeout);
+	if (!error) {
+		ena_os_write(device->os, ENA_HW_CONTROL, 0);
+		error = wait_for_status(device, false, timeout);
+	}
+	if (error)
+		ena_os_log(device->os, ENA_LOG_ERROR, "the device ignores a reset");
+	return error;
+}
