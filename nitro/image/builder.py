@@ -1,0 +1,165 @@
+"""Builds an image: gathers, packs, writes the disk, remembers what it was made from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nitro.debian import Lock, Package, Tree, Wanted, default_lock, tree
+from nitro.errors import InputError
+from nitro.image import disk, extras, grub, guest, kernel, layers, manifest, memory, missing, record
+from nitro.image.contents import Contents
+from nitro.image.record import Image
+from nitro.image.rootfs import Rootfs
+from nitro.paths import cache_dir
+from nitro.progress import Reporter
+from nitro.recipe import Recipe
+
+_ZSTD = Wanted(("zstd",))
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What goes onto the disk."""
+
+    kernel: kernel.Kernel
+    rootfs: Rootfs
+    packed: list[layers.Packed]
+    packages: list[Package]
+
+
+def build(
+    recipe: Recipe, *, report: Reporter | None = None, locked: bool = False, trace: bool = False
+) -> Image:
+    """The image of `recipe`, built or, when nothing that it was made from changed, found.
+
+    With `locked`, no package is resolved anew; with `trace`, the program runs under strace and
+    `nitro.image.missing` can read from the console what it sought in vain.
+
+    Raises InputError for a recipe that cannot be built, NitroError when packages are missing.
+    """
+    started = time.monotonic()
+    key = record.key(recipe.model_dump_json(), str(recipe.folder), str(trace))
+    if found := record.find(key):
+        return found
+    report = report or Reporter()
+    with report.stage("build image") as stage:
+        lock = _lock(recipe, locked)
+        parts = _gather(recipe, lock, report, trace=trace)
+        stage.status("writing the disk")
+        image = _write(recipe, parts, lock, report)
+    image = record.timed(image, time.monotonic() - started)
+    record.put(key, image, _watched(recipe, parts, lock))
+    return image
+
+
+def _lock(recipe: Recipe, locked: bool) -> Lock:
+    """A user's recipe is locked in a file beside it, those of nitro in nitro's own lock."""
+    standard = default_lock(frozen=locked)
+    if recipe.file is None or standard.base is None or recipe.folder == standard.base.path.parent:
+        return standard
+    return Lock(recipe.file.with_suffix(".lock"), base=standard.base, frozen=locked)
+
+
+def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Parts:
+    def get(*names: str, closure: bool = True) -> Tree:
+        return tree(Wanted(names, recipe.suite, closure=closure), lock=lock, report=report)
+
+    linux = kernel.get(recipe.suite, lock, report)
+    busybox = tree(guest.wanted(recipe.suite), lock=lock, report=report)
+    own = get(*recipe.packages) if recipe.packages else None
+    names = [name for extra in recipe.extras for name in extras.PACKAGES.get(extra, ())]
+    extra = get(*names, closure=False) if names else None
+    rootfs = Rootfs()
+    Contents(recipe, own, rootfs).add()
+    extras.add(rootfs, recipe.extras, extra)
+    guest.add(rootfs, linux, busybox)
+    if trace:
+        missing.add_tracer(rootfs, tree(missing.STRACE, lock=lock, report=report))
+    packed = layers.pack(rootfs, tree(_ZSTD, lock=lock, report=report))
+    trees = [t for t in (busybox, own, extra) if t is not None]
+    packages = [*linux.packages, *(package for t in trees for package in t.packages)]
+    return _Parts(linux, rootfs, packed, packages)
+
+
+def _write(recipe: Recipe, parts: _Parts, lock: Lock, report: Reporter) -> Image:
+    modules = tree(grub.PACKAGES, lock=lock, report=report)
+    tools = tree(grub.LIBRARIES, lock=lock, report=report)
+    images = cache_dir() / "images"
+    images.mkdir(exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=images))
+    try:
+        with (scratch / "initrd").open("wb") as initrd:
+            layers.join(parts.packed, initrd)
+        command_line = kernel.COMMAND_LINE
+        disk.write(
+            scratch / "disk.raw",
+            boot=grub.boot_sector(modules, disk.CORE_SECTOR),
+            core=grub.bios_core(tools, modules, command_line, disk.CORE_SECTOR),
+            files={
+                "EFI/BOOT/BOOTX64.EFI": grub.uefi_program(tools, modules, command_line),
+                "VMLINUZ": parts.kernel.image,
+                "INITRD": scratch / "initrd",
+            },
+        )
+        digest = disk.digest(scratch / "disk.raw")
+        packed = (scratch / "initrd").stat().st_size
+        (scratch / "initrd").unlink()
+        least = memory.minimum_mib(packed, sum(layer.size for layer in parts.packed))
+        if recipe.minimum_memory_mib is not None:
+            least = max(least, recipe.minimum_memory_mib)
+        document = _manifest(recipe, parts, digest, scratch / "disk.raw", least)
+        _dump(scratch / "manifest.json", document)
+        bill = manifest.bill_of_materials(recipe.name, recipe.suite, parts.packages, parts.rootfs)
+        _dump(scratch / "sbom.cdx.json", bill)
+        # The same bytes may come from two recipes that differ in name or tags only.
+        home = images / f"{digest.removeprefix('sha256:')[:32]}-{recipe.name}"
+        if home.exists():
+            shutil.rmtree(home)
+        scratch.chmod(0o755)
+        scratch.rename(home)
+    except ValueError as error:
+        raise InputError(f"{recipe.name}: {error}", hint="make the image smaller") from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return record.from_manifest(home / "manifest.json")
+
+
+def _manifest(recipe: Recipe, parts: _Parts, digest: str, path: Path, least: int) -> dict[str, Any]:
+    return {
+        "version": manifest.VERSION,
+        "name": recipe.name,
+        "description": recipe.description,
+        "digest": digest,
+        "size_bytes": path.stat().st_size,
+        "architecture": recipe.architecture,
+        "boot_mode": recipe.boot_mode,
+        "ports": list(recipe.ports),
+        "tags": recipe.tags,
+        "minimum_memory_mib": least,
+        "kernel": {"release": parts.kernel.release, "command_line": kernel.COMMAND_LINE},
+        "layers": manifest.layers(parts.packed),
+        "files": manifest.inputs(parts.rootfs),
+        "packages": manifest.packages(parts.packages),
+    }
+
+
+def _watched(recipe: Recipe, parts: _Parts, lock: Lock) -> list[Path]:
+    """The files whose change makes another image: sources, locks and nitro's own code."""
+    cache = cache_dir()
+    sources = (node.source for node in parts.rootfs.nodes.values())
+    files = [path for path in sources if isinstance(path, Path) and cache not in path.parents]
+    # A file that appears in a folder of the recipe changes the folder.
+    folders = {path.parent for path in files}
+    code = [*Path(__file__).parent.glob("*.py"), Path(__file__).parents[1] / "recipe.py"]
+    locks = [lock.path, *([lock.base.path] if lock.base else [])]
+    return sorted({*files, *folders, *code, *locks})
+
+
+def _dump(path: Path, document: dict[str, Any]) -> None:
+    path.write_text(json.dumps(document, indent=1) + "\n")

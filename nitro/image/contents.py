@@ -1,0 +1,175 @@
+"""From a recipe to the guest's file system: programs with what they need, files, settings."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nitro.debian import Tree
+from nitro.errors import InputError
+from nitro.image import elf
+from nitro.image.rootfs import Layer, Node, Rootfs
+from nitro.recipe import File, Recipe
+
+# Where a shell's PATH leads in the guest.
+_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin")
+
+
+@dataclass
+class Contents:
+    """Fills `rootfs` from a recipe. `packages` is the recipe's own tree, if it has one."""
+
+    recipe: Recipe
+    packages: Tree | None
+    rootfs: Rootfs
+    _closures: dict[Path, elf.Closure] = field(default_factory=dict)
+
+    def add(self) -> None:
+        """Raises InputError for what the recipe names and is not there."""
+        for program in self.recipe.programs:
+            self._program(program)
+        for file in self.recipe.files:
+            self._file(file)
+        home = self._closure(self._sysroot("folder"))
+        for library in self.recipe.libraries:
+            home.library(library, "the recipe")
+        for root, closure in self._closures.items():
+            layer, origin = self._kind(root)
+            for path, found in sorted(closure.found.items()):
+                self._put(path, found, layer, origin)
+        self._settings()
+
+    def _program(self, program: File) -> None:
+        path, source, root = self._find(program)
+        if not source.is_file():
+            raise self._bad(f"{source} is not a program", "name folders in files")
+        layer, origin = self._kind(root)
+        self._put(path, source, layer, origin, mode=0o755)
+        if elf.is_elf(source):
+            self._check(source)
+            self._closure(root).add(path, source)
+            return
+        for interpreter in _interpreters(source):
+            self._interpreter(interpreter, path, root)
+
+    def _interpreter(self, path: str, script: str, root: Path) -> None:
+        if path in ("/bin/sh", "/usr/bin/sh", "/usr/bin/env"):
+            return  # busybox's, unless the recipe brings its own
+        sysroot = elf.Sysroot(root)
+        places = [path] if path.startswith("/") else [f"{folder}/{path}" for folder in _PATH]
+        for place in places:
+            source = sysroot.locate(place)
+            if source is not None and source.is_file():
+                layer, origin = self._kind(root)
+                self._put(place, source, layer, origin, mode=0o755)
+                if elf.is_elf(source):
+                    self._closure(root).add(place, source)
+                return
+        raise self._bad(f"{path}, the interpreter of {script}, is missing", "add its package")
+
+    def _file(self, file: File) -> None:
+        path, source, root = self._find(file)
+        layer, origin = self._kind(root, file)
+        mode = int(file.mode, 8) if file.mode else None
+        if source.is_dir():
+            self.rootfs.copy(path, source, layer, origin, mode)
+        else:
+            self._put(path, source, layer, origin, mode)
+        for found in sorted(source.rglob("*")) if source.is_dir() else [source]:
+            # Plugins and extension modules are loaded with dlopen: bring what they need, too.
+            if found.is_file() and not found.is_symlink() and elf.is_elf(found):
+                inside = f"{path}/{found.relative_to(source)}" if found != source else path
+                self._closure(root).add(inside, found)
+
+    def _put(
+        self, path: str, source: Path, layer: Layer, origin: str, mode: int | None = None
+    ) -> None:
+        bits = source.stat().st_mode if mode is None else mode
+        node = Node(layer, origin, source=source, executable=bool(bits & 0o111))
+        self.rootfs.add(path, node)
+
+    def _find(self, file: File) -> tuple[str, Path, Path]:
+        """Guest path, file on this machine, and the root its libraries come from."""
+        kind = file.origin
+        if kind is None and file.source.startswith("/"):
+            kind = "package" if self.packages else "host"
+        root = self._sysroot(kind or "folder")
+        if file.source.startswith("/"):
+            source = elf.Sysroot(root).locate(file.source)
+            where = {"package": "the recipe's packages", "host": "this machine"}
+            if source is None:
+                hint = (
+                    'add its package, or from = "host"' if kind == "package" else "check the path"
+                )
+                raise self._bad(f"{file.source} is not in {where[kind or 'host']}", hint)
+            return file.target, source, root
+        source = self.recipe.folder / file.source
+        if not source.exists():
+            raise self._bad(f"{source} does not exist", "relative paths start at the recipe")
+        return file.target, source, root
+
+    def _sysroot(self, kind: str) -> Path:
+        if kind == "package" or (kind == "folder" and self.packages):
+            if self.packages is None:
+                raise self._bad('from = "package", but the recipe has no packages', "name some")
+            return self.packages.root
+        return self.recipe.folder / self.recipe.sysroot
+
+    def _kind(self, root: Path, file: File | None = None) -> tuple[Layer, str]:
+        if file is not None and not file.source.startswith("/"):
+            return "program", "the recipe"
+        if self.packages is not None and root == self.packages.root:
+            return "packages", "Debian"
+        return "program", "this machine" if root == Path("/") else str(root)
+
+    def _closure(self, root: Path) -> elf.Closure:
+        return self._closures.setdefault(root, elf.Closure(elf.Sysroot(root)))
+
+    def _check(self, source: Path) -> None:
+        machine = elf.read(source).machine
+        if machine != "EM_X86_64":
+            raise self._bad(
+                f"{source} is for {machine.removeprefix('EM_').lower()}", "build it for x86_64"
+            )
+
+    def _settings(self) -> None:
+        """What init reads: /etc/nitro/recipe, and /etc/nitro/run which starts the program."""
+        recipe = self.recipe
+        program = recipe.argv[0]
+        known = program in self.rootfs or program in ("/bin/sh", "/usr/bin/sh")
+        if not known:
+            raise self._bad(f"command: {program} is not in the image", "add it to programs")
+        settings = {
+            "NAME": recipe.name,
+            "PORTS": " ".join(map(str, recipe.tcp_ports)),
+            "ON_EXIT": recipe.on_exit,
+            # as init prints it: the inside of a JSON string
+            "COMMAND": json.dumps(shlex.join(recipe.argv), ensure_ascii=False)[1:-1],
+        }
+        lines = "".join(f"{key}={shlex.quote(value)}\n" for key, value in settings.items())
+        exports = "".join(
+            f"export {key}={shlex.quote(value)}\n" for key, value in sorted(recipe.env.items())
+        )
+        run = f"#!/usr/lib/nitro/busybox sh\n{exports}exec {shlex.join(recipe.argv)}\n"
+        self.rootfs.add("/etc/nitro/recipe", Node("program", "nitro", source=lines.encode()))
+        self.rootfs.add(
+            "/etc/nitro/run", Node("program", "nitro", source=run.encode(), executable=True)
+        )
+
+    def _bad(self, what: str, hint: str) -> InputError:
+        return InputError(f"{self.recipe.file or self.recipe.name}: {what}", hint=hint)
+
+
+def _interpreters(script: Path) -> list[str]:
+    """Who runs a script, from its first line: ["/usr/bin/env", "python3"]."""
+    with script.open("rb") as file:
+        first = file.readline(256)
+    if not first.startswith(b"#!"):
+        raise InputError(f"{script}: not a program", hint="give an ELF executable or a script")
+    words = first[2:].decode(errors="replace").split()
+    if words and words[0].endswith("/env"):
+        names = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
+        return ["/usr/bin/env", *names[:1]]
+    return words[:1]

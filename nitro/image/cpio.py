@@ -1,0 +1,113 @@
+"""cpio archives in the "new ASCII" form that Linux unpacks as its first file system.
+
+Facts from Linux's Documentation/driver-api/early-userspace/buffer-format.rst.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from nitro.errors import InputError
+from nitro.image.rootfs import Node
+
+_MAGIC = b"070701"
+_HEADER = 110
+_TRAILER = "TRAILER!!!"
+_LARGEST = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of an archive: `mode` as in stat(2), `target` for symbolic links."""
+
+    path: str
+    mode: int
+    size: int
+    target: str | None = None
+
+
+def write(out: BinaryIO, nodes: Iterable[tuple[str, Node]]) -> None:
+    """Write the archive of `nodes`. Raises InputError for a file of 4 GiB or more."""
+    number = 0
+    for number, (path, node) in enumerate(nodes, 1):
+        name = path.lstrip("/") or "."
+        if node.target is not None:
+            target = node.target.encode()
+            _header(out, number, name, stat.S_IFLNK | 0o777, len(target))
+            _padded(out, target)
+        elif node.source is None:
+            _header(out, number, name, stat.S_IFDIR | 0o755, 0)
+        else:
+            mode = stat.S_IFREG | (0o755 if node.executable else 0o644)
+            if node.size > _LARGEST:
+                raise InputError(f"{path}: 4 GiB and larger files do not fit into an image")
+            _header(out, number, name, mode, node.size)
+            _content(out, node.source, node.size)
+    _header(out, number + 1, _TRAILER, 0, 0)
+
+
+def read(archive: BinaryIO) -> Iterator[Entry]:
+    """The entries of one or several archives on end, up to the end of the stream.
+
+    Raises ValueError when the stream is not such an archive.
+    """
+    while True:
+        header = archive.read(_HEADER)
+        while header and not header.strip(b"\0"):  # zeros may lie between two archives
+            header = archive.read(4)
+            if header.strip(b"\0"):
+                header += archive.read(_HEADER - 4)
+        if not header:
+            return
+        if len(header) < _HEADER or not header.startswith(_MAGIC):
+            raise ValueError("not a cpio archive")
+        fields = [int(header[at : at + 8], 16) for at in range(6, _HEADER, 8)]
+        mode, size, name_size = fields[1], fields[6], fields[11]
+        name = archive.read(name_size + -(_HEADER + name_size) % 4)[: name_size - 1].decode()
+        if name == _TRAILER:
+            continue
+        target = None
+        if stat.S_ISLNK(mode):
+            target = archive.read(size + -size % 4)[:size].decode()
+        else:
+            _skip(archive, size + -size % 4)
+        yield Entry("/" + name.removeprefix(".").lstrip("/"), mode, size, target)
+
+
+def _header(out: BinaryIO, number: int, name: str, mode: int, size: int) -> None:
+    raw = name.encode() + b"\0"
+    links = 2 if stat.S_ISDIR(mode) else 1
+    # ino mode uid gid nlink mtime filesize dev(2) rdev(2) namesize check
+    fields = (number, mode, 0, 0, links, 0, size, 0, 0, 0, 0, len(raw), 0)
+    out.write(_MAGIC + b"".join(b"%08x" % value for value in fields) + raw)
+    out.write(bytes(-(_HEADER + len(raw)) % 4))
+
+
+def _content(out: BinaryIO, source: bytes | Path, size: int) -> None:
+    if isinstance(source, bytes):
+        _padded(out, source)
+        return
+    written = 0
+    with source.open("rb") as file:
+        while block := file.read(1 << 20):
+            written += out.write(block)
+    if written != size:
+        raise InputError(f"{source} changed while it was read", hint="build again")
+    out.write(bytes(-size % 4))
+
+
+def _padded(out: BinaryIO, data: bytes) -> None:
+    out.write(data)
+    out.write(bytes(-len(data) % 4))
+
+
+def _skip(archive: BinaryIO, count: int) -> None:
+    while count:
+        block = archive.read(min(count, 1 << 20))
+        if not block:
+            raise ValueError("the cpio archive ends in the middle of a file")
+        count -= len(block)

@@ -1,0 +1,219 @@
+"""What a program needs: its interpreter and shared libraries, found without running it.
+
+The search is that of glibc's dynamic linker, ld.so(8): RPATH of the object and of those that
+loaded it, or else its RUNPATH; the directories of ld.so.conf; the default ones, musl's among
+them. LD_LIBRARY_PATH plays no part.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from nitro.errors import InputError
+
+_TRIPLET = {"EM_X86_64": "x86_64-linux-gnu", "EM_AARCH64": "aarch64-linux-gnu"}
+_MAX_LINKS = 40
+
+
+@dataclass(frozen=True)
+class Object:
+    """What matters here of one ELF file."""
+
+    machine: str
+    bits: int
+    interpreter: str | None
+    needed: tuple[str, ...]
+    rpath: tuple[str, ...]
+    runpath: tuple[str, ...]
+
+
+def is_elf(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"\x7fELF"
+
+
+def read(path: Path) -> Object:
+    """Raises InputError when `path` is not an ELF file that can be read."""
+    try:
+        with path.open("rb") as file:
+            elf = ELFFile(file)
+            interpreter = next((s.get_interp_name() for s in elf.iter_segments("PT_INTERP")), None)
+            needed, rpath, runpath = [], "", ""
+            for section in elf.iter_segments("PT_DYNAMIC"):
+                for tag in section.iter_tags():
+                    if tag.entry.d_tag == "DT_NEEDED":
+                        needed.append(tag.needed)
+                    elif tag.entry.d_tag == "DT_RPATH":
+                        rpath = tag.rpath
+                    elif tag.entry.d_tag == "DT_RUNPATH":
+                        runpath = tag.runpath
+            return Object(
+                elf["e_machine"],
+                elf.elfclass,
+                interpreter,
+                tuple(needed),
+                tuple(filter(None, rpath.split(":"))),
+                tuple(filter(None, runpath.split(":"))),
+            )
+    except (ELFError, ValueError, KeyError, AttributeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not an ELF file that can be read: {error}") from None
+
+
+@dataclass(frozen=True)
+class Sysroot:
+    """The directory that plays the root: "/" for this machine, or an unpacked package tree."""
+
+    root: Path
+
+    def locate(self, path: str) -> Path | None:
+        """The file at the absolute `path`, symbolic links followed within the root."""
+        parts = list(PurePosixPath(path).parts[1:])
+        here = self.root
+        links = 0
+        while parts:
+            part = parts.pop(0)
+            if part == "..":
+                here = here if here == self.root else here.parent
+                continue
+            here = here / part
+            if here.is_symlink():
+                links += 1
+                if links > _MAX_LINKS:
+                    return None
+                target = here.readlink()
+                here = self.root if target.is_absolute() else here.parent
+                parts[:0] = [p for p in target.parts if p != "/"]
+        return here if here.exists() else None
+
+    @cached_property
+    def configured(self) -> tuple[str, ...]:
+        """The directories that ld.so.conf names, in order."""
+        return tuple(dict.fromkeys(self._directories("/etc/ld.so.conf", 0)))
+
+    def _directories(self, path: str, depth: int) -> Iterator[str]:
+        file = self.locate(path)
+        if file is None or depth > 4:
+            return
+        for line in file.read_text(errors="replace").splitlines():
+            words = line.partition("#")[0].split()
+            if words[:1] == ["include"]:
+                for pattern in words[1:]:
+                    where = PurePosixPath(path).parent / pattern
+                    folder = self.locate(str(where.parent))
+                    for found in sorted(folder.glob(where.name) if folder else ()):
+                        yield from self._directories(f"{where.parent}/{found.name}", depth + 1)
+            elif words:
+                yield words[0]
+
+
+@dataclass
+class Closure:
+    """Collects what any number of programs of one sysroot need: guest path → file in `found`."""
+
+    sysroot: Sysroot
+    found: dict[str, Path] = field(default_factory=dict)
+
+    def add(self, path: str, file: Path) -> None:
+        """Add what the object at the guest's `path` needs (not the object itself).
+
+        Raises InputError naming a library that is not there, and who needs it.
+        """
+        # Breadth first, and each name once, as the linker does: who loads a library first
+        # decides where it comes from.
+        loaded: set[str] = set()
+        queue = deque([(path, file, tuple[str, ...]())])
+        while queue:
+            by, here, inherited = queue.popleft()
+            elf = read(here)
+            if elf.interpreter:
+                self._include(elf.interpreter, by)
+                loaded.add(PurePosixPath(elf.interpreter).name)
+            rpath = _expand_all(elf.rpath, by, elf)
+            # An object with a RUNPATH does not use RPATHs, but what it loads may.
+            passed = inherited if elf.runpath else rpath + inherited
+            places = _expand_all(elf.runpath, by, elf) or passed
+            for name in elf.needed:
+                if name in loaded or _is_musl(name):
+                    continue
+                loaded.add(name)
+                target = self._search(name, by, elf, places)
+                queue.append((target, self._include(target, by), passed))
+
+    def library(self, name: str, by: str) -> None:
+        """Add a library that a program loads while it runs: a soname or an absolute path."""
+        like = Object("EM_X86_64", 64, None, (), (), ())
+        target = self._search(name, by, like, ())
+        self.add(target, self._include(target, by))
+
+    def _search(self, name: str, by: str, elf: Object, places: tuple[str, ...]) -> str:
+        """The guest path of the library `name`."""
+        if "/" in name:
+            return _expand(name, by, elf)
+        for folder in (*places, *self._default(elf)):
+            path = f"{folder.rstrip('/')}/{name}"
+            file = self.sysroot.locate(path)
+            if file is not None and file.is_file() and _fits(file, elf):
+                return path
+        raise self._missing(name, by)
+
+    def _default(self, elf: Object) -> tuple[str, ...]:
+        triplet = _TRIPLET.get(elf.machine)
+        multiarch = (f"/lib/{triplet}", f"/usr/lib/{triplet}") if triplet else ()
+        plain = ("/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib")
+        return (*self.sysroot.configured, *multiarch, *plain)
+
+    def _include(self, path: str, by: str) -> Path:
+        file = self.sysroot.locate(path)
+        if file is None:
+            raise self._missing(path, by)
+        self.found[path] = file
+        return file
+
+    def _missing(self, name: str, by: str) -> InputError:
+        where = "on this machine" if self.sysroot.root == Path("/") else "in the recipe's packages"
+        return InputError(
+            f"{name}, which {by} needs, is not {where}",
+            hint="install its package here, or add it to the recipe's packages",
+        )
+
+
+def _is_musl(name: str) -> bool:
+    """musl's interpreter is its C library, whatever programs call it."""
+    return name.startswith("libc.musl-")
+
+
+def _expand_all(paths: tuple[str, ...], by: str, elf: Object) -> tuple[str, ...]:
+    return tuple(_expand(path, by, elf) for path in paths)
+
+
+def _expand(path: str, by: str, elf: Object) -> str:
+    """The linker's own variables, with or without braces."""
+    values = {
+        "ORIGIN": str(PurePosixPath(by).parent),
+        "LIB": f"lib/{_TRIPLET.get(elf.machine, '')}".rstrip("/"),
+        "PLATFORM": _TRIPLET.get(elf.machine, "").split("-")[0],
+    }
+    return re.sub(
+        r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM))",
+        lambda m: values[m[1] or m[2]],
+        path,
+    )
+
+
+def _fits(file: Path, elf: Object) -> bool:
+    """The linker passes over libraries for another machine and goes on searching."""
+    with file.open("rb") as stream:
+        start = stream.read(20)
+    if start[:4] != b"\x7fELF" or len(start) < 20:
+        return False
+    machines = {"EM_X86_64": 62, "EM_AARCH64": 183, "EM_386": 3}
+    machine = int.from_bytes(start[18:20], "little")
+    return start[4] * 32 == elf.bits and machine == machines.get(elf.machine, machine)

@@ -1,0 +1,203 @@
+"""FAT16 volumes: written once, read back, never changed.
+
+Names are short ones (8.3, upper case), which is all that firmware and GRUB need; every file's
+clusters are contiguous; there are no times, so equal files give equal bytes. Facts from
+Microsoft's "FAT: General Overview of On-Disk Format" (fatgen103).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+SECTOR = 512
+_MIN_CLUSTERS, _MAX_CLUSTERS = 4085, 65524  # what makes a volume FAT16 and not 12 or 32
+_ROOT_ENTRIES = 512
+_ENTRY = struct.Struct("<11sB8xHHHHI")
+_BOOT = struct.Struct("<3s8sHBHBHHBHHHIIBBBI11s8s")
+_DIRECTORY, _ARCHIVE, _VOLUME_LABEL = 0x10, 0x20, 0x08
+_DATE = 0x21  # 1 January 1980, the earliest there is
+_NAME = re.compile(r"[A-Z0-9_-]{1,8}(\.[A-Z0-9_-]{1,3})?")
+
+Source = bytes | Path
+
+
+@dataclass
+class _Node:
+    """A file or folder and where it lies. The root folder has no cluster of its own."""
+
+    source: Source | None = None
+    children: dict[str, _Node] = field(default_factory=dict)
+    cluster: int = 0
+    count: int = 0
+
+    @property
+    def size(self) -> int:
+        if self.source is None:
+            return (len(self.children) + 2) * _ENTRY.size  # with "." and ".."
+        return len(self.source) if isinstance(self.source, bytes) else self.source.stat().st_size
+
+
+class Volume:
+    """A volume that just holds `files`: path ("EFI/BOOT/BOOTX64.EFI") → bytes or file.
+
+    `size` is its length in bytes. Raises ValueError for a name that is not a short one, and
+    when the files need more than FAT16 can hold (2 GiB).
+    """
+
+    def __init__(self, files: Mapping[str, Source], *, label: str, serial: int) -> None:
+        self._label, self._serial = label.encode().ljust(11), serial
+        self._root = _Node()
+        for path, source in sorted(files.items()):
+            self._add(path, source)
+        self._cluster_size, used = self._place()
+        clusters = max(used, _MIN_CLUSTERS + 1)
+        if clusters > _MAX_CLUSTERS:
+            raise ValueError("the files are larger than a FAT16 volume")
+        self._fat_sectors = -(-(clusters + 2) * 2 // SECTOR)
+        self._data = (1 + 2 * self._fat_sectors) * SECTOR + _ROOT_ENTRIES * _ENTRY.size
+        self.size = self._data + clusters * self._cluster_size
+
+    def write(self, out: BinaryIO, offset: int) -> None:
+        """Write the volume at `offset` of `out`. What is zero is skipped, not written."""
+        self._put(out, offset, self._boot_sector(offset // SECTOR))
+        fat = self._fat()
+        for copy in range(2):
+            self._put(out, offset + (1 + copy * self._fat_sectors) * SECTOR, fat)
+        root = offset + (1 + 2 * self._fat_sectors) * SECTOR
+        label = _ENTRY.pack(self._label, _VOLUME_LABEL, 0, 0, _DATE, 0, 0)
+        self._put(out, root, label + self._entries(self._root))
+        for node, parent in self._walk(self._root):
+            at = offset + self._data + (node.cluster - 2) * self._cluster_size
+            self._put(out, at, _folder(node, parent) if node.source is None else node.source)
+
+    def _add(self, path: str, source: Source) -> None:
+        *folders, name = path.split("/")
+        node = self._root
+        for part in (*folders, name):
+            if not _NAME.fullmatch(part):
+                raise ValueError(f"{path!r} has no short file name")
+            node = node.children.setdefault(part, _Node())
+        node.source = source
+
+    def _place(self) -> tuple[int, int]:
+        """Give every node its clusters, of the smallest size that FAT16 allows for so much."""
+        nodes = [node for node, _ in self._walk(self._root)]
+        size = SECTOR
+        while size < 32768 and sum(-(-n.size // size) for n in nodes) > _MAX_CLUSTERS // 2:
+            size *= 2
+        cluster = 2
+        for node in nodes:
+            node.count = -(-node.size // size)
+            node.cluster = cluster if node.count else 0
+            cluster += node.count
+        return size, cluster - 2
+
+    def _walk(self, folder: _Node) -> Iterator[tuple[_Node, _Node]]:
+        for _, node in sorted(folder.children.items()):
+            yield node, folder
+            yield from self._walk(node)
+
+    def _boot_sector(self, hidden: int) -> bytes:
+        sectors = self.size // SECTOR
+        small, large = (sectors, 0) if sectors < 0x10000 else (0, sectors)
+        fields = _BOOT.pack(
+            *(b"\xeb\x3c\x90", b"NITRO   ", SECTOR, self._cluster_size // SECTOR, 1, 2),
+            *(_ROOT_ENTRIES, small, 0xF8, self._fat_sectors, 63, 255, hidden, large),
+            *(0x80, 0, 0x29, self._serial, self._label, b"FAT16   "),
+        )
+        return fields.ljust(SECTOR - 2, b"\0") + b"\x55\xaa"
+
+    def _fat(self) -> bytes:
+        table = [0xFFF8, 0xFFFF]
+        for node, _ in self._walk(self._root):
+            if node.count:
+                table += range(node.cluster + 1, node.cluster + node.count)
+                table.append(0xFFFF)
+        return struct.pack(f"<{len(table)}H", *table)
+
+    def _entries(self, folder: _Node) -> bytes:
+        return b"".join(_entry(_short(n), node) for n, node in sorted(folder.children.items()))
+
+    def _put(self, out: BinaryIO, at: int, source: Source) -> None:
+        out.seek(at)
+        if isinstance(source, bytes):
+            out.write(source)
+            return
+        with source.open("rb") as file:
+            while block := file.read(1 << 20):
+                out.write(block)
+
+
+def _folder(node: _Node, parent: _Node) -> bytes:
+    dots = _entry(b".".ljust(11), node) + _entry(b"..".ljust(11), parent)
+    return dots + b"".join(_entry(_short(n), c) for n, c in sorted(node.children.items()))
+
+
+def _entry(name: bytes, node: _Node) -> bytes:
+    kind, size = (_DIRECTORY, 0) if node.source is None else (_ARCHIVE, node.size)
+    return _ENTRY.pack(name, kind, 0, 0, _DATE, node.cluster, size)
+
+
+def _short(name: str) -> bytes:
+    stem, _, extension = name.partition(".")
+    return (stem.ljust(8) + extension.ljust(3)).encode()
+
+
+def read(volume: BinaryIO, offset: int) -> dict[str, tuple[int, int]]:
+    """The files of a volume that `Volume` wrote: path → (position in `volume`, size).
+
+    Raises ValueError when there is no such volume at `offset`, or a file is not contiguous.
+    """
+    volume.seek(offset)
+    sector = volume.read(SECTOR)
+    if len(sector) < SECTOR or sector[54:59] != b"FAT16" or sector[510:] != b"\x55\xaa":
+        raise ValueError("no FAT16 volume")
+    boot = _BOOT.unpack_from(sector)
+    cluster_size, fat_sectors, roots = boot[3] * SECTOR, boot[9], boot[6]
+    fats = volume.read(fat_sectors * SECTOR)
+    fat = struct.unpack(f"<{len(fats) // 2}H", fats)
+    root = offset + (boot[4] + boot[5] * fat_sectors) * SECTOR
+    data = root + roots * _ENTRY.size
+    found: dict[str, tuple[int, int]] = {}
+
+    def walk(prefix: str, at: int, length: int, depth: int) -> None:
+        volume.seek(at)
+        for entry in _ENTRY.iter_unpack(volume.read(length)):
+            name, kind, cluster, size = entry[0], entry[1], entry[5], entry[6]
+            if name[0] == 0:
+                return
+            if kind & _VOLUME_LABEL or name.startswith(b"."):
+                continue
+            stem, extension = name[:8].decode().rstrip(), name[8:].decode().rstrip()
+            path = prefix + (f"{stem}.{extension}" if extension else stem)
+            clusters = _run(fat, cluster)
+            start = data + (cluster - 2) * cluster_size
+            if not kind & _DIRECTORY:
+                if size > clusters * cluster_size:
+                    raise ValueError(f"{path} is longer than its clusters")
+                found[path] = (start, size)
+            elif depth:
+                walk(path + "/", start, clusters * cluster_size, depth - 1)
+
+    walk("", root, roots * _ENTRY.size, 8)
+    return found
+
+
+def _run(fat: tuple[int, ...], cluster: int) -> int:
+    """How many clusters a file has that starts at `cluster`; they must be contiguous."""
+    if cluster == 0:
+        return 0
+    count = 1
+    while True:
+        if not 2 <= cluster < len(fat):
+            raise ValueError("a cluster outside the volume")
+        if fat[cluster] >= 0xFFF8:
+            return count
+        if fat[cluster] != cluster + 1:
+            raise ValueError("a file that is not contiguous")
+        cluster, count = cluster + 1, count + 1

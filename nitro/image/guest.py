@@ -1,0 +1,52 @@
+"""Our own part of every guest: init and its scripts, busybox, kernel modules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nitro.debian import Tree, Wanted
+from nitro.image.kernel import Kernel
+from nitro.image.rootfs import Node, Rootfs
+from nitro.paths import resource
+
+# Static, so that it never meets the C library of the program.
+BUSYBOX = ("busybox-static",)
+HOME = "/usr/lib/nitro"
+
+# What init uses before busybox has installed links to all of itself.
+_COMMANDS = (
+    *("acpid", "cat", "grep", "insmod", "ip", "ln", "mkdir", "mount", "mv", "nc", "poweroff"),
+    *("rm", "setsid", "sleep", "sync", "timeout", "udhcpc", "udhcpc6", "usleep"),
+)
+_FOLDERS = ("/dev", "/etc", "/proc", "/root", "/run", "/sys", "/var/log")
+_SCRATCH = ("/tmp", "/var/tmp")  # noqa: S108 - in the guest
+
+
+def files() -> Path:
+    """Where the guest's scripts are kept."""
+    return resource("amis") / "guest"
+
+
+def wanted(suite: str) -> Wanted:
+    return Wanted(BUSYBOX, suite, closure=False)
+
+
+def add(rootfs: Rootfs, kernel: Kernel, busybox: Tree) -> None:
+    rootfs.folders(*_FOLDERS, *_SCRATCH)
+    rootfs.add("/var/run", Node("system", "nitro", target="../run"))
+    rootfs.copy(HOME, files(), "system", "nitro")
+    rootfs.add("/init", Node("system", "nitro", target=f"{HOME}/init".lstrip("/")))
+    rootfs.copy(f"{HOME}/busybox", busybox.path("/usr/bin/busybox"), "system", "Debian")
+    for command in _COMMANDS:
+        rootfs.add(f"{HOME}/bin/{command}", Node("system", "nitro", target="../busybox"))
+    for name in ("sh", "env"):  # what scripts name in their first line
+        if f"/usr/bin/{name}" not in rootfs:
+            link = Node("system", "nitro", target="../lib/nitro/busybox")
+            rootfs.add(f"/usr/bin/{name}", link)
+    names = []
+    for vendor, module in kernel.modules():
+        path = f"{HOME}/modules/{module.name}.ko"
+        rootfs.add(path, Node("system", "Debian", source=module.elf))
+        names.append(f"{vendor} {module.name}.ko\n")
+    listing = "".join(names).encode()
+    rootfs.add(f"{HOME}/modules/list", Node("system", "nitro", source=listing))

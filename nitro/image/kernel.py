@@ -1,0 +1,57 @@
+"""Debian's cloud kernel, as it is: the image and the modules that a guest needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nitro.debian import Lock, Package, Wanted, tree
+from nitro.errors import NitroError
+from nitro.image import modules
+from nitro.progress import Reporter
+
+_META = "linux-image-cloud-amd64"
+
+# By PCI vendor: a guest loads only what its machine has. "*" is any machine.
+_MODULES = {
+    "0x1d0f": ("ena",),
+    "0x1af4": ("virtio_net",),
+    "*": ("button", "evdev"),
+}
+
+# console: what EC2's console output shows. panic, oops: a broken machine starts anew.
+# The others save a second of start-up: self-tests of the kernel's cryptography, a jitter
+# entropy source (processors of Nitro have RDRAND), and a probe for BIOS disk parameters.
+COMMAND_LINE = (
+    "console=ttyS0,115200 quiet panic=-1 oops=panic "
+    "cryptomgr.notests initcall_blacklist=jent_mod_init nowatchdog edd=off"
+)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    release: str
+    image: Path
+    root: Path
+    packages: tuple[Package, ...]
+
+    def modules(self) -> Iterator[tuple[str, modules.Module]]:
+        """(PCI vendor, module), what is needed first coming first."""
+        for vendor, names in _MODULES.items():
+            for module in modules.in_order(self.root / "usr/lib/modules" / self.release, names):
+                yield vendor, module
+
+
+def get(suite: str, lock: Lock, report: Reporter) -> Kernel:
+    """The kernel that `suite` has now, or that `lock` pins."""
+    meta = tree(Wanted((_META,), suite, closure=False), lock=lock, report=report)
+    # The package that always means the newest kernel names it in this link.
+    link = meta.root / "usr/share/doc" / _META
+    if not link.is_symlink():
+        raise NitroError(f"Debian {suite}: {_META} does not name a kernel", hint="choose trixie")
+    name = link.readlink().name
+    found = tree(Wanted((name,), suite, closure=False), lock=lock, report=report)
+    release = name.removeprefix("linux-image-")
+    image = found.path(f"/boot/vmlinuz-{release}")
+    return Kernel(release, image, found.root, (*meta.packages, *found.packages))

@@ -1,0 +1,71 @@
+"""The initial file system as the kernel gets it: three compressed cpio archives on end.
+
+The kernel unpacks them one after the other into one root. They are cut by what changes
+together, and each is kept by its content, so that a changed file costs only its own layer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from nitro.debian import Tree
+from nitro.errors import NitroError
+from nitro.image import cpio
+from nitro.image.cache import stored
+from nitro.image.rootfs import LAYERS, Layer, Rootfs
+
+# zstd's levels above gain a few percent and take several times as long.
+_LEVEL = "-12"
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A layer: its archive's hash and size, and the file that holds it compressed."""
+
+    layer: Layer
+    sha256: str
+    size: int
+    path: Path
+
+
+def pack(rootfs: Rootfs, zstd: Tree) -> list[Packed]:
+    """Every layer of `rootfs` that has anything in it, in the order of unpacking."""
+    packed = []
+    for layer in LAYERS:
+        nodes = list(rootfs.of(layer))
+        if not nodes:
+            continue
+        with tempfile.TemporaryFile() as archive:
+            cpio.write(archive, nodes)
+            size = archive.tell()
+            archive.seek(0)
+            digest = hashlib.file_digest(archive, "sha256").hexdigest()
+            make = partial(_compress, archive, zstd)
+            path = stored("layers", f"{digest}{_LEVEL}.zst", make)
+        packed.append(Packed(layer, digest, size, path))
+    return packed
+
+
+def join(packed: Sequence[Packed], out: IO[bytes]) -> None:
+    """Write the layers on end, each padded to the four bytes that the kernel expects."""
+    for layer in packed:
+        with layer.path.open("rb") as file:
+            shutil.copyfileobj(file, out, 1 << 20)
+        out.write(bytes(-out.tell() % 4))
+
+
+def _compress(archive: IO[bytes], zstd: Tree, target: Path) -> None:
+    archive.seek(0)
+    with target.open("wb") as out:
+        argv = [*zstd.program("zstd"), "--quiet", "--stdout", _LEVEL]
+        done = subprocess.run(argv, stdin=archive, stdout=out, stderr=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise NitroError(f"zstd failed: {done.stderr.decode(errors='replace').strip()}")

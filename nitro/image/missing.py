@@ -1,0 +1,78 @@
+"""Which files a running program sought and did not find, as strace in the guest saw it.
+
+An image built with `trace=True` runs its command under strace, which writes each failed look-up
+to the console; `parse` collects them from there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from nitro.debian import Tree, Wanted
+from nitro.image import elf
+from nitro.image.rootfs import Node, Rootfs
+
+STRACE = Wanted(("strace",))
+
+_HOME = "/usr/lib/nitro/strace"
+_MARK = "nitro-trace"
+
+# openat(AT_FDCWD, "/etc/x", O_RDONLY) = -1 ENOENT (No such file or directory)
+_FAILED = re.compile(r'"((?:[^"\\]|\\.)*)".*= -1 (?:ENOENT|ENOTDIR)\b')
+# What every start-up seeks in vain: glibc's hardware-specific folders and optional files.
+_USUAL = re.compile(r"/glibc-hwcaps/|^/etc/ld\.so\.(preload|cache|nohwcap)$|^/(proc|sys|dev)/")
+
+
+def add_tracer(rootfs: Rootfs, strace: Tree) -> None:
+    """Put strace beside the program, with libraries of its own, and start the command by it."""
+    closure = elf.Closure(elf.Sysroot(strace.root))
+    program = strace.path("/usr/bin/strace")
+    closure.add("/usr/bin/strace", program)
+    loader = ""
+    for path, file in sorted({**closure.found, "/usr/bin/strace": program}.items()):
+        name = path.rsplit("/", 1)[1]
+        loader = name if name.startswith("ld-linux") else loader
+        rootfs.add(f"{_HOME}/{name}", Node("system", "Debian", source=file, executable=True))
+    run = rootfs.nodes["/etc/nitro/run"]
+    rootfs.nodes["/etc/nitro/command"] = run
+    # Through awk, so that no other output gets into a line, and each file is named once.
+    script = f"""#!/usr/lib/nitro/busybox sh
+mkfifo /run/nitro/trace
+awk 'match($0, /"[^"]+"/) && !seen[substr($0, RSTART, RLENGTH)]++ {{
+    print "{_MARK} " $0
+    fflush()
+}}' </run/nitro/trace >/dev/console &
+exec {_HOME}/{loader} --library-path {_HOME} {_HOME}/strace --follow-forks \\
+    --trace=%file --failed-only --string-limit=4096 --quiet=all --output=/run/nitro/trace \\
+    /etc/nitro/command
+"""
+    rootfs.nodes["/etc/nitro/run"] = Node(
+        "program", "nitro", source=script.encode(), executable=True
+    )
+
+
+def parse(console: str | Iterable[str]) -> list[str]:
+    """The absolute paths sought in vain, in order of the first attempt, each once.
+
+    `console` is the text of the serial console. What every program's start-up seeks and never
+    needs is left out.
+    """
+    lines = console.splitlines() if isinstance(console, str) else console
+    found: dict[str, None] = {}
+    for line in lines:
+        _, mark, call = line.partition(f"{_MARK} ")
+        match = _FAILED.search(call) if mark else None
+        if match and match[1].startswith("/") and not _USUAL.search(match[1]):
+            found[_unquote(match[1])] = None
+    return list(found)
+
+
+def _unquote(text: str) -> str:
+    """Undo strace's escapes: octal bytes, quotes and backslashes."""
+    raw = re.sub(
+        rb"\\([0-7]{1,3}|.)",
+        lambda m: bytes([int(m[1], 8) & 255]) if m[1][:1].isdigit() else m[1],
+        text.encode(),
+    )
+    return raw.decode(errors="replace")

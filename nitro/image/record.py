@@ -1,0 +1,112 @@
+"""Remembers builds, so that an unchanged recipe costs nothing: the quick half of `build`.
+
+A record names the image and the size and time of every file that it was made from. Light on
+imports: this is all that a repeated command runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nitro import __version__
+from nitro.paths import cache_dir
+
+
+@dataclass(frozen=True)
+class Image:
+    """A built image. `path` is the raw disk, `digest` "sha256:" and the hex of its bytes."""
+
+    name: str
+    path: Path
+    digest: str
+    size_bytes: int
+    manifest_path: Path
+    #: found rather than built
+    cached: bool
+    build_seconds: float
+    minimum_memory_mib: int
+    architecture: str
+    boot_mode: str
+    ports: tuple[int | str, ...]
+    tags: dict[str, str]
+    description: str
+
+    @property
+    def bill_of_materials(self) -> Path:
+        return self.manifest_path.with_name("sbom.cdx.json")
+
+
+def from_manifest(path: Path) -> Image:
+    """The image whose manifest is at `path`."""
+    document = json.loads(path.read_text())
+    return Image(
+        name=document["name"],
+        path=path.with_name("disk.raw"),
+        digest=document["digest"],
+        size_bytes=document["size_bytes"],
+        manifest_path=path,
+        cached=True,
+        build_seconds=0.0,
+        minimum_memory_mib=document["minimum_memory_mib"],
+        architecture=document["architecture"],
+        boot_mode=document["boot_mode"],
+        ports=tuple(document["ports"]),
+        tags=document["tags"],
+        description=document["description"],
+    )
+
+
+def timed(image: Image, seconds: float) -> Image:
+    """`image` as built just now, in so many seconds."""
+    return replace(image, cached=False, build_seconds=round(seconds, 3))
+
+
+def key(*parts: str) -> str:
+    """Names a build by what was asked for."""
+    return hashlib.sha256("\0".join((__version__, *parts)).encode()).hexdigest()
+
+
+def find(name: str) -> Image | None:
+    """The image built for `name`, if everything that it was made from is as it was."""
+    try:
+        document = json.loads(_path(name).read_text())
+        if any(_state(path) != state for path, state in document["watched"].items()):
+            return None
+        image = from_manifest(Path(document["manifest"]))
+    except (OSError, ValueError, KeyError):
+        return None
+    return image if _intact(image) else None
+
+
+def put(name: str, image: Image, watched: list[Path]) -> None:
+    """Remember `image` and the state of the files that it was made from."""
+    document: dict[str, Any] = {
+        "manifest": str(image.manifest_path),
+        "watched": {str(path): _state(path) for path in watched},
+    }
+    path = _path(name)
+    path.parent.mkdir(exist_ok=True)
+    fresh = path.with_suffix(f".{os.getpid()}")
+    fresh.write_text(json.dumps(document))
+    fresh.replace(path)
+
+
+def _path(name: str) -> Path:
+    return cache_dir() / "builds" / f"{name}.json"
+
+
+def _state(path: str | Path) -> list[int] | None:
+    try:
+        found = Path(path).stat()
+    except FileNotFoundError:
+        return None
+    return [found.st_size, found.st_mtime_ns, found.st_ino]
+
+
+def _intact(image: Image) -> bool:
+    return image.path.is_file() and image.path.stat().st_size == image.size_bytes

@@ -1,0 +1,237 @@
+"""Recipes: what goes into an image and what it does there, as TOML that a person writes.
+
+`docs/recipes.md` describes every key. A recipe only says; nothing here reads a program, looks
+for a library or asks for a package.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from nitro.errors import InputError
+from nitro.paths import resource
+
+Extra = Literal[
+    "passwd", "nsswitch", "resolv", "certificates", "tzdata", "locale", "gconv", "protocols"
+]
+DEFAULT_EXTRAS: tuple[Extra, ...] = ("passwd", "nsswitch", "resolv", "certificates")
+BootMode = Literal["legacy-bios", "uefi", "uefi-preferred"]
+
+_NAME = r"^[a-z0-9][a-z0-9.-]{0,62}$"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ELF = b"\x7fELF"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class File(_Table):
+    """A file, folder or program to include.
+
+    `source` is a path on this machine, in the recipe's folder (when relative), or in the
+    recipe's Debian packages; `origin` ("from" in TOML) says which, where it is not obvious.
+    """
+
+    source: str = Field(min_length=1)
+    #: where it goes in the guest; None: the same absolute path, or /usr/bin/ for a relative one
+    path: str | None = None
+    origin: Literal["folder", "host", "package"] | None = Field(default=None, alias="from")
+    #: octal permission bits; only "executable or not" is kept. None: as the source
+    mode: str | None = Field(default=None, pattern=r"^0?[0-7]{3}$")
+
+    @field_validator("path")
+    @classmethod
+    def _absolute(cls, path: str | None) -> str | None:
+        if path is not None and not path.startswith("/"):
+            raise ValueError("write an absolute path, it is one in the guest")
+        return path
+
+    @property
+    def target(self) -> str:
+        """The absolute path in the guest."""
+        if self.path:
+            return self.path
+        return self.source if self.source.startswith("/") else f"/usr/bin/{Path(self.source).name}"
+
+
+class Recipe(_Table):
+    """A recipe, checked. Paths in it are relative to `folder`."""
+
+    name: str = Field(pattern=_NAME)
+    description: str = ""
+    architecture: Literal["x86_64"] = "x86_64"
+    #: Debian suite of kernel and packages
+    suite: str = Field(default="trixie", pattern=r"^[a-z][a-z-]*$")
+    boot_mode: BootMode = "legacy-bios"
+    packages: tuple[str, ...] = ()
+    programs: tuple[File, ...] = ()
+    files: tuple[File, ...] = ()
+    #: libraries that a program loads while it runs (dlopen), by soname or absolute path
+    libraries: tuple[str, ...] = ()
+    #: the folder that absolute paths of this machine and its libraries are looked for in
+    sysroot: str = "/"
+    #: argv; None: the first program without arguments
+    command: tuple[str, ...] | None = Field(default=None, min_length=1)
+    env: dict[str, str] = {}
+    ports: tuple[int | str, ...] = ()
+    nic: Literal["stock"] = "stock"
+    #: None: computed from the image
+    minimum_memory_mib: Annotated[int, Field(ge=64)] | None = None
+    extras: tuple[Extra, ...] = DEFAULT_EXTRAS
+    on_exit: Literal["poweroff", "restart"] = "poweroff"
+    tags: dict[str, str] = {}
+    #: what relative paths are relative to; not a key of the file
+    folder: Path = Field(default=Path(), exclude=True)
+    #: the file itself, for messages; None for a bare program
+    file: Path | None = Field(default=None, exclude=True)
+
+    @field_validator("programs", "files", mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            return [{"source": item} if isinstance(item, str) else item for item in value]
+        return value
+
+    @field_validator("env")
+    @classmethod
+    def _variables(cls, env: dict[str, str]) -> dict[str, str]:
+        for key, value in env.items():
+            if not _VARIABLE.fullmatch(key):
+                raise ValueError(f"{key!r} is not the name of an environment variable")
+            if "\0" in value:
+                raise ValueError(f"{key} has a NUL byte in its value")
+        return env
+
+    @field_validator("ports")
+    @classmethod
+    def _ports(cls, ports: tuple[int | str, ...]) -> tuple[int | str, ...]:
+        for port in ports:
+            number = port.removeprefix("udp:") if isinstance(port, str) else str(port)
+            if (isinstance(port, str) and not port.startswith("udp:")) or not (
+                number.isdecimal() and 0 < int(number) < 65536
+            ):
+                raise ValueError(f'{port!r} is no port; write 80 or "udp:53"')
+        return ports
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The command line to run in the guest."""
+        return self.command or (self.programs[0].target,)
+
+    @property
+    def tcp_ports(self) -> tuple[int, ...]:
+        return tuple(port for port in self.ports if isinstance(port, int))
+
+
+def is_program(name: str) -> bool:
+    """Whether `name` is a path to a program rather than a recipe's name or file."""
+    path = Path(name)
+    if path.suffix == ".toml" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(4)
+    return start == _ELF or start.startswith(b"#!")
+
+
+def names() -> list[str]:
+    """The recipes that come with nitro."""
+    return sorted(path.stem for path in resource("amis").glob("*.toml"))
+
+
+def find(name_or_path: str | Path) -> Path:
+    """The file of a recipe: a path, or the name of one that comes with nitro.
+
+    Raises InputError when there is none.
+    """
+    name = str(name_or_path)
+    path = Path(name)
+    if path.suffix == ".toml" or "/" in name:
+        if path.is_dir():
+            path = path / "recipe.toml"
+        if not path.is_file():
+            raise InputError(f"{path}: no such recipe or program", hint="check the path")
+        return path
+    shipped = resource("amis") / f"{name}.toml"
+    if shipped.is_file():
+        return shipped
+    hint = f"recipes: {', '.join(names())}; or give a path to a recipe or a program"
+    if path.is_file():
+        hint = f"write ./{name} if you mean the file here"
+    raise InputError(f"no recipe {name!r}", hint=hint)
+
+
+def load(name_or_path: str | Path) -> Recipe:
+    """The recipe of that name or file, or one made for the program at that path.
+
+    Raises InputError naming file, key and remedy.
+    """
+    if is_program(str(name_or_path)):
+        return for_program(Path(name_or_path))
+    path = find(name_or_path)
+    try:
+        document = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}", hint="mend the TOML") from None
+    for key in ("folder", "file"):
+        if key in document:
+            raise InputError(f"{path}: unknown key {key!r}", hint="remove it")
+    place = {"folder": path.parent.resolve(), "file": path}
+    recipe = _checked(path, {"name": path.stem, **document, **place})
+    if recipe.command is None and not recipe.programs:
+        raise InputError(f"{path}: no command", hint='add command = ["/usr/bin/…"] or programs')
+    return recipe
+
+
+def for_program(
+    path: Path,
+    *,
+    ports: Sequence[int | str] = (),
+    env: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
+    sysroot: Path = Path("/"),
+) -> Recipe:
+    """A recipe for one executable of this machine, which runs under its own file name.
+
+    Its libraries come from `sysroot`, where something else than this machine's root is meant.
+    Raises InputError when `path` is not a program.
+    """
+    if not is_program(str(path)):
+        raise InputError(f"{path}: not a program", hint="give an ELF executable or a script")
+    target = f"/usr/bin/{path.name}"
+    name = re.sub(r"[^a-z0-9.-]+", "-", path.name.lower()).strip("-.")[:63] or "program"
+    return _checked(
+        path,
+        {
+            "name": name,
+            "programs": [{"source": path.resolve().name, "path": target, "from": "host"}],
+            "sysroot": str(sysroot.resolve()),
+            "command": [target, *arguments],
+            "env": dict(env or {}),
+            "ports": list(ports),
+            "on_exit": "restart" if ports else "poweroff",
+            "folder": path.resolve().parent,
+        },
+    )
+
+
+def _checked(path: Path, document: Mapping[str, Any]) -> Recipe:
+    try:
+        return Recipe.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = File if first["loc"][0] in ("files", "programs") else Recipe
+            keys = [f.alias or n for n, f in known.model_fields.items() if not f.exclude]
+            raise InputError(
+                f"{path}: unknown key {key!r}", hint=f"known keys: {', '.join(keys)}"
+            ) from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{path}: {key}: {message}", hint="see docs/recipes.md") from None
