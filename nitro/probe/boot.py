@@ -75,7 +75,8 @@ def wait(watch: Watch, *, deadline: float, stage: Stage | None = None) -> Result
         if ready and connected is not None:
             break
         if now - began >= deadline:
-            missing = "`ready` on the console" if not ready else f"a connection to {watch.address}"
+            host, port = watch.address or ("", 0)
+            missing = f"connection to {host} port {port}" if ready else "`ready` on the console"
             raise _failed(f"no {missing} within {deadline:g} s", text)
         if stage:
             seen = milestones(text)
@@ -118,4 +119,5 @@ def accepts(address: tuple[str, int]) -> bool:
 
 def _failed(what: str, text: str) -> ProbeError:
     said = tail(text)
-    return ProbeError(f"boot: {what}; " + (f"its console ends:\n{said}" if said else "no console"))
+    console = f"its console ends:\n{said}" if said else "its console is empty"
+    return ProbeError(f"boot: {what}; {console}")

@@ -22,7 +22,8 @@ _TIME = r"(\d+\.\d+)(us|ms|s|m|h)"
 _LATENCY = re.compile(rf"^ +Latency +{_TIME} +{_TIME} +{_TIME} +", re.MULTILINE)
 _PERCENTILE = re.compile(rf"^ +(50|75|90|99)% +{_TIME}$", re.MULTILINE)
 _REQUESTS = re.compile(r"^ +(\d+) requests in ", re.MULTILINE)
-_RATE = re.compile(r"^Requests/sec: +(\d+\.\d+)$", re.MULTILINE)
+# The last two lines, whole: a result that was cut off may lack digits.
+_RATE = re.compile(r"^Requests/sec: +(\d+\.\d+)\nTransfer/sec: +[0-9.]+[KMGTP]?B\n", re.MULTILINE)
 _SOCKET = re.compile(
     r"^ +Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)$", re.MULTILINE
 )
@@ -76,7 +77,7 @@ def _failures(out: str) -> str:
     counts: list[tuple[str, str]] = []
     if errors := _SOCKET.search(out):
         counts += zip(errors.groups(), ("connect", "read", "write", "timeout"), strict=True)
-    said = [f"{n} had a {what} error" for n, what in counts if int(n[:30])]
+    said = [f"{n} had a {what} error" for n, what in counts if n.strip("0")]
     if status := _STATUS.search(out):
         said.append(f"{status[1]} were answered with an error status")
     return ", ".join(said)

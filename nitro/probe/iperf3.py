@@ -63,12 +63,12 @@ def parse(out: str, err: str = "") -> Measured:
         raise ProbeError(f"iperf3 printed no complete JSON: {quote(out)}") from None
     if isinstance(document, dict) and "error" in document:
         raise ProbeError(f"iperf3 says {quote(str(document['error']))}")
-    test = _get(document, "start", "test_start")
+    test = _object(document, "start", "test_start")
     protocol, reverse = _get(test, "protocol"), _get(test, "reverse")
     if protocol not in ("TCP", "UDP") or reverse not in (0, 1) or test.get("bidir"):
         raise ProbeError(f"iperf3 ran a test that was not asked for: {quote(str(test))}")
     version = str(_get(document, "start", "version")).removeprefix("iperf ")
-    end = _get(document, "end")
+    end = _object(document, "end")
     prefix = f"{protocol.lower()}_{'out' if reverse else 'in'}"
     found = _tcp(end) if protocol == "TCP" else _udp(end, version)
     found |= _processors(end)
@@ -76,7 +76,7 @@ def parse(out: str, err: str = "") -> Measured:
 
 
 def _tcp(end: dict[str, Any]) -> dict[str, Metric]:
-    received, sent = _get(end, "sum_received"), _get(end, "sum_sent")
+    received, sent = _object(end, "sum_received"), _object(end, "sum_sent")
     found = {"": _rate(received)}
     if "retransmits" in sent:  # not on every system, and always the sender's
         found["_retransmits"] = Metric(finite(sent["retransmits"], "retransmits"), "segments")
@@ -89,7 +89,7 @@ def _udp(end: dict[str, Any], version: str) -> dict[str, Metric]:
             f"iperf3 {version} reports UDP as the sender sees it only",
             hint="use iperf3 3.11 or newer",
         )
-    received = _get(end, "sum_received")
+    received = _object(end, "sum_received")
     # The receiver's count goes up to the last packet that it saw, lost ones included.
     packets, lost = _number(received, "packets"), _number(received, "lost_packets")
     rate, seconds = _rate(received), _number(received, "seconds")
@@ -104,7 +104,7 @@ def _udp(end: dict[str, Any], version: str) -> dict[str, Metric]:
 
 
 def _processors(end: dict[str, Any]) -> dict[str, Metric]:
-    use = _get(end, "cpu_utilization_percent")
+    use = _object(end, "cpu_utilization_percent")
     return {
         "_cpu_instance": Metric(_number(use, "remote_total"), "%"),
         "_cpu_client": Metric(_number(use, "host_total"), "%"),
@@ -117,8 +117,15 @@ def _rate(total: dict[str, Any]) -> Metric:
     return Metric(_number(total, "bits_per_second"), "bit/s")
 
 
-def _number(document: Any, key: str) -> float:
+def _number(document: dict[str, Any], key: str) -> float:
     return finite(_get(document, key), f"iperf3's {key}")
+
+
+def _object(document: Any, *path: str) -> dict[str, Any]:
+    found = _get(document, *path)
+    if not isinstance(found, dict):
+        raise ProbeError(f"iperf3's {path[-1]} is not an object: {quote(str(found))}")
+    return found
 
 
 def _get(document: Any, *path: str) -> Any:

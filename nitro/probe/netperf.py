@@ -20,7 +20,8 @@ from nitro.probe.step import Step
 
 DATA_PORT = 12866  # of the instance: netperf's own choice would be a random one
 
-_PAIR = re.compile(r"^([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
+# Whole lines only: the last one of an answer that was cut off may lack digits.
+_PAIR = re.compile(r"^([A-Z][A-Z0-9_]*)=(.*)\n", re.MULTILINE)
 _LATENCIES = {
     "P50_LATENCY": "p50",
     "P90_LATENCY": "p90",

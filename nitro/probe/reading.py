@@ -8,7 +8,7 @@ import re
 from nitro.errors import ProbeError
 
 _QUOTED = 200  # characters of a tool's output that an error message shows
-_NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,30})?")
+_NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
 
 
 def quote(text: str) -> str:

@@ -1,0 +1,205 @@
+"""iperf3's JSON, as three versions print it, becomes metrics or a ProbeError."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nitro.errors import ProbeError
+from nitro.probe.iperf3 import Iperf3, parse
+from nitro.probe.samples import Metric
+from tests.unit.probe.recorded import recorded
+
+
+@pytest.mark.parametrize(
+    ("version", "bits", "retransmits"),
+    [("3.9", 20727169256.594677, 0), ("3.12", None, 4), ("3.18", None, 4)],
+)
+def test_tcp_in_is_what_the_receiver_counted(version, bits, retransmits):
+    text = recorded(f"iperf3-{version}/tcp-in.json")
+    received = json.loads(text)["end"]["sum_received"]["bits_per_second"]
+    assert bits in (None, received)
+    measured = parse(text)
+    assert measured.version == version
+    assert measured.metrics["tcp_in"] == Metric(received, "bit/s")
+    assert measured.metrics["tcp_in_retransmits"] == Metric(retransmits, "segments")
+
+
+@pytest.mark.parametrize(("version", "retransmits"), [("3.9", 5), ("3.12", 4), ("3.18", 2)])
+def test_reverse_is_out_of_the_instance_and_has_the_servers_retransmits(version, retransmits):
+    measured = parse(recorded(f"iperf3-{version}/tcp-out.json"))
+    assert set(measured.metrics) == {
+        "tcp_out",
+        "tcp_out_retransmits",
+        "tcp_out_cpu_instance",
+        "tcp_out_cpu_client",
+    }
+    assert measured.metrics["tcp_out_retransmits"].value == retransmits
+
+
+def test_processors_are_told_apart():
+    metrics = parse(recorded("iperf3-3.12/tcp-in.json")).metrics
+    assert metrics["tcp_in_cpu_client"].value == pytest.approx(99.4, abs=0.1)
+    assert metrics["tcp_in_cpu_instance"].value == pytest.approx(43.8, abs=0.1)
+
+
+@pytest.mark.parametrize("version", ["3.12", "3.18"])
+def test_streams_are_summed(version):
+    text = recorded(f"iperf3-{version}/tcp-in-4.json")
+    streams = json.loads(text)["end"]["streams"]
+    assert len(streams) == 4
+    total = sum(stream["receiver"]["bits_per_second"] for stream in streams)
+    assert parse(text).metrics["tcp_in"].value == pytest.approx(total, rel=0.01)
+
+
+def test_udp_loss_and_rate_are_the_receivers():
+    metrics = parse(recorded("iperf3-3.12/udp-in-lossy.json")).metrics
+    assert metrics["udp_in"].value == pytest.approx(2.937e9, rel=0.001)
+    assert metrics["udp_in_lost"].value == pytest.approx(100 * 33436 / 295700)
+    assert metrics["udp_in_rate"].value == pytest.approx((295700 - 33436) / 1.000126)
+    assert metrics["udp_in_jitter"] == Metric(0.00194901432799132 / 1000, "s")
+
+
+@pytest.mark.parametrize(
+    "name", ["3.12-to-3.18-udp-in", "3.18-to-3.12-udp-in", "3.18-to-3.12-udp-out"]
+)
+def test_versions_may_differ_between_client_and_server(name):
+    # 3.18 shows 0 packets sent where the server is 3.12; the receiver's count stands.
+    metrics = parse(recorded(f"iperf3-mixed/{name}.json")).metrics
+    prefix = "udp_in" if name.endswith("in") else "udp_out"
+    assert metrics[prefix].value == pytest.approx(50e6, rel=0.01)
+    assert metrics[f"{prefix}_lost"].value == 0
+
+
+@pytest.mark.parametrize("name", ["udp-in", "udp-out"])
+def test_old_udp_that_only_has_the_senders_view_is_refused(name):
+    with pytest.raises(
+        ProbeError, match=r"3\.9 reports UDP as the sender sees it only; use iperf3"
+    ):
+        parse(recorded(f"iperf3-3.9/{name}.json"))
+
+
+@pytest.mark.parametrize("version", ["3.12", "3.18"])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("busy", "the server is busy"),
+        ("refused", "Connection refused"),
+        ("terminated", "the client has terminated"),
+        ("server-killed-out", "control socket has closed unexpectedly"),
+    ],
+)
+def test_failures_are_told_in_the_tools_words(version, name, says):
+    with pytest.raises(ProbeError, match=says):
+        parse(recorded(f"iperf3-{version}/{name}.json"))
+
+
+@pytest.mark.parametrize("version", ["3.12", "3.18"])
+def test_a_server_that_dies_is_a_failure(version):
+    with pytest.raises(ProbeError, match=r"reset by peer|closed unexpectedly"):
+        parse(recorded(f"iperf3-{version}/server-killed.json"))
+
+
+def test_bidirectional_runs_are_refused():
+    with pytest.raises(ProbeError, match="sum_sent twice"):
+        parse(recorded("iperf3-3.9/tcp-both.json"))
+    with pytest.raises(ProbeError, match="not asked for"):
+        parse(recorded("iperf3-3.18/tcp-both.json"))
+
+
+def test_silence_quotes_what_came_on_stderr():
+    with pytest.raises(ProbeError, match="no result: 'iperf3: parameter error'"):
+        parse("", "iperf3: parameter error\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        (("end", "sum_received", "bytes"), 0, "received nothing"),
+        (("end", "sum_received", "bits_per_second"), "fast", "bits_per_second is not a number"),
+        (("end", "sum_received", "bits_per_second"), float("nan"), "is not a number"),
+        (("end", "sum_received", "bits_per_second"), 10**400, "is not a number"),
+        (("end", "sum_sent"), None, "sum_sent is not an object"),
+        (("end",), {}, "no sum_received"),
+        (("start", "test_start", "protocol"), "SCTP", "not asked for"),
+    ],
+)
+def test_a_damaged_result_is_refused(path, value, says):
+    document = json.loads(recorded("iperf3-3.18/tcp-in.json"))
+    place = document
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(ProbeError, match=says):
+        parse(json.dumps(document))
+
+
+def test_more_lost_than_sent_is_refused():
+    text = recorded("iperf3-3.12/udp-in-lossy.json")
+    with pytest.raises(ProbeError, match="400000 of 295700 packets lost"):
+        parse(text.replace('"lost_packets":\t33436', '"lost_packets":\t400000'))
+
+
+@given(st.text())
+def test_arbitrary_text_is_never_a_measurement(text):
+    with pytest.raises(ProbeError):
+        parse(text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(JSON)
+def test_arbitrary_json_is_never_a_measurement(value):
+    with pytest.raises(ProbeError):
+        parse(json.dumps(value))
+
+
+@given(
+    st.sampled_from(["tcp-in", "tcp-out", "udp-in"]),
+    st.sampled_from(
+        ["start", "end", "sum_sent", "sum_received", "test_start", "reverse", "version"]
+    ),
+    JSON,
+)
+def test_any_value_in_any_place_gives_a_result_or_a_probe_error(name, key, value):
+    def replace(node):
+        if isinstance(node, dict):
+            return {k: value if k == key else replace(v) for k, v in node.items()}
+        return node
+
+    document = replace(json.loads(recorded(f"iperf3-3.12/{name}.json")))
+    try:
+        metrics = parse(json.dumps(document)).metrics
+    except ProbeError:
+        return
+    assert all(abs(metric.value) < float("inf") for metric in metrics.values())
+
+
+@given(st.sampled_from(["tcp-in", "udp-out"]), st.floats(0, 1, exclude_max=True))
+def test_a_truncated_result_is_refused(name, part):
+    text = recorded(f"iperf3-3.18/{name}.json").rstrip()
+    with pytest.raises(ProbeError):
+        parse(text[: int(len(text) * part)])
+
+
+def test_deep_nesting_is_refused():
+    with pytest.raises(ProbeError):
+        parse("[" * 100_000)
+
+
+def test_the_commands_ask_for_what_is_parsed():
+    into, out = Iperf3(streams=4, seconds=5).steps("10.0.0.9")
+    assert (into.name, out.name) == ("iperf3-tcp-in", "iperf3-tcp-out")
+    assert out.command == (
+        "iperf3 --json --client 10.0.0.9 --port 5201 --connect-timeout 5000 "
+        "--time 5 --parallel 4 --reverse"
+    )
+    assert "--reverse" not in into.argv
+    [udp] = Iperf3(udp="100M", direction="in").steps("10.0.0.9")
+    assert udp.name == "iperf3-udp-in"
+    assert " --udp --bitrate 100M" in udp.command

@@ -1,0 +1,81 @@
+"""Plans: lines for the client's runner, deadlines, and results from records."""
+
+import pytest
+
+from nitro.errors import InputError
+from nitro.probe.boot import Boot
+from nitro.probe.http import Http
+from nitro.probe.iperf3 import Iperf3
+from nitro.probe.netperf import Netperf
+from nitro.probe.plan import READY_WITHIN, UPLOAD_WITHIN, build
+from nitro.probe.step import SLACK, Record
+from tests.unit.probe.recorded import recorded
+
+BENCH = [Boot(), Iperf3(), Netperf(), Http()]
+
+
+def test_lines_have_a_name_a_deadline_and_a_command():
+    lines = build(BENCH, "10.0.0.9").text().splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["wait", "180"],
+        ["iperf3-tcp-in", "18"],
+        ["iperf3-tcp-out", "18"],
+        ["netperf-tcp-stream", "17"],
+        ["netperf-tcp-rr", "17"],
+        ["http", "18"],
+    ]
+    assert "for port in 80 5201 12865; do until nc -w 1 10.0.0.9 $port -e true;" in lines[0]
+    assert lines[5] == (
+        "http 18 exec wrk --latency -t 1 -c 8 -d 3s --timeout 2s http://10.0.0.9:80/"
+    )
+
+
+def test_the_deadline_covers_everything():
+    plan = build(BENCH, "10.0.0.9")
+    assert plan.deadline == READY_WITHIN + 13 + 5 * SLACK + UPLOAD_WITHIN
+
+
+def test_nothing_to_measure_is_an_empty_plan():
+    assert build([Boot()], "10.0.0.9").text() == ""
+
+
+def test_a_probe_asked_for_twice_has_two_names():
+    plan = build([Http(), Http(port=8080), Http(port=8000)], "10.0.0.9")
+    assert [step.name for step in plan.steps] == ["http", "http-2", "http-3"]
+
+
+@pytest.mark.parametrize("target", ["", "-x", "10.0.0.9; reboot", "a b", "$(id)", "a\nb"])
+def test_a_target_that_is_no_address_is_refused(target):
+    with pytest.raises(InputError, match="not an address"):
+        build(BENCH, target)
+
+
+def test_results_come_in_the_plans_order_and_missing_ones_failed():
+    plan = build([Http(), Iperf3(direction="in"), Http(port=8080)], "10.0.0.9")
+    records = {
+        "iperf3-tcp-in": Record(recorded("iperf3-3.12/busy.json"), "", 1000.0, 0.3),
+        "http": Record(recorded("wrk-4.1.0/ok.txt"), "", 1001.0, 3.1),
+    }
+    http, iperf3, missing = plan.results(records)
+    assert http.ok
+    assert http.metrics["http"].value == 59083.39
+    assert (http.started, http.seconds) == (1001.0, 3.1)
+    assert http.command == plan.steps[0].command
+    assert not iperf3.ok
+    assert iperf3.error is not None
+    assert "iperf3-tcp-in: iperf3 says 'the server is busy" in iperf3.error
+    assert "the server is busy" in iperf3.raw
+    assert iperf3.metrics == {}
+    assert missing.error == "http-2: did not run"
+
+
+def test_a_tool_that_was_stopped_says_so():
+    [step] = build([Http()], "10.0.0.9").steps
+    [result] = build([Http()], "10.0.0.9").results({"http": Record("", "", 0.0, step.deadline)})
+    assert result.error is not None
+    assert result.error.startswith("http: stopped at its deadline of 18 s; wrk printed no complete")
+
+
+def test_raw_output_has_both_streams():
+    [result] = build([Http()], "10.0.0.9").results({"http": Record("out\n", "err\n", 0.0, 1.0)})
+    assert result.raw == "out\nerr"

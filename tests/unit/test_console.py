@@ -1,0 +1,109 @@
+"""Milestones are found among everything else that a serial console carries."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nitro.console import LONGEST, Milestone, milestones, tail
+
+READY = '{"nitro":"ready","uptime":3.41,"ports":[5201,12865,80]}'
+THE_READY = Milestone("ready", 3.41, {"ports": [5201, 12865, 80]})
+
+
+def test_a_boot():
+    text = (
+        "\x1b[2J\x1b[HBooting...\r\n"
+        "[    0.000000] Linux version 6.12\r\n"
+        '{"nitro":"kernel","uptime":0.91,"release":"6.12.0"}\r\n'
+        "[    1.204] ena 0000:00:05.0: LLQ is {not} supported\r\n"
+        f"{READY}\r\n"
+        '{"nitro":"exit","uptime":9,"code":0}\r\n'
+    )
+    assert milestones(text) == [
+        Milestone("kernel", 0.91, {"release": "6.12.0"}),
+        THE_READY,
+        Milestone("exit", 9.0, {"code": 0}),
+    ]
+
+
+def test_noise_around_a_milestone():
+    assert milestones(f"[   3.40] eth0: link up{READY}[   3.41] more") == [THE_READY]
+    assert milestones(f"{READY}{READY}") == [THE_READY, THE_READY]
+    assert milestones(f'{{"nitro": "rea{READY}') == [THE_READY]
+
+
+def test_spaces_as_other_writers_of_json_put_them():
+    assert milestones('{ "nitro" : "link", "uptime": 1e0 }') == [Milestone("link", 1.0)]
+
+
+def test_a_partial_line_is_not_there_yet():
+    for end in range(len(READY)):
+        assert milestones(READY[:end]) == []
+
+
+def test_a_milestone_broken_by_the_kernel_is_passed_over():
+    assert milestones(f"{READY[:20]}[  3.4] hello\n{READY[20:]}\n{READY}") == [THE_READY]
+
+
+def test_what_is_not_a_milestone():
+    for text in (
+        '{"nitro":1,"uptime":1}',
+        '{"nitro":"ready"}',
+        '{"nitro":"ready","uptime":"soon"}',
+        '{"nitro":"ready","uptime":true}',
+        '{"nitro":"ready","uptime":NaN}',
+        '{"nitro":"ready","uptime":-1}',
+        '{"nitro":"ready","uptime":1e999}',
+        '{"uptime":1,"nitro":"ready"}',
+        '["nitro"]',
+    ):
+        assert milestones(text) == [], text
+
+
+def test_a_milestone_inside_another_is_none():
+    inner = '{"nitro":"ready","uptime":1}'
+    assert [m.name for m in milestones(f'{{"nitro":"start","uptime":1,"x":{inner}}}')] == ["start"]
+
+
+def test_hostile_guests_cost_little():
+    assert milestones('{"nitro":' * 20_000) == []
+    assert milestones('{"nitro":"a","uptime":1,"x":' + "[" * 100_000) == []
+    long = json.dumps({"nitro": "start", "uptime": 1, "x": "y" * LONGEST})
+    assert milestones(long) == []
+    assert milestones('{"nitro":"a","uptime":' + "9" * 4000 + "}") == []
+
+
+@given(st.text())
+def test_nothing_raises(text):
+    assert isinstance(milestones(text), list)
+    assert isinstance(milestones('{"nitro":"x","uptime":1,' + text), list)
+    assert isinstance(tail(text), str)
+
+
+NOISE = st.text(st.characters(blacklist_characters="{"), max_size=40)
+FIELDS = st.dictionaries(
+    st.text(max_size=8).filter(lambda key: key not in ("nitro", "uptime")),
+    st.none() | st.integers(-(2**53), 2**53) | st.text(max_size=20) | st.lists(st.integers()),
+    max_size=4,
+)
+
+
+@given(
+    st.lists(st.tuples(NOISE, st.text(max_size=10), st.floats(0, 1e6), FIELDS, NOISE), max_size=6),
+    st.sampled_from(["\n", "\r\n", "\r\r\n"]),
+)
+def test_every_milestone_is_found_in_order(boots, newline):
+    lines = [
+        before + json.dumps({"nitro": name, "uptime": uptime, **fields}) + after
+        for before, name, uptime, fields, after in boots
+    ]
+    expected = [Milestone(name, uptime, fields) for _, name, uptime, fields, _ in boots]
+    assert milestones(newline.join(lines)) == expected
+
+
+def test_tail_shows_the_last_lines_without_control_characters():
+    text = "one\r\n\r\n\x1b[31mtwo\x1b[0m\x07\r\nthree\x1b]0;title\x07\x9b2J\r\n"
+    assert tail(text, 2) == "two\nthree0;title  2J"
+    assert tail("") == ""
+    assert not any(ord(c) < 32 for c in tail(text, 1))
