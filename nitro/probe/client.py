@@ -55,11 +55,13 @@ def client(
     placement: Placement,
     plan: Plan,
     *,
+    bucket: str | None = None,
     report: Reporter | None = None,
 ) -> Iterator[Client]:
     """A client for one plan; it ends with the context.
 
     It may be launched while the target still boots: the plan waits for the target's ports.
+    The results go through `bucket`, or through nitro's own.
     """
     report = report or Reporter()
     # A role of its own: the token of a start is made from it, and a client never comes twice.
@@ -67,7 +69,12 @@ def client(
     lifetime = timedelta(seconds=BOOT_WITHIN + plan.deadline + SPARE)
     with Undo(keep=Keep.NOTHING, report=report) as undo:
         drop = results.prepare(
-            cloud, undo, deployment=placement.deployment, name=f"{role}.tar.gz", lifetime=lifetime
+            cloud,
+            undo,
+            deployment=placement.deployment,
+            name=f"{role}.tar.gz",
+            lifetime=lifetime,
+            bucket=bucket,
         )
         instance = launch(
             cloud,
