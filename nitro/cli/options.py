@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import Annotated
 
 import typer
+
+from nitro.errors import InputError
 
 #: whether `-v` was given anywhere on the command line
 verbose = False
@@ -59,3 +63,33 @@ Locked = Annotated[
     bool,
     typer.Option("--locked", help="Fail when Debian no longer has the pinned package versions."),
 ]
+InstanceType = Annotated[
+    str, typer.Option("--instance", metavar="TYPE", help="Instance type, such as c5.large.")
+]
+Ttl = Annotated[
+    str | None,
+    typer.Option("--ttl", metavar="TIME", help="When the instance ends itself: 90s, 30m, 2h, 1d."),
+]
+Probes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--probe",
+        metavar="PROBE",
+        help="boot, iperf3, netperf or http, with options as iperf3:streams=4; repeat for more.",
+    ),
+]
+From = Annotated[
+    str, typer.Option("--from", metavar="instance|host", help="Where the measuring client runs.")
+]
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def duration(text: str | None) -> timedelta | None:
+    """`2h` as a timedelta. Raises InputError."""
+    if text is None:
+        return None
+    number, unit = text[:-1], _UNITS.get(text[-1:])
+    if unit and re.fullmatch("[1-9][0-9]{0,5}", number):
+        return timedelta(**{unit: int(number)})
+    raise InputError(f"--ttl {text} is not a time", hint="such as 90s, 30m, 2h or 1d")

@@ -1,0 +1,71 @@
+"""`nitro build` and `nitro inspect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nitro.cli import options, recipes
+from nitro.cli.output import print_json, print_table, reporter
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(build)
+    app.command()(inspect)
+
+
+def build(
+    recipe: options.RecipeName,
+    arguments: options.Arguments = None,
+    port: options.Ports = None,
+    env: options.Env = None,
+    locked: options.Locked = False,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Build a bootable disk image from a recipe or a program."""
+    from nitro import image
+
+    report = reporter()
+    built = image.build(recipes.find(recipe, port, env, arguments), report=report, locked=locked)
+    report.close()
+    if json:
+        print_json(
+            {
+                "digest": built.digest,
+                "path": str(built.path),
+                "manifest": str(built.manifest_path),
+                "size_bytes": built.size_bytes,
+                "cached": built.cached,
+                "build_seconds": built.build_seconds,
+                "minimum_memory_mib": built.minimum_memory_mib,
+            }
+        )
+        return
+    how = "unchanged" if built.cached else f"built in {built.build_seconds:.1f} s"
+    print(built.path)
+    print(f"{built.digest}  {built.size_bytes / 1e6:.1f} MB  {how}")
+
+
+def inspect(
+    image_path: Annotated[Path, typer.Argument(metavar="IMAGE", help="A disk image.")],
+    files: Annotated[bool, typer.Option("--files", help="List the files of the RAMFS.")] = False,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Show what an image is made of, read from the disk itself."""
+    from nitro.image import inspect as reader
+
+    found = reader.inspect(image_path)
+    if json:
+        print_json(found.to_json(files=files))
+    elif files:
+        rows = [
+            (f"{f.mode:o}", f.size, f.path + (f" -> {f.target}" if f.target else ""))
+            for f in found.files
+        ]
+        print_table(("MODE", "SIZE", "PATH"), rows)
+    else:
+        print_table(("KEY", "VALUE"), list(found.summary().items()))

@@ -1,0 +1,88 @@
+"""`nitro deploy`: from a program to a measured instance."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nitro.cli import options, recipes
+from nitro.cli.output import print_json, reporter
+from nitro.cli.target import connected
+from nitro.errors import InputError
+
+_FAILED_PROBE = 4
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(deploy)
+
+
+def deploy(
+    instance: options.InstanceType,
+    recipe: options.RecipeName = "bench",
+    arguments: options.Arguments = None,
+    port: options.Ports = None,
+    env: options.Env = None,
+    probe: options.Probes = None,
+    source: options.From = "instance",
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the instance, too.")] = False,
+    ephemeral: Annotated[
+        bool, typer.Option("--ephemeral", help="Remove the AMI and the snapshot, too.")
+    ] = False,
+    ttl: options.Ttl = None,
+    allow: options.Allow = None,
+    cloud: options.CloudName = None,
+    region: options.Region = None,
+    profile: options.Profile = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the calls it would make; change nothing.")
+    ] = False,
+    locked: options.Locked = False,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Build, publish, launch, measure, and take it all down again."""
+    from nitro import deploy as deployer
+    from nitro import probe as probes
+    from nitro.cli import summary
+    from nitro.cloud import Keep
+
+    if keep and ephemeral:
+        raise InputError("--keep and --ephemeral exclude each other", hint="choose one")
+    report = reporter()
+    made = recipes.find(recipe, port, env, arguments)
+    with connected(
+        report, cloud=cloud, region=region, profile=profile, allow=allow, dry_run=dry_run
+    ) as target:
+        wish = deployer.Wish(
+            made,
+            instance,
+            probes=None if probe is None else [probes.parse(word) for word in probe],
+            measure_from=source,
+            keep=Keep.INSTANCE if keep else Keep.NOTHING if ephemeral else Keep.IMAGE,
+            ttl=options.duration(ttl),
+            allow=target.allow,
+            subnet=target.settings.subnet,
+            bucket=target.settings.bucket,
+            locked=locked,
+        )
+        deployment = deployer.deploy(target.cloud, wish, report)
+        if keep and not dry_run:
+            target.keep()
+    if target.cloud.plan:
+        _show_plan([str(call) for call in target.cloud.plan.changes], deployment.stays, json)
+        return
+    summary.show(deployment, as_json=json)
+    if not deployment.ok:
+        raise typer.Exit(_FAILED_PROBE)
+
+
+def _show_plan(calls: list[str], stays: list[str], as_json: bool) -> None:
+    if as_json:
+        print_json({"calls": calls, "stays": stays})
+        return
+    for call in calls:
+        print(call)
+    for line in stays:
+        print(f"would stay: {line}")

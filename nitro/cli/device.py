@@ -1,0 +1,68 @@
+"""`nitro device serve | explain`: an ENA card for anybody's virtual machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nitro.cli import options
+from nitro.cli.output import print_json
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="The ENA card as a program of its own, for any virtual machine with vfio-user.",
+)
+
+
+@app.command()
+def serve(
+    socket: Annotated[Path, typer.Option(help="Where the virtual machine connects.")],
+    port: Annotated[str, typer.Option(help="The cable: tap:IF, unix:PATH or fd:N.")],
+    card: Annotated[
+        str, typer.Option("--profile", help="What the card does: an instance type or a profile.")
+    ] = "c5",
+    mac: Annotated[str | None, typer.Option(help="Default: made from the socket's path.")] = None,
+    queues: Annotated[int | None, typer.Option(help="Queue pairs; default: the profile's.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Report every broken rule.")] = False,
+    trace: Annotated[
+        Path | None, typer.Option(help="Write what driver and card say; frames as pcapng.")
+    ] = None,
+    control: Annotated[
+        Path | None, typer.Option(help="Socket for commands such as `link down`.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End when the first client leaves.")] = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Serve one card until Ctrl-C."""
+    from nitro.ena import serve as server
+
+    server.serve(
+        socket,
+        port=port,
+        profile=card,
+        mac=mac,
+        queues=queues,
+        strict=strict,
+        trace=trace,
+        control=control,
+        once=once,
+    )
+
+
+@app.command()
+def explain(
+    trace: Annotated[Path, typer.Argument(help="A file that `serve --trace` wrote.")],
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Tell a trace in words."""
+    from nitro.ena.explain import explain as lines
+
+    if json:
+        print_json(list(lines(trace)))
+        return
+    for line in lines(trace):
+        print(line)

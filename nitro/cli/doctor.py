@@ -1,0 +1,53 @@
+"""`nitro doctor`: will it work, and how to mend it when it will not."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nitro import config
+from nitro.cli import options
+from nitro.cli.output import print_json, reporter
+from nitro.cli.target import connected
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(doctor)
+
+
+def doctor(
+    create_role: Annotated[
+        bool, typer.Option("--create-role", help="Make the role that VM Import needs, or mend it.")
+    ] = False,
+    cloud: options.CloudName = None,
+    region: options.Region = None,
+    profile: options.Profile = None,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Check beforehand what a deployment needs: on this machine, in the account."""
+    from nitro.cloud import doctor as account
+    from nitro.cloud import role, storage
+
+    checks: list[account.Check] = []
+    report = reporter()
+    if config.load(cloud=cloud).cloud == "local":
+        from nitro.local import doctor as machine
+
+        checks += machine.examine()
+    if all(check.ok for check in checks):
+        with connected(report, cloud=cloud, region=region, profile=profile) as target:
+            if create_role:
+                bucket = target.settings.bucket or storage.own_bucket_name(target.cloud)
+                role.create(target.cloud, bucket)
+            checks += account.examine(target.cloud, target.settings.bucket)
+    if json:
+        print_json([vars(check) for check in checks])
+    else:
+        for check in checks:
+            print(f"{'ok  ' if check.ok else 'BAD '} {check.name}: {check.detail}")
+            if check.remedy:
+                print(f"     → {check.remedy}")
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)

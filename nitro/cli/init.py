@@ -1,0 +1,51 @@
+"""`nitro init`: a recipe and settings to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nitro.cli.output import say
+from nitro.errors import InputError
+
+_SETTINGS = """\
+# Settings of nitro for this folder and those below it; docs/recipes.md lists every key.
+cloud = "local"        # or "aws"
+# region = "eu-west-1"
+# profile = "default"
+# allow = "203.0.113.7/32"  # who may reach the ports of an instance
+"""
+
+_RECIPE = """\
+# A recipe: what the image is made of. `nitro build {name}.toml` makes it.
+name = "{name}"
+packages = ["busybox-static"]          # from Debian trixie
+programs = ["/usr/bin/busybox"]        # with the libraries that they need
+command = ["/usr/bin/busybox", "nc", "-lk", "-p", "8080", "-e", "/usr/bin/busybox", "date"]
+ports = [8080]
+"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(init)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write; made if absent.")] = Path(),
+) -> None:
+    """Write a nitro.toml and a recipe to start from."""
+    name = folder.resolve().name.lower()
+    texts = {
+        folder / "nitro.toml": _SETTINGS,
+        folder / f"{name}.toml": _RECIPE.format(name=name),
+    }
+    for path in texts:
+        if path.exists():
+            raise InputError(f"{path} is there already", hint="choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, text in texts.items():
+        path.write_text(text)
+        say(f"wrote {path}")
+    say(f"next: nitro deploy {folder / f'{name}.toml'} --instance c5.large")

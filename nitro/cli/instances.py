@@ -1,0 +1,204 @@
+"""`nitro launch`, `probe`, `console`, `ls` and `destroy`: what is there, and its end."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nitro.cli import options, recipes
+from nitro.cli.output import print_json, print_table, reporter, say
+from nitro.cli.target import connected
+from nitro.errors import InputError
+
+if TYPE_CHECKING:
+    from nitro.cloud import Resource
+
+InstanceId = Annotated[str, typer.Argument(metavar="INSTANCE", help="An instance's id.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (launch, probe, console, ls, destroy):
+        app.command()(command)
+
+
+def launch(
+    recipe: options.RecipeName,
+    instance: options.InstanceType,
+    arguments: options.Arguments = None,
+    port: options.Ports = None,
+    env: options.Env = None,
+    ttl: options.Ttl = None,
+    allow: options.Allow = None,
+    cloud: options.CloudName = None,
+    region: options.Region = None,
+    profile: options.Profile = None,
+    locked: options.Locked = False,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Build, publish and start an instance that stays."""
+    from nitro import deploy
+    from nitro.cli import summary
+    from nitro.cloud import Keep
+    from nitro.probe import parse
+
+    report = reporter()
+    made = recipes.find(recipe, port, env, arguments)
+    with connected(report, cloud=cloud, region=region, profile=profile, allow=allow) as target:
+        wish = deploy.Wish(
+            made,
+            instance,
+            probes=[parse("boot")],
+            keep=Keep.INSTANCE,
+            ttl=options.duration(ttl),
+            allow=target.allow,
+            subnet=target.settings.subnet,
+            bucket=target.settings.bucket,
+            locked=locked,
+        )
+        deployment = deploy.deploy(target.cloud, wish, report)
+        target.keep()
+    summary.show(deployment, as_json=json)
+
+
+def probe(
+    instance: InstanceId,
+    probes: options.Probes = None,
+    source: options.From = "instance",
+    cloud: options.CloudName = None,
+    region: options.Region = None,
+    profile: options.Profile = None,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Measure an instance that runs."""
+    from nitro import deploy
+    from nitro.cli import summary
+    from nitro.probe import parse
+
+    report = reporter()
+    with connected(report, cloud=cloud, region=region, profile=profile) as target:
+        results = deploy.measure(
+            target.cloud,
+            instance,
+            probes=None if probes is None else [parse(word) for word in probes],
+            measure_from=source,
+            bucket=target.settings.bucket,
+            report=report,
+        )
+    summary.show_probes(results, as_json=json)
+    if not all(result.ok for result in results):
+        raise typer.Exit(4)
+
+
+def console(
+    instance: InstanceId,
+    cloud: options.CloudName = None,
+    region: options.Region = None,
+    profile: options.Profile = None,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Print what an instance wrote on its serial console."""
+    from nitro.cloud import console_output
+
+    report = reporter()
+    with connected(report, cloud=cloud, region=region, profile=profile) as target:
+        text = console_output(target.cloud, instance)
+    if json:
+        from nitro.console import milestones
+
+        found = [{"nitro": m.name, "uptime": m.uptime, **m.fields} for m in milestones(text)]
+        print_json({"instance": instance, "milestones": found, "output": text})
+    else:
+        sys.stdout.write(text)
+
+
+def ls(
+    cloud: options.CloudName = None,
+    region: options.Region = None,
+    profile: options.Profile = None,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """List every resource that nitro made and that is still there."""
+    from nitro.cloud import inventory
+
+    report = reporter()
+    with connected(report, cloud=cloud, region=region, profile=profile) as target:
+        found = inventory(target.cloud, target.settings.bucket)
+    _show(found, as_json=json)
+
+
+def destroy(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="Ids of resources or deployments."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Everything that nitro made in this region.")
+    ] = False,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="What has outlived its time to live.")
+    ] = False,
+    cloud: options.CloudName = None,
+    region: options.Region = None,
+    profile: options.Profile = None,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Remove resources that nitro made; nothing else is touched."""
+    from nitro import cloud as clouds
+
+    if sum((bool(names), everything, expired)) != 1:
+        raise InputError(
+            "nothing chosen" if not (names or everything or expired) else "chosen twice",
+            hint="give ids (see `nitro ls`), or --expired, or --all",
+        )
+    report = reporter()
+    with connected(report, cloud=cloud, region=region, profile=profile) as target:
+        found = clouds.inventory(target.cloud, target.settings.bucket)
+        if names:
+            chosen = [r for r in found if {r.id, r.deployment} & set(names)]
+            known = {r.id for r in chosen} | {r.deployment for r in chosen}
+            if unknown := [name for name in names if name not in known]:
+                raise InputError(f"nitro made no {', '.join(unknown)}", hint="see `nitro ls`")
+        else:
+            chosen = clouds.expired(found) if expired else found
+        gone = clouds.destroy(target.cloud, chosen, report)
+    _show(gone, as_json=json)
+    say(f"{len(gone)} removed")
+
+
+def _show(found: list[Resource], *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            [
+                {
+                    "kind": r.kind,
+                    "id": r.id,
+                    "name": r.name,
+                    "state": r.state,
+                    "deployment": r.deployment or None,
+                    "digest": r.digest or None,
+                    "created": r.created.isoformat() if r.created else None,
+                    "expires": r.expires.isoformat() if r.expires else None,
+                }
+                for r in found
+            ]
+        )
+    elif found:
+        rows = [(r.kind, r.id, r.name or "-", r.state or "-", _left(r)) for r in found]
+        print_table(("KIND", "ID", "NAME", "STATE", "EXPIRES"), rows)
+    else:
+        say("nothing of nitro's is there")
+
+
+def _left(resource: Resource) -> str:
+    if resource.expires is None:
+        return "-"
+    minutes = int((resource.expires - datetime.now(UTC)).total_seconds() // 60)
+    return f"in {minutes} min" if minutes >= 0 else f"{-minutes} min ago"

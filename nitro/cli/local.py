@@ -1,0 +1,56 @@
+"""`nitro local up | down | status`: the local Nitro by hand."""
+
+from __future__ import annotations
+
+import typer
+
+from nitro.cli import options
+from nitro.cli.output import print_json, print_table, reporter, say
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="The local Nitro: an AWS endpoint on this machine whose instances are virtual machines.",
+)
+
+
+@app.command()
+def up(json: options.Json = False, verbose: options.Verbose = False) -> None:
+    """Start it, to stay until `nitro local down`."""
+    from nitro import local
+
+    report = reporter()
+    local.up(report)
+    report.close()
+    _show(json)
+
+
+@app.command()
+def down(verbose: options.Verbose = False) -> None:
+    """Stop it and its instances; AMIs and snapshots are kept."""
+    from nitro import local
+
+    say("stopped" if local.down() else "it was not running")
+
+
+@app.command()
+def status(json: options.Json = False, verbose: options.Verbose = False) -> None:
+    """Say whether it runs, and where."""
+    _show(json)
+
+
+def _show(as_json: bool) -> None:
+    from nitro import local
+
+    found = local.status()
+    document = {
+        "running": found.endpoint is not None,
+        "pid": found.pid,
+        "endpoint": found.endpoint.url if found.endpoint else None,
+        "region": found.endpoint.region if found.endpoint else None,
+        "folder": str(found.folder),
+    }
+    if as_json:
+        print_json(document)
+    else:
+        print_table(("KEY", "VALUE"), list(document.items()))

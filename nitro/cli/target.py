@@ -1,0 +1,78 @@
+"""From settings to a connected cloud; starts the local Nitro when a command needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nitro import config
+from nitro.cli.output import say
+from nitro.progress import Reporter
+
+if TYPE_CHECKING:
+    from nitro.cloud.session import Cloud
+    from nitro.local import Session
+
+_LOOPBACK = "127.0.0.0/8"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A cloud to work with and, when it is the local one, the session that keeps it up."""
+
+    cloud: Cloud
+    settings: config.Settings
+    local: Session | None = None
+
+    @property
+    def allow(self) -> tuple[str, ...]:
+        """Who may reach an instance from outside: on the local Nitro, this machine."""
+        if self.settings.allow:
+            return tuple(self.settings.allow.split(","))
+        return (_LOOPBACK,) if self.local else ()
+
+    def keep(self) -> None:
+        """Leave the local Nitro running: instances stay that need it."""
+        if self.local:
+            self.local.keep()
+
+
+@contextmanager
+def connected(
+    report: Reporter,
+    *,
+    cloud: str | None = None,
+    region: str | None = None,
+    profile: str | None = None,
+    allow: str | None = None,
+    dry_run: bool = False,
+) -> Iterator[Target]:
+    """The cloud that options, environment and `nitro.toml` choose.
+
+    Raises InputError for settings that do not fit, RefusedError without credentials.
+    """
+    settings = config.load(cloud=cloud, region=region, profile=profile, allow=allow)
+    from nitro.cloud.session import Cloud
+
+    if settings.cloud == "aws":
+        yield Target(
+            Cloud.connect(region=settings.region, profile=settings.profile, dry_run=dry_run),
+            settings,
+        )
+        return
+    say(f"cloud: local ({settings.origin}; --cloud aws for AWS)")
+    from nitro import local
+
+    with local.session(report) as session:
+        yield Target(
+            Cloud.connect(
+                region=session.endpoint.region,
+                endpoint_url=session.endpoint.url,
+                guest_endpoint_url=session.endpoint.guest_url,
+                dry_run=dry_run,
+            ),
+            settings,
+            session,
+        )

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from nitro import config, recipe
+from nitro.cli import app
+
+
+def test_what_init_writes_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("NITRO_CLOUD", raising=False)
+    folder = tmp_path / "app"
+    assert CliRunner().invoke(app, ["init", str(folder)]).exit_code == 0
+    assert config.load(folder).cloud == "local"
+    assert recipe.load(folder / "app.toml").ports == (8080,)
+
+
+def test_init_overwrites_nothing(tmp_path: Path):
+    (tmp_path / "nitro.toml").write_text("mine")
+    done = CliRunner().invoke(app, ["init", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "is there already" in done.stderr
+    assert (tmp_path / "nitro.toml").read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 1

@@ -1,0 +1,71 @@
+"""The command as a process: what it imports, what it prints where, how it exits."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("boto3", "botocore", "moto", "pydantic", "rich", "elftools", "tenacity", "flask")
+
+
+def nitro(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nitro", *words], capture_output=True, text=True, cwd=cwd
+    )
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from nitro.cli import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "import json; print(json.dumps([m for m in sys.modules if chr(46) not in m]), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stderr))
+    assert "typer" in loaded
+    assert not loaded & set(HEAVY)
+
+
+@pytest.mark.parametrize("command", ["deploy", "build", "local", "device", "ls", "destroy"])
+def test_every_command_is_in_the_help(command: str):
+    assert f"  {command} " in nitro("--help").stdout
+
+
+def test_bad_input_is_one_line_on_stderr_and_code_2(tmp_path: Path):
+    done = nitro("build", "no-such-recipe", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("nitro: no recipe 'no-such-recipe'\n")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_verbose_shows_the_traceback_wherever_it_stands(tmp_path: Path, place: str):
+    words = ["build", "no-such-recipe"]
+    words = ["-v", *words] if place == "before" else [*words, "-v"]
+    done = nitro(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+
+
+def test_an_unknown_option_is_bad_input():
+    done = nitro("deploy", "--no-such-option")
+    assert done.returncode == 2
+    assert "--no-such-option" in done.stderr
+
+
+def test_a_bad_settings_file_is_named(tmp_path: Path):
+    (tmp_path / "nitro.toml").write_text('cloud = "mars"\n')
+    done = nitro("ls", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no cloud 'mars'" in done.stderr
+    assert "nitro.toml" in done.stderr
+
+
+def test_the_version_is_printed():
+    assert nitro("--version").stdout.startswith("nitro 0.")
