@@ -15,7 +15,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from nitro.errors import InputError
-from nitro.paths import resource
+from nitro.recipes import find, is_program, names
+
+__all__ = ["DEFAULT_EXTRAS", "File", "Recipe", "find", "for_program", "is_program", "load", "names"]
 
 Extra = Literal[
     "passwd", "nsswitch", "resolv", "certificates", "tzdata", "locale", "gconv", "protocols"
@@ -25,7 +27,6 @@ BootMode = Literal["legacy-bios", "uefi", "uefi-preferred"]
 
 _NAME = r"^[a-z0-9][a-z0-9.-]{0,62}$"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_ELF = b"\x7fELF"
 
 
 class _Table(BaseModel):
@@ -128,43 +129,6 @@ class Recipe(_Table):
     @property
     def tcp_ports(self) -> tuple[int, ...]:
         return tuple(port for port in self.ports if isinstance(port, int))
-
-
-def is_program(name: str) -> bool:
-    """Whether `name` is a path to a program rather than a recipe's name or file."""
-    path = Path(name)
-    if path.suffix == ".toml" or not path.is_file():
-        return False
-    with path.open("rb") as file:
-        start = file.read(4)
-    return start == _ELF or start.startswith(b"#!")
-
-
-def names() -> list[str]:
-    """The recipes that come with nitro."""
-    return sorted(path.stem for path in resource("amis").glob("*.toml"))
-
-
-def find(name_or_path: str | Path) -> Path:
-    """The file of a recipe: a path, or the name of one that comes with nitro.
-
-    Raises InputError when there is none.
-    """
-    name = str(name_or_path)
-    path = Path(name)
-    if path.suffix == ".toml" or "/" in name:
-        if path.is_dir():
-            path = path / "recipe.toml"
-        if not path.is_file():
-            raise InputError(f"{path}: no such recipe or program", hint="check the path")
-        return path
-    shipped = resource("amis") / f"{name}.toml"
-    if shipped.is_file():
-        return shipped
-    hint = f"recipes: {', '.join(names())}; or give a path to a recipe or a program"
-    if path.is_file():
-        hint = f"write ./{name} if you mean the file here"
-    raise InputError(f"no recipe {name!r}", hint=hint)
 
 
 def load(name_or_path: str | Path) -> Recipe:

@@ -9,13 +9,31 @@ runs nothing of what it packs: `docs/image.md` describes the format and why it i
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nitro import recipes
+from nitro.image import record
 from nitro.image.record import Image
 
-__all__ = ["Image", "build"]
+if TYPE_CHECKING:
+    from nitro.image.builder import build as build
+
+__all__ = ["Image", "build", "known"]
+
+
+def known(name_or_path: str | Path, *, trace: bool = False) -> Image | None:
+    """The image of a recipe, if `build` would find nothing to do; costs milliseconds.
+
+    Raises InputError when there is no such recipe.
+    """
+    if recipes.is_program(str(name_or_path)):
+        return None
+    return record.find(record.request(recipes.find(name_or_path), trace=trace))
 
 
 def __getattr__(name: str) -> object:
-    # Building needs pydantic and pyelftools, finding a built image does not.
+    # Building needs pydantic and pyelftools; finding a built image does not.
     if name == "build":
         from nitro.image.builder import build
 

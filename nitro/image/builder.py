@@ -12,11 +12,24 @@ from typing import Any
 
 from nitro.debian import Lock, Package, Tree, Wanted, default_lock, tree
 from nitro.errors import InputError
-from nitro.image import disk, extras, grub, guest, kernel, layers, manifest, memory, missing, record
+from nitro.image import (
+    disk,
+    extras,
+    grub,
+    guest,
+    kernel,
+    layers,
+    manifest,
+    memory,
+    record,
+)
+from nitro.image import (
+    trace as tracing,
+)
 from nitro.image.contents import Contents
 from nitro.image.record import Image
 from nitro.image.rootfs import Rootfs
-from nitro.paths import cache_dir
+from nitro.paths import cache_dir, resource
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
 
@@ -39,7 +52,7 @@ def build(
     """The image of `recipe`, built or, when nothing that it was made from changed, found.
 
     With `locked`, no package is resolved anew; with `trace`, the program runs under strace and
-    `nitro.image.missing` can read from the console what it sought in vain.
+    `nitro.image.trace` can read from the console what it sought in vain.
 
     Raises InputError for a recipe that cannot be built, NitroError when packages are missing.
     """
@@ -54,14 +67,17 @@ def build(
         stage.status("writing the disk")
         image = _write(recipe, parts, lock, report)
     image = record.timed(image, time.monotonic() - started)
-    record.put(key, image, _watched(recipe, parts, lock))
+    watched = _watched(parts, lock)
+    record.put(key, image, watched)
+    if recipe.file is not None:
+        record.put(record.request(recipe.file, trace=trace), image, [*watched, recipe.file])
     return image
 
 
 def _lock(recipe: Recipe, locked: bool) -> Lock:
     """A user's recipe is locked in a file beside it, those of nitro in nitro's own lock."""
     standard = default_lock(frozen=locked)
-    if recipe.file is None or standard.base is None or recipe.folder == standard.base.path.parent:
+    if recipe.file is None or recipe.folder.is_relative_to(resource("amis")):
         return standard
     return Lock(recipe.file.with_suffix(".lock"), base=standard.base, frozen=locked)
 
@@ -80,7 +96,7 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
     extras.add(rootfs, recipe.extras, extra)
     guest.add(rootfs, linux, busybox)
     if trace:
-        missing.add_tracer(rootfs, tree(missing.STRACE, lock=lock, report=report))
+        tracing.add(rootfs, tree(tracing.STRACE, lock=lock, report=report))
     packed = layers.pack(rootfs, tree(_ZSTD, lock=lock, report=report))
     trees = [t for t in (busybox, own, extra) if t is not None]
     packages = [*linux.packages, *(package for t in trees for package in t.packages)]
@@ -96,13 +112,15 @@ def _write(recipe: Recipe, parts: _Parts, lock: Lock, report: Reporter) -> Image
     try:
         with (scratch / "initrd").open("wb") as initrd:
             layers.join(parts.packed, initrd)
-        command_line = kernel.COMMAND_LINE
+        bios, uefi = (
+            script(kernel.COMMAND_LINE) for script in (grub.bios_script, grub.uefi_script)
+        )
         disk.write(
             scratch / "disk.raw",
             boot=grub.boot_sector(modules, disk.CORE_SECTOR),
-            core=grub.bios_core(tools, modules, command_line, disk.CORE_SECTOR),
+            core=grub.bios_core(tools, modules, bios, disk.CORE_SECTOR),
             files={
-                "EFI/BOOT/BOOTX64.EFI": grub.uefi_program(tools, modules, command_line),
+                "EFI/BOOT/BOOTX64.EFI": grub.uefi_program(tools, modules, uefi),
                 "VMLINUZ": parts.kernel.image,
                 "INITRD": scratch / "initrd",
             },
@@ -149,7 +167,7 @@ def _manifest(recipe: Recipe, parts: _Parts, digest: str, path: Path, least: int
     }
 
 
-def _watched(recipe: Recipe, parts: _Parts, lock: Lock) -> list[Path]:
+def _watched(parts: _Parts, lock: Lock) -> list[Path]:
     """The files whose change makes another image: sources, locks and nitro's own code."""
     cache = cache_dir()
     sources = (node.source for node in parts.rootfs.nodes.values())
@@ -158,7 +176,7 @@ def _watched(recipe: Recipe, parts: _Parts, lock: Lock) -> list[Path]:
     folders = {path.parent for path in files}
     code = [*Path(__file__).parent.glob("*.py"), Path(__file__).parents[1] / "recipe.py"]
     locks = [lock.path, *([lock.base.path] if lock.base else [])]
-    return sorted({*files, *folders, *code, *locks})
+    return [*files, *folders, *code, *locks]
 
 
 def _dump(path: Path, document: dict[str, Any]) -> None:

@@ -29,6 +29,17 @@ _UEFI = ("x86_64-efi", ("part_gpt", "fat", "linux"))
 _BIOS_SCRIPT = "set root=(hd0,gpt2)\nlinux16 /VMLINUZ {}\ninitrd16 /INITRD\nboot\n"
 _UEFI_SCRIPT = "linux /VMLINUZ {}\ninitrd /INITRD\nboot\n"
 
+
+def bios_script(command_line: str) -> str:
+    """The commands that start the kernel of the EFI system partition, for BIOS."""
+    return _BIOS_SCRIPT.format(command_line)
+
+
+def uefi_script(command_line: str) -> str:
+    """The same for UEFI, whose GRUB starts out on that partition."""
+    return _UEFI_SCRIPT.format(command_line)
+
+
 # boot.img and diskboot.img, as in GRUB's include/grub/i386/pc/boot.h
 _KERNEL_SECTOR = 0x5C
 _DRIVE_CHECK = 0x66
@@ -44,9 +55,9 @@ def boot_sector(modules: Tree, core_sector: int) -> bytes:
     return bytes(code)
 
 
-def bios_core(tools: Tree, modules: Tree, command_line: str, sector: int) -> bytes:
+def bios_core(tools: Tree, modules: Tree, script: str, sector: int) -> bytes:
     """GRUB for BIOS, to be written at `sector`: its first one knows where the others lie."""
-    core = bytearray(_make(tools, modules, _BIOS_SCRIPT.format(command_line), *_BIOS))
+    core = bytearray(_make(tools, modules, script, *_BIOS))
     core += bytes(-len(core) % SECTOR)
     rest = len(core) // SECTOR - 1
     segment = _BLOCK_LIST.unpack_from(core, SECTOR - _BLOCK_LIST.size)[2]
@@ -54,9 +65,9 @@ def bios_core(tools: Tree, modules: Tree, command_line: str, sector: int) -> byt
     return bytes(core)
 
 
-def uefi_program(tools: Tree, modules: Tree, command_line: str) -> bytes:
+def uefi_program(tools: Tree, modules: Tree, script: str) -> bytes:
     """GRUB for UEFI: EFI/BOOT/BOOTX64.EFI."""
-    return _make(tools, modules, _UEFI_SCRIPT.format(command_line), *_UEFI)
+    return _make(tools, modules, script, *_UEFI)
 
 
 def _make(tools: Tree, modules: Tree, script: str, platform: str, names: tuple[str, ...]) -> bytes:

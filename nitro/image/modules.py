@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from nitro.errors import NitroError
@@ -24,12 +25,7 @@ def in_order(tree: Path, names: Iterable[str]) -> list[Module]:
     The order comes from the modules themselves ("depends=" in .modinfo), as depmod's does.
     Raises NitroError when one is missing.
     """
-    files = {path.name.split(".ko")[0].replace("-", "_"): path for path in tree.rglob("*.ko*")}
-    builtin = tree / "modules.builtin"
-    inside = {
-        Path(line).stem.replace("-", "_")
-        for line in (builtin.read_text().splitlines() if builtin.exists() else ())
-    }
+    files, inside = _index(tree)
     done: dict[str, Module] = {}
 
     def add(name: str, by: str) -> None:
@@ -43,8 +39,22 @@ def in_order(tree: Path, names: Iterable[str]) -> list[Module]:
         done[name] = Module(name, elf)
 
     for name in names:
-        add(name.replace("-", "_"), "the image")
+        add(_name(name), "the image")
     return list(done.values())
+
+
+@cache
+def _index(tree: Path) -> tuple[dict[str, Path], frozenset[str]]:
+    """The files of a kernel's modules by name, and the names of those built in."""
+    files = {_name(path.name.split(".ko")[0]): path for path in tree.rglob("*.ko*")}
+    builtin = tree / "modules.builtin"
+    lines = builtin.read_text().splitlines() if builtin.exists() else []
+    return files, frozenset(_name(Path(line).stem) for line in lines)
+
+
+def _name(text: str) -> str:
+    """Modules are called by names with "_" whatever their file is called."""
+    return text.replace("-", "_")
 
 
 def _read(path: Path) -> bytes:
@@ -58,4 +68,4 @@ def _depends(elf: bytes) -> list[str]:
         return []
     start += len(b"\0depends=")
     names = elf[start : elf.index(b"\0", start)].decode()
-    return [name.replace("-", "_") for name in names.split(",") if name]
+    return [_name(name) for name in names.split(",") if name]

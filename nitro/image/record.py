@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,11 @@ def key(*parts: str) -> str:
     return hashlib.sha256("\0".join((__version__, *parts)).encode()).hexdigest()
 
 
+def request(recipe: Path, *, trace: bool) -> str:
+    """Names a build by the recipe's file alone, before anyone has read it."""
+    return key("file", str(recipe.resolve()), str(trace))
+
+
 def find(name: str) -> Image | None:
     """The image built for `name`, if everything that it was made from is as it was."""
     try:
@@ -83,11 +89,11 @@ def find(name: str) -> Image | None:
     return image if _intact(image) else None
 
 
-def put(name: str, image: Image, watched: list[Path]) -> None:
+def put(name: str, image: Image, watched: Iterable[Path]) -> None:
     """Remember `image` and the state of the files that it was made from."""
     document: dict[str, Any] = {
         "manifest": str(image.manifest_path),
-        "watched": {str(path): _state(path) for path in watched},
+        "watched": {str(path): _state(path) for path in sorted(set(watched))},
     }
     path = _path(name)
     path.parent.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
 """Which files a running program sought and did not find, as strace in the guest saw it.
 
 An image built with `trace=True` runs its command under strace, which writes each failed look-up
-to the console; `parse` collects them from there.
+to the console; `missing_files` collects them from there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FAILED = re.compile(r'"((?:[^"\\]|\\.)*)".*= -1 (?:ENOENT|ENOTDIR)\b')
 _USUAL = re.compile(r"/glibc-hwcaps/|^/etc/ld\.so\.(preload|cache|nohwcap)$|^/(proc|sys|dev)/")
 
 
-def add_tracer(rootfs: Rootfs, strace: Tree) -> None:
+def add(rootfs: Rootfs, strace: Tree) -> None:
     """Put strace beside the program, with libraries of its own, and start the command by it."""
     closure = elf.Closure(elf.Sysroot(strace.root))
     program = strace.path("/usr/bin/strace")
@@ -52,7 +52,7 @@ exec {_HOME}/{loader} --library-path {_HOME} {_HOME}/strace --follow-forks \\
     )
 
 
-def parse(console: str | Iterable[str]) -> list[str]:
+def missing_files(console: str | Iterable[str]) -> list[str]:
     """The absolute paths sought in vain, in order of the first attempt, each once.
 
     `console` is the text of the serial console. What every program's start-up seeks and never

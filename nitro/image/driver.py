@@ -1,0 +1,106 @@
+"""Compiles the ENA driver of `drivers/ena` for a Debian kernel, with Debian's own compiler.
+
+Nothing is installed and no compiler of this machine is used. The same sources, kernel and
+packages give the same bytes, so a module is compiled once and then found in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from nitro.debian import Lock, Tree, Wanted, tree
+from nitro.errors import InputError
+from nitro.image import chroot
+from nitro.paths import cache_dir, resource
+from nitro.progress import Reporter
+
+MODULE = "nitro_ena.ko"
+_FOLDERS = ("core", "linux")
+# What kbuild calls besides the compiler that a kernel's headers depend on.
+_TOOLS = ("make", "dash", "coreutils", "sed", "grep", "findutils", "mawk", "perl-base")
+_COMPILERS = {"bookworm": "gcc-12", "trixie": "gcc-14"}
+
+
+def build_module(
+    kernel_release: str,
+    suite: str,
+    *,
+    lock: Lock | None = None,
+    report: Reporter | None = None,
+) -> Path:
+    """`nitro_ena.ko` for the kernel whose `uname -r` is `kernel_release`, from Debian `suite`.
+
+    Takes about 15 s the first time and milliseconds after that. Raises InputError for a kernel
+    that is not Debian's, NitroError when a package is missing or the compiler fails.
+    """
+    report = report or Reporter()
+    headers = tree(_headers(kernel_release, suite), lock=lock, report=report)
+    tools = tree(_tools(suite), lock=lock, report=report)
+    module = cache_dir() / "modules" / _digest(kernel_release, headers, tools) / MODULE
+    if module.is_file():
+        return module
+    with report.stage(f"compile the ENA driver for {kernel_release}"):
+        module.parent.parent.mkdir(exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=module.parent.parent))
+        try:
+            _compile(scratch, kernel_release, [tools, headers])
+            result = scratch / "result"
+            result.mkdir()
+            shutil.move(scratch / MODULE, result)
+            if not module.parent.is_dir():
+                result.rename(module.parent)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return module
+
+
+def _compile(folder: Path, kernel_release: str, trees: list[Tree]) -> None:
+    source = resource("drivers") / "ena"
+    for name in _FOLDERS:
+        shutil.copytree(source / name, folder / name)
+    shutil.copy(source / "Kbuild", folder)
+    # Debian finds sh and awk through links that its maintainer scripts make.
+    setup = "ln -sf dash /usr/bin/sh; ln -sf mawk /usr/bin/awk; "
+    build = f"make -s -C /usr/src/linux-headers-{kernel_release} M={chroot.WORK} modules"
+    strip = f"objcopy --strip-debug {chroot.WORK}/{MODULE}"
+    environment = {"KBUILD_BUILD_TIMESTAMP": "1970-01-01", "KBUILD_BUILD_USER": "nitro"}
+    environment |= {"KBUILD_BUILD_HOST": "nitro", "KBUILD_MODPOST_WARN": "0"}
+    command = ["dash", "-ec", setup + build + "; " + strip]
+    chroot.run(trees, command, folder, environment=environment)
+
+
+def _headers(release: str, suite: str) -> Wanted:
+    """The headers' own packages; what they depend on besides (a kernel image) is not needed."""
+    match = re.fullmatch(r"((\d+\.\d+)\.\d+\S*?)-cloud-amd64", release)
+    if not match or suite not in _COMPILERS:
+        raise InputError(
+            f"no headers are known for kernel {release} of Debian {suite}",
+            hint="use one of Debian's cloud kernels, or the stock driver",
+        )
+    version, series = match.groups()
+    kbuild = f"linux-kbuild-{series if suite == 'bookworm' else version}"
+    names = (f"linux-headers-{release}", f"linux-headers-{version}-common", kbuild)
+    return Wanted(names, suite, closure=False)
+
+
+def _tools(suite: str) -> Wanted:
+    libraries = ("libelf1",) if suite == "bookworm" else ("libelf1t64", "libdw1t64")
+    return Wanted((_COMPILERS[suite], "binutils", *_TOOLS, *libraries), suite)
+
+
+def _digest(release: str, *trees: Tree) -> str:
+    """Of everything that goes into the module."""
+    content = hashlib.sha256(release.encode())
+    source = resource("drivers") / "ena"
+    files = [source / "Kbuild"]
+    for name in _FOLDERS:
+        files += sorted(path for path in (source / name).rglob("*") if path.is_file())
+    for path in (*files, Path(__file__)):
+        content.update(f"\n{path.name} ".encode() + hashlib.sha256(path.read_bytes()).digest())
+    for one in trees:
+        content.update("\n".join(package.sha256 for package in one.packages).encode())
+    return content.hexdigest()[:24]

@@ -1,0 +1,178 @@
+"""Reads an image back from the disk itself, as firmware and kernel would.
+
+The manifest beside a disk is only compared with it: what is shown comes from the disk.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from nitro.debian import Wanted, tree
+from nitro.errors import InputError, NitroError
+from nitro.image import cpio, disk
+
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+
+
+@dataclass(frozen=True)
+class GuestFile:
+    """A file of the guest: `mode` as in stat(2), `size` in bytes."""
+
+    path: str
+    mode: int
+    size: int
+    target: str | None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a disk holds. `boot` maps files of the EFI system partition to their sizes."""
+
+    path: Path
+    digest: str
+    size_bytes: int
+    kernel: str
+    boot: dict[str, int]
+    files: tuple[GuestFile, ...]
+    #: the manifest beside the disk; None when there is none
+    manifest: dict[str, Any] | None
+
+    @cached_property
+    def matches_manifest(self) -> bool | None:
+        """Whether the disk is the one that its manifest describes; None without one."""
+        return None if self.manifest is None else self.manifest.get("digest") == self.digest
+
+    def summary(self) -> dict[str, str]:
+        """For people: what is worth a line each."""
+        manifest = self.manifest or {}
+        unpacked = sum(file.size for file in self.files)
+        lines = {
+            "digest": self.digest,
+            "size": f"{self.size_bytes / 1e6:.1f} MB",
+            "kernel": self.kernel,
+            "files": f"{len(self.files)}, {unpacked / 1e6:.1f} MB in memory",
+        }
+        lines |= {name.lower(): f"{size / 1e6:.2f} MB" for name, size in self.boot.items()}
+        for key in ("name", "boot_mode", "ports", "minimum_memory_mib"):
+            if key in manifest:
+                value = manifest[key]
+                shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+                lines[key.replace("_", " ")] = shown
+        known = {None: "none beside the disk", True: "matches", False: "of another disk"}
+        lines["manifest"] = known[self.matches_manifest]
+        return lines
+
+    def to_json(self, *, files: bool = False) -> dict[str, Any]:
+        """For machines; with `files`, every file of the guest."""
+        document: dict[str, Any] = {
+            "path": str(self.path),
+            "digest": self.digest,
+            "size_bytes": self.size_bytes,
+            "kernel": self.kernel,
+            "boot": self.boot,
+            "manifest": self.manifest,
+            "matches_manifest": self.matches_manifest,
+        }
+        if files:
+            document["files"] = [asdict(file) for file in self.files]
+        return document
+
+
+def inspect(path: Path) -> Inspection:
+    """Read the image at `path`.
+
+    Raises InputError when it is not a disk that `nitro build` could have written.
+    """
+    try:
+        places = disk.esp_files(path)
+        with path.open("rb") as file:
+            kernel = _release(_part(file, *places["VMLINUZ"]))
+            entries = tuple(_entries(_part(file, *places["INITRD"])))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file", hint="nitro build prints the path") from None
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: not an image of nitro's: {error}") from None
+    return Inspection(
+        path=path,
+        digest=disk.digest(path),
+        size_bytes=path.stat().st_size,
+        kernel=kernel,
+        boot={name: size for name, (_, size) in sorted(places.items())},
+        files=entries,
+        manifest=_manifest(path.with_name("manifest.json")),
+    )
+
+
+def _part(file: Any, position: int, size: int) -> bytes:
+    file.seek(position)
+    data: bytes = file.read(size)
+    if len(data) < size:
+        raise ValueError("it ends in the middle of a file")
+    return data
+
+
+def _release(image: bytes) -> str:
+    """The version that a Linux boot image names (Documentation/arch/x86/boot.rst)."""
+    if image[0x202:0x206] != b"HdrS":
+        raise ValueError("VMLINUZ is not a Linux kernel")
+    start = int.from_bytes(image[0x20E:0x210], "little") + 0x200
+    return image[start : image.index(b"\0", start)].decode(errors="replace").split(" ")[0]
+
+
+def _entries(initrd: bytes) -> Iterator[GuestFile]:
+    if not initrd.startswith(_ZSTD_MAGIC):
+        raise ValueError("INITRD is not compressed with zstd")
+    seen: dict[str, GuestFile] = {}
+    for entry in cpio.read(io.BytesIO(_unpacked(initrd))):
+        seen[entry.path] = GuestFile(entry.path, entry.mode, entry.size, entry.target)
+    yield from (file for _, file in sorted(seen.items()))
+
+
+def _unpacked(initrd: bytes) -> bytes:
+    """The archives on end. What pads one compressed frame to the next is zeros."""
+    zstd = tree(Wanted(("zstd",))).program("zstd")
+    archives = []
+    while initrd:
+        size = _frame_size(initrd)
+        argv = [*zstd, "--quiet", "--decompress", "--stdout"]
+        done = subprocess.run(argv, input=initrd[:size], capture_output=True, check=False)
+        if done.returncode:
+            raise NitroError(f"zstd: {done.stderr.decode(errors='replace').strip()}")
+        archives.append(done.stdout)
+        initrd = initrd[size + -size % 4 :]
+    return b"".join(archives)
+
+
+def _frame_size(data: bytes) -> int:
+    """The length of the zstd frame at the start of `data` (RFC 8878, section 3.1.1)."""
+    if len(data) < 6 or not data.startswith(_ZSTD_MAGIC):
+        raise ValueError("INITRD holds something that is not a zstd frame")
+    descriptor = data[4]
+    single = descriptor >> 5 & 1
+    window = 1 - single
+    dictionary = (0, 1, 2, 4)[descriptor & 3]
+    content = (single, 2, 4, 8)[descriptor >> 6]
+    position = 5 + window + dictionary + content
+    last = False
+    while not last:
+        header = int.from_bytes(data[position : position + 3], "little")
+        last, kind, size = bool(header & 1), header >> 1 & 3, header >> 3
+        position += 3 + (1 if kind == 1 else size)
+        if kind == 3 or position > len(data):
+            raise ValueError("INITRD holds a broken zstd frame")
+    return position + (4 if descriptor & 4 else 0)
+
+
+def _manifest(path: Path) -> dict[str, Any] | None:
+    try:
+        document = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None

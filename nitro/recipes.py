@@ -1,0 +1,50 @@
+"""Where recipes are: from a name or path to a file. Reads none of them (`nitro.recipe` does).
+
+Apart so that a command which has nothing to do need not import pydantic to find that out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nitro.errors import InputError
+from nitro.paths import resource
+
+_ELF = b"\x7fELF"
+
+
+def is_program(name: str) -> bool:
+    """Whether `name` is a path to a program rather than a recipe's name or file."""
+    path = Path(name)
+    if path.suffix == ".toml" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(4)
+    return start == _ELF or start.startswith(b"#!")
+
+
+def names() -> list[str]:
+    """The recipes that come with nitro."""
+    return sorted(path.stem for path in resource("amis").glob("*.toml"))
+
+
+def find(name_or_path: str | Path) -> Path:
+    """The file of a recipe: a path, or the name of one that comes with nitro.
+
+    Raises InputError when there is none.
+    """
+    name = str(name_or_path)
+    path = Path(name)
+    if path.suffix == ".toml" or "/" in name:
+        if path.is_dir():
+            path = path / "recipe.toml"
+        if not path.is_file():
+            raise InputError(f"{path}: no such recipe or program", hint="check the path")
+        return path
+    shipped = resource("amis") / f"{name}.toml"
+    if shipped.is_file():
+        return shipped
+    hint = f"recipes: {', '.join(names())}; or give a path to a recipe or a program"
+    if path.is_file():
+        hint = f"write ./{name} if you mean the file here"
+    raise InputError(f"no recipe {name!r}", hint=hint)
