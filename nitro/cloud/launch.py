@@ -14,6 +14,7 @@ from nitro.cloud.instance_types import InstanceType, requires
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Kind, Undo
 from nitro.cloud.user_data import compose
+from nitro.errors import InputError
 from nitro.progress import Reporter, Stage
 
 RUNNING_DEADLINE = 300.0  # seconds
@@ -59,6 +60,18 @@ def place(
         undo=undo,
     )
     return Placement(deployment, subnet, group_id, ttl, extra)
+
+
+def placed(cloud: Cloud, server: Instance) -> Placement:
+    """The placement of an instance that is there, for another one beside it.
+
+    Raises InputError for an instance that is not of one of our deployments.
+    """
+    deployment = server.tags.get(tags.DEPLOYMENT)
+    groups = network.find_groups(cloud, deployment) if deployment else []
+    if not deployment or not groups:
+        raise InputError(f"nitro did not launch {server.id}", hint="see `nitro ls`")
+    return Placement(deployment, network.find_subnet(cloud, server.subnet_id), groups[0], None)
 
 
 def launch(

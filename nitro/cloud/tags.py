@@ -20,6 +20,7 @@ DEPLOYMENT = "nitro:deployment"
 ROLE = "nitro:role"
 EXPIRES = "nitro:expires"
 MEMORY = "nitro:memory-mib"
+PORTS = "nitro:ports"  # of the recipe, for measuring an instance again
 
 Tags = dict[str, str]
 
