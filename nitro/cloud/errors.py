@@ -89,9 +89,14 @@ def code_of(error: BaseException) -> str:
     return type(error).__name__
 
 
-def was_refused_unread(error: BaseException) -> bool:
-    """The service says that it did nothing because it is busy: always safe to repeat."""
-    return code_of(error) in THROTTLED
+def is_unreachable(error: BaseException) -> bool:
+    """No connection came about, so nothing was asked."""
+    return isinstance(error, aws.ConnectionError)
+
+
+def had_no_effect(error: BaseException) -> bool:
+    """The service did nothing because it is busy or was not reached: always safe to repeat."""
+    return code_of(error) in THROTTLED or is_unreachable(error)
 
 
 def may_have_happened(error: BaseException) -> bool:

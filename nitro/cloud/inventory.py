@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -94,10 +95,10 @@ def destroy(
     gone: list[Resource] = []
     problems: list[str] = []
     with report.stage("destroy") as stage:
-        instances = [r.id for r in doomed if r.kind == "instance"]
-        if instances:  # all at once: each takes a minute to end
-            with ignoring("absent"):
-                cloud.ec2.terminate_instances(InstanceIds=instances)
+        for resource in doomed:
+            if resource.kind == "instance":  # each takes a minute: let them end side by side
+                with suppress(NitroError):  # it is told again, and heard, when its turn comes
+                    cloud.ec2.terminate_instances(InstanceIds=[resource.id])
         for number, resource in enumerate(doomed):
             stage.progress(number, len(doomed), "resources")
             try:
@@ -249,7 +250,7 @@ def _remove_object(cloud: Cloud, resource: Resource) -> None:
 
 _REMOVERS: dict[str, Callable[[Cloud, Resource], None]] = {
     "import-task": lambda cloud, r: importer.remove_task(cloud, r.id),
-    "instance": lambda cloud, r: instance.wait_ended(cloud, r.id),
+    "instance": lambda cloud, r: instance.terminate(cloud, [r.id]),
     "network-interface": lambda cloud, r: cloud.ec2.delete_network_interface(
         NetworkInterfaceId=r.id
     ),

@@ -23,6 +23,7 @@ from nitro.cloud.dryrun import Plan
 from nitro.errors import InputError, RefusedError
 
 ATTEMPTS = 8
+ATTEMPTS_TO_CONNECT = 3  # a mistyped region looks like a network that is down: do not wait long
 LONGEST_WAIT = 20.0  # seconds between two attempts
 
 # What may be repeated although the first attempt may have had effect: calls that only read,
@@ -154,7 +155,7 @@ class Cloud:
                     retry=tenacity.retry_if_exception(
                         lambda e: _worth_repeating(e, operation, params)
                     ),
-                    stop=tenacity.stop_after_attempt(ATTEMPTS),
+                    stop=_enough,
                     wait=tenacity.wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT),
                     sleep=sleep,
                     reraise=True,
@@ -168,8 +169,14 @@ class Cloud:
         base_classes.insert(0, Retrying)
 
 
+def _enough(state: tenacity.RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    unreachable = error is not None and errors.is_unreachable(error)
+    return state.attempt_number >= (ATTEMPTS_TO_CONNECT if unreachable else ATTEMPTS)
+
+
 def _worth_repeating(error: BaseException, operation: str, params: dict[str, Any]) -> bool:
-    if errors.was_refused_unread(error):
+    if errors.had_no_effect(error):
         return True
     repeatable = operation.startswith(_REPEATABLE) or "ClientToken" in params
     return repeatable and errors.may_have_happened(error)

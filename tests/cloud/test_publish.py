@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from nitro.cloud import Cloud, DiskImage, Keep, Undo, ami, importer, publish, storage, tags
+from nitro.cloud.upload import upload_disk
 from nitro.errors import NitroError, RefusedError
 from nitro.local.aws import Site
+from nitro.local.aws.imports import ImportTask
 from nitro.progress import Reporter
 from tests.cloud.conftest import (
     NOTHING,
@@ -141,8 +143,6 @@ def test_an_unproven_snapshot_of_a_killed_run_is_proven_before_it_is_used(
 ) -> None:
     with Undo(sleep=cloud.sleep) as undo:  # a run that ends right after its import
         bucket = storage.ensure_bucket(cloud, undo)
-        from nitro.cloud.upload import upload_disk
-
         with Reporter().stage("") as stage:
             upload_disk(cloud, bucket, disk, stage)
             task = importer.start(cloud, bucket, disk, undo)
@@ -161,8 +161,6 @@ def test_an_unproven_snapshot_of_a_killed_run_is_proven_before_it_is_used(
 def test_an_import_that_ends_otherwise_is_a_failure_with_its_message(
     cloud: Cloud, disk: DiskImage, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nitro.local.aws.imports import ImportTask
-
     def advance(task: ImportTask) -> None:
         task.status, task.status_message = how, "ClientError: Disk validation failed"
 

@@ -1,0 +1,89 @@
+"""The checks before anything is begun."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.awsrequest import AWSResponse, HTTPHeaders
+
+from nitro.cloud import Cloud, doctor, role, storage
+from tests.cloud.conftest import connect, recorded, refuse
+
+
+def examined(cloud: Cloud, *, vcpus: float = 32.0) -> dict[str, doctor.Check]:
+    """moto knows no quotas of EC2: that one answer is made here."""
+
+    def answer(**_):
+        body = {"Quota": {"Value": vcpus}, "ResponseMetadata": {"HTTPStatusCode": 200}}
+        return AWSResponse("", 200, HTTPHeaders(), None), body
+
+    cloud.session.events.register("before-call.service-quotas.GetServiceQuota", answer)
+    return {check.name: check for check in doctor.examine(cloud)}
+
+
+def test_a_ready_account_passes(cloud: Cloud) -> None:
+    checks = examined(cloud)
+    assert [name for name, check in checks.items() if not check.ok] == []
+    assert list(checks) == [
+        "credentials",
+        "region",
+        "permissions",
+        "bucket",
+        "role vmimport",
+        "subnet",
+        "vCPU quota",
+    ]
+    assert checks["credentials"].detail.startswith("arn:aws:sts::123456789012:")
+    assert checks["bucket"].detail == f"{storage.own_bucket_name(cloud)} will be made"
+    assert all(check.remedy == "" for check in checks.values())
+
+
+def test_it_changes_nothing(cloud: Cloud) -> None:
+    calls = recorded(cloud)
+    examined(cloud)
+    assert [call for call in calls if call.changes] == []
+    assert any(call.params.get("DryRun") for call in calls)
+
+
+def test_without_credentials_nothing_else_is_asked(cloud: Cloud) -> None:
+    refuse(cloud, "sts.GetCallerIdentity", "ExpiredToken", status=403)
+    checks = examined(cloud)
+    assert list(checks) == ["credentials"]
+    assert not checks["credentials"].ok
+    assert "log in again" in checks["credentials"].remedy
+
+
+def test_denied_actions_are_named(cloud: Cloud) -> None:
+    for operation in ("RegisterImage", "RunInstances"):
+        refuse(cloud, f"ec2.{operation}", "UnauthorizedOperation", status=403)
+    check = examined(cloud)["permissions"]
+    assert check.detail == "denied: ec2:RegisterImage, ec2:RunInstances"
+    assert "docs/aws.md" in check.remedy
+
+
+def test_a_missing_role_is_seen_and_made(bare_cloud: Cloud) -> None:
+    check = examined(bare_cloud)["role vmimport"]
+    assert (check.ok, check.detail) == (False, "there is no role vmimport")
+    assert "--create-role" in check.remedy
+    role.create(bare_cloud, storage.own_bucket_name(bare_cloud))
+    assert examined(connect())["role vmimport"].ok
+
+
+def test_roles_that_may_not_be_read_do_not_hide_the_other_checks(cloud: Cloud) -> None:
+    refuse(cloud, "iam.GetRole", "AccessDenied", status=403)
+    checks = examined(cloud)
+    assert checks["role vmimport"].detail == "permission denied: iam:GetRole"
+    assert checks["subnet"].ok
+
+
+def test_a_region_that_is_not_enabled_is_seen(cloud: Cloud) -> None:
+    def close(parsed, **_) -> None:
+        parsed["Regions"][0]["OptInStatus"] = "not-opted-in"
+
+    cloud.session.events.register("after-call.ec2.DescribeRegions", close)
+    check = examined(cloud)["region"]
+    assert (check.ok, check.detail) == (False, "eu-central-1 is not-opted-in")
+
+
+@pytest.mark.parametrize(("vcpus", "ok"), [(0.0, False), (3.0, False), (4.0, True)])
+def test_a_quota_too_small_for_two_instances_is_seen(cloud: Cloud, vcpus: float, ok: bool) -> None:
+    assert examined(cloud, vcpus=vcpus)["vCPU quota"].ok is ok

@@ -1,0 +1,99 @@
+"""Import tasks: tokens, cancelling, what belongs to whom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from nitro.cloud import Cloud, DiskImage, Undo, importer, storage, tags
+from nitro.cloud.upload import upload_disk
+from nitro.errors import NitroError
+from nitro.local.aws import Pace, Site
+from nitro.progress import Reporter
+from tests.cloud.conftest import connect, everything, recorded
+
+
+@pytest.fixture
+def bucket(cloud: Cloud, disk: DiskImage) -> storage.Bucket:
+    with Undo() as undo, Reporter().stage("") as stage:
+        bucket = storage.ensure_bucket(cloud, undo)
+        upload_disk(cloud, bucket, disk, stage)
+    return bucket
+
+
+def start(cloud: Cloud, bucket: storage.Bucket, disk: DiskImage) -> str:
+    with Undo() as undo:
+        return str(importer.start(cloud, bucket, disk, undo).id)
+
+
+def test_the_token_follows_from_the_digest(
+    cloud: Cloud, bucket: storage.Bucket, disk: DiskImage
+) -> None:
+    calls = recorded(again := connect())
+    start(again, bucket, disk)
+    (made,) = (call for call in calls if call.operation == "ImportSnapshot")
+    assert made.params["ClientToken"] == f"nitro-{disk.digest[7:19]}-0"
+    (spec,) = made.params["TagSpecifications"]
+    assert tags.from_list(spec["Tags"]) == tags.image_tags("bench", disk.digest)
+
+
+def test_two_at_once_share_a_task(
+    cloud: Cloud, bucket: storage.Bucket, disk: DiskImage, site: Site
+) -> None:
+    site.pace = replace(Pace(), import_snapshot=60.0)
+    first = start(cloud, bucket, disk)
+    found = importer.find_task(cloud, disk.digest)
+    assert found is not None
+    assert found.id == first
+    assert found.running
+
+
+def test_a_running_task_is_cancelled_and_a_later_one_is_another(
+    cloud: Cloud, bucket: storage.Bucket, disk: DiskImage, site: Site
+) -> None:
+    site.pace = replace(Pace(), import_snapshot=60.0)
+    first = start(cloud, bucket, disk)
+    importer.remove_task(cloud, first)
+    assert importer.get(cloud, first).status == "cancelled"
+    assert importer.find_task(cloud, disk.digest) is None
+    assert start(cloud, bucket, disk) != first
+
+
+def test_taking_back_a_finished_task_takes_its_snapshot(
+    cloud: Cloud, bucket: storage.Bucket, disk: DiskImage
+) -> None:
+    task = start(cloud, bucket, disk)
+    with Reporter().stage("") as stage:
+        snapshot = importer.finished(cloud, task, stage)
+    assert everything(cloud)["snapshots"] == [snapshot]
+    importer.remove_task(cloud, task)
+    assert everything(cloud)["snapshots"] == []
+
+
+def test_progress_is_reported_until_the_deadline(
+    cloud: Cloud, bucket: storage.Bucket, disk: DiskImage, site: Site
+) -> None:
+    site.pace = replace(Pace(), import_snapshot=60.0)
+    task = start(cloud, bucket, disk)
+    with pytest.raises(NitroError, match=f"import {task} took longer"), Reporter().stage("") as s:
+        importer.finished(cloud, task, s, deadline=0.1)
+
+
+def test_tasks_of_others_are_not_ours(
+    cloud: Cloud, bucket: storage.Bucket, disk: DiskImage
+) -> None:
+    source = {"S3Bucket": bucket.name, "S3Key": storage.image_key(disk.digest)}
+    cloud.ec2.import_snapshot(DiskContainer={"Format": "RAW", "UserBucket": source})
+    assert importer.tasks(cloud) == []
+    assert importer.find_task(cloud, disk.digest) is None
+
+
+def test_a_snapshot_counts_only_when_it_was_proven(
+    cloud: Cloud, bucket: storage.Bucket, disk: DiskImage
+) -> None:
+    with Reporter().stage("") as stage:
+        snapshot = importer.finished(cloud, start(cloud, bucket, disk), stage)
+    assert importer.find_snapshot(cloud, disk.digest) is None
+    importer.adopt(cloud, snapshot, tags.as_list(tags.image_tags("bench", disk.digest)))
+    assert importer.find_snapshot(cloud, disk.digest) == snapshot

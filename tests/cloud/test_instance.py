@@ -1,0 +1,39 @@
+"""The serial console and the end of instances."""
+
+from __future__ import annotations
+
+from nitro.cloud import ApiError, Cloud, DiskImage, Keep, console_output, terminate
+from nitro.local.hypervisor import NullHypervisor
+from tests.cloud.conftest import connect, deploy, everything, recorded
+
+
+def test_the_console_is_text(cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor) -> None:
+    _, server = deploy(cloud, disk, keep=Keep.INSTANCE)
+    assert console_output(cloud, server.id) == ""
+    hypervisor.write_console(server.id, "grüß Gott\r\n".encode())
+    assert console_output(cloud, server.id) == "grüß Gott\r\n"
+
+
+def test_types_without_a_live_console_are_asked_for_the_old_one(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
+) -> None:
+    _, server = deploy(cloud, disk, keep=Keep.INSTANCE)
+    hypervisor.write_console(server.id, b"old")
+    xen = connect()
+    calls = recorded(xen)
+
+    def no_latest(params, **_) -> None:
+        if params.get("Latest"):
+            raise ApiError("x", hint=None, code="UnsupportedOperation")
+
+    xen.session.events.register("provide-client-params.ec2.GetConsoleOutput", no_latest)
+    assert console_output(xen, server.id) == "old"
+    assert [call.params for call in calls] == [{"InstanceId": server.id}]
+
+
+def test_ending_what_is_gone_is_no_error(cloud: Cloud, disk: DiskImage) -> None:
+    _, server = deploy(cloud, disk, keep=Keep.INSTANCE)
+    terminate(cloud, [server.id])
+    terminate(cloud, [server.id])
+    terminate(cloud, ["i-00000000000000000"])
+    assert server.id not in everything(cloud)["instances"]

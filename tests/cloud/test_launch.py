@@ -1,0 +1,174 @@
+"""Instances: how they are started, and what happens when they do not come up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from nitro.cloud import (
+    Cloud,
+    DiskImage,
+    Keep,
+    NeverReady,
+    Undo,
+    expired,
+    instance_type,
+    inventory,
+    launch,
+    place,
+    publish,
+    tags,
+    wait_console,
+)
+from nitro.errors import RefusedError
+from nitro.local.hypervisor import NullHypervisor
+from tests.cloud.conftest import NOTHING, connect, deploy, everything, kind, recorded, refuse
+
+
+def start(cloud: Cloud, disk: DiskImage, undo: Undo, type_name: str = "c5.large", **more):
+    published = publish(cloud, disk, undo)
+    placement = place(
+        cloud, undo, deployment="d-1", ports=[80], ttl=more.pop("ttl", None), extra_tags={"a": "b"}
+    )
+    return launch(
+        cloud,
+        published.ami_id,
+        instance_type(cloud, type_name),
+        placement,
+        undo,
+        name="web",
+        **more,
+    )
+
+
+def test_an_instance_is_what_was_asked_for(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
+) -> None:
+    with Undo(Keep.INSTANCE) as undo:
+        web = start(cloud, disk, undo, environment={"PORT": "80"}, payload="hello")
+    guest = hypervisor.guests[web.id].guest
+    assert (web.type, web.state, web.private_ip) == ("c5.large", "running", guest.private_ip)
+    assert web.public_ip == guest.public_ip
+    assert guest.user_data == b"NITRO=1\nPORT=80\n\nhello"
+    assert guest.metadata_tokens_required
+    raw = cloud.ec2.describe_instances(InstanceIds=[web.id])["Reservations"][0]["Instances"][0]
+    assert raw["MetadataOptions"]["HttpTokens"] == "required"
+    assert raw["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
+    behaviour = cloud.ec2.describe_instance_attribute(
+        InstanceId=web.id, Attribute="instanceInitiatedShutdownBehavior"
+    )
+    assert behaviour["InstanceInitiatedShutdownBehavior"]["Value"] == "terminate"
+
+
+def test_instance_volume_and_interface_carry_our_tags(cloud: Cloud, disk: DiskImage) -> None:
+    calls = recorded(cloud)
+    with Undo(Keep.INSTANCE) as undo:
+        web = start(cloud, disk, undo)
+    wanted = {
+        "Name": "web",
+        "a": "b",
+        tags.OWNER: "nitro",
+        tags.DEPLOYMENT: "d-1",
+        tags.ROLE: "server",
+    }
+    raw = cloud.ec2.describe_instances(InstanceIds=[web.id])["Reservations"][0]["Instances"][0]
+    (volume,) = cloud.ec2.describe_volumes()["Volumes"]
+    for listed in (raw["Tags"], volume["Tags"]):
+        assert wanted.items() <= tags.from_list(listed).items()
+    (run,) = (call for call in calls if call.operation == "RunInstances")
+    asked = {spec["ResourceType"]: spec["Tags"] for spec in run.params["TagSpecifications"]}
+    assert tags.from_list(asked["network-interface"]) == wanted  # moto drops these
+
+
+def test_its_time_to_live_is_told_to_the_guest_and_to_the_sweep(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
+) -> None:
+    with Undo(Keep.INSTANCE) as undo:
+        web = start(cloud, disk, undo, ttl=timedelta(minutes=30))
+    assert b"NITRO_TTL=1800\n" in (hypervisor.guests[web.id].guest.user_data or b"")
+    resources = inventory(cloud)
+    assert expired(resources) == []
+    later = expired(resources, datetime.now(UTC) + timedelta(minutes=31))
+    assert [resource.kind for resource in later] == ["instance", "security-group"]
+
+
+def test_the_same_start_twice_is_one_instance(cloud: Cloud, disk: DiskImage) -> None:
+    with Undo() as undo:
+        published = publish(cloud, disk, undo)
+        placement = place(cloud, undo, deployment="d-1", ports=[80])
+        ids = {
+            launch(cloud, published.ami_id, kind(cloud), placement, undo, name="web").id
+            for _ in range(2)
+        }
+        assert len(ids) == 1
+    assert everything(cloud)["instances"] == []
+
+
+def test_too_small_a_type_is_refused_by_what_the_image_says(cloud: Cloud, disk: DiskImage) -> None:
+    with pytest.raises(RefusedError, match="the image needs 700 MiB"), Undo() as undo:
+        start(cloud, replace(disk, minimum_memory_mib=700), undo, "t3.nano")
+    assert everything(connect()) == NOTHING
+
+
+def test_an_instance_that_ends_instead_of_running_says_why(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
+) -> None:
+    hypervisor.fails = "no more memory on this host"
+    with pytest.raises(NeverReady, match=r"terminated instead of running .*no more memory"):
+        deploy(cloud, disk)
+    assert everything(connect()) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("VcpuLimitExceeded", "quota"),
+        ("Unsupported", "another instance type"),
+        ("InsufficientInstanceCapacity", "another availability zone"),
+        ("UnauthorizedOperation", "docs/aws.md"),
+    ],
+)
+def test_a_refused_start_leaves_nothing(
+    cloud: Cloud, disk: DiskImage, code: str, hint: str
+) -> None:
+    failures = refuse(cloud, "ec2.RunInstances", code)
+    with pytest.raises(RefusedError) as caught:
+        deploy(cloud, disk)
+    assert hint in str(caught.value.hint)
+    assert len(failures) == 1
+    assert everything(connect()) == NOTHING
+
+
+def test_one_that_never_boots_shows_the_end_of_its_console(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
+) -> None:
+    lines = [f"line {number}" for number in range(40)]
+    with pytest.raises(NeverReady, match="ready took longer") as caught, Undo() as undo:  # noqa: PT012
+        web = start(cloud, disk, undo)
+        hypervisor.write_console(web.id, "\n".join(lines).encode())
+        wait_console(cloud, web.id, lambda text: "ready" in text, what="ready", deadline=0.2)
+    assert caught.value.console.splitlines() == lines[-20:]
+    assert everything(connect()) == NOTHING
+
+
+def test_one_that_powers_off_is_not_waited_for(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
+) -> None:
+    with pytest.raises(NeverReady, match="terminated before ready") as caught, Undo() as undo:  # noqa: PT012
+        web = start(cloud, disk, undo)
+        hypervisor.write_console(web.id, b"Kernel panic\n")
+        hypervisor.stop(web.id)
+        wait_console(cloud, web.id, lambda text: "ready" in text, what="ready", deadline=60)
+    assert caught.value.console == "Kernel panic"
+
+
+def test_what_is_waited_for_is_returned(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
+) -> None:
+    with Undo() as undo:
+        web = start(cloud, disk, undo)
+        hypervisor.write_console(web.id, b'{"nitro":"ready"}\n')
+        text = wait_console(cloud, web.id, lambda seen: "ready" in seen, what="ready", deadline=5)
+    assert text == '{"nitro":"ready"}\n'

@@ -1,0 +1,97 @@
+"""Subnets and security groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nitro.cloud import Cloud, Undo, network, tags
+from nitro.errors import InputError, NitroError, RefusedError
+from tests.cloud.conftest import NOTHING, connect, everything, refuse
+
+
+def make(cloud: Cloud, undo: Undo, ports, allow) -> str:
+    return network.create_group(
+        cloud,
+        network.find_subnet(cloud),
+        deployment="d-1",
+        ports=ports,
+        allow=allow,
+        marks=tags.deployment_tags("nitro-d-1", "d-1", "network", None, {}),
+        undo=undo,
+    )
+
+
+def rules(cloud: Cloud, group: str) -> list[dict[str, Any]]:
+    (found,) = cloud.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    return list(found["IpPermissions"])
+
+
+def test_without_ranges_only_members_reach_each_other(cloud: Cloud) -> None:
+    with Undo() as undo:
+        group = make(cloud, undo, [80], [])
+        (rule,) = rules(cloud, group)
+    assert rule["IpProtocol"] == "-1"
+    assert [pair["GroupId"] for pair in rule["UserIdGroupPairs"]] == [group]
+    assert rule["IpRanges"] == []
+
+
+def test_ranges_reach_the_recipes_ports_and_no_others(cloud: Cloud) -> None:
+    with Undo() as undo:
+        group = make(cloud, undo, [80, "udp:53"], ["198.51.100.7/32", "2001:db8::/64"])
+        found = {
+            (rule["IpProtocol"], rule.get("FromPort"), rule.get("ToPort")): rule
+            for rule in rules(cloud, group)
+        }
+    assert set(found) == {("-1", None, None), ("tcp", 80, 80), ("udp", 53, 53)}
+    for port in (("tcp", 80, 80), ("udp", 53, 53)):
+        assert [r["CidrIp"] for r in found[port]["IpRanges"]] == ["198.51.100.7/32"]
+        assert [r["CidrIpv6"] for r in found[port]["Ipv6Ranges"]] == ["2001:db8::/64"]
+
+
+@pytest.mark.parametrize(
+    ("ports", "allow", "message"),
+    [
+        ([80], ["198.51.100.7/24"], "host bits"),
+        ([80], ["home"], "'home' is not a range"),
+        ([0], ["198.51.100.7/32"], "0 is not a port"),
+        (["icmp:1"], ["198.51.100.7/32"], "'icmp:1' is not a port"),
+        (["tcp:http"], ["198.51.100.7/32"], "'tcp:http' is not a port"),
+    ],
+)
+def test_bad_input_makes_nothing(cloud: Cloud, ports, allow, message: str) -> None:
+    with pytest.raises(InputError, match=message), Undo() as undo:
+        make(cloud, undo, ports, allow)
+    assert everything(connect()) == NOTHING
+
+
+def test_a_group_in_use_is_waited_for(cloud: Cloud) -> None:
+    with Undo() as undo:
+        make(cloud, undo, [80], [])
+        busy = connect()
+        failures = refuse(busy, "ec2.DeleteSecurityGroup", "DependencyViolation", times=3)
+        network.remove_group(busy, network.find_groups(cloud, "d-1")[0])
+    assert len(failures) == 3
+    assert everything(connect()) == NOTHING
+
+
+def test_failing_to_open_the_ports_takes_the_group_back(cloud: Cloud) -> None:
+    refuse(cloud, "ec2.AuthorizeSecurityGroupIngress", "RulesPerSecurityGroupLimitExceeded")
+    with pytest.raises(NitroError), Undo() as undo:
+        make(cloud, undo, [80], [])
+    assert everything(connect()) == NOTHING
+
+
+def test_the_given_subnet_is_taken(cloud: Cloud) -> None:
+    subnets = cloud.ec2.describe_subnets()["Subnets"]
+    for subnet in subnets:
+        assert network.find_subnet(cloud, subnet["SubnetId"]).vpc_id == subnet["VpcId"]
+
+
+def test_without_a_default_vpc_it_says_what_to_do(cloud: Cloud) -> None:
+    for subnet in cloud.ec2.describe_subnets()["Subnets"]:
+        cloud.ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+    with pytest.raises(RefusedError) as caught:
+        network.find_subnet(cloud)
+    assert "--subnet" in str(caught.value.hint)

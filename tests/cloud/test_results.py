@@ -1,0 +1,81 @@
+"""What an instance sends back."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from nitro.cloud import Cloud, DiskImage, Keep, NeverReady, Undo, results, storage
+from nitro.local.hypervisor import NullHypervisor
+from tests.cloud.conftest import NOTHING, connect, deploy, everything
+
+
+def test_the_url_takes_one_put(cloud: Cloud) -> None:
+    with Undo() as undo:
+        drop = results.prepare(cloud, undo, deployment="d-1", name="client.tar.gz")
+        assert results.fetch(cloud, drop) is None
+        answer = requests.put(drop.url, data=b"numbers", timeout=5)
+        assert answer.status_code == 200
+        assert results.fetch(cloud, drop) == b"numbers"
+    assert results.fetch(cloud, drop) is None
+
+
+def test_the_url_is_signed_for_where_the_guest_is() -> None:
+    cloud = Cloud.connect(
+        region="eu-central-1",
+        endpoint_url="http://127.0.0.1:5000",
+        guest_endpoint_url="http://10.0.0.1:9000",
+    )
+    bucket = storage.Bucket("b", "123456789012")
+    url = urlsplit(results.presign_put(cloud, bucket, "results/d-1/x", timedelta(hours=1)))
+    assert (url.scheme, url.netloc, url.path) == ("http", "10.0.0.1:9000", "/b/results/d-1/x")
+    query = parse_qs(url.query)
+    assert query["X-Amz-Expires"] == ["3600"]
+    assert re.fullmatch(r"[0-9a-f]{64}", query["X-Amz-Signature"][0])
+    assert query["X-Amz-SignedHeaders"] == ["host"]  # so that a plain PUT will do
+
+
+def test_a_client_that_ends_without_a_result_is_not_waited_for(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
+) -> None:
+    _, client = deploy(cloud, disk, keep=Keep.INSTANCE)
+    hypervisor.write_console(client.id, b"curl: (6)\n")
+    hypervisor.stop(client.id)
+    with pytest.raises(NeverReady, match="terminated and has sent no result") as caught:
+        wait(cloud, client.id, 60)
+    assert caught.value.console == "curl: (6)"
+
+
+def test_a_client_that_takes_too_long_is_given_up(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
+) -> None:
+    _, client = deploy(cloud, disk, keep=Keep.INSTANCE)
+    hypervisor.write_console(client.id, b"iperf3 ...\n")
+    with pytest.raises(NeverReady, match=r"result of .* took longer") as caught:
+        wait(cloud, client.id, 0.05)
+    assert caught.value.console == "iperf3 ..."
+
+
+def test_the_result_is_waited_for(cloud: Cloud, disk: DiskImage) -> None:
+    _, client = deploy(cloud, disk, keep=Keep.INSTANCE)
+    with Undo() as undo:
+        drop = results.prepare(cloud, undo, deployment="d-2", name="r")
+        requests.put(drop.url, data=b"numbers", timeout=5)
+        assert results.wait_result(cloud, drop, client.id, deadline=5) == b"numbers"
+
+
+def test_nothing_stays(cloud: Cloud) -> None:
+    with Undo(Keep.NOTHING) as undo:
+        drop = results.prepare(cloud, undo, deployment="d-1", name="r")
+        requests.put(drop.url, data=b"numbers", timeout=5)
+    assert everything(connect()) == NOTHING
+
+
+def wait(cloud: Cloud, instance_id: str, deadline: float) -> bytes:
+    with Undo() as undo:
+        drop = results.prepare(cloud, undo, deployment="d-2", name="r")
+        return results.wait_result(cloud, drop, instance_id, deadline=deadline)

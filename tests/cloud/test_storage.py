@@ -1,0 +1,83 @@
+"""The bucket."""
+
+from __future__ import annotations
+
+import pytest
+
+from nitro.cloud import Cloud, Keep, Undo, storage, tags
+from nitro.errors import RefusedError
+from tests.cloud.conftest import NOTHING, connect, everything, recorded, refuse
+
+
+def test_our_own_is_private_encrypted_and_cleans_up(cloud: Cloud) -> None:
+    with Undo() as undo:
+        bucket = storage.ensure_bucket(cloud, undo)
+    assert bucket.name == "nitro-123456789012-eu-central-1"
+    assert bucket.new
+    name = {"Bucket": bucket.name}
+    block = cloud.s3.get_public_access_block(**name)["PublicAccessBlockConfiguration"]
+    assert set(block.values()) == {True}
+    (rule,) = cloud.s3.get_bucket_encryption(**name)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    rules = cloud.s3.get_bucket_lifecycle_configuration(**name)["Rules"]
+    assert {rule["Filter"]["Prefix"]: rule["Expiration"]["Days"] for rule in rules} == {
+        "images/": 3,
+        "results/": 1,
+    }
+    assert all(rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 1 for rule in rules)
+    assert tags.ours(tags.from_list(cloud.s3.get_bucket_tagging(**name)["TagSet"]))
+
+
+def test_it_is_made_once(cloud: Cloud) -> None:
+    with Undo() as undo:
+        first = storage.ensure_bucket(cloud, undo)
+    calls = recorded(again := connect())
+    with Undo() as undo:
+        second = storage.ensure_bucket(again, undo)
+    assert (first.name, second.new) == (second.name, False)
+    assert [call for call in calls if call.changes] == []
+
+
+def test_its_tags_come_with_the_call_that_makes_it(cloud: Cloud) -> None:
+    calls = recorded(cloud)
+    with Undo() as undo:
+        storage.ensure_bucket(cloud, undo)
+    (made,) = (call for call in calls if call.operation == "CreateBucket")
+    assert tags.ours(tags.from_list(made.params["CreateBucketConfiguration"]["Tags"]))
+
+
+def test_every_call_names_the_owner_that_we_expect(cloud: Cloud) -> None:
+    calls = recorded(cloud)
+    with Undo(Keep.NOTHING) as undo:
+        storage.ensure_bucket(cloud, undo)
+    s3 = [call for call in calls if call.service == "s3" and call.operation != "CreateBucket"]
+    assert {call.params["ExpectedBucketOwner"] for call in s3} == {cloud.account}
+
+
+def test_a_bucket_in_use_stays(cloud: Cloud) -> None:
+    with Undo(Keep.NOTHING) as undo:
+        bucket = storage.ensure_bucket(cloud, undo)
+        cloud.s3.put_object(Bucket=bucket.name, Key="mine", Body=b"x")
+    assert everything(connect())["buckets"] == [bucket.name]
+
+
+def test_a_given_bucket_must_be_there(cloud: Cloud) -> None:
+    with pytest.raises(RefusedError, match="there is no bucket elsewhere"), Undo() as undo:
+        storage.ensure_bucket(cloud, undo, "elsewhere")
+    assert everything(connect()) == NOTHING
+
+
+def test_a_given_bucket_stays(cloud: Cloud) -> None:
+    where = {"LocationConstraint": cloud.region}
+    cloud.s3.create_bucket(Bucket="my-own", CreateBucketConfiguration=where)
+    with Undo(Keep.NOTHING) as undo:
+        assert storage.ensure_bucket(cloud, undo, "my-own").name == "my-own"
+    assert everything(connect())["buckets"] == ["my-own"]
+
+
+def test_someone_elses_bucket_is_refused(cloud: Cloud) -> None:
+    refuse(cloud, "s3.HeadBucket", "403", status=403)
+    with pytest.raises(RefusedError) as caught, Undo() as undo:
+        storage.ensure_bucket(cloud, undo)
+    assert "may not be used" in caught.value.what
+    assert "another account" in str(caught.value.hint)
