@@ -18,8 +18,9 @@ from nitro.image.record import Image
 
 if TYPE_CHECKING:
     from nitro.image.builder import build as build
+    from nitro.image.builder import needs as needs
 
-__all__ = ["Image", "build", "known"]
+__all__ = ["Image", "build", "known", "needs"]
 
 
 def known(name_or_path: str | Path, *, trace: bool = False) -> Image | None:
@@ -34,8 +35,8 @@ def known(name_or_path: str | Path, *, trace: bool = False) -> Image | None:
 
 def __getattr__(name: str) -> object:
     # Building needs pydantic and pyelftools; finding a built image does not.
-    if name == "build":
-        from nitro.image.builder import build
+    if name in ("build", "needs"):
+        from nitro.image import builder
 
-        return build
+        return getattr(builder, name)
     raise AttributeError(name)

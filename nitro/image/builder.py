@@ -42,7 +42,6 @@ class _Parts:
 
     kernel: kernel.Kernel
     rootfs: Rootfs
-    packed: list[layers.Packed]
     packages: list[Package]
 
 
@@ -57,7 +56,7 @@ def build(
     Raises InputError for a recipe that cannot be built, NitroError when packages are missing.
     """
     started = time.monotonic()
-    key = record.key(recipe.model_dump_json(), str(recipe.folder), str(trace))
+    key = _key(recipe, trace=trace)
     if found := record.find(key):
         return found
     report = report or Reporter()
@@ -72,6 +71,25 @@ def build(
     if recipe.file is not None:
         record.put(record.request(recipe.file, trace=trace), image, [*watched, recipe.file])
     return image
+
+
+def needs(recipe: Recipe, *, report: Reporter | None = None, locked: bool = False) -> int:
+    """The memory in MiB that a machine needs for the image, known before it is built.
+
+    Raises as `build` does, for what cannot be gathered.
+    """
+    if found := record.find(_key(recipe, trace=False)):
+        return found.minimum_memory_mib
+    parts = _gather(recipe, _lock(recipe, locked), report or Reporter(), trace=False)
+    return _memory(recipe, parts)
+
+
+def _key(recipe: Recipe, *, trace: bool) -> str:
+    return record.key(recipe.model_dump_json(), str(recipe.folder), str(trace))
+
+
+def _memory(recipe: Recipe, parts: _Parts) -> int:
+    return max(memory.minimum_mib(parts.rootfs.size), recipe.minimum_memory_mib or 0)
 
 
 def _lock(recipe: Recipe, locked: bool) -> Lock:
@@ -97,13 +115,13 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
     guest.add(rootfs, linux, busybox)
     if trace:
         tracing.add(rootfs, tree(tracing.STRACE, lock=lock, report=report))
-    packed = layers.pack(rootfs, tree(_ZSTD, lock=lock, report=report))
     trees = [t for t in (busybox, own, extra) if t is not None]
     packages = [*linux.packages, *(package for t in trees for package in t.packages)]
-    return _Parts(linux, rootfs, packed, packages)
+    return _Parts(linux, rootfs, packages)
 
 
 def _write(recipe: Recipe, parts: _Parts, lock: Lock, report: Reporter) -> Image:
+    packed = layers.pack(parts.rootfs, tree(_ZSTD, lock=lock, report=report))
     modules = tree(grub.PACKAGES, lock=lock, report=report)
     tools = tree(grub.LIBRARIES, lock=lock, report=report)
     images = cache_dir() / "images"
@@ -111,7 +129,7 @@ def _write(recipe: Recipe, parts: _Parts, lock: Lock, report: Reporter) -> Image
     scratch = Path(tempfile.mkdtemp(dir=images))
     try:
         with (scratch / "initrd").open("wb") as initrd:
-            layers.join(parts.packed, initrd)
+            layers.join(packed, initrd)
         bios, uefi = (
             script(kernel.COMMAND_LINE) for script in (grub.bios_script, grub.uefi_script)
         )
@@ -126,12 +144,8 @@ def _write(recipe: Recipe, parts: _Parts, lock: Lock, report: Reporter) -> Image
             },
         )
         digest = disk.digest(scratch / "disk.raw")
-        packed = (scratch / "initrd").stat().st_size
         (scratch / "initrd").unlink()
-        least = memory.minimum_mib(packed, sum(layer.size for layer in parts.packed))
-        if recipe.minimum_memory_mib is not None:
-            least = max(least, recipe.minimum_memory_mib)
-        document = _manifest(recipe, parts, digest, scratch / "disk.raw", least)
+        document = _manifest(recipe, parts, packed, digest, scratch / "disk.raw")
         _dump(scratch / "manifest.json", document)
         bill = manifest.bill_of_materials(recipe.name, recipe.suite, parts.packages, parts.rootfs)
         _dump(scratch / "sbom.cdx.json", bill)
@@ -148,7 +162,9 @@ def _write(recipe: Recipe, parts: _Parts, lock: Lock, report: Reporter) -> Image
     return record.from_manifest(home / "manifest.json")
 
 
-def _manifest(recipe: Recipe, parts: _Parts, digest: str, path: Path, least: int) -> dict[str, Any]:
+def _manifest(
+    recipe: Recipe, parts: _Parts, packed: list[layers.Packed], digest: str, path: Path
+) -> dict[str, Any]:
     return {
         "version": manifest.VERSION,
         "name": recipe.name,
@@ -159,9 +175,9 @@ def _manifest(recipe: Recipe, parts: _Parts, digest: str, path: Path, least: int
         "boot_mode": recipe.boot_mode,
         "ports": list(recipe.ports),
         "tags": recipe.tags,
-        "minimum_memory_mib": least,
+        "minimum_memory_mib": _memory(recipe, parts),
         "kernel": {"release": parts.kernel.release, "command_line": kernel.COMMAND_LINE},
-        "layers": manifest.layers(parts.packed),
+        "layers": manifest.layers(packed),
         "files": manifest.inputs(parts.rootfs),
         "packages": manifest.packages(parts.packages),
     }

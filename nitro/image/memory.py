@@ -11,11 +11,11 @@ _KERNEL = 112
 _ROOM = 64
 
 
-def minimum_mib(compressed: int, unpacked: int) -> int:
+def minimum_mib(unpacked: int) -> int:
     """The smallest machine in MiB for a file system of `unpacked` bytes that stays in RAM.
 
-    While the kernel unpacks it, it is there twice, once `compressed`; and Linux lets such a
-    file system grow to half of the memory, so all must be twice its size.
+    Linux lets such a file system grow to half of the memory, so all must be twice its size.
+    While it is unpacked it is there once more, compressed, which fits into the same room.
     """
-    needed = max(compressed + unpacked, 2 * unpacked) / _MIB + _KERNEL + _ROOM
+    needed = 2 * unpacked / _MIB + _KERNEL + _ROOM
     return -(-int(needed) // _STEP) * _STEP

@@ -19,6 +19,8 @@ Layer = Literal["system", "packages", "program"]
 
 LAYERS: tuple[Layer, ...] = ("system", "packages", "program")
 
+_PAGE = 4096
+
 # Debian's /usr holds what older systems keep in these.
 _MERGED = ("bin", "sbin", "lib", "lib64")
 
@@ -95,6 +97,11 @@ class Rootfs:
 
     def __contains__(self, path: str) -> bool:
         return guest_path(path) in self.nodes
+
+    @property
+    def size(self) -> int:
+        """Bytes that the files take in the guest's memory, which knows only whole pages."""
+        return sum(-(-node.size // _PAGE) * _PAGE for node in self.nodes.values())
 
     def folders(self, *paths: str, origin: str = "nitro") -> None:
         for path in paths:
