@@ -30,6 +30,7 @@ def run(plan: Plan, *, report: Reporter | None = None) -> list[Result]:
         for number, step in enumerate(plan.steps):
             stage.progress(number, len(plan.steps), "steps")
             stage.status(step.name)
+            time.sleep(step.settle)
             records[step.name] = _run(step)
     return plan.results(records)
 

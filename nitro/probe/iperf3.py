@@ -19,6 +19,9 @@ from nitro.probe.samples import Measured, Metric
 from nitro.probe.step import Step
 
 CONNECT_TIMEOUT = 5000  # milliseconds
+# Seconds: after each client, also one that only knocked, the server opens its port anew and
+# refuses whoever comes in between.
+SETTLE = 0.5
 
 
 class Iperf3(Options):
@@ -44,7 +47,7 @@ class Iperf3(Options):
         argv += ["--reverse"] if direction == "out" else []
         protocol = "udp" if self.udp else "tcp"
         name = f"iperf3-{protocol}-{direction}"
-        return Step(name, self.tool, self.port, tuple(argv), self.seconds, parse)
+        return Step(name, self.tool, self.port, tuple(argv), self.seconds, parse, SETTLE)
 
 
 def parse(out: str, err: str = "") -> Measured:

@@ -40,7 +40,9 @@ class Plan:
         numbers = " ".join(str(port) for port in ports)
         lines = [f"{WAIT} {math.ceil(READY_WITHIN)} for port in {numbers}; do {knock}; done"]
         # exec: the deadline is to stop the tool, not the shell around it.
-        lines += [f"{s.name} {math.ceil(s.deadline)} exec {s.command}" for s in self.steps]
+        for step in self.steps:
+            pause = f"sleep {step.settle:g}; " if step.settle else ""
+            lines.append(f"{step.name} {math.ceil(step.deadline)} {pause}exec {step.command}")
         return "".join(f"{line}\n" for line in lines)
 
     def results(self, records: Mapping[str, Record]) -> list[Result]:

@@ -14,7 +14,8 @@ SLACK = 15.0  # seconds a tool may need beyond its measurement: connecting, TCG,
 
 @dataclass(frozen=True)
 class Step:
-    """`seconds` is the length of the measurement that the command asks for.
+    """`seconds` is the length of the measurement that the command asks for, `settle` the time to
+    wait before it, for a server that has just served another client.
 
     `parse` reads what the tool printed (stdout, stderr) and raises ProbeError, and nothing
     else, for whatever is not a complete measurement.
@@ -26,6 +27,7 @@ class Step:
     argv: tuple[str, ...]
     seconds: float
     parse: Callable[[str, str], Measured]
+    settle: float = 0.0
 
     @property
     def command(self) -> str:
@@ -34,7 +36,7 @@ class Step:
     @property
     def deadline(self) -> float:
         """Seconds after which the tool is stopped."""
-        return self.seconds + SLACK
+        return self.settle + self.seconds + SLACK
 
 
 @dataclass(frozen=True)

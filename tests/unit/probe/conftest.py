@@ -8,7 +8,7 @@ from nitro.debian import Wanted, tree
 
 PACKAGES = ("busybox-static", "curl", "iperf3", "lighttpd", "netperf", "wrk")
 PROGRAMS = ("curl", "iperf3", "lighttpd", "netperf", "netserver", "wrk")
-APPLETS = "cat date mkdir mktemp nc rm sh sleep tar gzip timeout".split()
+APPLETS = ["cat", "date", "mkdir", "mktemp", "nc", "rm", "sh", "sleep", "tar", "gzip", "timeout"]
 
 
 @pytest.fixture(scope="session")

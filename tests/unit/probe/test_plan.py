@@ -5,7 +5,7 @@ import pytest
 from nitro.errors import InputError
 from nitro.probe.boot import Boot
 from nitro.probe.http import Http
-from nitro.probe.iperf3 import Iperf3
+from nitro.probe.iperf3 import SETTLE, Iperf3
 from nitro.probe.netperf import Netperf
 from nitro.probe.plan import READY_WITHIN, UPLOAD_WITHIN, build
 from nitro.probe.step import SLACK, Record
@@ -18,13 +18,14 @@ def test_lines_have_a_name_a_deadline_and_a_command():
     lines = build(BENCH, "10.0.0.9").text().splitlines()
     assert [line.split()[:2] for line in lines] == [
         ["wait", "180"],
-        ["iperf3-tcp-in", "18"],
-        ["iperf3-tcp-out", "18"],
+        ["iperf3-tcp-in", "19"],
+        ["iperf3-tcp-out", "19"],
         ["netperf-tcp-stream", "17"],
         ["netperf-tcp-rr", "17"],
         ["http", "18"],
     ]
     assert "for port in 80 5201 12865; do until nc -w 1 10.0.0.9 $port -e true;" in lines[0]
+    assert lines[2].startswith("iperf3-tcp-out 19 sleep 0.5; exec iperf3 --json --client 10.0.0.9 ")
     assert lines[5] == (
         "http 18 exec wrk --latency -t 1 -c 8 -d 3s --timeout 2s http://10.0.0.9:80/"
     )
@@ -32,7 +33,7 @@ def test_lines_have_a_name_a_deadline_and_a_command():
 
 def test_the_deadline_covers_everything():
     plan = build(BENCH, "10.0.0.9")
-    assert plan.deadline == READY_WITHIN + 13 + 5 * SLACK + UPLOAD_WITHIN
+    assert plan.deadline == READY_WITHIN + 13 + 2 * SETTLE + 5 * SLACK + UPLOAD_WITHIN
 
 
 def test_nothing_to_measure_is_an_empty_plan():

@@ -27,7 +27,7 @@ def bucket(*refusals: int) -> Iterator[tuple[str, list[bytes]]]:
     left = list(refusals)
 
     class Handler(BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:  # noqa: N802
+        def do_PUT(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status = left.pop(0) if left else 200
             if status == 200:
