@@ -31,9 +31,10 @@
 #define ENA_MAX_MTU 9216
 #define ENA_MIN_MTU 68       /* the least that IPv4 allows */
 #define ENA_MAX_SEGMENTS 18  /* of a packet to send, beside the header pushed inline */
-#define ENA_MAX_FRAGMENTS 16 /* of a packet received */
+#define ENA_MAX_FRAGMENTS 17 /* of a packet received */
 #define ENA_MAX_PUSH 224     /* header bytes in a 256-byte LLQ entry */
 #define ENA_MAX_TABLE 256    /* entries of the RSS table */
+#define ENA_MAX_DELAY 32767  /* microseconds that an interrupt may be held back */
 
 enum ena_error {
 	ENA_E_MEMORY = -1,      /* no memory, here or in the device */
@@ -303,13 +304,16 @@ void ena_watchdog(struct ena_device *device);               /* once a second (wa
 
 /* Whether any packet within the limits fits. */
 bool ena_tx_has_room(const struct ena_tx *tx);
-/* The id that the next ena_tx_send gives its packet. */
+/* The id that the next ena_tx_send gives its packet. Ids never run out before slots do. */
 uint16_t ena_tx_next_id(const struct ena_tx *tx);
 int ena_tx_send(struct ena_tx *tx, const struct ena_tx_packet *packet);
 void ena_tx_ring(struct ena_tx *tx);
 /* 1 and the id of a packet that was sent; 0: none yet; negative: a reset has been asked for. */
 int ena_tx_done(struct ena_tx *tx, uint16_t *id);
 
+/* Buffers that the ring still takes. */
+unsigned int ena_rx_room(const struct ena_rx *rx);
+/* The id that the next ena_rx_post gives its buffer; only when there is room. */
 uint16_t ena_rx_next_id(const struct ena_rx *rx);
 /* Give the device a buffer of 1 to 65,536 bytes; false: the ring is full. */
 bool ena_rx_post(struct ena_rx *rx, uint64_t address, uint32_t length);
@@ -330,7 +334,7 @@ extern const unsigned int ena_device_stat_count, ena_tx_stat_count, ena_rx_stat_
 
 /* Packets that AWS held back, since the card started. */
 struct ena_allowances {
-	uint64_t bandwidth_in, bandwidth_out, packets, connections, link_local;
+	uint64_t bw_in, bw_out, pps, conntrack, linklocal;
 };
 int ena_get_allowances(struct ena_device *device, struct ena_allowances *allowances);
 

@@ -8,6 +8,13 @@
 
 #define LEAST_PACKET 14 /* an Ethernet header */
 
+unsigned int ena_rx_room(const struct ena_rx *rx)
+{
+	unsigned int posted = rx->sq.depth - rx->free_count;
+
+	return rx->broken ? 0 : rx->limit - posted;
+}
+
 uint16_t ena_rx_next_id(const struct ena_rx *rx)
 {
 	return rx->free_ids[rx->free_count - 1];
@@ -20,7 +27,7 @@ bool ena_rx_post(struct ena_rx *rx, uint64_t address, uint32_t length)
 		(struct ena_hw_rx_desc *)sq->ring.memory + (sq->tail & (sq->depth - 1));
 	uint16_t id;
 
-	if (rx->broken || sq->depth - rx->free_count >= rx->limit)
+	if (!ena_rx_room(rx))
 		return false;
 	id = rx->free_ids[rx->free_count - 1];
 	ENA_SHOW(rx->free_count, (uint16_t)(rx->free_count - 1));

@@ -26,8 +26,8 @@ const struct ena_stat_name ena_rx_stat_names[] = {
 };
 
 const struct ena_stat_name ena_allowance_names[] = {
-	ALLOWANCE(bandwidth_in), ALLOWANCE(bandwidth_out), ALLOWANCE(packets),
-	ALLOWANCE(connections), ALLOWANCE(link_local),
+	ALLOWANCE(bw_in), ALLOWANCE(bw_out), ALLOWANCE(pps), ALLOWANCE(conntrack),
+	ALLOWANCE(linklocal),
 };
 
 const unsigned int ena_device_stat_count = ENA_COUNT(ena_device_stat_names);

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* ethtool: statistics, channels, rings, delays, the RSS table. */
+#include <linux/ethtool.h>
+#include <linux/version.h>
+
+#include "glue.h"
+
+static int stat_count(const struct ena_os *os)
+{
+	return ena_device_stat_count + ena_allowance_count +
+	       os->ena.limits.max_pairs * (ena_tx_stat_count + ena_rx_stat_count + 2);
+}
+
+static int ena_get_sset_count(struct net_device *netdev, int set)
+{
+	return set == ETH_SS_STATS ? stat_count(netdev_priv(netdev)) : -EOPNOTSUPP;
+}
+
+static void names(u8 **at, const char *prefix, const struct ena_stat_name *name, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++, *at += ETH_GSTRING_LEN)
+		snprintf(*at, ETH_GSTRING_LEN, "%s%s", prefix, name[i].name);
+}
+
+static void ena_get_strings(struct net_device *netdev, u32 set, u8 *at)
+{
+	static const struct ena_stat_name own[] = { { "dropped", 0 }, { "no_memory", 0 } };
+	const struct ena_os *os = netdev_priv(netdev);
+	char prefix[8];
+
+	if (set != ETH_SS_STATS)
+		return;
+	names(&at, "", ena_device_stat_names, ena_device_stat_count);
+	names(&at, "", ena_allowance_names, ena_allowance_count);
+	for (u16 i = 0; i < os->ena.limits.max_pairs; i++) {
+		snprintf(prefix, sizeof(prefix), "tx%u_", i);
+		names(&at, prefix, ena_tx_stat_names, ena_tx_stat_count);
+		names(&at, prefix, &own[0], 1);
+		snprintf(prefix, sizeof(prefix), "rx%u_", i);
+		names(&at, prefix, ena_rx_stat_names, ena_rx_stat_count);
+		names(&at, prefix, &own[1], 1);
+	}
+}
+
+static void values(u64 **at, const void *stats, const struct ena_stat_name *name,
+		   unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		*(*at)++ = READ_ONCE(*(const u64 *)(stats + name[i].offset));
+}
+
+static void ena_get_ethtool_stats(struct net_device *netdev, struct ethtool_stats *stats, u64 *at)
+{
+	struct ena_os *os = netdev_priv(netdev);
+	struct ena_allowances allowances = {};
+
+	ena_get_allowances(&os->ena, &allowances); /* zeros where the card has none */
+	values(&at, &os->ena.stats, ena_device_stat_names, ena_device_stat_count);
+	values(&at, &allowances, ena_allowance_names, ena_allowance_count);
+	for (u16 i = 0; i < os->ena.limits.max_pairs; i++) {
+		values(&at, &os->ena.pair[i].tx.sent, ena_tx_stat_names, ena_tx_stat_count);
+		*at++ = os->pair[i].tx_dropped;
+		values(&at, &os->ena.pair[i].rx.received, ena_rx_stat_names, ena_rx_stat_count);
+		*at++ = os->pair[i].rx_no_memory;
+	}
+}
+
+static void ena_get_channels(struct net_device *netdev, struct ethtool_channels *channels)
+{
+	const struct ena_os *os = netdev_priv(netdev);
+
+	channels->max_combined = os->ena.limits.max_pairs;
+	channels->combined_count = os->wanted_pairs;
+}
+
+/* Change what queues are made of: down, change, up; and back if the device does not like it. */
+static int remake(struct ena_os *os, u16 pairs, u16 tx_depth, u16 rx_depth)
+{
+	u16 before[] = { os->wanted_pairs, os->tx_depth, os->rx_depth };
+	bool running = netif_running(os->netdev);
+	int error = 0;
+
+	if (running)
+		ena_traffic_stop(os);
+	os->wanted_pairs = pairs;
+	os->tx_depth = tx_depth;
+	os->rx_depth = rx_depth;
+	if (running)
+		error = ena_traffic_start(os);
+	if (error) {
+		os->wanted_pairs = before[0];
+		os->tx_depth = before[1];
+		os->rx_depth = before[2];
+		if (ena_traffic_start(os))
+			netdev_err(os->netdev, "the queues could not be made again\n");
+	}
+	return error;
+}
+
+static int ena_set_channels(struct net_device *netdev, struct ethtool_channels *channels)
+{
+	struct ena_os *os = netdev_priv(netdev);
+
+	if (!channels->combined_count || channels->rx_count || channels->tx_count)
+		return -EINVAL;
+	return remake(os, channels->combined_count, os->tx_depth, os->rx_depth);
+}
+
+static void ena_get_ringparam(struct net_device *netdev, struct ethtool_ringparam *ring,
+			      struct kernel_ethtool_ringparam *kernel, struct netlink_ext_ack *ack)
+{
+	const struct ena_os *os = netdev_priv(netdev);
+
+	ring->tx_max_pending = os->ena.limits.max_tx_depth;
+	ring->rx_max_pending = os->ena.limits.max_rx_depth;
+	ring->tx_pending = os->tx_depth;
+	ring->rx_pending = os->rx_depth;
+}
+
+static int ena_set_ringparam(struct net_device *netdev, struct ethtool_ringparam *ring,
+			     struct kernel_ethtool_ringparam *kernel, struct netlink_ext_ack *ack)
+{
+	struct ena_os *os = netdev_priv(netdev);
+	u32 tx = max_t(u32, ring->tx_pending, ENA_MIN_DEPTH);
+	u32 rx = max_t(u32, ring->rx_pending, ENA_MIN_DEPTH);
+
+	return remake(os, os->wanted_pairs, rounddown_pow_of_two(tx), rounddown_pow_of_two(rx));
+}
+
+static int ena_get_coalesce(struct net_device *netdev, struct ethtool_coalesce *coalesce,
+			    struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *ack)
+{
+	const struct ena_os *os = netdev_priv(netdev);
+
+	coalesce->tx_coalesce_usecs = os->tx_delay;
+	coalesce->rx_coalesce_usecs = os->rx_delay;
+	return 0;
+}
+
+static int ena_set_coalesce(struct net_device *netdev, struct ethtool_coalesce *coalesce,
+			    struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *ack)
+{
+	struct ena_os *os = netdev_priv(netdev);
+
+	if (!os->ena.limits.delay_unit)
+		return -EOPNOTSUPP;
+	/* In force from each queue's next interrupt on. */
+	os->tx_delay = min_t(u32, coalesce->tx_coalesce_usecs, ENA_MAX_DELAY);
+	os->rx_delay = min_t(u32, coalesce->rx_coalesce_usecs, ENA_MAX_DELAY);
+	return 0;
+}
+
+static u32 ena_get_rxfh_indir_size(struct net_device *netdev)
+{
+	const struct ena_os *os = netdev_priv(netdev);
+
+	return os->ena.limits.table_size;
+}
+
+static int get_table(struct ena_os *os, u32 *table)
+{
+	for (u16 i = 0; table && i < os->ena.limits.table_size; i++)
+		table[i] = os->ena.table[i];
+	return 0;
+}
+
+static int set_table(struct ena_os *os, const u32 *table)
+{
+	u16 pairs[ENA_MAX_TABLE];
+
+	if (!table)
+		return -EOPNOTSUPP;
+	for (u16 i = 0; i < os->ena.limits.table_size; i++)
+		pairs[i] = table[i];
+	return ena_set_table(&os->ena, pairs) ? -EIO : 0;
+}
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+static int ena_get_rxfh(struct net_device *netdev, struct ethtool_rxfh_param *rxfh)
+{
+	return get_table(netdev_priv(netdev), rxfh->indir);
+}
+
+static int ena_set_rxfh(struct net_device *netdev, struct ethtool_rxfh_param *rxfh,
+			struct netlink_ext_ack *ack)
+{
+	return rxfh->key ? -EOPNOTSUPP : set_table(netdev_priv(netdev), rxfh->indir);
+}
+#else
+static int ena_get_rxfh(struct net_device *netdev, u32 *table, u8 *key, u8 *function)
+{
+	return get_table(netdev_priv(netdev), table);
+}
+
+static int ena_set_rxfh(struct net_device *netdev, const u32 *table, const u8 *key,
+			const u8 function)
+{
+	return key ? -EOPNOTSUPP : set_table(netdev_priv(netdev), table);
+}
+#endif
+
+static int ena_get_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *info, u32 *rules)
+{
+	const struct ena_os *os = netdev_priv(netdev);
+
+	if (info->cmd != ETHTOOL_GRXRINGS)
+		return -EOPNOTSUPP;
+	info->data = os->wanted_pairs;
+	return 0;
+}
+
+/* Only the whole device: `ethtool --reset IFACE all`. */
+static int ena_ethtool_reset(struct net_device *netdev, u32 *flags)
+{
+	struct ena_os *os = netdev_priv(netdev);
+
+	ena_want_reset(&os->ena, ENA_HW_RESET_USER);
+	*flags = 0;
+	return 0;
+}
+
+const struct ethtool_ops ena_ethtool_ops = {
+	.supported_coalesce_params = ETHTOOL_COALESCE_RX_USECS | ETHTOOL_COALESCE_TX_USECS,
+	.get_link = ethtool_op_get_link,
+	.get_ts_info = ethtool_op_get_ts_info,
+	.get_sset_count = ena_get_sset_count,
+	.get_strings = ena_get_strings,
+	.get_ethtool_stats = ena_get_ethtool_stats,
+	.get_channels = ena_get_channels,
+	.set_channels = ena_set_channels,
+	.get_ringparam = ena_get_ringparam,
+	.set_ringparam = ena_set_ringparam,
+	.get_coalesce = ena_get_coalesce,
+	.set_coalesce = ena_set_coalesce,
+	.get_rxnfc = ena_get_rxnfc,
+	.get_rxfh_indir_size = ena_get_rxfh_indir_size,
+	.get_rxfh = ena_get_rxfh,
+	.set_rxfh = ena_set_rxfh,
+	.reset = ena_ethtool_reset,
+};
