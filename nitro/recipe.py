@@ -20,9 +20,17 @@ from nitro.recipes import find, is_program, names
 __all__ = ["DEFAULT_EXTRAS", "File", "Recipe", "find", "for_program", "is_program", "load", "names"]
 
 Extra = Literal[
-    "passwd", "nsswitch", "resolv", "certificates", "tzdata", "locale", "gconv", "protocols"
+    "passwd",
+    "nsswitch",
+    "resolv",
+    "certificates",
+    "unwind",
+    "tzdata",
+    "locale",
+    "gconv",
+    "protocols",
 ]
-DEFAULT_EXTRAS: tuple[Extra, ...] = ("passwd", "nsswitch", "resolv", "certificates")
+DEFAULT_EXTRAS: tuple[Extra, ...] = ("passwd", "nsswitch", "resolv", "certificates", "unwind")
 BootMode = Literal["legacy-bios", "uefi", "uefi-preferred"]
 
 _NAME = r"^[a-z0-9][a-z0-9.-]{0,62}$"

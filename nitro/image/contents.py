@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +37,8 @@ class Contents:
         for library in self.recipe.libraries:
             home.library(library, "the recipe")
         for root, closure in self._closures.items():
+            if "unwind" in self.recipe.extras:
+                _add_unwinder(closure)
             layer, origin = self._kind(root)
             for path, found in sorted(closure.found.items()):
                 self._put(path, found, layer, origin)
@@ -160,6 +163,14 @@ class Contents:
 
     def _bad(self, what: str, hint: str) -> InputError:
         return InputError(f"{self.recipe.file or self.recipe.name}: {what}", hint=hint)
+
+
+def _add_unwinder(closure: elf.Closure) -> None:
+    """glibc loads this library when a thread is ended, and aborts the program without it."""
+    libc = next((path for path in closure.found if path.endswith("/libc.so.6")), None)
+    if libc is not None:
+        with suppress(InputError):  # a system without it has no program that needs it
+            closure.library("libgcc_s.so.1", libc)
 
 
 def _interpreters(script: Path) -> list[str]:

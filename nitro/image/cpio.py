@@ -56,13 +56,12 @@ def read(archive: BinaryIO) -> Iterator[Entry]:
     Raises ValueError when the stream is not such an archive.
     """
     while True:
-        header = archive.read(_HEADER)
-        while header and not header.strip(b"\0"):  # zeros may lie between two archives
-            header = archive.read(4)
-            if header.strip(b"\0"):
-                header += archive.read(_HEADER - 4)
-        if not header:
+        word = archive.read(4)
+        while word == bytes(4):  # what pads one archive to the next
+            word = archive.read(4)
+        if not word:
             return
+        header = word + archive.read(_HEADER - 4)
         if len(header) < _HEADER or not header.startswith(_MAGIC):
             raise ValueError("not a cpio archive")
         fields = [int(header[at : at + 8], 16) for at in range(6, _HEADER, 8)]
@@ -75,7 +74,7 @@ def read(archive: BinaryIO) -> Iterator[Entry]:
             target = archive.read(size + -size % 4)[:size].decode()
         else:
             _skip(archive, size + -size % 4)
-        yield Entry("/" + name.removeprefix(".").lstrip("/"), mode, size, target)
+        yield Entry("/" + ("" if name == "." else name), mode, size, target)
 
 
 def _header(out: BinaryIO, number: int, name: str, mode: int, size: int) -> None:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 from nitro.errors import InputError
@@ -63,7 +62,7 @@ def read(path: Path) -> Object:
                 tuple(filter(None, rpath.split(":"))),
                 tuple(filter(None, runpath.split(":"))),
             )
-    except (ELFError, ValueError, KeyError, AttributeError, UnicodeDecodeError) as error:
+    except Exception as error:  # of a damaged file pyelftools raises whatever falls out
         raise InputError(f"{path}: not an ELF file that can be read: {error}") from None
 
 

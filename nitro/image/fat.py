@@ -159,15 +159,19 @@ def read(volume: BinaryIO, offset: int) -> dict[str, tuple[int, int]]:
         raise ValueError("no FAT16 volume")
     boot = _BOOT.unpack_from(sector)
     cluster_size, fat_sectors, roots = boot[3] * SECTOR, boot[9], boot[6]
-    fats = volume.read(fat_sectors * SECTOR)
+    fats = _exactly(volume, fat_sectors * SECTOR)
     fat = struct.unpack(f"<{len(fats) // 2}H", fats)
     root = offset + (boot[4] + boot[5] * fat_sectors) * SECTOR
     data = root + roots * _ENTRY.size
     found: dict[str, tuple[int, int]] = {}
+    seen: set[int] = set()
 
-    def walk(prefix: str, at: int, length: int, depth: int) -> None:
+    def walk(prefix: str, at: int, length: int) -> None:
+        if at in seen:
+            raise ValueError("a folder that lies inside itself")
+        seen.add(at)
         volume.seek(at)
-        for entry in _ENTRY.iter_unpack(volume.read(length)):
+        for entry in _ENTRY.iter_unpack(_exactly(volume, length)):
             name, kind, cluster, size = entry[0], entry[1], entry[5], entry[6]
             if name[0] == 0:
                 return
@@ -181,11 +185,18 @@ def read(volume: BinaryIO, offset: int) -> dict[str, tuple[int, int]]:
                 if size > clusters * cluster_size:
                     raise ValueError(f"{path} is longer than its clusters")
                 found[path] = (start, size)
-            elif depth:
-                walk(path + "/", start, clusters * cluster_size, depth - 1)
+            else:
+                walk(path + "/", start, clusters * cluster_size)
 
-    walk("", root, roots * _ENTRY.size, 8)
+    walk("", root, roots * _ENTRY.size)
     return found
+
+
+def _exactly(volume: BinaryIO, length: int) -> bytes:
+    data = volume.read(length)
+    if len(data) < length:
+        raise ValueError("the volume ends too early")
+    return data
 
 
 def _run(fat: tuple[int, ...], cluster: int) -> int:

@@ -1,0 +1,127 @@
+"""From a recipe to what the guest has: sources, interpreters, settings, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nitro.debian import Tree
+from nitro.errors import InputError
+from nitro.image.contents import Contents
+from nitro.image.rootfs import Node, Rootfs
+from nitro.recipe import Recipe
+from tests.unit.image import elves
+
+
+def filled(folder: Path, packages: Path | None = None, **keys: Any) -> dict[str, Node]:
+    recipe = Recipe(name="test", folder=folder, **keys)
+    rootfs = Rootfs()
+    Contents(recipe, Tree(packages, ()) if packages else None, rootfs).add()
+    return rootfs.nodes
+
+
+def test_program_of_the_folder(tmp_path: Path) -> None:
+    program = elves.write(tmp_path / "server")
+    nodes = filled(tmp_path, programs=[{"source": "server"}])
+    assert nodes["/usr/bin/server"].source == program
+    assert nodes["/usr/bin/server"].layer == "program"
+
+
+def test_program_of_the_packages_brings_its_libraries(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    elves.write(tree / "usr/bin/redis", needed=["liba.so"])
+    elves.write(tree / "usr/lib/liba.so")
+    nodes = filled(tmp_path, tree, programs=[{"source": "/usr/bin/redis"}])
+    assert {"/usr/bin/redis", "/usr/lib/liba.so"} <= set(nodes)
+    assert nodes["/usr/lib/liba.so"].layer == "packages"
+
+
+def test_host_is_asked_for_by_name_where_there_are_packages(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    elves.write(tree / "usr/bin/other")
+    elves.write(tmp_path / "root/srv/own")
+    with pytest.raises(InputError, match=r"/srv/own is not in the recipe's packages"):
+        filled(tmp_path, tree, programs=[{"source": "/srv/own"}])
+    own = {"source": "/srv/own", "from": "host"}
+    assert "/srv/own" in filled(tmp_path, tree, programs=[own], sysroot="root")
+
+
+def test_sysroot_plays_the_host(tmp_path: Path) -> None:
+    elves.write(tmp_path / "root/usr/bin/server", needed=["liba.so"])
+    elves.write(tmp_path / "root/usr/lib/liba.so")
+    nodes = filled(tmp_path, programs=[{"source": "/usr/bin/server"}], sysroot="root")
+    assert "/usr/lib/liba.so" in nodes
+
+
+def test_script_brings_its_interpreter(tmp_path: Path) -> None:
+    elves.write(tmp_path / "root/usr/bin/python3", needed=["liba.so"])
+    elves.write(tmp_path / "root/usr/lib/liba.so")
+    (tmp_path / "script").write_text("#!/usr/bin/env python3\n")
+    nodes = filled(tmp_path, programs=[{"source": "script"}], sysroot="root")
+    assert {"/usr/bin/script", "/usr/bin/python3", "/usr/lib/liba.so"} <= set(nodes)
+
+
+def test_interpreter_that_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "script").write_text("#!/opt/lua -x\n")
+    with pytest.raises(InputError, match=r"/opt/lua, the interpreter of /usr/bin/script"):
+        filled(tmp_path, programs=[{"source": "script"}], sysroot=".")
+
+
+def test_plugins_in_a_folder_bring_what_they_need(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    elves.write(tree / "usr/lib/py/dynload/_ssl.so", needed=["libssl.so"])
+    elves.write(tree / "usr/lib/libssl.so")
+    nodes = filled(tmp_path, tree, files=[{"source": "/usr/lib/py"}], command=["/bin/sh"])
+    assert {"/usr/lib/py/dynload/_ssl.so", "/usr/lib/libssl.so"} <= set(nodes)
+
+
+def test_unwinder_comes_with_glibc(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    elves.write(root / "usr/bin/server", needed=["libc.so.6"])
+    elves.write(root / "usr/lib/libc.so.6")
+    programs = [{"source": "/usr/bin/server"}]
+    assert "/usr/lib/libgcc_s.so.1" not in filled(tmp_path, programs=programs, sysroot="root")
+    elves.write(root / "usr/lib/libgcc_s.so.1")
+    assert "/usr/lib/libgcc_s.so.1" in filled(tmp_path, programs=programs, sysroot="root")
+
+
+@pytest.mark.parametrize(
+    ("keys", "what"),
+    [
+        ({"command": ["/usr/bin/none"]}, "command: /usr/bin/none is not in the image"),
+        ({"programs": [{"source": "gone"}]}, "gone does not exist"),
+        ({"programs": [{"source": "/gone"}]}, "/gone is not in this machine"),
+        ({"files": [{"source": "/x", "from": "package"}]}, "the recipe has no packages"),
+        ({"programs": [{"source": "."}]}, "is not a program"),
+        ({"programs": [{"source": "text"}]}, "text: not a program"),
+        ({"programs": [{"source": "arm"}]}, "arm is for aarch64"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, keys: dict[str, Any], what: str) -> None:
+    (tmp_path / "text").write_text("no program")
+    elves.write(tmp_path / "arm", machine=183)
+    with pytest.raises(InputError) as raised:
+        filled(tmp_path, **{"command": ["/bin/sh"], **keys})
+    assert what in raised.value.what
+    assert raised.value.hint
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+
+
+@given(words=st.lists(WORDS, max_size=4), value=WORDS)
+def test_words_reach_the_command_as_they_are(words: list[str], value: str) -> None:
+    nodes = filled(Path("/"), command=["/bin/sh", *words], env={"KEY": value})
+    run, settings = nodes["/etc/nitro/run"].source, nodes["/etc/nitro/recipe"].source
+    assert isinstance(run, bytes)
+    assert isinstance(settings, bytes)
+    lexed = shlex.split(run.decode().split("\n", 1)[1])
+    assert lexed == ["export", f"KEY={value}", "exec", "/bin/sh", *words]
+    told = dict(pair.split("=", 1) for pair in shlex.split(settings.decode()))
+    assert json.loads(f'"{told["COMMAND"]}"') == shlex.join(["/bin/sh", *words])

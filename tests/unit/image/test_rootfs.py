@@ -1,0 +1,87 @@
+"""What may lie in a guest's file system, and what may not lie in one place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nitro.errors import InputError
+from nitro.image.rootfs import Node, Rootfs, guest_path
+
+
+def node(text: bytes, origin: str = "test") -> Node:
+    return Node("program", origin, source=text)
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("/lib/libc.so", "/usr/lib/libc.so"),
+        ("/lib64/ld.so", "/usr/lib64/ld.so"),
+        ("/bin", "/bin"),
+        ("/usr/lib/x/../y", "/usr/lib/y"),
+        ("/../etc/passwd", "/etc/passwd"),
+        ("/etc//x/./y", "/etc/x/y"),
+    ],
+)
+def test_guest_path(given: str, stored: str) -> None:
+    assert guest_path(given) == stored
+
+
+@given(st.text("ab./", max_size=30))
+def test_guest_path_is_settled(path: str) -> None:
+    settled = guest_path(path)
+    assert settled.startswith("/")
+    assert guest_path(settled) == settled
+    assert ".." not in settled.split("/")
+
+
+def test_folders_come_before_what_is_in_them() -> None:
+    rootfs = Rootfs()
+    rootfs.add("/srv/a/b/c", node(b""))
+    paths = [path for path, _ in rootfs.of("program")]
+    assert paths == ["/srv", "/srv/a", "/srv/a/b", "/srv/a/b/c"]
+
+
+def test_same_file_twice_is_one() -> None:
+    rootfs = Rootfs()
+    rootfs.add("/a", node(b"same", "one"))
+    rootfs.add("/a", node(b"same", "two"))
+    assert rootfs.nodes["/a"].origin == "one"
+
+
+def test_different_files_clash_and_both_are_named() -> None:
+    rootfs = Rootfs()
+    rootfs.add("/lib/libc.so.6", node(b"one", "this machine"))
+    with pytest.raises(InputError, match=r"/usr/lib/libc\.so\.6 of Debian .* of this machine"):
+        rootfs.add("/usr/lib/libc.so.6", node(b"two", "Debian"))
+
+
+def test_file_in_place_of_a_folder_clashes() -> None:
+    rootfs = Rootfs()
+    rootfs.add("/a", node(b"file"))
+    with pytest.raises(InputError, match="/a/b"):
+        rootfs.add("/a/b", node(b""))
+
+
+def test_copy_takes_folders_links_and_modes(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/program").write_text("x")
+    (tmp_path / "folder/program").chmod(0o700)
+    (tmp_path / "folder/data").write_text("y")
+    (tmp_path / "folder/link").symlink_to("data")
+    rootfs = Rootfs()
+    rootfs.copy("/srv", tmp_path / "folder", "program", "test")
+    assert rootfs.nodes["/srv/program"].executable
+    assert not rootfs.nodes["/srv/data"].executable
+    assert rootfs.nodes["/srv/link"].target == "data"
+
+
+def test_copy_refuses_devices_and_pipes(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe: not a file or a folder"):
+        Rootfs().copy("/pipe", tmp_path / "pipe", "program", "test")
