@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Standard tier, us-east-1, US dollars for a GB and month; other regions differ by up to twice.
-# https://aws.amazon.com/ebs/pricing/, as of 2026. Registering an AMI costs nothing by itself.
+# Standard tier, us-east-1, US dollars for a GB and month. A list price, which may change:
+# https://aws.amazon.com/ebs/pricing/. Registering an AMI costs nothing by itself.
 SNAPSHOT_USD = 0.05
 PRICE_REGION = "us-east-1"
 

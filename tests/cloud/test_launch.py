@@ -10,6 +10,7 @@ import pytest
 from nitro.cloud import (
     Cloud,
     DiskImage,
+    Instance,
     Keep,
     NeverReady,
     Undo,
@@ -22,7 +23,8 @@ from nitro.cloud import (
     tags,
     wait_console,
 )
-from nitro.errors import RefusedError
+from nitro.cloud.launch import placed
+from nitro.errors import InputError, RefusedError
 from nitro.local.hypervisor import NullHypervisor
 from tests.cloud.conftest import NOTHING, connect, deploy, everything, kind, recorded, refuse
 
@@ -172,3 +174,23 @@ def test_what_is_waited_for_is_returned(
         hypervisor.write_console(web.id, b'{"nitro":"ready"}\n')
         text = wait_console(cloud, web.id, lambda seen: "ready" in seen, what="ready", deadline=5)
     assert text == '{"nitro":"ready"}\n'
+
+
+def test_another_instance_can_be_put_beside_one_that_is_there(
+    cloud: Cloud, disk: DiskImage
+) -> None:
+    published, server = deploy(cloud, disk, keep=Keep.INSTANCE)
+    placement = placed(cloud, server)
+    assert placement.deployment == "d-test"
+    with Undo() as undo:
+        second = launch(
+            cloud, published.ami_id, kind(cloud), placement, undo, name="again", role="second"
+        )
+        assert second.subnet_id == server.subnet_id
+    assert len(everything(cloud)["instances"]) == 2  # the server and the client before
+
+
+def test_nothing_is_put_beside_an_instance_of_others(cloud: Cloud) -> None:
+    foreign = Instance("i-1", "c5.large", "running", "", "", "subnet-1")
+    with pytest.raises(InputError, match="nitro did not launch i-1"):
+        placed(cloud, foreign)
