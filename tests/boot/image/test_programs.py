@@ -1,0 +1,88 @@
+"""Programs that no one here wrote, from Debian: each by its path or a recipe of a few lines."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from nitro import recipe
+from nitro.debian import Wanted, tree
+from nitro.image import build
+from nitro.image.trace import missing_files
+from nitro.paths import resource
+from tests.boot.image.machine import booted
+
+pytestmark = [pytest.mark.boot, pytest.mark.slow]
+
+EXAMPLES = resource("amis") / "examples"
+
+
+def test_redis_answers_its_own_client(tmp_path: Path) -> None:
+    with booted(build(recipe.load(EXAMPLES / "redis.toml")), tmp_path) as machine:
+        machine.wait_for("ready")
+        client = tree(Wanted(("redis-tools",))).program("redis-cli")
+        argv = [*client, "-p", str(machine.ports[6379])]
+
+        def ask(*words: str) -> str:
+            done = subprocess.run(
+                [*argv, *words], capture_output=True, text=True, timeout=30, check=True
+            )
+            return done.stdout.strip()
+
+        assert ask("SET", "key", "a value") == "OK"
+        assert ask("GET", "key") == "a value"
+
+
+def test_redis_by_path_from_another_root(tmp_path: Path) -> None:
+    """`nitro build PROGRAM` where the program's root is not this machine's."""
+    root = tree(Wanted(("redis-server",))).root
+    made = recipe.for_program(
+        root / "usr/bin/redis-server",
+        ports=[6379],
+        arguments=["--protected-mode", "no", "--save", ""],
+        sysroot=root,
+    )
+    with booted(build(made), tmp_path) as machine:
+        machine.wait_for("ready")
+        assert machine.ask(6379, b"PING\r\n") == b"+PONG\r\n"
+
+
+def test_nginx(tmp_path: Path) -> None:
+    with booted(build(recipe.load(EXAMPLES / "nginx.toml")), tmp_path) as machine:
+        machine.wait_for("ready")
+        assert "nginx on nginx" in machine.get(80)
+
+
+def test_static_go_program(tmp_path: Path) -> None:
+    image = build(recipe.load(EXAMPLES / "gojq.toml"))
+    with booted(image, tmp_path) as machine:
+        machine.wait_for("ready")
+        assert machine.ask(7000, b'{"b": [1, 2]}') == b'{"b":[1,2]}\n'
+
+
+def test_python_with_its_standard_library(tmp_path: Path) -> None:
+    with booted(build(recipe.load(EXAMPLES / "python.toml")), tmp_path) as machine:
+        machine.wait_for("ready")
+        assert "root:x:0:0" in machine.get(8000, "/passwd")
+
+
+def test_program_of_this_machine(tmp_path: Path) -> None:
+    """By path, dynamic, with the libraries that this machine has."""
+    made = recipe.for_program(
+        Path("/usr/bin/env"), arguments=["printenv", "WHO"], env={"WHO": "me"}
+    )
+    with booted(build(made), tmp_path) as machine:
+        machine.wait_for_end()
+        assert "me" in machine.console.splitlines()
+
+
+def test_files_that_a_program_seeks_in_vain(tmp_path: Path) -> None:
+    made = recipe.for_program(Path("/bin/cat"), arguments=["/etc/hosts", "/srv/not there"])
+    with booted(build(made, trace=True), tmp_path, memory_mib=512) as machine:
+        machine.wait_for_end()
+        assert "127.0.0.1 localhost" in machine.console
+        assert machine.wait_for("exit").fields["code"] == 1
+        assert "/srv/not there" in missing_files(machine.console)
+        assert "/etc/hosts" not in missing_files(machine.console)
