@@ -64,7 +64,8 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
 def _models_read_once() -> Iterator[None]:
     """Parsing the services' models is most of the time that a new connection takes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", functools.cache(JSONFileLoader.load_file))
+        read = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: read(path))
         yield
 
 
