@@ -134,11 +134,12 @@ def deploy(cloud: Cloud, wish: Wish, report: Reporter) -> Deployment:
     A probe that failed is no exception but a result that says so.
     """
     probes = _chosen(wish.probes, wish.recipe.ports, wish.measure_from)
-    kind = instance_type(cloud, wish.instance_type)
     recipes = [wish.recipe, *([_client()] if _wants_client(probes, wish.measure_from) else [])]
-    for made in recipes:
-        needed = image.needs(made, locked=wish.locked, report=report)
-        instance_types.requires(kind, made.architecture, made.boot_mode, needed)
+    with report.stage("check"):
+        kind = instance_type(cloud, wish.instance_type)
+        for made in recipes:
+            needed = image.needs(made, locked=wish.locked, report=report)
+            instance_types.requires(kind, made.architecture, made.boot_mode, needed)
     with report.stage("build"):
         images = [image.build(made, report=report, locked=wish.locked) for made in recipes]
     with Undo(keep=wish.keep, report=report) as undo:
@@ -169,7 +170,7 @@ def deploy(cloud: Cloud, wish: Wish, report: Reporter) -> Deployment:
         )
         target = _Target(server, kind, placement, published[-1].ami_id, wish.measure_from)
         first_port = wish.recipe.tcp_ports[:1] if wish.allow else ()
-        results = _measure(cloud, target, probes, report, first_port, launched)
+        results = _measure(cloud, target, probes, report, wish.bucket, first_port, launched)
         ran = _ran(cloud, server, kind)
     return Deployment(
         placement.deployment,
@@ -211,7 +212,7 @@ def measure(
                 disk = _disk(made, built)
                 ami_id = publish(cloud, disk, undo, bucket=bucket, report=report).ami_id
         target = _Target(server, kind, placement, ami_id, measure_from)
-        return _measure(cloud, target, chosen, report)
+        return _measure(cloud, target, chosen, report, bucket)
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,7 @@ def _measure(
     target: _Target,
     probes: Sequence[Probe],
     report: Reporter,
+    bucket: str | None,
     first_port: Sequence[int] = (),
     launched: float | None = None,
 ) -> list[Result]:
@@ -254,6 +256,7 @@ def _measure(
                     target.kind,
                     target.placement,
                     plan,
+                    bucket=bucket,
                     report=report,
                 )
             )
