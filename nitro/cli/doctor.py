@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from nitro import config
+from nitro.check import Check
 from nitro.cli import options
 from nitro.cli.output import print_json, reporter
 from nitro.cli.target import connected
@@ -30,7 +31,7 @@ def doctor(
     from nitro.cloud import doctor as account
     from nitro.cloud import role, storage
 
-    checks: list[account.Check] = []
+    checks: list[Check] = []
     report = reporter()
     if config.load(cloud=cloud).cloud == "local":
         from nitro.local import doctor as machine

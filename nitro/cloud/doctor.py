@@ -7,9 +7,9 @@ real, the organisation's limits included. Not asked: what only shows with real a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from nitro.check import Check
 from nitro.cloud import role, storage
 from nitro.cloud.errors import DENIED, ApiError
 from nitro.cloud.network import find_subnet
@@ -21,16 +21,6 @@ from nitro.errors import NitroError
 VCPU_QUOTA = "L-1216C47A"
 _POLICY = "docs/aws.md has the whole policy"
 _NO_ID = "0" * 17
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at. `remedy` is "" when all is well."""
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str = ""
 
 
 def examine(cloud: Cloud, bucket: str | None = None) -> list[Check]:
