@@ -21,6 +21,7 @@ from nitro.progress import Reporter
 
 PACKAGES = debian.Wanted(("dnsmasq-base",))
 LEASE = "1h"
+HOSTS, LEASES = "hosts", "leases"  # files in a subnet's folder
 START_SECONDS = 10.0
 
 
@@ -55,8 +56,8 @@ def configuration(
         "no-ping",  # it would wait three seconds for an answer before each first offer
         "log-facility=-",
         f"pid-file={folder / 'dnsmasq.pid'}",
-        f"dhcp-leasefile={folder / 'leases'}",
-        f"dhcp-hostsfile={folder / 'hosts'}",
+        f"dhcp-leasefile={folder / LEASES}",
+        f"dhcp-hostsfile={folder / HOSTS}",
         "dhcp-authoritative",
         "enable-ra",
         f"ra-param={interface},mtu:{MTU},10",
@@ -90,48 +91,76 @@ class Dnsmasq:
         names: Mapping[str, str],
         report: Reporter | None = None,
     ) -> None:
-        self._hosts_path = folder / "hosts"
+        self._folder = folder
+        self._address = str(ipv4.ip)
         self._hosts: dict[str, Host] = {}
-        config = folder / "dnsmasq.conf"
-        config.write_text(configuration(interface, ipv4, ipv6, folder, names))
-        self._hosts_path.write_text("")
-        program = debian.tree(PACKAGES, report=report).program("dnsmasq")
-        with (folder / "dnsmasq.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                # --no-daemon also keeps the user: in a user namespace there is no other.
-                [*program, "--no-daemon", f"--conf-file={config}"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        self._wait_for_answers(str(ipv4.ip))
+        self._config = folder / "dnsmasq.conf"
+        self._config.write_text(configuration(interface, ipv4, ipv6, folder, names))
+        self._program = debian.tree(PACKAGES, report=report).program("dnsmasq")
+        self._write_hosts()
+        self._process = self._start()
 
     def admit(self, host: Host) -> None:
         """Let this guest have its addresses from now on."""
         self._hosts[host.mac] = host
-        self._reload()
+        self._write_hosts()
+        self._process.send_signal(signal.SIGHUP)
 
     def dismiss(self, mac: str) -> None:
-        self._hosts.pop(mac, None)
-        self._reload()
+        """Forget a guest and its leases, so that its addresses can be another one's at once.
+
+        dnsmasq gives up no lease while it runs, so it starts again without them.
+        """
+        host = self._hosts.pop(mac, None)
+        if host is None:
+            return
+        self.close()
+        self._write_hosts()
+        leases = self._folder / LEASES
+        if leases.exists():
+            leases.write_text(without(leases.read_text(), host))
+        self._process = self._start()
 
     def close(self) -> None:
         self._process.terminate()
         self._process.wait()
 
-    def _wait_for_answers(self, address: str) -> None:
-        """A SIGHUP that comes before dnsmasq expects it would end it."""
-        deadline = time.monotonic() + START_SECONDS
-        while self._process.poll() is None and time.monotonic() < deadline:
-            try:
-                socket.create_connection((address, 53), timeout=1).close()
-                return
-            except OSError:
-                time.sleep(0.01)
-        self._process.kill()
-        self._process.wait()
-        raise NitroError(f"dnsmasq does not start for {address}", hint="its log says why")
+    def _write_hosts(self) -> None:
+        (self._folder / HOSTS).write_text(hosts_file(list(self._hosts.values())))
 
-    def _reload(self) -> None:
-        self._hosts_path.write_text(hosts_file(list(self._hosts.values())))
-        self._process.send_signal(signal.SIGHUP)
+    def _start(self) -> subprocess.Popen[bytes]:
+        with (self._folder / "dnsmasq.log").open("ab") as log:
+            process = subprocess.Popen(
+                # --no-daemon also keeps the user: in a user namespace there is no other.
+                [*self._program, "--no-daemon", f"--conf-file={self._config}"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        _wait_for_answers(process, self._address)
+        return process
+
+
+def without(leases: str, host: Host) -> str:
+    """The lines of dnsmasq's lease file but for those of one guest's addresses.
+
+    A line is: expiry, MAC or IAID, address, name, client id.
+    """
+    kept = [
+        line for line in leases.splitlines() if not {host.ipv4, host.ipv6} & set(line.split()[2:3])
+    ]
+    return "".join(f"{line}\n" for line in kept)
+
+
+def _wait_for_answers(process: subprocess.Popen[bytes], address: str) -> None:
+    """A SIGHUP that comes before dnsmasq expects it would end it."""
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection((address, 53), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.01)
+    process.kill()
+    process.wait()
+    raise NitroError(f"dnsmasq does not start for {address}", hint="its log says why")
