@@ -129,11 +129,13 @@ def _command(entry: bytes) -> str:
         case regs.Opcode.GET_FEATURE | regs.Opcode.SET_FEATURE:
             return f"{name} {_feature(entry[17])}"
         case regs.Opcode.CREATE_CQ:
-            return f"{name}, {_number(entry, 6, 2)} entries of {(entry[5] & 31) * 4} bytes, vector {_number(entry, 8, 4)}"
+            depth, vector = _number(entry, 6, 2), _number(entry, 8, 4)
+            return f"{name}, {depth} entries of {(entry[5] & 31) * 4} bytes, vector {vector}"
         case regs.Opcode.CREATE_SQ:
             direction = "TX" if entry[4] >> 5 == regs.DIRECTION_TX else "RX"
             place = "LLQ" if entry[6] & 0xF == regs.PLACEMENT_DEVICE else "host memory"
-            return f"{name}, {direction}, {_number(entry, 10, 2)} entries in {place}, completions to {_number(entry, 8, 2)}"
+            depth, cq = _number(entry, 10, 2), _number(entry, 8, 2)
+            return f"{name}, {direction}, {depth} entries in {place}, completions to {cq}"
         case regs.Opcode.DESTROY_SQ | regs.Opcode.DESTROY_CQ:
             return f"{name} {_number(entry, 4, 2)}"
     return f"{name}, type {entry[16]}"

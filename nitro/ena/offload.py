@@ -93,66 +93,87 @@ def wire_frames(header: Buffer, frame: bytearray) -> Iterator[bytearray]:
     """
     offload = Offload.parse(header)
     if offload.gso_type & ~GSO_ECN in (GSO_TCPV4, GSO_TCPV6) and offload.segment_size:
-        for segment in segments(offload, frame, offload.segment_size):
-            finish_checksum(segment, offload.csum_start, offload.csum_offset)
-            yield segment
-        return
+        tcp = TcpHeaders.find(offload, frame)
+        if tcp is not None and len(frame) > tcp.end:
+            for segment in tcp.cut(frame, memoryview(frame)[tcp.end :], offload.segment_size):
+                finish_checksum(segment, offload.csum_start, offload.csum_offset)
+                yield segment
+            return
     if offload.flags & NEEDS_CSUM:
         finish_checksum(frame, offload.csum_start, offload.csum_offset)
     yield frame
 
 
-def segments(offload: Offload, frame: bytearray, size: int) -> Iterator[bytearray]:
-    """Cut a TCP segment into ones of at most `size` bytes of payload.
+@dataclass(frozen=True, slots=True)
+class TcpHeaders:
+    """The headers of a TCP segment that is to be cut up: offsets in bytes, and what changes."""
 
-    The pieces have right lengths, IPv4 checksums, sequence numbers and flags, and a TCP checksum
-    field with the pseudo header's sum, as `NEEDS_CSUM` has it.
-    """
-    l4 = offload.csum_start
-    if l4 + 20 > len(frame) or l4 < 34:
-        return
-    headers = l4 + (frame[l4 + 12] >> 4) * 4
-    ipv6 = offload.gso_type & ~GSO_ECN == GSO_TCPV6
-    l3 = l4 - 40 if ipv6 else _ipv4_start(frame, l4)
-    if headers > len(frame) or l3 is None or size <= 0:
-        return
-    sequence = int.from_bytes(frame[l4 + 4 : l4 + 8], "big")
-    identity = int.from_bytes(frame[l3 + 4 : l3 + 6], "big")
-    flags = frame[l4 + 13]
-    payload = memoryview(frame)[headers:]
-    last = max(0, len(payload) - 1) // size
-    for number in range(last + 1):
-        part = frame[:headers] + payload[number * size : (number + 1) * size]
-        now = flags if number == last else flags & ~_TCP_FIN_PSH
-        part[l4 + 13] = now if number == 0 else now & ~_TCP_CWR
-        part[l4 + 4 : l4 + 8] = (sequence + number * size & 0xFFFFFFFF).to_bytes(4, "big")
-        set_lengths(part, l3, l4, ipv6=ipv6, identity=identity + number & 0xFFFF)
-        yield part
+    l3: int
+    l4: int
+    end: int
+    ipv6: bool
+    sequence: int
+    identity: int
+    flags: int
+
+    @classmethod
+    def find(cls, offload: Offload, head: Buffer) -> TcpHeaders | None:
+        """The headers that `offload` describes, if `head` holds them all."""
+        l4 = offload.csum_start
+        if l4 + 20 > len(head) or l4 < 34:
+            return None
+        ipv6 = offload.gso_type & ~GSO_ECN == GSO_TCPV6
+        l3 = l4 - 40 if ipv6 else _ipv4_start(head, l4)
+        end = l4 + (head[l4 + 12] >> 4) * 4
+        if l3 is None or l3 < 14 or not l4 + 20 <= end <= len(head):
+            return None
+        sequence = int.from_bytes(head[l4 + 4 : l4 + 8], "big")
+        identity = int.from_bytes(head[l3 + 4 : l3 + 6], "big")
+        return cls(l3, l4, end, ipv6, sequence, identity, head[l4 + 13])
+
+    def write(
+        self, head: bytearray | memoryview, length: int, skipped: int, *, number: int, last: bool
+    ) -> None:
+        """Make `head` the headers of one piece: a frame of `length` bytes whose payload begins
+        `skipped` bytes into the whole, the `number`th. Its TCP checksum is left at the pseudo
+        header's sum, as `NEEDS_CSUM` has it."""
+        l3, l4 = self.l3, self.l4
+        flags = self.flags if last else self.flags & ~_TCP_FIN_PSH
+        head[l4 + 13] = flags if number == 0 else flags & ~_TCP_CWR
+        head[l4 + 4 : l4 + 8] = (self.sequence + skipped & 0xFFFFFFFF).to_bytes(4, "big")
+        if self.ipv6:
+            head[l3 + 4 : l3 + 6] = (length - l4).to_bytes(2, "big")
+            addresses = head[l3 + 8 : l3 + 40]
+        else:
+            head[l3 + 2 : l3 + 4] = (length - l3).to_bytes(2, "big")
+            head[l3 + 4 : l3 + 6] = (self.identity + number & 0xFFFF).to_bytes(2, "big")
+            set_ipv4_checksum(head, l3, l4)
+            addresses = head[l3 + 12 : l3 + 20]
+        seed = pseudo_sum(addresses, TCP, length - l4)
+        head[l4 + 16 : l4 + 18] = seed.to_bytes(2, "big")
+
+    def cut(
+        self, head: Buffer, payload: Buffer, size: int, *, skipped: int = 0, number: int = 0
+    ) -> Iterator[bytearray]:
+        """Frames of at most `size` bytes of `payload` each; `skipped` bytes in `number` frames
+        went before."""
+        view, total = memoryview(payload), len(payload)
+        for at in range(0, total, size):
+            frame = bytearray(head[: self.end]) + view[at : at + size]
+            last = at + size >= total
+            self.write(frame, len(frame), skipped + at, number=number + at // size, last=last)
+            yield frame
 
 
-def _ipv4_start(frame: bytearray, l4: int) -> int | None:
+def _ipv4_start(head: Buffer, l4: int) -> int | None:
     """Where the IPv4 header begins, given where it ends."""
     for l3 in (14, 18):
-        if l3 + (frame[l3] & 0x0F) * 4 == l4 and frame[l3] >> 4 == 4:
+        if l3 + (head[l3] & 0x0F) * 4 == l4 and head[l3] >> 4 == 4:
             return l3
     return None
 
 
-def set_lengths(part: bytearray, l3: int, l4: int, *, ipv6: bool, identity: int) -> None:
-    """Write IP length, identification and checksum of `part`, and TCP's pseudo-header sum."""
-    if ipv6:
-        part[l3 + 4 : l3 + 6] = (len(part) - l4).to_bytes(2, "big")
-        addresses = part[l3 + 8 : l3 + 40]
-    else:
-        part[l3 + 2 : l3 + 4] = (len(part) - l3).to_bytes(2, "big")
-        part[l3 + 4 : l3 + 6] = identity.to_bytes(2, "big")
-        set_ipv4_checksum(part, l3, l4)
-        addresses = part[l3 + 12 : l3 + 20]
-    seed = pseudo_sum(addresses, TCP, len(part) - l4)
-    part[l4 + 16 : l4 + 18] = seed.to_bytes(2, "big")
-
-
-def set_ipv4_checksum(frame: bytearray, l3: int, l4: int) -> None:
+def set_ipv4_checksum(frame: bytearray | memoryview, l3: int, l4: int) -> None:
     """Write the checksum of the IPv4 header between `l3` and `l4`."""
     frame[l3 + 10 : l3 + 12] = b"\0\0"
     frame[l3 + 10 : l3 + 12] = checksum(frame[l3:l4]).to_bytes(2, "big")

@@ -7,11 +7,12 @@ segment longer than the posted buffers is cut up; that needs a copy and is rare.
 Checksums: a port may hand over frames whose checksum the sending kernel left to its card. For
 frames of a size that exists on a cable the sum is completed here, so that a guest may check
 it. Whole TCP segments (up to 64 KiB, which no cable carries) are passed with the verdict
-"checked" and an unfinished sum.
+"checked" and an unfinished sum; `doubt.py` notices a guest that does not take the card's word.
 """
 
 from __future__ import annotations
 
+from nitro.ena.doubt import Doubt
 from nitro.ena.faults import Faults
 from nitro.ena.headers import PEEK, STATUS_L4_CHECKED, Classifier, Flow
 from nitro.ena.offload import (
@@ -19,9 +20,9 @@ from nitro.ena.offload import (
     NEEDS_CSUM,
     Buffer,
     Offload,
+    TcpHeaders,
     checksum,
     finish_checksum,
-    segments,
 )
 from nitro.ena.ports import Port
 from nitro.ena.rss import Rss
@@ -57,6 +58,7 @@ class Receiver:
         self._max_descriptors, self._needs_table = max_descriptors, needs_table
         self._status_mask = ~0 if checked else ~STATUS_L4_CHECKED
         self._hashed, self._faults = hashed, faults
+        self._doubt = Doubt()
         self._lane: Lane | None = None
         self._header = bytearray(HEADER_SIZE)
         self._overflow = memoryview(bytearray(MAX_FRAME))
@@ -64,6 +66,7 @@ class Receiver:
     def changed(self) -> None:
         """Queues came or went."""
         self._lane = None
+        self._doubt = Doubt()
 
     def discard(self) -> None:
         """Throw away what waits at the port, as a card without receive buffers does."""
@@ -104,9 +107,10 @@ class Receiver:
         flow = self.classifier.classify(head)
         if self._trace is not None:
             self._trace.frame("in", self._pieces(views, length))
-        partial = self._header[0] & NEEDS_CSUM
-        if partial and self._header[1] == 0:
-            self._finish(views, length, single)
+        if self._header[0] & NEEDS_CSUM:
+            if self._header[1] == 0:
+                self._finish(views, length, single)
+            self._watch(flow, head, now)
         target = self._target(flow)
         if target is None:
             self._counters.rx_drops += 1
@@ -116,10 +120,18 @@ class Receiver:
         while room < length and count < len(views):
             room += len(views[count])
             count += 1
-        if target is lane and room >= length:
+        if target is not lane:
+            self._move(target, self._pieces(views, length), flow, now)
+        elif room >= length:
             self._complete(lane, views, length, count, flow, now)
         else:
-            self._move(target, self._pieces(views, length), flow, now)
+            self._spill(lane, views, length, room, flow, now)
+
+    def _watch(self, flow: Flow, head: bytes, now: float) -> None:
+        """Look out for a guest that does not believe "checked"."""
+        whole = self._header[1] != 0
+        if self._doubt.seen(flow.hash, _sequence(self._header, head), now, whole=whole):
+            self._port.accept(checksums=False, segments=False)
 
     def _pieces(self, views: list[memoryview], length: int) -> list[memoryview]:
         """The frame as it lies in the buffers and the overflow."""
@@ -185,20 +197,62 @@ class Receiver:
         if cq.vector is not None:
             cq.vector.post_rx(now)
 
+    def _spill(
+        self, lane: Lane, views: list[memoryview], length: int, room: int, flow: Flow, now: float
+    ) -> None:
+        """A TCP segment did not fit: what did becomes one, what did not is copied into others."""
+        offload = Offload.parse(self._header)
+        tcp = TcpHeaders.find(offload, views[0]) if offload.gso_type else None
+        size = _whole(room - tcp.end, offload.segment_size) if tcp else 0
+        if tcp is None or size <= 0:
+            self._drop_overrun()
+            return
+        head = bytes(views[0][: tcp.end])
+        kept = tcp.end + size
+        rest = bytearray().join(_after(self._pieces(views, length), kept))
+        tcp.write(views[0], kept, 0, number=0, last=False)
+        count, room = 0, 0
+        while room < kept:
+            room += len(views[count])
+            count += 1
+        self._complete(lane, views, kept, count, flow, now)
+        self._store_segments(lane, tcp, head, rest, offload, flow, now, skipped=size, number=1)
+
     def _move(self, lane: Lane, pieces: list[memoryview], flow: Flow, now: float) -> None:
         """Copy a frame that lies elsewhere into `lane`, cutting a TCP segment that is too long."""
         frame = bytearray().join(pieces)
-        room = sum(len(view) for view in self._views(lane))
-        if len(frame) <= room:
+        if len(frame) <= sum(map(len, self._views(lane))):
             self._store(lane, frame, flow, now)
             return
         offload = Offload.parse(self._header)
-        if not offload.gso_type or not offload.segment_size:
+        tcp = TcpHeaders.find(offload, frame) if offload.gso_type else None
+        if tcp is None:
             self._drop_overrun()
             return
-        for segment in segments(offload, frame, offload.segment_size):
-            finish_checksum(segment, offload.csum_start, offload.csum_offset)
-            self._store(lane, segment, flow, now)
+        head, payload = bytes(frame[: tcp.end]), frame[tcp.end :]
+        self._store_segments(lane, tcp, head, payload, offload, flow, now, skipped=0, number=0)
+
+    def _store_segments(
+        self,
+        lane: Lane,
+        tcp: TcpHeaders,
+        head: bytes,
+        payload: bytearray,
+        offload: Offload,
+        flow: Flow,
+        now: float,
+        *,
+        skipped: int,
+        number: int,
+    ) -> None:
+        """Store `payload` behind `head` in as few segments as the lane's buffers allow."""
+        room = sum(map(len, self._views(lane)))
+        size = _whole(room - tcp.end, offload.segment_size)
+        if size <= 0:
+            self._drop_overrun()
+            return
+        for frame in tcp.cut(head, payload, size, skipped=skipped, number=number):
+            self._store(lane, frame, flow, now)
 
     def _views(self, lane: Lane) -> list[memoryview]:
         views = lane.peek(self._max_descriptors)
@@ -224,3 +278,24 @@ class Receiver:
     def _drop_overrun(self) -> None:
         self._counters.rx_drops += 1
         self._counters.rx_overruns += 1
+
+
+def _sequence(header: bytearray, head: bytes) -> int:
+    """TCP's sequence number, given a virtio-net header that says where TCP begins."""
+    l4 = header[6] | header[7] << 8
+    return int.from_bytes(head[l4 + 4 : l4 + 8], "big")
+
+
+def _whole(room: int, segment_size: int) -> int:
+    """The largest multiple of the segment size that fits into `room` bytes."""
+    return room // segment_size * segment_size if segment_size else 0
+
+
+def _after(pieces: list[memoryview], skip: int) -> list[memoryview]:
+    """What remains of `pieces` behind their first `skip` bytes."""
+    rest = []
+    for piece in pieces:
+        if skip < len(piece):
+            rest.append(piece[skip:])
+        skip = max(0, skip - len(piece))
+    return rest

@@ -26,6 +26,7 @@ def serve(
     profile: str = "c5",
     mac: str | None = None,
     queues: int | None = None,
+    llq: bool = True,
     strict: bool = False,
     trace: Path | None = None,
     control: Path | None = None,
@@ -36,7 +37,8 @@ def serve(
     its first client leaves.
 
     `port` is the cable (`tap:IF`, `unix:PATH`, `fd:N`), `profile` a name of `profiles.py` or an
-    instance type, `queues` the number of queue pairs (default: the profile's), `trace` a file for
+    instance type, `queues` the number of queue pairs (default: the profile's); without `llq` the
+    card has none even if its profile does, which makes it quicker under QEMU. `trace` is a file for
     the dialogue (frames go to `trace` + ".pcapng"), `control` a socket for commands (see
     `control.py`). `report` takes lines for people, by default written to stderr.
 
@@ -47,6 +49,10 @@ def serve(
         if not 1 <= queues <= MAX_QUEUES:
             raise InputError(f"{queues} queue pairs; a card has 1 to {MAX_QUEUES}")
         card = replace(card, queues=queues)
+    if not llq:
+        if card.llq_only:
+            raise InputError(f"cards of profile {profile} have nothing but LLQ")
+        card = replace(card, llq=False)
     with ExitStack() as stack:
         tracer = stack.enter_context(_tracing(trace)) if trace else None
         cable = open_port(port)

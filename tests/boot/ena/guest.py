@@ -63,6 +63,7 @@ def initramfs(tools: debian.Tree, kernel_modules: Path, out: Path) -> None:
         program = tools.path(f"/usr/{name}")
         found[f"/usr/{name}"] = program
         closure.add(f"/usr/{name}", program)
+    closure.library("libgcc_s.so.1", "/usr/bin/iperf3")  # loaded when a thread is cancelled
     found |= closure.found
     found["/usr/bin/busybox"] = tools.path("/usr/bin/busybox")
     for path, file in found.items():

@@ -1,0 +1,278 @@
+"""Receive: buffers, completions, checksums, segments that are too long, queues by hash."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from nitro.ena.offload import NEEDS_CSUM, Offload, checksum, pseudo_sum
+from nitro.ena.regs import Feature
+from tests.unit.ena.driver import BASE, RAM, Driver, ipv4_frame
+
+FRAME = ipv4_frame()
+L4_CHECKED = 1 << 16
+
+
+@pytest.fixture
+def driver() -> Driver:
+    made = Driver()
+    made.start()
+    return made
+
+
+def segment(payload: bytes) -> tuple[bytes, bytes]:
+    """A TCP segment as a tap hands it over, and its header."""
+    frame = bytearray(ipv4_frame(payload))
+    seed = pseudo_sum(frame[26:34], 6, len(frame) - 34)
+    frame[50:52] = seed.to_bytes(2, "big")
+    return bytes(frame), Offload(NEEDS_CSUM, 1, 54, 1000, 34, 16).pack()
+
+
+def test_a_frame_arrives(driver: Driver):
+    ring = driver.rx_queue()
+    driver.port.deliver(FRAME)
+    driver.run()
+    ((status, data, value),) = driver.received(ring)
+    assert data == FRAME
+    assert status & 0x1F == 8
+    assert status >> 8 & 0x1F == 12
+    assert status & L4_CHECKED
+    assert value != 0
+
+
+def test_what_came_before_the_queue_was_there_is_thrown_away(driver: Driver):
+    driver.port.deliver(FRAME)
+    ring = driver.rx_queue()
+    driver.run()
+    assert driver.received(ring) == []
+    assert not driver.port.waiting
+
+
+def test_a_frame_over_buffers_of_different_length(driver: Driver):
+    ring = driver.rx_queue(fill=0)
+    for size in (100, 300, 64, 2048):
+        driver.fill(ring, 1, size=size)
+    frame = ipv4_frame(bytes(range(256)) * 4)
+    driver.port.deliver(frame)
+    driver.run()
+    assert [data for _, data, _ in driver.received(ring)] == [frame]
+
+
+def test_many_trips_round_the_ring(driver: Driver):
+    ring = driver.rx_queue(depth=4)
+    for n in range(40):
+        frame = FRAME + bytes([n])
+        driver.port.deliver(frame)
+        driver.run()
+        assert [data for _, data, _ in driver.received(ring)] == [frame]
+        driver.fill(ring, 1)
+
+
+def test_frames_wait_at_the_port_while_there_are_no_buffers(driver: Driver):
+    ring = driver.rx_queue(fill=1)
+    for _ in range(3):
+        driver.port.deliver(FRAME)
+    driver.run()
+    assert len(driver.received(ring)) == 1
+    driver.run()
+    assert not driver.device.wants_frames
+    driver.fill(ring, 2)
+    driver.run()
+    assert len(driver.received(ring)) == 2
+    assert not driver.port.waiting
+
+
+def test_partial_checksums_are_completed(driver: Driver):
+    ring = driver.rx_queue()
+    frame = bytearray(FRAME)
+    frame[50:52] = pseudo_sum(frame[26:34], 6, len(frame) - 34).to_bytes(2, "big")
+    driver.port.deliver(bytes(frame), Offload(NEEDS_CSUM, 0, 0, 0, 34, 16).pack())
+    driver.run()
+    ((_, data, _),) = driver.received(ring)
+    assert tcp_checksum_is_right(data)
+
+
+def test_partial_checksums_are_completed_over_several_buffers(driver: Driver):
+    ring = driver.rx_queue(fill=0)
+    driver.fill(ring, 3, size=51)
+    driver.fill(ring, 1)
+    frame = bytearray(FRAME)
+    frame[50:52] = pseudo_sum(frame[26:34], 6, len(frame) - 34).to_bytes(2, "big")
+    driver.port.deliver(bytes(frame), Offload(NEEDS_CSUM, 0, 0, 0, 34, 16).pack())
+    driver.run()
+    ((_, data, _),) = driver.received(ring)
+    assert tcp_checksum_is_right(data)
+
+
+def test_a_whole_segment_passes_if_it_fits(driver: Driver):
+    ring = driver.rx_queue(depth=32)
+    frame, header = segment(bytes(range(250)) * 100)
+    driver.port.deliver(frame, header)
+    driver.run()
+    ((status, data, _),) = driver.received(ring)
+    assert data == frame
+    assert status & L4_CHECKED
+
+
+def test_a_segment_longer_than_the_buffers_is_cut(driver: Driver):
+    ring = driver.rx_queue(depth=128)
+    payload = bytes(range(250)) * 240
+    frame, header = segment(payload)
+    driver.port.deliver(frame, header)
+    driver.run()
+    frames = [data for _, data, _ in driver.received(ring)]
+    assert len(frames) > 1
+    assert b"".join(data[54:] for data in frames) == payload
+    at = 1
+    for data in frames:
+        assert int.from_bytes(data[38:42], "big") == at
+        assert int.from_bytes(data[16:18], "big") == len(data) - 14
+        assert checksum(data[14:34]) == 0
+        at += len(data) - 54
+    assert all((len(data) - 54) % 1000 == 0 for data in frames[:-1])
+    assert [data[47] & 0x08 for data in frames[:-1]] == [0] * (len(frames) - 1)
+    assert frames[-1][47] & 0x08
+
+
+def test_a_frame_longer_than_the_buffers_is_dropped(driver: Driver):
+    ring = driver.rx_queue(fill=0)
+    driver.fill(ring, 2, size=64)
+    driver.port.deliver(bytes(200))
+    driver.run()
+    assert driver.received(ring) == []
+    assert driver.device.counters.rx_overruns == 1
+
+
+def test_whole_segments_only_for_systems_that_take_them():
+    for os_type, expected in ((1, True), (4, True), (5, False)):
+        driver = Driver()
+        driver.start(host_info=False)
+        driver.set_host_info(os_type=os_type)
+        driver.rx_queue()
+        assert driver.port.accepts == {"checksums": True, "segments": expected}
+
+
+def test_frames_that_are_not_ip_have_no_hash(driver: Driver):
+    ring = driver.rx_queue()
+    driver.port.deliver(bytes(12) + b"\x08\x06" + bytes(28))
+    driver.run()
+    ((status, _, value),) = driver.received(ring)
+    assert value == 0
+    assert not status & L4_CHECKED
+
+
+# Several queues.
+
+
+def set_table(driver: Driver, entries: list[int]) -> int:
+    data = b"".join(struct.pack("<HH", entry, 0) for entry in entries)
+    driver.poke(driver.control, data)
+    payload = struct.pack("<HHHBxIHH", 0, 0, 7, 0, 0xFFFFFFFF, 0, 0)
+    return driver.set_feature(Feature.RSS_TABLE, payload, buffer=512).status
+
+
+def test_the_table_spreads_flows_over_queues(driver: Driver):
+    rings = [driver.rx_queue(depth=128, vector=1 + n) for n in range(4)]
+    assert set_table(driver, [rings[n % 4].sq for n in range(128)]) == 0
+    for port in range(100):
+        driver.port.deliver(ipv4_frame(ports=(port, 80)))
+    for _ in range(3):
+        driver.run()
+    counts = []
+    for ring in rings:
+        frames = driver.received(ring)
+        counts.append(len(frames))
+        for _, _, value in frames:
+            assert rings[(value & 127) % 4] is ring
+    assert sum(counts) == 100
+    assert min(counts) > 5
+
+
+def test_a_flow_stays_in_its_queue(driver: Driver):
+    rings = [driver.rx_queue(depth=64, vector=1 + n) for n in range(4)]
+    set_table(driver, [rings[n % 4].sq for n in range(128)])
+    for n in range(20):
+        driver.port.deliver(ipv4_frame(bytes([n])))
+    driver.run()
+    assert sorted(len(driver.received(ring)) for ring in rings) == [0, 0, 0, 20]
+
+
+def test_a_table_entry_of_no_queue_drops(driver: Driver):
+    ring = driver.rx_queue()
+    set_table(driver, [5] * 128)
+    driver.port.deliver(FRAME)
+    driver.run()
+    assert driver.received(ring) == []
+    assert driver.device.counters.rx_drops == 1
+    assert "rss-table-entry" in driver.broken
+
+
+def test_8th_generation_drops_until_the_table_is_programmed():
+    driver = Driver("gen8")
+    driver.start()
+    rings = [driver.rx_queue(depth=64, vector=1 + n) for n in range(2)]
+    driver.port.deliver(FRAME)
+    driver.run()
+    assert driver.device.counters.rx_drops == 1
+    set_table(driver, [rings[n % 2].sq for n in range(128)])
+    driver.port.deliver(FRAME)
+    driver.run()
+    assert sum(len(driver.received(ring)) for ring in rings) == 1
+
+
+def test_8th_generation_takes_buffers_from_the_region_of_the_hash():
+    driver = Driver("gen8")
+    driver.start()
+    ring = driver.rx_queue(depth=64, fill=8)
+    assert "rx-ring-sparse" in driver.broken
+    for port in range(40):
+        driver.port.deliver(ipv4_frame(ports=(port, 80)))
+        driver.run()
+    drops = driver.device.counters.rx_drops
+    assert drops > 0
+    assert len(driver.received(ring)) + drops + len(driver.port.waiting) == 40
+
+
+# What a driver gets wrong.
+
+
+def post(driver: Driver, control: int, address: int, length: int = 2048) -> None:
+    ring = driver.rx_queue(fill=0)
+    entry = struct.pack("<HBBHHQ", length, 0, control, 0, 0, address)
+    driver.poke(ring.address, entry)
+    driver.write(ring.doorbell, 1)
+    driver.port.deliver(FRAME)
+    driver.run()
+    assert driver.received(ring) == []
+
+
+def test_stale_phase(driver: Driver):
+    post(driver, 0x1C, BASE)
+    assert "rx-phase" in driver.broken
+
+
+@pytest.mark.parametrize("address", [0, BASE + RAM - 100, (1 << 48) - 1])
+def test_buffer_outside_memory(driver: Driver, address: int):
+    post(driver, 0x1D, address)
+    assert "dma-address" in driver.broken
+
+
+def test_tail_further_than_the_ring(driver: Driver):
+    ring = driver.rx_queue(fill=0)
+    driver.write(ring.doorbell, 17)
+    assert "doorbell-tail" in driver.broken
+    driver.port.deliver(FRAME)
+    driver.run()
+    assert driver.received(ring) == []
+
+
+def test_descriptor_bits(driver: Driver):
+    ring = driver.rx_queue(fill=0)
+    driver.fill(ring, 1, control=0xC0 | 0x10)
+    assert {"rx-first-last", "rx-reserved"} <= driver.broken
+
+
+def tcp_checksum_is_right(frame: bytes) -> bool:
+    pseudo = frame[26:34] + struct.pack(">HH", 6, len(frame) - 34)
+    return checksum(pseudo + frame[34:]) == 0

@@ -1,0 +1,284 @@
+"""Transmit: descriptors to frames, offloads, and what a driver can get wrong."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from nitro.ena.offload import PLAIN, Offload, checksum, wire_frames
+from nitro.ena.regs import DIRECTION_TX
+from tests.unit.ena.driver import (
+    BASE,
+    RAM,
+    Driver,
+    Ring,
+    data_descriptor,
+    ipv4_frame,
+    meta_descriptor,
+)
+
+FRAME = ipv4_frame()
+IPV4_TCP = 8 | 12 << 8
+CSUM_PARTIAL = 1 << 14 | 1 << 17
+TSO = 1 << 7 | 1 << 13 | 1 << 14
+
+
+@pytest.fixture
+def driver() -> Driver:
+    made = Driver()
+    made.start()
+    return made
+
+
+def post(
+    driver: Driver, ring: Ring, frame: bytes, w1: int, meta: tuple[int, int, int, int]
+) -> None:
+    address = driver.alloc(len(frame))
+    driver.poke(address, frame)
+    driver.descriptor(ring, meta)
+    driver.descriptor(ring, data_descriptor(address, len(frame), first=False, w1=w1))
+    driver.ring(ring)
+    driver.run()
+
+
+def test_a_frame_goes_out_and_is_completed(driver: Driver):
+    ring = driver.tx_queue()
+    driver.send(ring, FRAME, req_id=5)
+    assert driver.port.sent == [(PLAIN, FRAME)]
+    assert driver.tx_completions(ring) == [5]
+
+
+def test_req_ids_are_echoed_though_larger_than_the_ring(driver: Driver):
+    ring = driver.tx_queue()
+    driver.send(ring, FRAME, req_id=0xFC04)
+    assert driver.tx_completions(ring) == [0xFC04]
+
+
+def test_a_frame_in_many_descriptors(driver: Driver):
+    ring = driver.tx_queue(depth=32)
+    frame = bytes(range(256)) * 30
+    driver.send(ring, frame, pieces=17)
+    assert driver.port.sent == [(PLAIN, frame)]
+    assert driver.tx_completions(ring) == [0]
+
+
+def test_many_trips_round_the_ring(driver: Driver):
+    ring = driver.tx_queue(depth=4)
+    for n in range(50):
+        driver.send(ring, FRAME, req_id=n)
+        assert driver.tx_completions(ring) == [n]
+    assert len(driver.port.sent) == 50
+
+
+def test_a_full_port_holds_frames_back_and_loses_none(driver: Driver):
+    ring = driver.tx_queue()
+    driver.port.full = True
+    for n in range(3):
+        driver.send(ring, FRAME, req_id=n)
+    assert driver.device.blocked
+    assert driver.tx_completions(ring) == []
+    driver.port.full = False
+    driver.run()
+    assert not driver.device.blocked
+    assert len(driver.port.sent) == 3
+    assert driver.tx_completions(ring) == [0, 1, 2]
+
+
+def test_partial_checksum_is_left_to_the_port(driver: Driver):
+    ring = driver.tx_queue()
+    post(driver, ring, FRAME, IPV4_TCP | CSUM_PARTIAL, meta_descriptor(20))
+    header, frame = driver.port.sent[0]
+    assert Offload.parse(header) == Offload(flags=1, csum_start=34, csum_offset=16)
+    assert frame == FRAME
+
+
+def test_full_checksum_is_seeded_by_the_card(driver: Driver):
+    ring = driver.tx_queue()
+    post(driver, ring, FRAME, IPV4_TCP | 1 << 14, meta_descriptor(20))
+    (wire,) = wire_frames(driver.port.sent[0][0], bytearray(driver.port.sent[0][1]))
+    assert tcp_checksum_is_right(bytes(wire))
+
+
+def test_ipv4_header_checksum(driver: Driver):
+    ring = driver.tx_queue()
+    post(driver, ring, FRAME, 8 | 1 << 13, meta_descriptor(20))
+    _, frame = driver.port.sent[0]
+    assert checksum(frame[14:34]) == 0
+
+
+def test_segmentation_is_described_to_the_port(driver: Driver):
+    ring = driver.tx_queue()
+    frame = ipv4_frame(bytes(range(250)) * 100)
+    post(driver, ring, frame, IPV4_TCP | TSO, meta_descriptor(20, l4_words=5, mss=1000))
+    header, sent = driver.port.sent[0]
+    assert Offload.parse(header) == Offload(1, 1, 54, 1000, 34, 16)
+    wire = list(wire_frames(header, bytearray(sent)))
+    assert len(wire) == 25
+    assert all(tcp_checksum_is_right(bytes(f)) and checksum(f[14:34]) == 0 for f in wire)
+    assert b"".join(bytes(f[54:]) for f in wire) == frame[54:]
+    sequences = [int.from_bytes(f[38:42], "big") for f in wire]
+    assert sequences == [1 + 1000 * n for n in range(25)]
+    assert [f[47] for f in wire] == [0x10] * 24 + [0x18]
+
+
+def test_a_meta_descriptor_is_remembered_where_caching_is_allowed(driver: Driver):
+    ring = driver.tx_queue()
+    post(driver, ring, FRAME, IPV4_TCP | CSUM_PARTIAL, meta_descriptor(20))
+    address = driver.alloc(len(FRAME))
+    driver.poke(address, FRAME)
+    driver.descriptor(ring, data_descriptor(address, len(FRAME), w1=IPV4_TCP | CSUM_PARTIAL))
+    driver.ring(ring)
+    driver.run()
+    assert [header[0] for header, _ in driver.port.sent] == [1, 1]
+
+
+# What a driver gets wrong.
+
+
+def test_stale_phase_stops_the_queue(driver: Driver):
+    ring = driver.tx_queue()
+    driver.descriptor(ring, data_descriptor(BASE, 64), phase=0)
+    driver.ring(ring)
+    driver.run()
+    assert "tx-phase" in driver.broken
+    driver.send(ring, FRAME)
+    assert driver.port.sent == []
+
+
+def test_packet_without_first(driver: Driver):
+    ring = driver.tx_queue()
+    driver.descriptor(ring, data_descriptor(BASE, 64, first=False))
+    driver.ring(ring)
+    driver.run()
+    assert "tx-first-last" in driver.broken
+
+
+def test_packet_without_last(driver: Driver):
+    ring = driver.tx_queue()
+    driver.descriptor(ring, data_descriptor(BASE, 64, last=False))
+    driver.ring(ring)
+    driver.run()
+    assert "tx-first-last" in driver.broken
+    assert driver.port.sent == []
+
+
+def test_first_inside_a_packet(driver: Driver):
+    ring = driver.tx_queue()
+    driver.descriptor(ring, data_descriptor(BASE, 64, last=False))
+    driver.descriptor(ring, data_descriptor(BASE, 64))
+    driver.ring(ring)
+    driver.run()
+    assert "tx-first-last" in driver.broken
+
+
+def test_tail_further_than_the_ring(driver: Driver):
+    ring = driver.tx_queue()
+    driver.write(ring.doorbell, 17)
+    driver.run()
+    assert "doorbell-tail" in driver.broken
+    assert driver.port.sent == []
+
+
+@pytest.mark.parametrize("address", [0, BASE + RAM - 10, BASE - 64, (1 << 48) - 64])
+def test_buffer_outside_memory_costs_the_packet_only(driver: Driver, address: int):
+    ring = driver.tx_queue()
+    driver.descriptor(ring, data_descriptor(address, 64, 1))
+    driver.ring(ring)
+    driver.run()
+    assert "dma-address" in driver.broken
+    assert driver.tx_completions(ring) == [1]
+    assert driver.device.counters.tx_drops == 1
+    driver.send(ring, FRAME, req_id=2)
+    assert driver.port.sent == [(PLAIN, FRAME)]
+
+
+def test_too_many_descriptors(driver: Driver):
+    ring = driver.tx_queue(depth=64)
+    driver.send(ring, bytes(2000), pieces=20)
+    assert "tx-too-many-descriptors" in driver.broken
+    assert driver.tx_completions(ring) == [0]
+    assert driver.port.sent == []
+
+
+@pytest.mark.parametrize("length", [13, 20_000])
+def test_packets_that_are_too_short_or_too_long(driver: Driver, length: int):
+    ring = driver.tx_queue()
+    driver.send(ring, bytes(length))
+    assert "tx-length" in driver.broken
+    assert driver.port.sent == []
+
+
+def test_reserved_bits(driver: Driver):
+    ring = driver.tx_queue()
+    w0, *rest = data_descriptor(driver.alloc(64), 64)
+    driver.descriptor(ring, (w0 | 1 << 22, rest[0], rest[1], rest[2]))
+    driver.ring(ring)
+    driver.run()
+    assert "tx-reserved" in driver.broken
+
+
+@pytest.mark.parametrize(
+    ("w1", "meta"),
+    [
+        (IPV4_TCP | TSO, meta_descriptor(20, l4_words=5, mss=0)),
+        (IPV4_TCP | TSO, meta_descriptor(20, l4_words=4, mss=1000)),
+        (IPV4_TCP | TSO, meta_descriptor(200, l4_words=5, mss=1000)),
+        (8 | 13 << 8 | TSO, meta_descriptor(20, l4_words=5, mss=1000)),
+        (0 | 12 << 8 | CSUM_PARTIAL, meta_descriptor(20)),
+        (8 | 5 << 8 | CSUM_PARTIAL, meta_descriptor(20)),
+        (IPV4_TCP | CSUM_PARTIAL, meta_descriptor(4)),
+    ],
+)
+def test_offloads_that_do_not_fit_the_packet(
+    driver: Driver, w1: int, meta: tuple[int, int, int, int]
+):
+    ring = driver.tx_queue()
+    post(driver, ring, FRAME, w1, meta)
+    assert "tx-offload" in driver.broken
+    assert driver.port.sent == []
+    assert driver.tx_completions(ring) == [0]
+
+
+def test_offload_that_was_not_offered():
+    driver = Driver("minimal")
+    driver.start()
+    ring = driver.tx_queue()
+    post(driver, ring, FRAME, IPV4_TCP | CSUM_PARTIAL, meta_descriptor(20))
+    assert "tx-offload" in driver.broken
+
+
+def test_doorbell_of_no_queue(driver: Driver):
+    driver.write(0x1000 + 4 * 3, 1)
+    driver.write(0x1400 + 4 * 3, 1)
+    assert driver.device.rules.broken["doorbell-unknown"] == 2
+
+
+def test_link_down_loses_frames(driver: Driver):
+    ring = driver.tx_queue()
+    driver.device.set_link(False)
+    driver.send(ring, FRAME)
+    assert driver.port.sent == []
+    assert driver.tx_completions(ring) == [0]
+
+
+def test_unmapped_ring_stops_the_queue(driver: Driver):
+    ring = driver.tx_queue()
+    driver.memory.unmap(BASE, RAM)
+    driver.write(ring.doorbell, 1)
+    driver.device.run()
+    assert "dma-address" in driver.broken
+    assert driver.device.queues.tx[ring.sq].stopped
+
+
+def test_destroyed_queue_no_longer_runs(driver: Driver):
+    ring = driver.tx_queue()
+    driver.command(2, struct.pack("<HB", ring.sq, DIRECTION_TX << 5))
+    driver.send(ring, FRAME)
+    assert "doorbell-unknown" in driver.broken
+    assert driver.port.sent == []
+
+
+def tcp_checksum_is_right(frame: bytes) -> bool:
+    pseudo = frame[26:34] + struct.pack(">HH", 6, len(frame) - 34)
+    return checksum(pseudo + frame[34:]) == 0
