@@ -58,8 +58,8 @@ def best(qemu: Qemu, *, kvm: Path = Path("/dev/kvm")) -> str:
     return str(known["accelerator"])
 
 
-def boots(qemu: Qemu, accelerator: str, deadline: float = DEADLINE) -> bool:
-    """Whether a guest reaches 64-bit mode within `deadline` seconds."""
+def boots(qemu: Qemu, accelerator: str) -> bool:
+    """Whether a guest reaches 64-bit mode within DEADLINE seconds."""
     with tempfile.NamedTemporaryFile() as disk:
         disk.write(_BOOT_SECTOR.ljust(510, b"\0") + b"\x55\xaa")
         disk.truncate(_DISK_BYTES)
@@ -76,7 +76,7 @@ def boots(qemu: Qemu, accelerator: str, deadline: float = DEADLINE) -> bool:
             stderr=subprocess.DEVNULL,
         )
         try:
-            return process.wait(deadline) == _EXIT
+            return process.wait(DEADLINE) == _EXIT
         except subprocess.TimeoutExpired:
             return False
         finally:

@@ -32,7 +32,12 @@ def may(account_id: str, partition: str, role_name: str, action: str, resource: 
     role = _role(account_id, partition, role_name)
     if role is None:
         return False
-    attached = [policy.document for policy in role.managed_policies.values()]
+    attached = [
+        version.document
+        for policy in role.managed_policies.values()
+        for version in policy.versions
+        if version.version_id == policy.default_version_id
+    ]
     return any(
         any(fnmatchcase(action.lower(), a.lower()) for a in _listed(statement.get("Action")))
         and any(fnmatchcase(resource, r) for r in _listed(statement.get("Resource")))

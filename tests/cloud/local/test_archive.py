@@ -1,0 +1,43 @@
+"""What outlives the process."""
+
+from __future__ import annotations
+
+from moto import mock_aws
+
+from nitro.local.aws import Site, archive, install
+
+from .conftest import Account
+
+
+def test_snapshots_and_images_come_back(account: Account) -> None:
+    snapshot_id = account.snapshot()
+    tags = [{"Key": "nitro:digest", "Value": "sha256:1"}]
+    account.ec2.create_tags(Resources=[snapshot_id], Tags=tags)
+    specification = {"ResourceType": "image", "Tags": tags}
+    image_id = account.image(snapshot_id, BootMode="uefi", TagSpecifications=[specification])
+    before = account.ec2.describe_images(ImageIds=[image_id])["Images"]
+
+    after_restart = Site(account.site.store, account.hypervisor, index=account.site.index)
+    with install(after_restart), mock_aws():
+        assert account.ec2.describe_images(ImageIds=[image_id])["Images"] == before
+        (snapshot,) = account.ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"]
+        assert snapshot["Tags"] == tags
+        listed = account.ebs.list_snapshot_blocks(SnapshotId=snapshot_id)
+        assert [block["BlockIndex"] for block in listed["Blocks"]] == [0]
+        assert account.run(image_id)["ImageId"] == image_id
+
+
+def test_a_snapshot_whose_disk_is_lost_is_dropped_with_its_images(account: Account) -> None:
+    snapshot_id = account.snapshot()
+    account.image(snapshot_id)
+    account.site.store.delete(snapshot_id)
+    after_restart = Site(account.site.store, account.hypervisor, index=account.site.index)
+    with install(after_restart), mock_aws():
+        assert not account.ec2.describe_snapshots()["Snapshots"]
+        assert not account.ec2.describe_images(Owners=["self"])["Images"]
+
+
+def test_regions_are_told_from_the_files(account: Account) -> None:
+    account.snapshot()
+    assert account.site.index
+    assert archive.regions(account.site.index) == [("123456789012", "us-east-1")]

@@ -1,0 +1,135 @@
+"""Images that are what they were registered as."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .conftest import Account, error_code
+
+
+def described(account: Account, image_id: str) -> Any:
+    (image,) = account.ec2.describe_images(ImageIds=[image_id])["Images"]
+    return image
+
+
+def test_an_image_keeps_what_it_is_registered_with(account: Account) -> None:
+    snapshot_id = account.snapshot()
+    tags = [{"Key": "nitro:digest", "Value": "sha256:1"}]
+    image_id = account.image(
+        snapshot_id,
+        Description="of a test",
+        BootMode="uefi-preferred",
+        ImdsSupport="v2.0",
+        TpmSupport="v2.0",
+        TagSpecifications=[{"ResourceType": "image", "Tags": tags}],
+    )
+    image = described(account, image_id)
+    kept = {
+        "Name": "image",
+        "Description": "of a test",
+        "Architecture": "x86_64",
+        "VirtualizationType": "hvm",
+        "BootMode": "uefi-preferred",
+        "ImdsSupport": "v2.0",
+        "TpmSupport": "v2.0",
+        "EnaSupport": True,
+        "RootDeviceName": "/dev/xvda",
+        "Public": False,
+        "Tags": tags,
+    }
+    assert {key: image[key] for key in kept} == kept
+    (mapping,) = image["BlockDeviceMappings"]
+    assert mapping["Ebs"]["SnapshotId"] == snapshot_id
+    assert mapping["Ebs"]["VolumeSize"] == 1
+    snapshots = account.ec2.describe_snapshots()["Snapshots"]
+    assert [snapshot["SnapshotId"] for snapshot in snapshots] == [snapshot_id]  # and no other
+
+
+def test_an_image_takes_time_to_become_available(account: Account) -> None:
+    image_id = account.image(account.snapshot())
+    account.clock.advance(-1)
+    assert described(account, image_id)["State"] == "pending"
+    account.clock.advance(1)
+    assert described(account, image_id)["State"] == "available"
+
+
+def test_images_are_found_by_tag_name_and_owner(account: Account) -> None:
+    snapshot_id = account.snapshot()
+    tags = [{"Key": "k", "Value": "v"}]
+    one = account.image(
+        snapshot_id, "one", TagSpecifications=[{"ResourceType": "image", "Tags": tags}]
+    )
+    two = account.image(snapshot_id, "two")
+
+    def found(name: str, value: str) -> list[str]:
+        filters = [{"Name": name, "Values": [value]}]
+        images = account.ec2.describe_images(Owners=["self"], Filters=filters)["Images"]
+        return [image["ImageId"] for image in images]
+
+    assert found("tag:k", "v") == [one]
+    assert found("name", "two") == [two]
+    assert found("block-device-mapping.snapshot-id", snapshot_id) == [one, two]
+    assert not account.ec2.describe_images(Owners=["amazon"])["Images"]
+
+
+def test_names_are_unique(account: Account) -> None:
+    snapshot_id = account.snapshot()
+    account.image(snapshot_id)
+    assert error_code(lambda: account.image(snapshot_id)) == "InvalidAMIName.Duplicate"
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"name": "a!b?c"}, "InvalidAMIName.Malformed"),
+        ({"RootDeviceName": "/dev/sda1"}, "InvalidBlockDeviceMapping"),
+        ({"ImageLocation": "bucket/manifest"}, "UnsupportedOperation"),
+    ],
+)
+def test_bad_registrations_are_refused(
+    account: Account, options: dict[str, Any], code: str
+) -> None:
+    snapshot_id = account.snapshot()
+    assert error_code(lambda: account.image(snapshot_id, **options)) == code
+    assert not account.ec2.describe_images(Owners=["self"])["Images"]
+
+
+@pytest.mark.parametrize(
+    ("ebs", "code"),
+    [
+        ({"SnapshotId": "snap-0123456789abcdef0"}, "InvalidSnapshot.NotFound"),
+        ({"VolumeSize": 1}, "MissingParameter"),
+        ({"Encrypted": True}, "InvalidParameterCombination"),
+    ],
+)
+def test_bad_mappings_are_refused(account: Account, ebs: dict[str, Any], code: str) -> None:
+    snapshot_id = account.snapshot()
+    if "VolumeSize" not in ebs:
+        ebs = {"SnapshotId": snapshot_id, **ebs}
+    mapping = {"DeviceName": "/dev/xvda", "Ebs": ebs}
+    refused = error_code(lambda: account.image(snapshot_id, BlockDeviceMappings=[mapping]))
+    assert refused == code
+
+
+def test_deregistering_can_take_the_snapshot_along(account: Account) -> None:
+    snapshot_id = account.snapshot()
+    one, two = account.image(snapshot_id, "one"), account.image(snapshot_id, "two")
+    account.ec2.deregister_image(ImageId=one, DeleteAssociatedSnapshots=True)
+    assert account.ec2.describe_snapshots()["Snapshots"], "the other image still needs it"
+    answer = account.ec2.deregister_image(ImageId=two, DeleteAssociatedSnapshots=True)
+    assert [gone["SnapshotId"] for gone in answer["DeleteSnapshotResults"]] == [snapshot_id]
+    assert not account.ec2.describe_snapshots()["Snapshots"]
+    again = error_code(lambda: account.ec2.deregister_image(ImageId=two))
+    assert again == "InvalidAMIID.Unavailable"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "key", "value"),
+    [("bootMode", "BootMode", "uefi"), ("imdsSupport", "ImdsSupport", "v2.0")],
+)
+def test_attributes_are_told(account: Account, attribute: str, key: str, value: str) -> None:
+    image_id = account.image(account.snapshot(), BootMode="uefi", ImdsSupport="v2.0")
+    answer = account.ec2.describe_image_attribute(ImageId=image_id, Attribute=attribute)
+    assert answer[key]["Value"] == value

@@ -1,0 +1,211 @@
+"""Instances whose states are what their hypervisor says."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from nitro.local.hypervisor import Condition, PortRange, Power
+
+from .conftest import Account, error_code
+
+
+@pytest.fixture
+def image_id(account: Account) -> str:
+    return account.image(account.snapshot())
+
+
+def state(account: Account, instance_id: str) -> str:
+    return str(account.instance(instance_id)["State"]["Name"])
+
+
+def test_an_instance_runs_when_its_guest_does(account: Account, image_id: str) -> None:
+    begun = account.run(image_id)
+    assert begun["State"]["Name"] == "pending"
+    running = account.instance(begun["InstanceId"])
+    assert running["State"]["Name"] == "running"
+    assert {"Key": "local:accelerator", "Value": "none"} in running["Tags"]
+
+
+def test_the_guest_is_what_was_asked_for(account: Account, image_id: str) -> None:
+    begun = account.run(
+        image_id,
+        UserData="NITRO=1\n\nplan",
+        MetadataOptions={"HttpTokens": "required", "InstanceMetadataTags": "enabled"},
+        TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "one"}]}],
+    )
+    guest = account.hypervisor.guests[begun["InstanceId"]].guest
+    assert guest.user_data == b"NITRO=1\n\nplan"
+    assert (guest.vcpus, guest.memory_mib, guest.boot_mode) == (2, 4096, "legacy-bios")
+    assert guest.disk_bytes == 1024**3
+    assert account.site.store.read(guest.disk, 0).rstrip(b"\0") == b"disk"
+    assert guest.private_ip == begun["PrivateIpAddress"]
+    assert guest.public_ip == begun["PublicIpAddress"]
+    assert guest.mac == begun["NetworkInterfaces"][0]["MacAddress"]
+    assert guest.metadata_tokens_required
+    assert guest.metadata_tags == {"Name": "one"}
+
+
+def test_public_addresses_are_this_machines_and_unique(account: Account, image_id: str) -> None:
+    addresses = {account.run(image_id)["PublicIpAddress"] for _ in range(3)}
+    assert len(addresses) == 3
+    assert all(address.startswith("127.") for address in addresses)
+
+
+def test_terminating_takes_time_and_leaves_nothing(account: Account, image_id: str) -> None:
+    instance_id = account.run(image_id)["InstanceId"]
+    group_id = account.instance(instance_id)["SecurityGroups"][0]["GroupId"]
+    assert (
+        error_code(lambda: account.ec2.delete_security_group(GroupId=group_id))
+        == "DependencyViolation"
+    )
+    (change,) = account.ec2.terminate_instances(InstanceIds=[instance_id])["TerminatingInstances"]
+    assert change["CurrentState"]["Name"] == "shutting-down"
+    ended = account.instance(instance_id)
+    assert ended["State"]["Name"] == "terminated"
+    assert ended["StateReason"]["Code"] == "Client.UserInitiatedShutdown"
+    assert "PublicIpAddress" not in ended
+    assert not account.ec2.describe_network_interfaces()["NetworkInterfaces"]
+    assert not account.ec2.describe_volumes()["Volumes"]
+    assert account.hypervisor.released == [instance_id]
+    (again,) = account.ec2.terminate_instances(InstanceIds=[instance_id])["TerminatingInstances"]
+    assert again["CurrentState"]["Name"] == "terminated"
+
+
+@pytest.mark.parametrize(("behaviour", "final"), [("terminate", "terminated"), ("stop", "stopped")])
+def test_a_guest_that_powers_off_ends_as_asked(
+    account: Account, image_id: str, behaviour: str, final: str
+) -> None:
+    begun = account.run(image_id, InstanceInitiatedShutdownBehavior=behaviour)
+    assert state(account, begun["InstanceId"]) == "running"
+    account.hypervisor.guests[begun["InstanceId"]].power = Power.OFF
+    ended = account.instance(begun["InstanceId"])
+    assert ended["State"]["Name"] == final
+    assert ended["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+
+
+def test_a_guest_that_cannot_start_is_terminated_and_says_why(
+    account: Account, image_id: str
+) -> None:
+    account.hypervisor.fails = "no memory"
+    ended = account.instance(account.run(image_id)["InstanceId"])
+    assert ended["State"]["Name"] == "terminated"
+    assert ended["StateReason"]["Code"] == "Server.InternalError"
+    assert "no memory" in ended["StateReason"]["Message"]
+
+
+def test_stop_and_start(account: Account, image_id: str) -> None:
+    instance_id = account.run(image_id)["InstanceId"]
+    private = account.instance(instance_id)["PrivateIpAddress"]
+    account.ec2.stop_instances(InstanceIds=[instance_id])
+    stopped = account.instance(instance_id)
+    assert stopped["State"]["Name"] == "stopped"
+    assert "PublicIpAddress" not in stopped
+    account.ec2.start_instances(InstanceIds=[instance_id])
+    started = account.instance(instance_id)
+    assert started["State"]["Name"] == "running"
+    assert started["PrivateIpAddress"] == private
+    assert started["PublicIpAddress"].startswith("127.")
+
+
+def test_a_stopped_instance_can_be_terminated(account: Account, image_id: str) -> None:
+    instance_id = account.run(image_id)["InstanceId"]
+    account.ec2.stop_instances(InstanceIds=[instance_id])
+    assert state(account, instance_id) == "stopped"
+    account.ec2.terminate_instances(InstanceIds=[instance_id])
+    assert state(account, instance_id) == "terminated"
+
+
+def test_wrong_moments_are_refused(account: Account, image_id: str) -> None:
+    instance_id = account.run(image_id)["InstanceId"]
+    account.ec2.terminate_instances(InstanceIds=[instance_id])
+    for name in ("stop_instances", "start_instances", "reboot_instances"):
+        call = partial(getattr(account.ec2, name), InstanceIds=[instance_id])
+        assert error_code(call) == "IncorrectInstanceState"
+
+
+def test_protected_instances_stay(account: Account, image_id: str) -> None:
+    instance_id = account.run(image_id)["InstanceId"]
+    account.ec2.modify_instance_attribute(
+        InstanceId=instance_id, DisableApiTermination={"Value": True}
+    )
+    code = error_code(lambda: account.ec2.terminate_instances(InstanceIds=[instance_id]))
+    assert code == "OperationNotPermitted"
+
+
+def test_a_token_makes_a_launch_idempotent(account: Account, image_id: str) -> None:
+    first = account.run(image_id, ClientToken="once")["InstanceId"]
+    assert account.run(image_id, ClientToken="once")["InstanceId"] == first
+    assert len(account.hypervisor.guests) == 1
+    other = error_code(lambda: account.run(image_id, ClientToken="once", InstanceType="c5.xlarge"))
+    assert other == "IdempotentParameterMismatch"
+    account.ec2.terminate_instances(InstanceIds=[first])
+    assert state(account, first) == "terminated"
+    late = error_code(lambda: account.run(image_id, ClientToken="once"))
+    assert late == "IdempotentInstanceTerminated"
+
+
+def test_the_console_is_the_guests(account: Account, image_id: str) -> None:
+    instance_id = account.run(image_id)["InstanceId"]
+    assert account.ec2.get_console_output(InstanceId=instance_id).get("Output", "") == ""
+    account.hypervisor.write_console(instance_id, b"x" * 70_000 + b"the end")
+    output = account.ec2.get_console_output(InstanceId=instance_id, Latest=True)["Output"]
+    assert len(output) == 64 * 1024
+    assert output.endswith("the end")
+    account.ec2.terminate_instances(InstanceIds=[instance_id])
+    assert state(account, instance_id) == "terminated"
+    kept = account.ec2.get_console_output(InstanceId=instance_id)["Output"]
+    assert kept.endswith("the end")
+
+
+def test_security_groups_open_ports_also_later(account: Account, image_id: str) -> None:
+    group_id = account.ec2.create_security_group(GroupName="web", Description="of a test")[
+        "GroupId"
+    ]
+
+    def permission(port: int) -> dict[str, Any]:
+        return {
+            "GroupId": group_id,
+            "IpProtocol": "tcp",
+            "FromPort": port,
+            "ToPort": port,
+            "CidrIp": "0.0.0.0/0",
+        }
+
+    account.ec2.authorize_security_group_ingress(**permission(80))
+    instance_id = account.run(image_id, SecurityGroupIds=[group_id])["InstanceId"]
+
+    def opened() -> frozenset[PortRange]:
+        return account.hypervisor.guests[instance_id].guest.open_ports
+
+    assert opened() == {PortRange("tcp", 80, 80)}
+    account.ec2.authorize_security_group_ingress(**permission(443))
+    assert opened() == {PortRange("tcp", 80, 80), PortRange("tcp", 443, 443)}
+    account.ec2.revoke_security_group_ingress(**permission(80))
+    assert opened() == {PortRange("tcp", 443, 443)}
+
+
+def test_a_guest_that_is_still_starting_is_pending(
+    account: Account, image_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starting = Condition(Power.STARTING)
+    monkeypatch.setattr(account.hypervisor, "condition", lambda _: starting)
+    instance_id = account.run(image_id)["InstanceId"]
+    assert state(account, instance_id) == "pending"
+
+
+def test_a_network_interface_can_be_described_at_launch(account: Account, image_id: str) -> None:
+    (subnet, *_) = account.ec2.describe_subnets()["Subnets"]
+    interface = {
+        "DeviceIndex": 0,
+        "SubnetId": subnet["SubnetId"],
+        "AssociatePublicIpAddress": True,
+    }
+    begun = account.run(image_id, NetworkInterfaces=[interface])
+    assert begun["SubnetId"] == subnet["SubnetId"]
+    assert begun["PublicIpAddress"].startswith("127.")
+    account.ec2.terminate_instances(InstanceIds=[begun["InstanceId"]])
+    assert state(account, begun["InstanceId"]) == "terminated"
+    assert not account.ec2.describe_network_interfaces()["NetworkInterfaces"]

@@ -1,0 +1,173 @@
+"""The metadata service."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from http import HTTPStatus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nitro.local.hypervisor import Guest
+from nitro.local.imds import MAX_TOKENS, Metadata, MetadataServer
+
+from .test_hypervisor import GUEST
+
+ASK = {"x-aws-ec2-metadata-token-ttl-seconds": "60"}
+HERE = GUEST.private_ip
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def service(guest: Guest = GUEST, clock: Clock | None = None) -> Metadata:
+    return Metadata(lambda ip: guest if ip == guest.private_ip else None, clock or Clock())
+
+
+def token(metadata: Metadata, source: str = HERE, **headers: str) -> dict[str, str]:
+    answer = metadata.put(source, "/latest/api/token", {**ASK, **headers})
+    assert answer.status is HTTPStatus.OK
+    return {"x-aws-ec2-metadata-token": answer.body.decode()}
+
+
+def read(metadata: Metadata, path: str) -> bytes:
+    answer = metadata.get(HERE, path, token(metadata))
+    assert answer.status is HTTPStatus.OK, path
+    return answer.body
+
+
+def test_a_guest_reads_about_itself() -> None:
+    guest = replace(GUEST, user_data=b"NITRO=1\n\n\xff", security_groups=("a", "b"))
+    metadata = service(guest)
+    expected = {
+        "instance-id": b"i-1",
+        "ami-id": b"ami-1",
+        "instance-type": b"c5.large",
+        "local-ipv4": b"10.0.0.4",
+        "public-ipv4": b"127.42.0.1",
+        "mac": b"02:00:00:00:00:01",
+        "security-groups": b"a\nb",
+        "placement/availability-zone": b"us-east-1a",
+        "placement/region": b"us-east-1",
+        "network/interfaces/macs/02:00:00:00:00:01/subnet-id": b"subnet-1",
+    }
+    for path, value in expected.items():
+        assert read(metadata, f"/latest/meta-data/{path}") == value
+    assert read(metadata, "/latest/user-data") == b"NITRO=1\n\n\xff"
+    document = json.loads(read(metadata, "/latest/dynamic/instance-identity/document"))
+    assert (document["instanceId"], document["privateIp"]) == ("i-1", "10.0.0.4")
+
+
+def test_folders_list_what_is_in_them() -> None:
+    metadata = service()
+    assert b"meta-data/" in read(metadata, "/latest/").split(b"\n")
+    names = read(metadata, "/latest/meta-data/").split(b"\n")
+    assert b"instance-id" in names
+    assert b"placement/" in names
+    assert b"tags/" not in names
+
+
+def test_what_a_guest_has_not_is_not_found() -> None:
+    metadata = service(replace(GUEST, public_ip=None))
+    for path in ("user-data", "meta-data/public-ipv4", "meta-data/no", "meta-data/mac/more"):
+        answer = metadata.get(HERE, f"/latest/{path}", token(metadata))
+        assert answer.status is HTTPStatus.NOT_FOUND, path
+
+
+def test_tags_are_shown_when_the_instance_allows_it() -> None:
+    metadata = service(replace(GUEST, metadata_tags={"Name": "one"}))
+    assert read(metadata, "/latest/meta-data/tags/instance/Name") == b"one"
+
+
+def test_a_token_is_required_where_the_instance_says_so() -> None:
+    strict = service(replace(GUEST, metadata_tokens_required=True))
+    path = "/latest/meta-data/instance-id"
+    assert strict.get(HERE, path, {}).status is HTTPStatus.UNAUTHORIZED
+    assert strict.get(HERE, path, token(strict)).body == b"i-1"
+    assert service().get(HERE, path, {}).body == b"i-1"
+
+
+def test_a_wrong_token_is_refused_even_where_none_is_required() -> None:
+    headers = {"x-aws-ec2-metadata-token": "guess"}
+    answer = service().get(HERE, "/latest/meta-data/", headers)
+    assert answer.status is HTTPStatus.UNAUTHORIZED
+
+
+def test_tokens_end() -> None:
+    clock = Clock()
+    metadata = service(clock=clock)
+    held = token(metadata)
+    clock.now = 59
+    assert metadata.get(HERE, "/latest/meta-data/", held).status is HTTPStatus.OK
+    clock.now = 60
+    assert metadata.get(HERE, "/latest/meta-data/", held).status is HTTPStatus.UNAUTHORIZED
+
+
+def test_a_token_is_of_one_guest() -> None:
+    other = replace(GUEST, instance_id="i-2", private_ip="10.0.0.5")
+    guests = {guest.private_ip: guest for guest in (GUEST, other)}
+    metadata = Metadata(guests.get, Clock())
+    answer = metadata.get(other.private_ip, "/latest/meta-data/", token(metadata))
+    assert answer.status is HTTPStatus.UNAUTHORIZED
+
+
+@pytest.mark.parametrize("ttl", ["", "0", "21601", "-1", "x", "²", "9" * 400])
+def test_bad_lifetimes_are_refused(ttl: str) -> None:
+    headers = {"x-aws-ec2-metadata-token-ttl-seconds": ttl}
+    answer = service().put(HERE, "/latest/api/token", headers)
+    assert answer.status is HTTPStatus.BAD_REQUEST
+
+
+def test_strangers_and_forwarded_requests_get_nothing() -> None:
+    metadata = service()
+    assert metadata.get("10.0.0.99", "/latest/", {}).status is HTTPStatus.FORBIDDEN
+    forwarded = {**ASK, "x-forwarded-for": "192.0.2.1"}
+    answer = metadata.put(HERE, "/latest/api/token", forwarded)
+    assert answer.status is HTTPStatus.FORBIDDEN
+    closed = service(replace(GUEST, metadata_enabled=False))
+    assert closed.get(HERE, "/latest/", {}).status is HTTPStatus.FORBIDDEN
+
+
+def test_tokens_do_not_pile_up() -> None:
+    metadata = service()
+    for _ in range(MAX_TOKENS + 10):
+        last = token(metadata)
+    assert len(metadata._tokens) <= MAX_TOKENS
+    assert metadata.get(HERE, "/latest/meta-data/", last).status is HTTPStatus.OK
+
+
+@given(st.text(max_size=60), st.dictionaries(st.text(max_size=20), st.text(max_size=20)))
+def test_any_request_gets_an_answer(path: str, headers: dict[str, str]) -> None:
+    metadata = service()
+    for method in (metadata.get, metadata.put):
+        assert isinstance(method(HERE, path, headers).status, HTTPStatus)
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    here = replace(GUEST, private_ip="127.0.0.1", user_data=b"\x00data")
+    with MetadataServer(("127.0.0.1", 0), service(here)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/latest"
+        server.shutdown()
+        thread.join()
+
+
+def test_it_speaks_http(url: str) -> None:
+    ask = urllib.request.Request(f"{url}/api/token", method="PUT", headers=ASK)
+    with urllib.request.urlopen(ask) as answer:
+        assert answer.headers["X-aws-ec2-metadata-token-ttl-seconds"] == "60"
+        held = answer.read().decode()
+    get = urllib.request.Request(f"{url}/user-data", headers={"X-aws-ec2-metadata-token": held})
+    with urllib.request.urlopen(get) as answer:
+        assert answer.read() == b"\x00data"

@@ -1,0 +1,169 @@
+"""QEMU's command line. That machines boot with it is seen in tests/boot/local."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from nitro.errors import NitroError
+from nitro.local import qemu
+from nitro.local.qemu import Card, Machine, Qemu, arguments
+
+
+def option(line: list[str], name: str) -> list[str]:
+    """The values of all options of a name."""
+    return [value for key, value in pairwise(line) if key == name]
+
+
+def test_a_machine_has_what_it_is_described_with(tmp_path: Path) -> None:
+    machine = Machine(
+        disk=tmp_path / "disk",
+        vcpus=2,
+        memory_mib=4096,
+        console=tmp_path / "console",
+        cards=(Card(("-device", "virtio-net-pci"), fds=(7,)),),
+        product="c5.large",
+    )
+    line = arguments(machine, tmp_path)
+    assert option(line, "-smp") == ["2"]
+    assert option(line, "-m") == ["4096M"]
+    assert option(line, "-cpu") == ["max,-erms,-fsrm"]
+    assert "virtio-net-pci" in option(line, "-device")
+    assert any(d.startswith("nvme,") and "bootindex=0" in d for d in option(line, "-device"))
+    assert option(line, "-chardev") == [f"file,id=console,path={tmp_path}/console"]
+    assert "product=c5.large" in option(line, "-smbios")[0]
+    assert "-nodefaults" in line
+    assert "memory-backend" not in " ".join(line)
+
+
+def test_kvm_shows_the_hosts_processor(tmp_path: Path) -> None:
+    line = arguments(Machine(accelerator="kvm"), tmp_path)
+    assert option(line, "-cpu") == ["host"]
+    assert "accel=kvm" in option(line, "-machine")[0]
+
+
+def test_uefi_has_flash_whose_changes_are_dropped(tmp_path: Path) -> None:
+    line = arguments(Machine(boot_mode="uefi"), tmp_path, firmware=tmp_path)
+    code, variables = option(line, "-drive")
+    assert "OVMF_CODE_4M.fd" in code
+    assert "readonly=on" in code
+    assert "snapshot=on" in variables
+    with pytest.raises(ValueError, match="firmware"):
+        arguments(Machine(boot_mode="uefi"), tmp_path)
+
+
+def test_a_card_elsewhere_shares_the_memory(tmp_path: Path) -> None:
+    card = Card(("-device", "other"), shared_memory=True)
+    line = arguments(Machine(cards=(card,), memory_mib=256), tmp_path)
+    assert option(line, "-object") == ["memory-backend-memfd,id=ram,share=on,size=256M"]
+    assert "memory-backend=ram" in option(line, "-machine")[0]
+
+
+def test_commas_in_paths_are_not_options(tmp_path: Path) -> None:
+    line = arguments(Machine(disk=Path("/a,b/disk"), console=Path("/a,b/c")), tmp_path)
+    assert option(line, "-drive")[0].endswith("file=/a,,b/disk")
+    assert option(line, "-chardev")[0].endswith("path=/a,,b/c")
+
+
+def stand_in(folder: Path, devices: str) -> Path:
+    """A program that answers as QEMU does."""
+    program = folder / qemu.PROGRAM
+    program.write_text(
+        f"#!/bin/sh\ncase $1 in\n--version) echo 'QEMU emulator version 10.1.2';;\n"
+        f"*) echo '{devices}';;\nesac\n"
+    )
+    program.chmod(0o755)
+    return program
+
+
+def test_a_qemu_that_has_vfio_user_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = stand_in(tmp_path, 'name "vfio-user-pci", bus PCI')
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert qemu.find() == Qemu((str(program),), (10, 1, 2))
+
+
+def test_an_older_qemu_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(tmp_path, 'name "vfio-pci", bus PCI')
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    class Asked(Exception):
+        pass
+
+    def ask(wanted: object, **_: object) -> None:
+        raise Asked(wanted)
+
+    monkeypatch.setattr("nitro.debian.tree", ask)
+    with pytest.raises(Asked) as asked:
+        qemu.find()
+    assert asked.value.args[0].names == ("qemu-system-x86",)
+
+
+def test_an_ended_block_ends_the_machine(tmp_path: Path) -> None:
+    program = tmp_path / "stubborn"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    machine = Machine(console=tmp_path / "console")
+    with qemu.boot(Qemu((str(program),), ()), machine, tmp_path) as process:
+        assert process.poll() is None
+    assert process.returncode is not None
+
+
+def test_a_machine_that_does_not_listen_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(qemu, "STOP_SECONDS", 0.2)
+    deaf = (
+        "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+    assert process.stdout
+    process.stdout.readline()
+    qemu.end(process)
+    assert process.returncode == -9
+    process.stdout.close()
+
+
+def monitor(folder: Path, answers: list[object]) -> tuple[threading.Thread, list[str]]:
+    """The other side of QEMU's control socket; returns the commands that it was given."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(folder / "qmp"))
+    listener.listen()
+    given: list[str] = []
+
+    def serve() -> None:
+        peer, _ = listener.accept()
+        with listener, peer, peer.makefile("rw") as channel:
+            channel.write('{"QMP": {}}\n')
+            channel.flush()
+            for answer in answers:
+                given.append(json.loads(channel.readline())["execute"])
+                channel.write('{"event": "noise"}\n' + json.dumps(answer) + "\n")
+                channel.flush()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread, given
+
+
+def test_the_reset_button(tmp_path: Path) -> None:
+    thread, given = monitor(tmp_path, [{"return": {}}, {"return": {}}])
+    qemu.reset(tmp_path)
+    thread.join(5)
+    assert given == ["qmp_capabilities", "system_reset"]
+
+
+def test_a_refusal_is_an_error(tmp_path: Path) -> None:
+    thread, _ = monitor(tmp_path, [{"error": {"desc": "no"}}])
+    with pytest.raises(NitroError, match="no"):
+        qemu.reset(tmp_path)
+    thread.join(5)
