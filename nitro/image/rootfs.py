@@ -7,7 +7,6 @@ build machine thinks of a file does not reach the image.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -107,9 +106,14 @@ class Rootfs:
         for path in paths:
             self.add(path, Node("system", origin))
 
-    def of(self, layer: Layer) -> Iterable[tuple[str, Node]]:
-        """A layer's nodes in order, folders before what is in them."""
-        return [(path, node) for path, node in sorted(self.nodes.items()) if node.layer == layer]
+    def of(self, layer: Layer) -> list[tuple[str, Node]]:
+        """A layer's nodes in order, folders before what is in them.
+
+        The kernel makes no folders of its own accord, so each layer has all that it needs.
+        """
+        own = {path for path, node in self.nodes.items() if node.layer == layer}
+        above = {str(parent) for path in own for parent in PurePosixPath(path).parents}
+        return [(path, self.nodes[path]) for path in sorted(own | above)]
 
 
 def guest_path(path: str) -> str:

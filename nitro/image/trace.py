@@ -43,9 +43,12 @@ awk 'match($0, /"[^"]+"/) && !seen[substr($0, RSTART, RLENGTH)]++ {{
     print "{_MARK} " $0
     fflush()
 }}' </run/nitro/trace >/dev/console &
-exec {_HOME}/{loader} --library-path {_HOME} {_HOME}/strace --follow-forks \\
+{_HOME}/{loader} --library-path {_HOME} {_HOME}/strace --follow-forks \\
     --trace=%file --failed-only --string-limit=4096 --quiet=all --output=/run/nitro/trace \\
     /etc/nitro/command
+code=$?
+wait
+exit $code
 """
     rootfs.nodes["/etc/nitro/run"] = Node(
         "program", "nitro", source=script.encode(), executable=True

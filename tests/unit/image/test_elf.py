@@ -68,8 +68,9 @@ def test_missing_interpreter_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("origin", ["$ORIGIN", "${ORIGIN}"])
 @pytest.mark.parametrize("kind", ["rpath", "runpath"])
 def test_origin(tmp_path: Path, origin: str, kind: str) -> None:
-    paths = {kind: f"{origin}/../lib"}
-    elves.write(tmp_path / "opt/bin/prog", needed=["liba.so"], **paths)
+    place = f"{origin}/../lib"
+    rpath, runpath = (place, None) if kind == "rpath" else (None, place)
+    elves.write(tmp_path / "opt/bin/prog", needed=["liba.so"], rpath=rpath, runpath=runpath)
     elves.write(tmp_path / "opt/lib/liba.so")
     assert set(closure(tmp_path, "/opt/bin/prog")) == {"/opt/bin/../lib/liba.so"}
 

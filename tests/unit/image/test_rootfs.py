@@ -44,7 +44,16 @@ def test_folders_come_before_what_is_in_them() -> None:
     rootfs = Rootfs()
     rootfs.add("/srv/a/b/c", node(b""))
     paths = [path for path, _ in rootfs.of("program")]
-    assert paths == ["/srv", "/srv/a", "/srv/a/b", "/srv/a/b/c"]
+    assert paths == ["/", "/srv", "/srv/a", "/srv/a/b", "/srv/a/b/c"]
+
+
+def test_every_layer_has_the_folders_of_its_files() -> None:
+    rootfs = Rootfs()
+    rootfs.add("/etc/own", node(b""))
+    rootfs.add("/etc/hosts", Node("system", "test", source=b""))
+    paths = [path for path, _ in rootfs.of("system")]
+    assert paths.index("/etc") < paths.index("/etc/hosts")
+    assert "/etc/own" not in paths
 
 
 def test_same_file_twice_is_one() -> None:
