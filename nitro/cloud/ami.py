@@ -6,7 +6,7 @@ from typing import Any
 
 from nitro.cloud import tags, wait
 from nitro.cloud.disk import DiskImage
-from nitro.cloud.errors import ignoring
+from nitro.cloud.errors import ignoring, missing
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Kind, Undo
 from nitro.errors import NitroError, RefusedError
@@ -42,12 +42,10 @@ def find(cloud: Cloud, disk: DiskImage) -> dict[str, Any] | None:
 
 
 def describe(cloud: Cloud, ami_id: str) -> dict[str, Any]:
-    """EC2's description of an image. Raises NitroError when there is none."""
+    """EC2's description of an image. Raises ApiError when there is none."""
     images = cloud.ec2.describe_images(ImageIds=[ami_id])["Images"]
     if not images:
-        raise NitroError(
-            f"there is no AMI {ami_id} in {cloud.region}", hint="`nitro ls` lists ours"
-        )
+        raise missing(f"AMI {ami_id} in {cloud.region}")
     image: dict[str, Any] = images[0]
     return image
 
@@ -73,7 +71,7 @@ def register(cloud: Cloud, disk: DiskImage, snapshot_id: str, undo: Undo) -> str
     ) as entry:
         answer = cloud.ec2.register_image(
             Name=name,
-            Description=disk.description or f"{disk.name}, made by nitro",
+            Description=(disk.description or f"{disk.name}, made by nitro")[:255],  # EC2's limit
             Architecture=disk.architecture,
             BootMode=disk.boot_mode,
             VirtualizationType="hvm",

@@ -45,7 +45,7 @@ DENIED = frozenset(
 )
 QUOTA = re.compile(r"(LimitExceeded|QuotaExceeded|QuotaExceededException|TooManyBuckets)$")
 UNSUPPORTED = frozenset({"InsufficientInstanceCapacity", "InvalidInstanceType", "Unsupported"})
-_ABSENT = re.compile(r"(NotFound|^404$|^NoSuch\w+|\.Unavailable)$")
+_ABSENT = re.compile(r"(NotFound|^404|^NoSuch\w+|\.Unavailable|^InvalidConversionTaskId.*)$")
 _DENIED_ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
 
 
@@ -80,6 +80,11 @@ def ignoring(*codes: str) -> Iterator[None]:
     except ApiError as error:
         if error.code not in codes and not ("absent" in codes and error.absent):
             raise
+
+
+def missing(what: str) -> ApiError:
+    """For answers that are an empty list where something was asked for by its id."""
+    return ApiError(f"there is no {what}", hint="`nitro ls` lists what is", code="NotFound")
 
 
 def code_of(error: BaseException) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from nitro.cloud import tags, wait
 from nitro.cloud.disk import DiskImage
-from nitro.cloud.errors import ApiError, ignoring
+from nitro.cloud.errors import ApiError, ignoring, missing
 from nitro.cloud.session import Cloud
 from nitro.cloud.storage import Bucket, image_key
 from nitro.cloud.teardown import Entry, Kind, Undo
@@ -148,8 +148,11 @@ def finished(cloud: Cloud, task_id: str, stage: Stage, deadline: float = DEADLIN
 
 
 def get(cloud: Cloud, task_id: str) -> Task:
-    answer = cloud.ec2.describe_import_snapshot_tasks(ImportTaskIds=[task_id])
-    return _task(answer["ImportSnapshotTasks"][0])
+    """Raises ApiError when there is no such task."""
+    found = cloud.ec2.describe_import_snapshot_tasks(ImportTaskIds=[task_id])["ImportSnapshotTasks"]
+    if not found:
+        raise missing(f"import task {task_id}")
+    return _task(found[0])
 
 
 def remove_task(cloud: Cloud, task_id: str) -> None:
@@ -192,7 +195,10 @@ def adopt(cloud: Cloud, snapshot_id: str, marks: Sequence[dict[str, str]]) -> No
 
 
 def _completed(cloud: Cloud, snapshot_id: str) -> bool | None:
-    snapshot = cloud.ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"][0]
+    found = cloud.ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"]
+    if not found:
+        raise missing(f"snapshot {snapshot_id}")
+    snapshot = found[0]
     if snapshot["State"] == "error":
         reason = snapshot.get("StateMessage", "no reason given")
         raise NitroError(f"the snapshot {snapshot_id} failed: {reason}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from nitro.cloud import tags, wait
 from nitro.cloud.dryrun import is_planned
-from nitro.cloud.errors import ApiError, ignoring
+from nitro.cloud.errors import ApiError, ignoring, missing
 from nitro.cloud.session import Cloud
 from nitro.errors import NitroError
 from nitro.progress import Stage
@@ -47,7 +47,10 @@ class NeverReady(NitroError):
 def get(cloud: Cloud, instance_id: str) -> Instance:
     """Raises ApiError when there is no such instance."""
     answer = cloud.ec2.describe_instances(InstanceIds=[instance_id])
-    return parse(answer["Reservations"][0]["Instances"][0])
+    found = [raw for held in answer["Reservations"] for raw in held["Instances"]]
+    if not found:
+        raise missing(f"instance {instance_id}")
+    return parse(found[0])
 
 
 def parse(raw: dict[str, Any]) -> Instance:

@@ -39,16 +39,18 @@ def place(
     ports: Iterable[int | str],
     allow: Sequence[str] = (),
     subnet_id: str | None = None,
+    type_name: str | None = None,
     ttl: timedelta | None = None,
     extra_tags: Mapping[str, str] | None = None,
 ) -> Placement:
     """Choose the subnet and make the deployment's security group.
 
     `allow` are the CIDR ranges that may reach `ports` from outside; with none, only the
-    deployment's own instances reach each other.
+    deployment's own instances reach each other. `type_name` is the instance type that the
+    subnet's zone has to offer.
     """
     extra = dict(extra_tags or {})
-    subnet = network.find_subnet(cloud, subnet_id)
+    subnet = network.find_subnet(cloud, subnet_id, type_name)
     expires = tags.expiry(ttl) if ttl else None
     group_id = network.create_group(
         cloud,
@@ -94,10 +96,23 @@ def launch(
     """
     report = report or Reporter()
     _check(cloud, ami_id, kind)
-    user_data = compose(environment or {}, payload, placement.ttl)
-    token = client_token(placement.deployment, role, ami_id)
     expires = tags.expiry(placement.ttl) if placement.ttl else None
     marks = tags.deployment_tags(name, placement.deployment, role, expires, placement.extra_tags)
+    request = {
+        "ImageId": ami_id,
+        "InstanceType": kind.name,
+        "MinCount": 1,
+        "MaxCount": 1,
+        "ClientToken": client_token(placement.deployment, role, ami_id),
+        "SubnetId": placement.subnet.id,
+        "SecurityGroupIds": [placement.group_id],
+        "InstanceInitiatedShutdownBehavior": "terminate",
+        "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+        "UserData": compose(environment or {}, payload, placement.ttl),
+        "TagSpecifications": tags.as_specification(
+            ["instance", "volume", "network-interface"], marks
+        ),
+    }
     with report.stage(f"launch {role}") as stage:
         with undo.making(
             f"{role} instance {name}",
@@ -105,20 +120,12 @@ def launch(
             find=lambda: _started(cloud, placement.deployment, role),
             remove=lambda id_: terminate(cloud, [id_]),
         ) as entry:
-            answer = cloud.ec2.run_instances(
-                ImageId=ami_id,
-                InstanceType=kind.name,
-                MinCount=1,
-                MaxCount=1,
-                ClientToken=token,
-                SubnetId=placement.subnet.id,
-                SecurityGroupIds=[placement.group_id],
-                InstanceInitiatedShutdownBehavior="terminate",
-                MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
-                UserData=user_data,
-                TagSpecifications=tags.as_specification(
-                    ["instance", "volume", "network-interface"], marks
-                ),
+            answer = wait.until(
+                cloud,
+                lambda: cloud.ec2.run_instances(**request),
+                what=f"the start of {name}",
+                deadline=wait.VISIBLE_AFTER,
+                new=True,  # the security group may not be seen everywhere yet
             )
             entry.id = str(answer["Instances"][0]["InstanceId"])
         return _wait_running(cloud, entry.id, stage)

@@ -28,10 +28,11 @@ class Subnet:
     zone: str
 
 
-def find_subnet(cloud: Cloud, subnet_id: str | None = None) -> Subnet:
+def find_subnet(cloud: Cloud, subnet_id: str | None = None, type_name: str | None = None) -> Subnet:
     """The given subnet, or the default VPC's with the most free addresses.
 
-    Raises RefusedError when there is no default VPC.
+    With a `type_name`, only zones that offer this instance type are considered. Raises
+    RefusedError when there is no default VPC, or no such zone.
     """
     if subnet_id:
         found = cloud.ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
@@ -44,8 +45,24 @@ def find_subnet(cloud: Cloud, subnet_id: str | None = None) -> Subnet:
             f"{cloud.region} has no default VPC",
             hint="name a subnet with --subnet, or run `aws ec2 create-default-vpc`",
         )
+    if type_name and not subnet_id:
+        zones = _zones_with(cloud, type_name)
+        found = [subnet for subnet in found if subnet["AvailabilityZone"] in zones]
+        if not found:
+            raise RefusedError(
+                f"no subnet of the default VPC is in a zone that offers {type_name}",
+                hint=f"it is offered in {', '.join(sorted(zones)) or 'none'}: see --subnet",
+            )
     best = max(found, key=lambda s: (s["AvailableIpAddressCount"], s["SubnetId"]))
     return Subnet(best["SubnetId"], best["VpcId"], best["AvailabilityZone"])
+
+
+def _zones_with(cloud: Cloud, type_name: str) -> set[str]:
+    pages = cloud.ec2.get_paginator("describe_instance_type_offerings").paginate(
+        LocationType="availability-zone",
+        Filters=[{"Name": "instance-type", "Values": [type_name]}],
+    )
+    return {offer["Location"] for page in pages for offer in page["InstanceTypeOfferings"]}
 
 
 def permissions(
@@ -95,10 +112,16 @@ def create_group(
             TagSpecifications=tags.as_specification(["security-group"], marks),
         )
         entry.id = group_id = str(answer["GroupId"])
-    cloud.ec2.authorize_security_group_ingress(
-        GroupId=group_id,
-        IpPermissions=permissions(group_id, ports, allow),
-        TagSpecifications=tags.as_specification(["security-group-rule"], marks),
+    wait.until(
+        cloud,
+        lambda: cloud.ec2.authorize_security_group_ingress(
+            GroupId=group_id,
+            IpPermissions=permissions(group_id, ports, allow),
+            TagSpecifications=tags.as_specification(["security-group-rule"], marks),
+        ),
+        what=f"security group {name}",
+        deadline=wait.VISIBLE_AFTER,
+        new=True,
     )
     return group_id
 

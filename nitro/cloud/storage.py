@@ -82,7 +82,13 @@ def ensure_bucket(cloud: Cloud, undo: Undo, name: str | None = None) -> Bucket:
         find=lambda: [bucket.name] if find_bucket(cloud) else [],
         remove=lambda _: remove_bucket(cloud, bucket),
     ) as entry:
-        cloud.s3.create_bucket(Bucket=bucket.name, CreateBucketConfiguration=location)
+        try:
+            cloud.s3.create_bucket(Bucket=bucket.name, CreateBucketConfiguration=location)
+        except ApiError as error:
+            if error.code != "BucketAlreadyOwnedByYou":
+                raise
+            entry.done = True  # another run was quicker: it is for that one to take back
+            return Bucket(bucket.name, bucket.account)
         entry.id = bucket.name
     cloud.s3.put_bucket_tagging(**bucket.address, Tagging={"TagSet": tags.as_list(marks)})
     cloud.s3.put_public_access_block(

@@ -219,7 +219,13 @@ def deploy(
         published = publish(cloud, disk, undo)
         drop = results.prepare(cloud, undo, deployment=deployment, name="client.tar.gz")
         placement = place(
-            cloud, undo, deployment=deployment, ports=[80], allow=["198.51.100.0/24"], ttl=ttl
+            cloud,
+            undo,
+            deployment=deployment,
+            ports=[80],
+            allow=["198.51.100.0/24"],
+            type_name="c5.large",
+            ttl=ttl,
         )
         server = launch(cloud, published.ami_id, kind(cloud), placement, undo, name="bench")
         launch(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 
+from nitro.check import Check
 from nitro.cloud import Cloud, doctor, role, storage
 from tests.cloud.conftest import connect, recorded, refuse
 
 
-def examined(cloud: Cloud, *, vcpus: float = 32.0) -> dict[str, doctor.Check]:
+def examined(cloud: Cloud, *, vcpus: float = 32.0) -> dict[str, Check]:
     """moto knows no quotas of EC2: that one answer is made here."""
 
     def answer(**_):

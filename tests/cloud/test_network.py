@@ -95,3 +95,28 @@ def test_without_a_default_vpc_it_says_what_to_do(cloud: Cloud) -> None:
     with pytest.raises(RefusedError) as caught:
         network.find_subnet(cloud)
     assert "--subnet" in str(caught.value.hint)
+
+
+def test_only_zones_that_offer_the_type_are_considered(cloud: Cloud) -> None:
+    wanted = cloud.ec2.describe_subnets()["Subnets"][1]["AvailabilityZone"]
+
+    def elsewhere(parsed, **_) -> None:
+        parsed["InstanceTypeOfferings"] = [{"InstanceType": "c5.large", "Location": wanted}]
+
+    picky = connect()
+    picky.session.events.register("after-call.ec2.DescribeInstanceTypeOfferings", elsewhere)
+    assert network.find_subnet(picky, type_name="c5.large").zone == wanted
+    for subnet in cloud.ec2.describe_subnets()["Subnets"]:
+        if subnet["AvailabilityZone"] == wanted:
+            cloud.ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+    with pytest.raises(RefusedError, match=r"in a zone that offers c5\.large") as caught:
+        network.find_subnet(picky, type_name="c5.large")
+    assert wanted in str(caught.value.hint)
+
+
+def test_a_group_that_is_not_seen_yet_is_tried_again(cloud: Cloud) -> None:
+    failures = refuse(cloud, "ec2.AuthorizeSecurityGroupIngress", "InvalidGroup.NotFound", times=2)
+    with Undo() as undo:
+        group = make(cloud, undo, [80], [])
+        assert len(rules(cloud, group)) == 1
+    assert len(failures) == 2

@@ -81,3 +81,10 @@ def test_someone_elses_bucket_is_refused(cloud: Cloud) -> None:
         storage.ensure_bucket(cloud, undo)
     assert "may not be used" in caught.value.what
     assert "another account" in str(caught.value.hint)
+
+
+def test_two_runs_at_once_share_it(cloud: Cloud) -> None:
+    refuse(cloud, "s3.CreateBucket", "BucketAlreadyOwnedByYou", status=409)
+    with Undo(Keep.NOTHING) as undo:
+        assert not storage.ensure_bucket(cloud, undo).new
+        assert undo.kept == []  # it is the other run's to take back
