@@ -155,6 +155,7 @@ def deploy(cloud: Cloud, wish: Wish, report: Reporter) -> Deployment:
             ports=wish.recipe.ports,
             allow=wish.allow,
             subnet_id=wish.subnet,
+            type_name=kind.name,
             ttl=wish.ttl,
             extra_tags={PORTS: " ".join(map(str, wish.recipe.ports))},
         )
