@@ -84,6 +84,13 @@ def needs(recipe: Recipe, *, report: Reporter | None = None, locked: bool = Fals
     return _memory(recipe, parts)
 
 
+def resolve(recipe: Recipe, lock: Lock, report: Reporter) -> None:
+    """Pin in `lock` every package that an image of `recipe` is made from and with."""
+    _gather(recipe, lock, report, trace=True)
+    for wanted in (_ZSTD, grub.PACKAGES, grub.LIBRARIES):
+        tree(wanted, lock=lock, report=report)
+
+
 def _key(recipe: Recipe, *, trace: bool) -> str:
     return record.key(recipe.model_dump_json(), str(recipe.folder), str(trace))
 

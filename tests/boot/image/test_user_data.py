@@ -1,0 +1,93 @@
+"""What the guest makes of user data, read through a metadata service."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from nitro import recipe
+from nitro.image import Image, build
+from nitro.local.qemu import Card
+from tests.boot.image import metadata
+from tests.boot.image.machine import booted
+
+pytestmark = [pytest.mark.boot, pytest.mark.slow]
+
+SHOW = "echo begin; env | sort; md5sum /run/nitro/user-data /run/nitro/payload; echo end; sleep {}"
+
+
+def card(user_data: Path) -> Card:
+    """A network whose metadata service is `metadata.py`."""
+    service = f"{sys.executable} {metadata.__file__} {user_data}"
+    network = "user,id=net0,restrict=on,net=169.254.169.0/24"
+    return Card(
+        (
+            "-netdev",
+            f"{network},guestfwd=tcp:169.254.169.254:80-cmd:{service}",
+            "-device",
+            "virtio-net-pci,netdev=net0,romfile=",
+        )
+    )
+
+
+def show(folder: Path, seconds: int = 0) -> Image:
+    """An image that shows what reached it, and stays for so long."""
+    path = folder / "show.toml"
+    path.write_text(f'command = ["/bin/sh", "-c", "{SHOW.format(seconds)}"]\nenv = {{ A = "1" }}\n')
+    return build(recipe.load(path))
+
+
+def test_keys_reach_the_program_and_the_payload_its_file(tmp_path: Path) -> None:
+    payload = bytes(range(256)) + b"\n\nrest"
+    told = b"NITRO=1\nNITRO_RESULT_URL=http://s3/x?a=1&b=2\nQUOTED=it's $HOME\n\n" + payload
+    (tmp_path / "user-data").write_bytes(told)
+    with booted(show(tmp_path), tmp_path, cards=(card(tmp_path / "user-data"),)) as machine:
+        machine.wait_for_end()
+        lines = machine.console.splitlines()
+    assert "NITRO_RESULT_URL=http://s3/x?a=1&b=2" in lines
+    assert "QUOTED=it's $HOME" in lines
+    assert "A=1" in lines
+    assert f"{_md5(told)}  /run/nitro/user-data" in lines
+    assert f"{_md5(payload)}  /run/nitro/payload" in lines
+
+
+def test_other_user_data_is_only_kept(tmp_path: Path) -> None:
+    told = b"#cloud-config\nEVIL=1\n"
+    (tmp_path / "user-data").write_bytes(told)
+    with booted(show(tmp_path), tmp_path, cards=(card(tmp_path / "user-data"),)) as machine:
+        machine.wait_for_end()
+        lines = machine.console.splitlines()
+    assert f"{_md5(told)}  /run/nitro/user-data" in lines
+    assert "EVIL=1" not in lines
+
+
+def test_keys_that_are_none_are_reported_and_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "user-data").write_text("NITRO=1\nno key\nA-B=1\nGOOD=1\n")
+    with booted(show(tmp_path), tmp_path, cards=(card(tmp_path / "user-data"),)) as machine:
+        assert "not KEY=VALUE" in machine.wait_for("fail").fields["what"]
+        machine.wait_for_end()
+        assert "GOOD=1" in machine.console.splitlines()
+
+
+def test_no_user_data(tmp_path: Path) -> None:
+    with booted(show(tmp_path), tmp_path, cards=(card(tmp_path / "none"),)) as machine:
+        machine.wait_for_end()
+        assert "md5sum: can't open '/run/nitro/user-data'" in machine.console
+        assert '"nitro":"fail"' not in machine.console
+
+
+def test_machine_ends_when_its_time_is_up(tmp_path: Path) -> None:
+    (tmp_path / "user-data").write_text("NITRO=1\nNITRO_TTL=3\n")
+    image = show(tmp_path, seconds=600)
+    with booted(image, tmp_path, cards=(card(tmp_path / "user-data"),)) as machine:
+        machine.wait_for("start")
+        machine.wait_for_end(60)
+        assert "reboot: Power down" in machine.console
+
+
+def _md5(data: bytes) -> str:
+    import hashlib
+
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
