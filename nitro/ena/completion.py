@@ -7,6 +7,7 @@ byte: on every second pass of the ring a zeroed entry would look valid.)
 
 from __future__ import annotations
 
+from nitro.ena.faults import Faults
 from nitro.ena.memory import Memory
 from nitro.ena.vectors import Vector
 
@@ -57,3 +58,41 @@ class CompletionQueue:
         self._ring[slot + 1] = rss_hash | sq_index << 32
         self._ring[slot] = status | phase << 24 | (length & 0xFFFF) << 32 | req_id << 48
         self.head = head + 1
+
+
+class FaultyCompletionQueue(CompletionQueue):
+    """Completions of a hostile card: late, twice, or of requests that there never were."""
+
+    __slots__ = ("_faults", "_late")
+
+    def __init__(
+        self,
+        index: int,
+        depth: int,
+        words: int,
+        address: int,
+        vector: Vector | None,
+        memory: Memory,
+        *,
+        faults: Faults,
+    ) -> None:
+        super().__init__(index, depth, words, address, vector, memory)
+        self._faults = faults
+        self._late: tuple[int, int, int] | None = None
+
+    def put_tx(self, req_id: int, sq_index: int, sq_head: int) -> None:
+        late, self._late = self._late, None
+        if late is None and self._faults.hits("out-of-order"):
+            self._late = (req_id, sq_index, sq_head)
+            return
+        super().put_tx(req_id, sq_index, sq_head)
+        if late is not None:
+            super().put_tx(*late)
+        if self._faults.hits("tx-id-duplicate"):
+            super().put_tx(req_id, sq_index, sq_head)
+        if self._faults.hits("tx-id-invalid"):
+            super().put_tx(req_id ^ 0x8000, sq_index, sq_head)
+
+    def put_rx(self, status: int, length: int, req_id: int, rss_hash: int, sq_index: int) -> None:
+        wrong = 0x8000 if self._faults.hits("rx-id-invalid") else 0
+        super().put_rx(status, length, req_id ^ wrong, rss_hash, sq_index)

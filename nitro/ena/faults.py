@@ -1,7 +1,8 @@
 """What a hostile card does, by name. Each fault is drawn at its place in the model.
 
 A fault happens with its own odds each time the place is passed, from a seeded generator, so a
-run can be repeated; `set` turns one on or off while the card runs.
+run can be repeated; `set` turns one on or off while the card runs. Faults of completions, and of
+the power-up table, take effect with the queues made next.
 """
 
 from __future__ import annotations

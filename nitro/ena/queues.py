@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from nitro.ena import llq
 from nitro.ena.admin import Command, CommandError
-from nitro.ena.completion import RX_WORDS, TX_WORDS, CompletionQueue
+from nitro.ena.completion import RX_WORDS, TX_WORDS, CompletionQueue, FaultyCompletionQueue
 from nitro.ena.faults import Faults
 from nitro.ena.features import Features
 from nitro.ena.memory import ADDRESS_BITS, Memory
@@ -83,9 +83,12 @@ class QueueCommands:
         depth = self._depth(command.u16(6), max(self._profile.tx_depth, self._profile.rx_depth))
         address = self._address(command.address(12), words * 4)
         index = _free(self._queues.completion, 2 * self._profile.queues)
-        self._queues.completion[index] = CompletionQueue(
-            index, depth, words, address, vector, self._memory
-        )
+        place = (index, depth, words, address, vector, self._memory)
+        if self._faults.active:
+            cq: CompletionQueue = FaultyCompletionQueue(*place, faults=self._faults)
+        else:
+            cq = CompletionQueue(*place)
+        self._queues.completion[index] = cq
         unmask = UNMASK + 4 * number if vector is not None else 0
         return struct.pack("<HHIII", index, depth, 0, 0, unmask)
 

@@ -38,7 +38,6 @@ SUPPORTED_FIELDS: dict[int, int] = {
 DEFAULT_KEY = bytes.fromhex(
     "6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa"
 )
-_CACHE_LIMIT = 4096
 
 
 class Toeplitz:
@@ -67,7 +66,7 @@ class Toeplitz:
 
 
 class Rss:
-    """Key, function, input and table of one card, and a cache of the flows seen."""
+    """Key, function, input and table of one card."""
 
     def __init__(self) -> None:
         self.key = DEFAULT_KEY
@@ -76,7 +75,6 @@ class Rss:
         self.fields = dict(SUPPORTED_FIELDS)
         self.table: list[int] | None = None
         self._toeplitz: Toeplitz | None = None
-        self._cache: dict[bytes, int] = {}
 
     def configure(
         self,
@@ -86,27 +84,19 @@ class Rss:
         initial: int | None = None,
         fields: dict[int, int] | None = None,
     ) -> None:
-        """Change what is given; flows are hashed anew."""
+        """Change what is given."""
         if key is not None:
             self.key, self._toeplitz = key, None
         self.function = self.function if function is None else function
         self.initial = self.initial if initial is None else initial
         self.fields = self.fields if fields is None else fields
-        self._cache.clear()
 
     def hash(self, protocol: int, addresses: bytes, ports: bytes) -> int:
         """Hash of a flow: `addresses` is source then destination, `ports` likewise (or empty)."""
-        cached = self._cache.get(addresses + ports)
-        if cached is not None:
-            return cached
         wanted = self.fields.get(protocol, 0)
         data = _select(addresses, wanted, FIELD_L3_SA, FIELD_L3_DA)
         data += _select(ports, wanted, FIELD_L4_SP, FIELD_L4_DP)
-        value = self._compute(data) if data else 0
-        if len(self._cache) >= _CACHE_LIMIT:
-            self._cache.clear()
-        self._cache[addresses + ports] = value
-        return value
+        return self._compute(data) if data else 0
 
     def _compute(self, data: bytes) -> int:
         if self.function == CRC32:

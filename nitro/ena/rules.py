@@ -61,7 +61,6 @@ RULES: dict[str, str] = {
     "rx-reserved": "reserved bits set in an RX descriptor",
     "rx-ring-sparse": "an RX ring filled less than half, which 8th-generation cards drop from",
     "rss-table-entry": "an indirection entry that names no RX queue",
-    "cq-overrun": "completions that nobody took: the completion queue would have overrun",
 }
 
 

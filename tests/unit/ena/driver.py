@@ -312,7 +312,7 @@ class Driver:
 
     def tx_completions(self, ring: Ring) -> list[int]:
         """Request ids completed since the last call."""
-        found = []
+        found: list[int] = []
         while True:
             slot = ring.head % ring.depth
             req_id, _, flags = struct.unpack_from("<HBB", self.peek(ring.cq_address + slot * 8, 8))
@@ -335,7 +335,8 @@ class Driver:
 
     def received(self, ring: Ring) -> list[tuple[int, bytes, int]]:
         """Frames received: status of the last completion, data, hash."""
-        frames, data = [], b""
+        frames: list[tuple[int, bytes, int]] = []
+        data = b""
         while True:
             slot = ring.head % ring.depth
             entry = self.peek(ring.cq_address + slot * 16, 16)

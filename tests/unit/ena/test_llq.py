@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 import pytest
 
@@ -136,7 +137,7 @@ def test_queues_have_memory_of_their_own(driver: Driver):
     negotiate(driver)
     rings = [driver.tx_queue(llq=True) for _ in range(8)]
     offsets = sorted(ring.llq for ring in rings if ring.llq is not None)
-    assert all(b - a >= 1024 * 128 for a, b in zip(offsets, offsets[1:], strict=False))
+    assert all(b - a >= 1024 * 128 for a, b in pairwise(offsets))
     assert offsets[-1] + 1024 * 128 <= len(driver.bar2)
 
 

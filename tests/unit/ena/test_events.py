@@ -1,0 +1,283 @@
+"""Events, interrupts, moderation, faults: what the card does of its own accord."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from nitro.ena.control import execute
+from nitro.ena.faults import FAULTS, Faults
+from nitro.ena.profiles import find
+from nitro.ena.regs import DIRECTION_TX, Event, Feature, Opcode, Reg
+from nitro.errors import InputError
+from tests.unit.ena.driver import Driver, ipv4_frame
+
+FRAME = ipv4_frame()
+
+
+@pytest.fixture
+def driver() -> Driver:
+    made = Driver()
+    made.start()
+    return made
+
+
+def hostile(names: str) -> Driver:
+    made = Driver(find(f"hostile:{names}"))
+    made.start()
+    return made
+
+
+# Events.
+
+
+def test_the_link_is_told_once_events_are_on(driver: Driver):
+    assert driver.event() == (Event.LINK_CHANGE, 0, (1).to_bytes(48, "little"))
+    assert driver.event() is None
+
+
+def test_link_changes(driver: Driver):
+    driver.event()
+    driver.device.set_link(False)
+    assert driver.event() == (Event.LINK_CHANGE, 0, bytes(48))
+    driver.device.set_link(True)
+    assert driver.event() == (Event.LINK_CHANGE, 0, (1).to_bytes(48, "little"))
+
+
+def test_keep_alive_once_a_second_with_drops(driver: Driver):
+    driver.event()
+    driver.device.counters.rx_drops = 7
+    driver.now += 1
+    driver.run()
+    group, _, data = driver.event() or (None, None, b"")
+    assert group == Event.KEEP_ALIVE
+    assert struct.unpack_from("<3Q", data) == (7, 0, 0)
+    driver.run()
+    assert driver.event() is None
+
+
+def test_no_events_of_groups_that_are_off():
+    driver = Driver()
+    driver.start(groups=0)
+    driver.now += 1
+    driver.run()
+    assert driver.event() is None
+
+
+def test_events_wait_for_credit(driver: Driver):
+    for n in range(6):
+        driver.device.notify(Event.NOTIFICATION, n)
+    assert driver.device.events.produced == 4
+    driver.event()
+    driver.device.tick()
+    assert driver.device.events.produced == 5
+
+
+def test_too_much_credit_breaks_a_rule(driver: Driver):
+    driver.write(Reg.AENQ_HEAD_DB, 100)
+    assert "aenq-credit" in driver.broken
+
+
+def test_an_event_raises_vector_0(driver: Driver):
+    driver.raised.clear()
+    driver.device.set_link(False)
+    assert driver.raised == [0]
+
+
+# Interrupts.
+
+
+def test_a_vector_is_masked_until_the_driver_unmasks_it(driver: Driver):
+    ring = driver.rx_queue()
+    driver.raised.clear()
+    driver.port.deliver(FRAME)
+    driver.run()
+    assert driver.raised == []
+    driver.unmask()
+    assert driver.raised == [1]
+    driver.port.deliver(FRAME)
+    driver.run()
+    assert driver.raised == [1]
+    driver.unmask()
+    assert driver.raised == [1, 1]
+    assert len(driver.received(ring)) == 2
+
+
+def test_no_interrupt_without_a_completion(driver: Driver):
+    driver.rx_queue()
+    driver.raised.clear()
+    driver.unmask()
+    assert driver.raised == []
+
+
+def test_tx_and_rx_share_a_vector(driver: Driver):
+    tx = driver.tx_queue()
+    driver.rx_queue()
+    driver.unmask()
+    driver.raised.clear()
+    driver.send(tx, FRAME)
+    assert driver.raised == [1]
+    driver.port.deliver(FRAME)
+    driver.run()
+    assert driver.raised == [1]
+
+
+def test_moderation_delays_the_interrupt(driver: Driver):
+    tx = driver.tx_queue()
+    driver.unmask(tx_delay=64)
+    driver.raised.clear()
+    driver.send(tx, FRAME)
+    assert driver.raised == []
+    assert driver.device.tick() == pytest.approx(driver.now + 64e-6)
+    driver.now += 65e-6
+    driver.run()
+    assert driver.raised == [1]
+
+
+def test_receiving_is_not_held_up_by_moderated_sending(driver: Driver):
+    tx = driver.tx_queue()
+    driver.rx_queue()
+    driver.unmask(tx_delay=64, rx_delay=0)
+    driver.raised.clear()
+    driver.send(tx, FRAME)
+    driver.port.deliver(FRAME)
+    driver.run()
+    assert driver.raised == [1]
+
+
+# Faults.
+
+
+def test_every_fault_has_a_place():
+    from pathlib import Path
+
+    import nitro.ena
+
+    sources = "".join(p.read_text() for p in Path(nitro.ena.__path__[0]).glob("*.py"))
+    for name in FAULTS:
+        assert f'hits("{name}")' in sources, name
+
+
+def test_unknown_fault():
+    with pytest.raises(InputError, match="no fault named"):
+        find("hostile:no-such")
+    with pytest.raises(InputError, match="seed"):
+        find("hostile:any@x")
+
+
+def test_a_seed_repeats_itself():
+    def draw() -> list[bool]:
+        faults = Faults(("out-of-order",), seed=5)
+        return [faults.hits("out-of-order") for _ in range(50)]
+
+    assert draw() == draw()
+    assert len(set(draw())) == 2
+
+
+def test_keep_alive_stops():
+    driver = hostile("keep-alive-stops")
+    driver.event()
+    driver.now += 5
+    driver.run()
+    assert driver.event() is None
+
+
+def test_readless_lost(driver: Driver):
+    driver.device.faults.set("readless-lost", True)
+    address = driver.alloc(8)
+    driver.write(Reg.MMIO_RESP_LO, address)
+    for request in range(500):
+        driver.poke(address, b"\xad\xde")
+        driver.write(Reg.MMIO_REG_READ, request)
+        if driver.peek(address, 2) == b"\xad\xde":
+            return
+    raise AssertionError("never lost")
+
+
+def test_stats_timeout():
+    driver = hostile("stats-timeout")
+    driver.post(Opcode.GET_STATS)
+    driver.run()
+    assert driver.completion() is None
+
+
+def test_depth_smaller():
+    driver = hostile("depth-smaller")
+    answer = driver.create_cq(2, 64, driver.alloc(4096))
+    assert struct.unpack_from("<HH", answer.payload)[1] == 32
+
+
+def test_mac_changes_after_a_reset():
+    driver = hostile("mac-changes")
+    macs = set()
+    for _ in range(4):
+        payload = driver.get_feature(Feature.DEVICE_ATTRIBUTES).payload
+        macs.add(payload[24:30])
+        driver.reset()
+        driver.start()
+    assert len(macs) > 1
+
+
+def test_rss_default_astray_drops_unicast():
+    driver = hostile("rss-default-astray")
+    ring = driver.rx_queue()
+    driver.port.deliver(FRAME)
+    driver.run()
+    assert driver.received(ring) == []
+    assert driver.device.counters.rx_drops == 1
+
+
+def test_out_of_order_completions_lose_none():
+    driver = hostile("out-of-order")
+    ring = driver.queue(DIRECTION_TX, 64)
+    for n in range(40):
+        driver.send(ring, FRAME, req_id=n)
+    found = driver.tx_completions(ring)
+    assert found != sorted(found)
+    assert len(found) >= 39
+    assert len(set(found)) == len(found)
+
+
+def test_first_interrupt_lost():
+    driver = hostile("first-interrupt-lost")
+    ring = driver.queue(DIRECTION_TX)
+    driver.raised.clear()
+    driver.unmask()
+    driver.send(ring, FRAME)
+    assert driver.raised == []
+    driver.unmask()
+    driver.send(ring, FRAME)
+    assert driver.raised == [1]
+
+
+def test_rx_many_buffers():
+    driver = hostile("rx-many-buffers")
+    ring = driver.rx_queue()
+    frame = ipv4_frame(bytes(1400))
+    driver.port.deliver(frame)
+    driver.run()
+    assert [data for _, data, _ in driver.received(ring)] == [frame]
+    assert ring.head == 6
+
+
+# Commands to a running card.
+
+
+def test_control(driver: Driver):
+    driver.event()
+    assert execute(driver.device, "link down") == "ok\n"
+    assert driver.event() == (Event.LINK_CHANGE, 0, bytes(48))
+    assert execute(driver.device, "fault keep-alive-stops on") == "ok\n"
+    assert driver.device.faults.active == {"keep-alive-stops"}
+    assert execute(driver.device, "fault nothing on").startswith("error")
+    assert execute(driver.device, "dance").startswith("error")
+    driver.write(0x48, 0)
+    assert execute(driver.device, "rules") == "unknown-register 1\nok\n"
+    assert "tx_packets 0\n" in execute(driver.device, "counters")
+    assert execute(driver.device, "hints") == "ok\n"
+    assert driver.event() == (
+        Event.NOTIFICATION,
+        2,
+        driver.device.features.hints().ljust(48, b"\0"),
+    )

@@ -1,0 +1,124 @@
+"""GET_FEATURE and SET_FEATURE: what is offered, what is refused."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from nitro.ena import rss
+from nitro.ena.profiles import PROFILES
+from nitro.ena.regs import AdminStatus, Feature
+from tests.unit.ena.driver import BASE, MAC, RAM, Driver
+
+LINUX_INSISTS_ON = (Feature.MAX_QUEUES_EXT, Feature.OFFLOADS, Feature.AENQ)
+
+
+@pytest.fixture
+def driver() -> Driver:
+    made = Driver()
+    made.start()
+    return made
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_card_has_what_linux_insists_on(profile: str):
+    driver = Driver(profile)
+    driver.start()
+    answer = driver.get_feature(Feature.DEVICE_ATTRIBUTES)
+    _, _, supported, _, width, _, mac, _, mtu = struct.unpack_from("<6I6sHI", answer.payload)
+    assert mac == MAC
+    assert width == 48
+    assert mtu >= 1500
+    for feature in LINUX_INSISTS_ON:
+        assert supported >> feature & 1
+        assert driver.get_feature(feature).status == 0
+    queues = driver.get_feature(Feature.MAX_QUEUES_EXT).payload
+    version, *numbers = struct.unpack_from("<B3x9IHH", queues)
+    assert version == 1
+    assert all(depth >= 256 for depth in numbers[4:8])
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_feature_whose_bit_is_clear_is_unsupported(profile: str):
+    driver = Driver(profile)
+    driver.start()
+    answer = driver.get_feature(Feature.DEVICE_ATTRIBUTES)
+    supported = struct.unpack_from("<6I", answer.payload)[2]
+    for feature in range(1, 32):
+        if not supported >> feature & 1:
+            assert driver.get_feature(feature).status == AdminStatus.UNSUPPORTED
+            assert driver.set_feature(feature, b"").status == AdminStatus.UNSUPPORTED
+
+
+@pytest.mark.parametrize("mtu", [128, 1500, 9001, 9216])
+def test_mtu(driver: Driver, mtu: int):
+    assert driver.set_feature(Feature.MTU, struct.pack("<I", mtu)).status == 0
+    assert driver.device.features.mtu == mtu
+
+
+@pytest.mark.parametrize("mtu", [0, 127, 9217, 1 << 31])
+def test_mtu_out_of_range(driver: Driver, mtu: int):
+    assert driver.set_feature(Feature.MTU, struct.pack("<I", mtu)).status == AdminStatus.ILLEGAL
+    assert "feature-value" in driver.broken
+
+
+def test_event_groups_outside_the_offer(driver: Driver):
+    payload = struct.pack("<II", 0, 1 << 20)
+    assert driver.set_feature(Feature.AENQ, payload).status == AdminStatus.ILLEGAL
+
+
+def test_host_info_outside_memory(driver: Driver):
+    payload = struct.pack("<QQI", BASE + RAM - 100, 0, 0)
+    answer = driver.set_feature(Feature.HOST_ATTRIBUTES, payload)
+    assert answer.status == AdminStatus.ILLEGAL
+    assert "dma-address" in driver.broken
+
+
+def test_link_and_moderation(driver: Driver):
+    speed, _, flags = struct.unpack_from("<III", driver.get_feature(Feature.LINK).payload)
+    assert speed == 10_000
+    assert flags == 2
+    assert driver.get_feature(Feature.MODERATION).payload[0] == 1
+
+
+def test_hash_key_travels_reversed(driver: Driver):
+    driver.get_feature(Feature.RSS_FUNCTION, buffer=48)
+    assert driver.peek(driver.control + 8, 40) == rss.DEFAULT_KEY[::-1]
+    key = bytes(range(40))
+    driver.poke(driver.control, struct.pack("<II40s", 10, 0, key[::-1]))
+    payload = struct.pack("<III", 0, 1 << rss.TOEPLITZ, 0)
+    assert driver.set_feature(Feature.RSS_FUNCTION, payload, buffer=48).status == 0
+    driver.get_feature(Feature.RSS_FUNCTION, buffer=48)
+    assert driver.peek(driver.control + 8, 40) == key[::-1]
+
+
+def test_hash_function_that_is_not_offered(driver: Driver):
+    payload = struct.pack("<III", 0, 1 << 5, 0)
+    assert driver.set_feature(Feature.RSS_FUNCTION, payload).status == AdminStatus.ILLEGAL
+
+
+def test_hash_input(driver: Driver):
+    driver.get_feature(Feature.RSS_INPUT, buffer=256)
+    selected = struct.unpack("<32H", driver.peek(driver.control + 64, 64))[::2]
+    assert selected[rss.TCP4] == rss.L3 | rss.L4
+    fields = [0] * 32
+    fields[2 * rss.TCP4] = rss.L3
+    driver.poke(driver.control + 64, struct.pack("<32H", *fields))
+    assert driver.set_feature(Feature.RSS_INPUT, bytes(4), buffer=256).status == 0
+    fields[2 * rss.TCP4] = 0x40
+    driver.poke(driver.control + 64, struct.pack("<32H", *fields))
+    answer = driver.set_feature(Feature.RSS_INPUT, bytes(4), buffer=256)
+    assert answer.status == AdminStatus.ILLEGAL
+
+
+def test_table_of_a_size_that_is_not_offered(driver: Driver):
+    payload = struct.pack("<HHHBxIHH", 0, 0, 9, 0, 0xFFFFFFFF, 0, 0)
+    answer = driver.set_feature(Feature.RSS_TABLE, payload, buffer=2048)
+    assert answer.status == AdminStatus.ILLEGAL
+
+
+def test_control_buffer_too_short(driver: Driver):
+    payload = struct.pack("<HHHBxIHH", 0, 0, 7, 0, 0xFFFFFFFF, 0, 0)
+    answer = driver.set_feature(Feature.RSS_TABLE, payload, buffer=100)
+    assert answer.status == AdminStatus.ILLEGAL

@@ -1,0 +1,57 @@
+"""The fuzzer of `fuzz.py`, in its two sizes, and that it would notice."""
+
+from __future__ import annotations
+
+import pytest
+
+from nitro.ena.memory import Memory
+from tests.unit.ena.driver import BASE, Driver
+from tests.unit.ena.fuzz import MEMORY, Fuzzer, Target
+
+
+def test_hostile_bytes_short() -> None:
+    fuzzer = Fuzzer(seed=7)
+    fuzzer.explore(150)
+    assert len(fuzzer.corpus) > 10
+    fuzzer.run(850)
+
+
+@pytest.mark.slow
+def test_hostile_bytes_200000() -> None:
+    fuzzer = Fuzzer(seed=1)
+    fuzzer.explore(4_000)
+    fuzzer.run(196_000)
+    names = {name.rsplit("/", 1)[-1] for name, _, _ in fuzzer.lines}
+    assert {"tx.py", "rx.py", "receiver.py", "admin.py", "queues.py", "llq.py"} <= names
+
+
+def test_the_same_seed_gives_the_same_cases() -> None:
+    first, second = Fuzzer(seed=3), Fuzzer(seed=3)
+    first.explore(40)
+    second.explore(40)
+    assert first.corpus == second.corpus
+
+
+def test_a_write_around_guest_memory_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Target("c5")
+    target.case(b"\1")
+    target._surrounded[-1] ^= 1
+    with pytest.raises(AssertionError, match="around the guest's memory"):
+        target.case(b"\1")
+
+
+def test_an_exception_is_reported_with_its_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    def boom(self: Memory, address: int, length: int) -> memoryview:
+        raise ZeroDivisionError
+
+    fuzzer = Fuzzer(seed=1)
+    monkeypatch.setattr(Memory, "view", boom)
+    with pytest.raises(AssertionError, match=r"input [0-9a-f]+"):
+        fuzzer.run(50)
+
+
+def test_targets_are_cards_that_work() -> None:
+    driver = Driver("c5")
+    driver.start()
+    assert driver.rx_queue().buffers
+    assert BASE + MEMORY < 1 << 32
