@@ -88,8 +88,9 @@ class Journal:
         answer = self.answer(call)
         if answer is None:
             return None
-        ok = {"ResponseMetadata": {"HTTPStatusCode": 200, "RetryAttempts": 0}}
-        return AWSResponse("", 200, HTTPHeaders(), None), answer | ok
+        status = 404 if "Error" in answer else 200
+        outcome = {"ResponseMetadata": {"HTTPStatusCode": status, "RetryAttempts": 0}}
+        return AWSResponse("", status, HTTPHeaders(), None), answer | outcome
 
 
 @dataclass
@@ -160,7 +161,10 @@ _READ_ANSWERS: dict[str, Callable[[Plan, dict[str, Any]], dict[str, Any]]] = {
         "ImportSnapshotTasks": [
             {
                 "ImportTaskId": params["ImportTaskIds"][0],
-                "SnapshotTaskDetail": {"Status": "completed", "SnapshotId": f"snap-{MARK}"},
+                "SnapshotTaskDetail": {
+                    "Status": "completed",
+                    "SnapshotId": params["ImportTaskIds"][0].removeprefix("import-"),
+                },
             }
         ]
     },
@@ -178,6 +182,7 @@ _READ_ANSWERS: dict[str, Callable[[Plan, dict[str, Any]], dict[str, Any]]] = {
     },
     "GetSnapshotBlock": lambda *_: {"BlockData": io.BytesIO(bytes(_BLOCK_SIZE))},
     "HeadBucket": lambda *_: {},
+    "HeadObject": lambda *_: {"Error": {"Code": "404", "Message": "Not Found"}},
     "ListObjectsV2": lambda *_: {"KeyCount": 0},
     "ListMultipartUploads": lambda *_: {},
 }

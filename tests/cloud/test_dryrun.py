@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nitro.cloud import Call, Cloud, DiskImage, Keep, upload
-from tests.cloud.conftest import NOTHING, connect, deploy, everything, recorded
+from nitro.cloud import Call, Cloud, DiskImage, Keep, Published, Undo, publish, upload
+from tests.cloud.conftest import NOTHING, connect, deploy, everything, make_disk, recorded
 
 IDS = re.compile(r"\b(import-snap|snap|ami|sg|i)-[0-9a-z-]+")
 
@@ -58,6 +59,28 @@ def test_it_lists_what_the_real_run_does(
     real = connect()
     made = recorded(real)
     deploy(real, disk, keep=keep)
+    assert shown(rehearsal.plan.changes) == shown([call for call in made if call.changes])
+    assert {c.operation for c in rehearsal.plan.calls} == {c.operation for c in made}
+
+
+def test_two_images_of_one_deployment(
+    cloud: Cloud, disk: DiskImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second upload finds the bucket that the first one only planned."""
+    monkeypatch.setattr(upload, "WORKERS", 1)
+    client = make_disk(tmp_path / "client.raw", seed=2, name="client")
+
+    def publish_both(user: Cloud) -> list[Published]:
+        with Undo(Keep.NOTHING, sleep=user.sleep) as undo:
+            return [publish(user, one, undo) for one in (disk, client)]
+
+    rehearsal = connect(dry_run=True)
+    first, second = publish_both(rehearsal)
+    assert first.snapshot_id != second.snapshot_id
+    real = connect()
+    made = recorded(real)
+    publish_both(real)
+    assert rehearsal.plan
     assert shown(rehearsal.plan.changes) == shown([call for call in made if call.changes])
     assert {c.operation for c in rehearsal.plan.calls} == {c.operation for c in made}
 

@@ -9,11 +9,22 @@ from botocore.exceptions import (
     EndpointConnectionError,
     ReadTimeoutError,
 )
+from moto.server import ThreadedMotoServer
 
-from nitro.cloud import ApiError, ApiRefused, Cloud
+from nitro.cloud import (
+    ApiError,
+    ApiRefused,
+    Cloud,
+    DiskImage,
+    destroy,
+    inventory,
+    role,
+    storage,
+)
 from nitro.cloud.session import ATTEMPTS, ATTEMPTS_TO_CONNECT
 from nitro.errors import InputError, RefusedError
-from tests.cloud.conftest import REGION, connect, refuse
+from nitro.local.aws import Site
+from tests.cloud.conftest import NOTHING, REGION, connect, deploy, everything, refuse
 
 URL = "https://ec2.eu-central-1.amazonaws.com/"
 
@@ -128,3 +139,20 @@ def test_bad_credentials_are_refused(cloud: Cloud) -> None:
     with pytest.raises(ApiRefused) as caught:
         _ = cloud.account
     assert caught.value.exit_code == 3
+
+
+def test_the_same_code_works_over_http_with_an_endpoint_of_its_own(
+    site: Site, disk: DiskImage
+) -> None:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        cloud = connect(endpoint_url=f"http://{host}:{port}")
+        role.create(cloud, storage.own_bucket_name(cloud))
+        published, _ = deploy(cloud, disk)
+        assert site.store.path(published.snapshot_id).read_bytes() == disk.path.read_bytes()
+        destroy(cloud, inventory(cloud))
+        assert everything(cloud) == NOTHING
+    finally:
+        server.stop()

@@ -130,3 +130,14 @@ def test_taken_back_early_is_not_taken_back_twice() -> None:
         undo.take_back(entry)
         assert removed == ["key"]
     assert removed == ["key"]
+
+
+def test_nested_stacks_unwind_from_the_inside_and_tell_once() -> None:
+    removed: list[str] = []
+    with pytest.raises(Interrupted) as caught, Undo(Keep.INSTANCE) as outer:  # noqa: PT012
+        outer.push("server", Kind.INSTANCE, id="server", remove=removed.append)
+        with Undo(Keep.INSTANCE) as inner:
+            inner.push("client", Kind.INSTANCE, id="client", remove=removed.append)
+            raise KeyboardInterrupt
+    assert removed == ["client", "server"]
+    assert caught.value.what == "interrupted"
