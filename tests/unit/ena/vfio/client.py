@@ -1,0 +1,103 @@
+"""A vfio-user client for tests: sends messages, right and wrong, over a socket pair."""
+
+from __future__ import annotations
+
+import array
+import json
+import mmap
+import os
+import socket
+import struct
+from collections.abc import Sequence
+
+from nitro.ena.device import Device, bar2_size
+from nitro.ena.memory import Memory
+from nitro.ena.profiles import PROFILES
+from nitro.ena.vfio.irqs import Irqs
+from nitro.ena.vfio.session import Session
+from nitro.ena.vfio.transport import Transport
+from tests.unit.ena.driver import MAC, FakePort
+
+HEADER = struct.Struct("<HHIII")
+
+
+class Client:
+    """One end of the socket; the card is behind the other."""
+
+    def __init__(self, profile: str = "c5") -> None:
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(5)
+        card = PROFILES[profile]
+        self.irqs = Irqs(card.queues + 1)
+        size = bar2_size(card)
+        self.bar2 = None
+        if size:
+            descriptor = os.memfd_create("bar2")
+            os.ftruncate(descriptor, size)
+            self.bar2 = (descriptor, mmap.mmap(descriptor, size))
+        self.device = Device(card, MAC, Memory(), FakePort(), self.irqs.raise_vector, lambda: 1.0)
+        self.transport = Transport(theirs)
+        self.session = Session(self.transport, self.device, self.irqs, self.bar2)
+        self._ident = 0
+
+    def post(
+        self, command: int, payload: bytes = b"", *, fds: Sequence[int] = (), flags: int = 0
+    ) -> None:
+        self._ident += 1
+        data = HEADER.pack(self._ident, command, 16 + len(payload), flags, 0) + payload
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        self.socket.sendmsg([data], rights)
+
+    def turn(self) -> None:
+        """The server handles what has arrived."""
+        for message in self.transport.receive():
+            self.session.handle(message)
+        self.device.run()
+
+    def reply(self) -> tuple[int, bytes, list[int]]:
+        """Errno (0: none), payload and descriptors of the next reply."""
+        data, ancillary, _, _ = self.socket.recvmsg(1 << 20, 4096)
+        ident, _, size, flags, error = HEADER.unpack_from(data)
+        assert ident == self._ident
+        assert size == len(data)
+        assert flags & 0xF == 1
+        fds = array.array("i")
+        for _, _, rights in ancillary:
+            fds.frombytes(rights)
+        return (error if flags & 1 << 5 else 0), data[16:], list(fds)
+
+    def call(
+        self, command: int, payload: bytes = b"", *, fds: Sequence[int] = (), expect: int = 0
+    ) -> bytes:
+        """Send, let the server work, return the payload; the errno must be `expect`."""
+        self.post(command, payload, fds=fds)
+        self.turn()
+        error, answer, received = self.reply()
+        for descriptor in received:
+            os.close(descriptor)
+        assert error == expect
+        return answer
+
+    def version(self, major: int = 0, *, expect: int = 0, **capabilities: object) -> bytes:
+        text = json.dumps({"capabilities": capabilities}).encode() + b"\0"
+        return self.call(1, struct.pack("<HH", major, 1) + text, expect=expect)
+
+    def write(self, region: int, offset: int, data: bytes, *, expect: int = 0) -> None:
+        self.call(10, struct.pack("<QII", offset, region, len(data)) + data, expect=expect)
+
+    def read(self, region: int, offset: int, count: int, *, expect: int = 0) -> bytes:
+        answer = self.call(9, struct.pack("<QII", offset, region, count), expect=expect)
+        return answer[16:]
+
+    def map(self, address: int, size: int, *, flags: int = 3, expect: int = 0) -> mmap.mmap:
+        descriptor = os.memfd_create("guest")
+        os.ftruncate(descriptor, size)
+        payload = struct.pack("<IIQQQ", 32, flags, 0, address, size)
+        self.call(2, payload, fds=[descriptor], expect=expect)
+        mapping = mmap.mmap(descriptor, size)
+        os.close(descriptor)
+        return mapping
+
+    def close(self) -> None:
+        self.socket.close()
+        self.transport.close()
