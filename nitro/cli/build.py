@@ -28,9 +28,12 @@ def build(
     """Build a bootable disk image from a recipe or a program."""
     from nitro import image
 
-    report = reporter()
-    built = image.build(recipes.find(recipe, port, env, arguments), report=report, locked=locked)
-    report.close()
+    built = None if port or env or arguments else image.known(recipe)
+    if built is None:
+        report = reporter()
+        made = recipes.find(recipe, port, env, arguments)
+        built = image.build(made, report=report, locked=locked)
+        report.close()
     if json:
         print_json(
             {
