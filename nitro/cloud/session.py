@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
 from nitro.cloud import errors
-from nitro.cloud.dryrun import Plan
+from nitro.cloud.dryrun import READS, Plan
 from nitro.errors import InputError, RefusedError
 
 ATTEMPTS = 8
@@ -28,8 +28,7 @@ LONGEST_WAIT = 20.0  # seconds between two attempts
 
 # What may be repeated although the first attempt may have had effect: calls that only read,
 # that end in the same state however often they are made, or that carry a token of ours.
-_READS = ("Describe", "Get", "List", "Head", "Simulate")
-_REPEATABLE = (*_READS, "Delete", "Put", "Terminate", "Deregister", "Cancel", "Abort", "Upload")
+_REPEATABLE = (*READS, "Delete", "Put", "Terminate", "Deregister", "Cancel", "Abort", "Upload")
 
 
 @dataclass
