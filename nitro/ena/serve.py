@@ -45,6 +45,7 @@ def serve(
     Raises InputError for bad values, NitroError if a socket or tap cannot be had.
     """
     card = profiles.find(profile)
+    address = parse_mac(mac) if mac else default_mac(socket)
     if queues is not None:
         if not 1 <= queues <= MAX_QUEUES:
             raise InputError(f"{queues} queue pairs; a card has 1 to {MAX_QUEUES}")
@@ -60,7 +61,7 @@ def serve(
         server = Server(
             socket,
             card,
-            parse_mac(mac) if mac else default_mac(socket),
+            address,
             cable,
             strict=strict,
             report=report or _to_stderr,

@@ -23,7 +23,7 @@ _SET_UP = """
 import fcntl, ipaddress, sys
 from nitro.local import link
 link.bring_up("lo")
-link.add_bridge("br0")
+link.add_bridge("br0", "02:00:00:00:00:01")
 link.add_ipv4("br0", ipaddress.ip_interface(sys.argv[1] + "/24"))
 for tap in sys.argv[2:]:
     fcntl.ioctl(link.open_tap(tap), 0x400454CB, 1)

@@ -1,0 +1,160 @@
+"""The server as a process, traces, and the frames beside them."""
+
+from __future__ import annotations
+
+import io
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nitro.ena.explain import explain
+from nitro.ena.pcapng import PcapngWriter
+from nitro.ena.regs import Reg
+from nitro.ena.serve import default_mac, parse_mac
+from nitro.ena.trace import Trace
+from nitro.errors import InputError
+from tests.unit.ena.driver import Driver
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < deadline, f"no {path}"
+        time.sleep(0.02)
+
+
+def test_a_server_from_start_to_end(tmp_path: Path):
+    ours, theirs = socket.socketpair()
+    card, control, trace = tmp_path / "card", tmp_path / "control", tmp_path / "trace"
+    command = [sys.executable, "-m", "nitro.ena", "serve", "--socket", str(card)]
+    command += ["--port", f"fd:{theirs.fileno()}", "--profile", "c5.large", "--strict"]
+    command += ["--trace", str(trace), "--control", str(control), "--mac", "02:00:00:00:00:07"]
+    with subprocess.Popen(
+        command, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True
+    ) as server:
+        wait_for(card)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(card))
+            request = struct.pack("<QIII", 0x48, 0, 4, 1)
+            client.sendall(struct.pack("<HHIII", 1, 10, 16 + len(request), 0, 0) + request)
+            assert len(client.recv(100)) == 32
+            with socket.socket(socket.AF_UNIX) as teller:
+                teller.connect(str(control))
+                teller.sendall(b"rules\n")
+                assert teller.recv(1000).decode().endswith("unknown-register 1\nok\n")
+        server.send_signal(signal.SIGTERM)
+        _, said = server.communicate(timeout=20)
+    assert server.returncode == 0
+    assert "rule broken: unknown-register" in said
+    assert not card.exists()
+    assert not control.exists()
+    assert any("writes offset 0x48" in line for line in explain(trace))
+    ours.close()
+    theirs.close()
+
+
+def test_once_ends_with_its_client(tmp_path: Path):
+    ours, theirs = socket.socketpair()
+    card = tmp_path / "card"
+    command = [sys.executable, "-m", "nitro.ena", "serve", "--socket", str(card), "--once"]
+    command += ["--port", f"fd:{theirs.fileno()}"]
+    with subprocess.Popen(command, pass_fds=[theirs.fileno()]) as server:
+        wait_for(card)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(card))
+        assert server.wait(20) == 0
+    ours.close()
+    theirs.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--profile", "c9000"], "no ENA profile"),
+        (["--queues", "0"], "1 to 128"),
+        (["--mac", "03:00:00:00:00:00"], "no MAC address"),
+        (["--profile", "gen8", "--no-llq"], "nothing but LLQ"),
+        (["--port", "wire:1"], "no port"),
+    ],
+)
+def test_bad_options(tmp_path: Path, options: list[str], said: str):
+    command = [sys.executable, "-m", "nitro.ena", "serve", "--socket", str(tmp_path / "card")]
+    done = subprocess.run(
+        [*command, "--port", "fd:999", *options], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_mac_addresses():
+    assert parse_mac("02-00-00-00-00-01") == bytes.fromhex("020000000001")
+    assert default_mac(Path("/a")) == default_mac(Path("/a")) != default_mac(Path("/b"))
+    for wrong in ("", "02:00", "zz:00:00:00:00:00"):
+        with pytest.raises(InputError):
+            parse_mac(wrong)
+
+
+def test_a_trace_reads_like_a_dialogue(tmp_path: Path):
+    out = io.StringIO()
+    driver = Driver()
+    driver.device._trace = Trace(out)
+    driver.write(Reg.DEV_CTL, 1)
+    driver.start()
+    for tail in (1, 2, 3):
+        driver.write(0x1000, tail)
+    driver.reset(reason=1)
+    path = tmp_path / "trace"
+    path.write_text(out.getvalue())
+    lines = list(explain(path))
+    text = "\n".join(lines)
+    assert "driver writes DEV_CTL: reset, normal" in text
+    assert "driver writes AQ_CAPS: 8 entries of 64 bytes" in text
+    assert "3 × TX doorbell 0" in text
+    assert "the driver resets the card: keep-alive timeout" in text
+
+
+def test_commands_and_answers_are_decoded(tmp_path: Path):
+    path = tmp_path / "trace"
+    with path.open("w") as out:
+        trace = Trace(out)
+        entry = struct.pack("<HBB12xBBH", 3, 8, 1, 0, 1, 0).ljust(64, b"\0")
+        trace.event("command", id=3, opcode=8, entry=entry)
+        trace.event("completion", id=3, opcode=8, error="UNSUPPORTED feature 1")
+        create = struct.pack("<HBBBxBBHHQ", 4, 1, 1, 1 << 5, 3, 1, 2, 1024, 0).ljust(64, b"\0")
+        trace.event("command", id=4, opcode=1, entry=create)
+    lines = list(explain(path))
+    assert "get feature device attributes" in lines[0]
+    assert "UNSUPPORTED" in lines[1]
+    assert "create sq, TX, 1024 entries in LLQ, completions to 2" in lines[2]
+
+
+@pytest.mark.parametrize("content", [b"no trace\n", b"[1]\n", b'{"t": 1}\n', b"\xff\xfe\n"])
+def test_what_is_no_trace(tmp_path: Path, content: bytes):
+    path = tmp_path / "trace"
+    path.write_bytes(content)
+    with pytest.raises(InputError):
+        list(explain(path))
+    with pytest.raises(InputError, match="cannot read"):
+        list(explain(tmp_path / "none"))
+
+
+def test_pcapng_blocks():
+    out = io.BytesIO()
+    PcapngWriter(out).frame("in", [b"abc", b"de"])
+    data, blocks = out.getvalue(), []
+    while data:
+        kind, size = struct.unpack_from("<II", data)
+        assert struct.unpack_from("<I", data, size - 4) == (size,)
+        blocks.append((kind, data[8 : size - 4]))
+        data = data[size:]
+    assert [kind for kind, _ in blocks] == [0x0A0D0D0A, 1, 6]
+    _, _, _, captured, original = struct.unpack_from("<5I", blocks[2][1])
+    assert (captured, original) == (5, 5)
+    assert blocks[2][1][20:25] == b"abcde"
