@@ -91,65 +91,46 @@ class Dnsmasq:
         names: Mapping[str, str],
         report: Reporter | None = None,
     ) -> None:
-        self._folder = folder
-        self._address = str(ipv4.ip)
         self._hosts: dict[str, Host] = {}
-        self._config = folder / "dnsmasq.conf"
-        self._config.write_text(configuration(interface, ipv4, ipv6, folder, names))
-        self._program = debian.tree(PACKAGES, report=report).program("dnsmasq")
+        self._hosts_path = folder / HOSTS
+        config = folder / "dnsmasq.conf"
+        config.write_text(configuration(interface, ipv4, ipv6, folder, names))
+        (folder / LEASES).unlink(missing_ok=True)  # of an earlier run
         self._write_hosts()
-        self._process = self._start()
+        program = debian.tree(PACKAGES, report=report).program("dnsmasq")
+        with (folder / "dnsmasq.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                # --no-daemon also keeps the user: in a user namespace there is no other.
+                [*program, "--no-daemon", f"--conf-file={config}"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        _wait_for_answers(self._process, str(ipv4.ip))
 
     def admit(self, host: Host) -> None:
-        """Let this guest have its addresses from now on."""
+        """Let this guest have its addresses from now on.
+
+        dnsmasq keeps an ended guest's leases for their time: the next guest with its addresses
+        must have its MAC address too.
+        """
         self._hosts[host.mac] = host
-        self._write_hosts()
-        self._process.send_signal(signal.SIGHUP)
+        self._reload()
 
     def dismiss(self, mac: str) -> None:
-        """Forget a guest and its leases, so that its addresses can be another one's at once.
-
-        dnsmasq gives up no lease while it runs, so it starts again without them.
-        """
-        host = self._hosts.pop(mac, None)
-        if host is None:
-            return
-        self.close()
-        self._write_hosts()
-        leases = self._folder / LEASES
-        if leases.exists():
-            leases.write_text(without(leases.read_text(), host))
-        self._process = self._start()
+        self._hosts.pop(mac, None)
+        self._reload()
 
     def close(self) -> None:
         self._process.terminate()
         self._process.wait()
 
+    def _reload(self) -> None:
+        self._write_hosts()
+        self._process.send_signal(signal.SIGHUP)
+
     def _write_hosts(self) -> None:
-        (self._folder / HOSTS).write_text(hosts_file(list(self._hosts.values())))
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        with (self._folder / "dnsmasq.log").open("ab") as log:
-            process = subprocess.Popen(
-                # --no-daemon also keeps the user: in a user namespace there is no other.
-                [*self._program, "--no-daemon", f"--conf-file={self._config}"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        _wait_for_answers(process, self._address)
-        return process
-
-
-def without(leases: str, host: Host) -> str:
-    """The lines of dnsmasq's lease file but for those of one guest's addresses.
-
-    A line is: expiry, MAC or IAID, address, name, client id.
-    """
-    kept = [
-        line for line in leases.splitlines() if not {host.ipv4, host.ipv6} & set(line.split()[2:3])
-    ]
-    return "".join(f"{line}\n" for line in kept)
+        self._hosts_path.write_text(hosts_file(list(self._hosts.values())))
 
 
 def _wait_for_answers(process: subprocess.Popen[bytes], address: str) -> None:

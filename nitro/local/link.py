@@ -19,7 +19,8 @@ from nitro.errors import NitroError
 _SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
 _SIOCSIFADDR, _SIOCSIFNETMASK, _SIOCSIFMTU = 0x8916, 0x891C, 0x8922
 _SIOCBRADDBR, _SIOCBRDELBR, _SIOCBRADDIF = 0x89A0, 0x89A1, 0x89A2
-_IFF_UP = 0x1
+_SIOCSIFHWADDR = 0x8924
+_IFF_UP, _ARPHRD_ETHER = 0x1, 1
 
 _TUNSETIFF = 0x400454CA
 _IFF_TAP, _IFF_NO_PI, _IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
@@ -28,10 +29,23 @@ _TUN = "/dev/net/tun"
 MTU = 9001  # bytes; a VPC's
 
 
-def add_bridge(name: str, mtu: int = MTU) -> None:
-    """Make a bridge without spanning tree and bring it up. `name` has at most 15 bytes."""
+def mac_of(address: str) -> str:
+    """The MAC address that goes with an IPv4 address here.
+
+    An address that is used again keeps it: DHCP leases and neighbours' caches stay right.
+    """
+    return "02:00:" + ":".join(f"{byte:02x}" for byte in ipaddress.IPv4Address(address).packed)
+
+
+def add_bridge(name: str, mac: str, mtu: int = MTU) -> None:
+    """Make a bridge without spanning tree and bring it up. `name` has at most 15 bytes.
+
+    With a `mac` of its own, the bridge does not take that of a port, and change with its ports.
+    """
     with _control() as control:
         fcntl.ioctl(control, _SIOCBRADDBR, name.encode() + b"\0")
+        sockaddr = struct.pack("=H6s", _ARPHRD_ETHER, bytes.fromhex(mac.replace(":", "")))
+        fcntl.ioctl(control, _SIOCSIFHWADDR, struct.pack("16s24s", _encoded(name), sockaddr))
     set_mtu(name, mtu)
     bring_up(name)
 

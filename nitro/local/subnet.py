@@ -35,7 +35,7 @@ class Subnet:
         self._prefix = unique_local_prefix(network.subnet_id)
         router6 = ipaddress.IPv6Interface(f"{self._prefix[1]}/64")
         folder.mkdir(parents=True, exist_ok=True)
-        link.add_bridge(self.bridge)
+        link.add_bridge(self.bridge, link.mac_of(str(router.ip)))
         try:
             link.add_ipv4(self.bridge, router)
             link.add_ipv6(self.bridge, router6)

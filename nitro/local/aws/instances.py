@@ -26,6 +26,7 @@ from moto.ec2.models.instances import StateReason
 
 from nitro.local.aws import launch
 from nitro.local.hypervisor import Condition, Power
+from nitro.local.link import mac_of
 
 CODES = {
     "pending": 0,
@@ -168,6 +169,7 @@ class InstancesBackend:
         instance.current_instance_boot_mode = launch.boot_mode(image, instance.instance_type)
         for nic in instance.nics.values():
             nic.delete_on_termination = True  # EC2's default for interfaces made at launch
+            nic.mac_address = mac_of(nic.private_ip_address)
         instance.security_groups = list(instance.nics[0].group_set)
         self._give_public_address(instance)
 

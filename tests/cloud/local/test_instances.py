@@ -54,6 +54,22 @@ def test_public_addresses_are_this_machines_and_unique(account: Account, image_i
     assert all(address.startswith("127.") for address in addresses)
 
 
+def test_an_address_that_is_used_again_keeps_its_mac(account: Account, image_id: str) -> None:
+    (subnet, *_) = account.ec2.describe_subnets()["Subnets"]
+    where = {"SubnetId": subnet["SubnetId"], "PrivateIpAddress": "172.31.0.77"}
+    first = account.run(image_id, **where)
+    account.ec2.terminate_instances(InstanceIds=[first["InstanceId"]])
+    assert state(account, first["InstanceId"]) == "terminated"
+    second = account.run(image_id, **where)
+    other = account.run(image_id)
+    macs = [
+        account.hypervisor.guests[instance["InstanceId"]].guest.mac
+        for instance in (first, second, other)
+    ]
+    assert macs[0] == macs[1] == "02:00:ac:1f:00:4d"
+    assert macs[2] != macs[0]
+
+
 def test_terminating_takes_time_and_leaves_nothing(account: Account, image_id: str) -> None:
     instance_id = account.run(image_id)["InstanceId"]
     group_id = account.instance(instance_id)["SecurityGroups"][0]["GroupId"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 
-from nitro.local.dnsmasq import Host, configuration, hosts_file, without
+from nitro.local.dnsmasq import Host, configuration, hosts_file
 
 
 def lines(folder: Path) -> list[str]:
@@ -45,16 +45,3 @@ def test_guests_are_told_the_mtu_of_a_vpc(tmp_path: Path) -> None:
 def test_a_guest_is_one_line() -> None:
     hosts = [Host("02:00:00:00:00:01", "10.0.0.4", "fd00::4", "ip-10-0-0-4")]
     assert hosts_file(hosts) == "02:00:00:00:00:01,10.0.0.4,[fd00::4],ip-10-0-0-4,1h\n"
-
-
-def test_the_leases_of_a_guest_that_left_are_forgotten():
-    gone = Host("02:00:00:00:00:01", "10.0.0.4", "fd00::4", "ip-10-0-0-4")
-    leases = (
-        "1790000000 02:00:00:00:00:01 10.0.0.4 ip-10-0-0-4 *\n"
-        "1790000000 02:00:00:00:00:02 10.0.0.40 ip-10-0-0-40 *\n"
-        "duid 00:01:00:01\n"
-        "1790000000 4660 fd00::4 ip-10-0-0-4 00:03:00:01:02:00:00:00:00:01\n"
-    )
-    assert without(leases, gone) == (
-        "1790000000 02:00:00:00:00:02 10.0.0.40 ip-10-0-0-40 *\nduid 00:01:00:01\n"
-    )

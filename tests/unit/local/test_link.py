@@ -13,23 +13,28 @@ from nitro.local import link
 from nitro.local.daemon import isolation
 
 SCRIPT = """
-import ipaddress, os, socket
+import fcntl, ipaddress, os, socket, struct
 from pathlib import Path
 from nitro.local import link
 
 link.bring_up("lo")
-link.add_bridge("bridge0")
+link.add_bridge("bridge0", "02:00:0a:09:00:01")
 link.add_ipv4("bridge0", ipaddress.IPv4Interface("10.9.0.1/24"))
 link.add_ipv4("lo:1", ipaddress.IPv4Interface("169.254.169.254/32"))
 link.add_ipv6("bridge0", ipaddress.IPv6Interface("fd00::1/64"))
 tap = link.open_tap("tap0")
 link.attach("bridge0", "tap0")
-sys = Path("/proc/net/dev").read_text()
-assert "tap0" in sys and "bridge0" in sys
+devices = Path("/proc/net/dev").read_text()
+assert "tap0" in devices and "bridge0" in devices
 for address in ("10.9.0.1", "169.254.169.254"):
     socket.socket().bind((address, 0))
 socket.socket(socket.AF_INET6).bind(("fd00::1", 0))
+def bridge_mac():
+    request = struct.pack("16s24s", b"bridge0", b"")
+    return fcntl.ioctl(socket.socket(), 0x8927, request)[18:24].hex(":")  # SIOCGIFHWADDR
+assert bridge_mac() == "02:00:0a:09:00:01"  # and not its port's
 os.close(tap)
+assert bridge_mac() == "02:00:0a:09:00:01"
 assert "tap0" not in Path("/proc/net/dev").read_text()
 link.delete_bridge("bridge0")
 assert "bridge0" not in Path("/proc/net/dev").read_text()

@@ -1,0 +1,253 @@
+"""The local Nitro as a whole: instances that boot what was imported, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+import pytest
+
+from nitro import local
+
+from . import guest
+
+pytestmark = pytest.mark.boot
+
+BOOT_SECONDS = 90.0  # for two guests on two busy cores
+PORT = 8080
+T = TypeVar("T")
+
+
+@dataclass
+class Nitro:
+    """Clients of the running local Nitro, and its folder."""
+
+    endpoint: local.Endpoint
+    folder: Path
+
+    def __post_init__(self) -> None:
+        connect: Any = boto3.client
+        options = {
+            "endpoint_url": self.endpoint.url,
+            "region_name": self.endpoint.region,
+            "aws_access_key_id": "local",
+            "aws_secret_access_key": "local",
+        }
+        self.ec2, self.s3, self.ebs = (connect(name, **options) for name in ("ec2", "s3", "ebs"))
+
+    def import_disk(self, disk: Path) -> str:
+        self.s3.create_bucket(Bucket="disks")
+        self.s3.upload_file(str(disk), "disks", disk.name)
+        container = {"Format": "RAW", "UserBucket": {"S3Bucket": "disks", "S3Key": disk.name}}
+        task_id = self.ec2.import_snapshot(DiskContainer=container)["ImportTaskId"]
+
+        def imported() -> str | None:
+            (task,) = self.ec2.describe_import_snapshot_tasks(ImportTaskIds=[task_id])[
+                "ImportSnapshotTasks"
+            ]
+            detail = task["SnapshotTaskDetail"]
+            assert detail["Status"] != "deleted", detail["StatusMessage"]
+            return str(detail.get("SnapshotId", "")) or None
+
+        return wait(imported, 20)
+
+    def register(self, snapshot_id: str, boot_mode: str) -> str:
+        mapping = {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot_id}}
+        image_id = self.ec2.register_image(
+            Name=f"guest {boot_mode}",
+            Architecture="x86_64",
+            VirtualizationType="hvm",
+            EnaSupport=True,
+            BootMode=boot_mode,
+            RootDeviceName="/dev/xvda",
+            BlockDeviceMappings=[mapping],
+        )["ImageId"]
+        wait(lambda: self.image(image_id)["State"] == "available", 10)
+        return str(image_id)
+
+    def image(self, image_id: str) -> Any:
+        return self.ec2.describe_images(ImageIds=[image_id])["Images"][0]
+
+    def run(self, image_id: str, script: str, **options: Any) -> Any:
+        return self.ec2.run_instances(
+            ImageId=image_id,
+            InstanceType="c5.large",
+            MinCount=1,
+            MaxCount=1,
+            UserData=script,
+            MetadataOptions={"HttpTokens": "required"},
+            InstanceInitiatedShutdownBehavior="terminate",
+            **options,
+        )["Instances"][0]
+
+    def instance(self, instance_id: str) -> Any:
+        answer = self.ec2.describe_instances(InstanceIds=[instance_id])
+        return answer["Reservations"][0]["Instances"][0]
+
+    def wait_for_state(self, instance_id: str, state: str, seconds: float = 20) -> Any:
+        wait(lambda: self.instance(instance_id)["State"]["Name"] == state, seconds)
+        return self.instance(instance_id)
+
+    def console(self, instance_id: str) -> str:
+        answer = self.ec2.get_console_output(InstanceId=instance_id, Latest=True)
+        return str(answer.get("Output", ""))
+
+    def wait_for_console(self, instance_id: str, text: str, times: int = 1) -> str:
+        try:
+            wait(lambda: self.console(instance_id).count(text) >= times, BOOT_SECONDS)
+        except TimeoutError:
+            pytest.fail(f"no {text!r} on the console:\n{self.console(instance_id)}")
+        return self.console(instance_id)
+
+
+def wait(condition: Callable[[], T | None], seconds: float) -> T:
+    """The first truth that `condition` returns. TimeoutError when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.1)
+    return found
+
+
+def processes(word: str) -> list[int]:
+    """Those whose command line holds `word`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and int(entry.name) != os.getpid():
+            try:
+                line = (entry / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if word in line:
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.fixture(scope="module")
+def nitro(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nitro]:
+    state = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NITRO_STATE", str(state))
+        yield Nitro(local.up(), state / "local")
+        local.down()
+        wait(lambda: not processes(str(state)), 5)  # nothing outlives it
+
+
+@pytest.fixture(scope="module")
+def snapshot_id(nitro: Nitro, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return nitro.import_disk(guest.make(tmp_path_factory.mktemp("disk") / "guest.raw"))
+
+
+@pytest.fixture(scope="module")
+def bios_image(nitro: Nitro, snapshot_id: str) -> str:
+    return nitro.register(snapshot_id, "legacy-bios")
+
+
+def test_two_instances_and_the_host_reach_each_other(
+    nitro: Nitro, snapshot_id: str, bios_image: str
+) -> None:
+    uefi_image = nitro.register(snapshot_id, "uefi-preferred")
+    group = nitro.ec2.create_security_group(GroupName="web", Description="of a test")["GroupId"]
+    nitro.ec2.authorize_security_group_ingress(
+        GroupId=group, IpProtocol="tcp", FromPort=PORT, ToPort=PORT, CidrIp="0.0.0.0/0"
+    )
+    server = nitro.run(
+        uefi_image,
+        "echo served to $(md meta-data/public-ipv4) > /index.html\n"
+        f"httpd -p {PORT} -h /\n"
+        "sleep 3; ip -6 -o addr show dev eth0 scope global\n"
+        "nslookup s3.nitro.internal\n",
+        SecurityGroupIds=[group],
+    )
+    client = nitro.run(
+        bios_image,
+        f"ping -c 2 {server['PrivateIpAddress']}\n"
+        f"ping -c 1 -s 8900 {server['PrivateIpAddress']}\n"
+        f"until wget -qO- http://{server['PrivateIpAddress']}:{PORT}/index.html; do sleep 1; done\n"
+        "wget -qO- http://169.254.170.1/disks | grep -o '<Key>.*</Key>'\n"
+        "poweroff -f\n",
+    )
+
+    def fetched() -> bytes | None:
+        url = f"http://{server['PublicIpAddress']}:{PORT}/index.html"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return bytes(answer.read())
+        except OSError:
+            return None
+
+    served = f"served to {server['PublicIpAddress']}"
+    assert wait(fetched, BOOT_SECONDS).decode().strip() == served
+
+    told = nitro.wait_for_console(server["InstanceId"], "script done")
+    assert f"id={server['InstanceId']} address={server['PrivateIpAddress']}" in told
+    assert f"mtu=9001 has={server['PrivateIpAddress']}/20" in told
+    assert "inet6 fd" in told, "an address of the subnet's unique local prefix"
+    assert "169.254.170.1" in told, "the name of S3"
+    tags = nitro.instance(server["InstanceId"])["Tags"]
+    assert {"Key": "local:nic", "Value": "virtio-net"} in tags
+
+    ended = nitro.wait_for_state(client["InstanceId"], "terminated", BOOT_SECONDS)
+    assert ended["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+    told = nitro.console(client["InstanceId"])
+    assert "2 packets transmitted, 2 packets received" in told
+    assert "1 packets transmitted, 1 packets received" in told, "MTU 9001 passes"
+    assert served in told
+    assert "guest.raw" in told, "S3 answers inside"
+
+    assert processes(server["InstanceId"])
+    nitro.ec2.terminate_instances(InstanceIds=[server["InstanceId"]])
+    nitro.wait_for_state(server["InstanceId"], "terminated")
+    for instance in (server, client):
+        assert not processes(instance["InstanceId"])
+        assert not (nitro.folder / "instances" / instance["InstanceId"] / "disk").exists()
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://{server['PublicIpAddress']}:{PORT}/", timeout=5)
+    nitro.ec2.delete_security_group(GroupId=group)
+
+
+def test_reboot_stop_and_start(nitro: Nitro, bios_image: str) -> None:
+    instance_id = nitro.run(bios_image, "")["InstanceId"]
+    nitro.wait_for_console(instance_id, "script done")
+    nitro.ec2.reboot_instances(InstanceIds=[instance_id])
+    nitro.wait_for_console(instance_id, "script done", times=2)
+    nitro.ec2.stop_instances(InstanceIds=[instance_id])
+    nitro.wait_for_state(instance_id, "stopped")
+    assert not processes(instance_id)
+    nitro.ec2.start_instances(InstanceIds=[instance_id])
+    private = nitro.wait_for_state(instance_id, "running")["PrivateIpAddress"]
+    told = nitro.wait_for_console(instance_id, "script done")
+    assert f"has={private}/20" in told
+    nitro.ec2.terminate_instances(InstanceIds=[instance_id])
+    nitro.wait_for_state(instance_id, "terminated")
+
+
+def test_an_image_outlives_down_and_up(nitro: Nitro, snapshot_id: str, bios_image: str) -> None:
+    before = nitro.image(bios_image), nitro.ebs.list_snapshot_blocks(SnapshotId=snapshot_id)
+    assert local.down()
+    again = Nitro(local.up(), nitro.folder)
+    after = again.image(bios_image), again.ebs.list_snapshot_blocks(SnapshotId=snapshot_id)
+    assert after[0] == before[0]
+    assert after[1]["Blocks"] == before[1]["Blocks"]
+
+
+@pytest.mark.parametrize("half", ["outside", "inside"])
+def test_nothing_outlives_a_killed_daemon(nitro: Nitro, bios_image: str, half: str) -> None:
+    now = Nitro(local.up(), nitro.folder)
+    instance_id = now.run(bios_image, "")["InstanceId"]
+    now.wait_for_state(instance_id, "running")
+    assert processes(instance_id)
+    outside = local.status().pid
+    assert outside
+    daemons = sorted(processes("nitro.local.daemon\0" + str(nitro.folder)))
+    os.kill(outside if half == "outside" else daemons[-1], signal.SIGKILL)
+    wait(lambda: not processes(str(nitro.folder)), 20)
+    assert local.status().endpoint is None
