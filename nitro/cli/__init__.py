@@ -28,7 +28,9 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except NitroError as error:
-            self._explain(f"nitro: {error.what}", error.hint)
+            # What an instance wrote before it failed belongs to the explanation.
+            console = getattr(error, "console", "")
+            self._explain("\n".join(filter(None, (console, f"nitro: {error.what}"))), error.hint)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             self._explain("nitro: interrupted", None)

@@ -88,3 +88,10 @@ def test_a_region_that_is_not_enabled_is_seen(cloud: Cloud) -> None:
 @pytest.mark.parametrize(("vcpus", "ok"), [(0.0, False), (3.0, False), (4.0, True)])
 def test_a_quota_too_small_for_two_instances_is_seen(cloud: Cloud, vcpus: float, ok: bool) -> None:
     assert examined(cloud, vcpus=vcpus)["vCPU quota"].ok is ok
+
+
+def test_a_region_without_the_quota_is_no_problem(cloud: Cloud) -> None:
+    """What moto answers by itself, and so the local Nitro."""
+    quota = {check.name: check for check in doctor.examine(cloud)}["vCPU quota"]
+    assert quota.ok
+    assert "none" in quota.detail
