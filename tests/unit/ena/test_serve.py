@@ -116,7 +116,7 @@ def test_a_trace_reads_like_a_dialogue(tmp_path: Path):
     text = "\n".join(lines)
     assert "driver writes DEV_CTL: reset, normal" in text
     assert "driver writes AQ_CAPS: 8 entries of 64 bytes" in text
-    assert "3 × TX doorbell 0" in text
+    assert "2 × TX doorbell 0" in text
     assert "the driver resets the card: keep-alive timeout" in text
 
 
