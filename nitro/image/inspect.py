@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nitro.debian import Wanted, tree
-from nitro.errors import InputError, NitroError
+from nitro.errors import InputError
 from nitro.image import cpio, disk
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -144,7 +144,7 @@ def _unpacked(initrd: bytes) -> bytes:
         argv = [*zstd, "--quiet", "--decompress", "--stdout"]
         done = subprocess.run(argv, input=initrd[:size], capture_output=True, check=False)
         if done.returncode:
-            raise NitroError(f"zstd: {done.stderr.decode(errors='replace').strip()}")
+            raise ValueError(f"INITRD: zstd: {done.stderr.decode(errors='replace').strip()}")
         archives.append(done.stdout)
         initrd = initrd[size + -size % 4 :]
     return b"".join(archives)

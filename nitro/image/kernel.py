@@ -16,7 +16,7 @@ _META = "linux-image-cloud-amd64"
 # By PCI vendor: a guest loads only what its machine has. "*" is any machine.
 _MODULES = {
     "0x1d0f": ("ena",),
-    "0x1af4": ("virtio_net",),
+    "0x1af4": ("virtio_pci", "virtio_net"),
     "*": ("button", "evdev"),
 }
 

@@ -137,3 +137,13 @@ def test_fits_into_the_memory_that_it_asks_for(tmp_path: Path) -> None:
 
 def test_qemu_is_provided() -> None:
     assert qemu.find().version >= (10, 1)
+
+
+def test_kernel_of_another_suite(tmp_path: Path) -> None:
+    (tmp_path / "old.toml").write_text(
+        'suite = "bookworm"\ncommand = ["/bin/sh", "-c", "echo on $(uname -r)"]\n'
+    )
+    with booted(build(recipe.load(tmp_path / "old.toml")), tmp_path) as machine:
+        machine.wait_for_end()
+        assert "on 6.1.0-" in machine.console
+        assert machine.wait_for("address").fields["ipv4"] == "10.0.2.15/24"

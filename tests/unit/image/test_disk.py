@@ -1,0 +1,44 @@
+"""The disk's layout; other tools judge whole disks in tests/boot/image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nitro.image import disk, fat, gpt
+from nitro.image.gpt import SECTOR
+
+FILES: dict[str, fat.Source] = {"VMLINUZ": b"kernel", "EFI/BOOT/BOOTX64.EFI": b"grub"}
+
+
+def test_everything_is_where_firmware_looks(tmp_path: Path) -> None:
+    path = tmp_path / "disk"
+    boot, core = b"\xeb" * 440, b"\xcc" * 1000
+    disk.write(path, boot=boot, core=core, files=FILES)
+    raw = path.read_bytes()
+    assert raw[:440] == boot
+    assert raw[510:512] == b"\x55\xaa"
+    start = disk.CORE_SECTOR * SECTOR
+    assert raw[start : start + len(core)] == core
+    kinds = [part.kind for part in gpt.read(raw[: gpt.FIRST_USABLE * SECTOR])]
+    assert kinds == [gpt.BIOS_BOOT, gpt.EFI_SYSTEM]
+    found = {name: raw[at : at + size] for name, (at, size) in disk.esp_files(path).items()}
+    assert found == FILES
+
+
+def test_disk_is_sparse(tmp_path: Path) -> None:
+    path = tmp_path / "disk"
+    disk.write(path, boot=b"", core=b"", files=FILES)
+    assert path.stat().st_blocks * 512 < path.stat().st_size / 4
+
+
+def test_core_that_reaches_into_the_partition(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="core is too large"):
+        disk.write(tmp_path / "disk", boot=b"", core=bytes(1 << 20), files=FILES)
+
+
+def test_digest_is_of_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "disk").write_bytes(b"abc")
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert disk.digest(tmp_path / "disk") == f"sha256:{known}"

@@ -1,0 +1,74 @@
+"""Reading disks that are none of ours, or damaged; whole images are read in tests/boot/image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nitro.errors import InputError
+from nitro.image import disk
+from nitro.image.inspect import inspect
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [(b"", "no GUID partition table"), (bytes(1 << 20), "no GUID partition table")],
+)
+def test_other_files_are_refused(tmp_path: Path, content: bytes, what: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=what):
+        inspect(path)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        inspect(tmp_path / "none")
+
+
+def test_folder_is_no_disk(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not an image"):
+        inspect(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "what"),
+    [
+        ({"INITRD": b""}, "VMLINUZ"),
+        ({"VMLINUZ": b"text", "INITRD": b""}, "not a Linux kernel"),
+        ({"VMLINUZ": b"kernel", "INITRD": b"gzip?"}, "not compressed with zstd"),
+    ],
+)
+def test_disk_without_a_kernel_or_initrd(
+    tmp_path: Path, files: dict[str, bytes], what: str
+) -> None:
+    path = tmp_path / "disk"
+    made = {name: _kernel() if data == b"kernel" else data for name, data in files.items()}
+    disk.write(path, boot=b"", core=b"", files=made)
+    with pytest.raises(InputError, match=what):
+        inspect(path)
+
+
+@pytest.mark.slow
+@settings(deadline=None)
+@given(data=st.binary(max_size=100))
+def test_any_damaged_initrd_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    initrd = b"\x28\xb5\x2f\xfd" + data
+    disk.write(path, boot=b"", core=b"", files={"VMLINUZ": _kernel(), "INITRD": initrd})
+    with pytest.raises(InputError, match="zstd|cpio"):
+        inspect(path)
+
+
+def _kernel() -> bytes:
+    """A boot image's header, with its version string (Documentation/arch/x86/boot.rst)."""
+    image = bytearray(0x400)
+    image[0x202:0x206] = b"HdrS"
+    image[0x20E:0x210] = (0x100).to_bytes(2, "little")
+    image[0x300:0x30E] = b"6.12.0-test #1"
+    return bytes(image)
