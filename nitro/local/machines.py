@@ -21,7 +21,7 @@ from nitro.errors import NitroError
 from nitro.local import accel, qemu
 from nitro.local.broker import Host
 from nitro.local.hypervisor import Condition, Guest, PortRange, Power
-from nitro.local.nic import Nic, VirtioNic
+from nitro.local.nic import EnaNic, Nic
 from nitro.local.relay import Relay
 from nitro.local.store import BlockStore
 from nitro.local.subnet import Subnets
@@ -29,6 +29,7 @@ from nitro.local.subnet import Subnets
 log = logging.getLogger(__name__)
 
 MINIMUM_MEMORY_MIB = 256
+CONSOLE = "console"
 
 
 @dataclass
@@ -83,7 +84,7 @@ class QemuHypervisor:
                 machine.relay.permit(ports)
 
     def console(self, instance_id: str) -> bytes:
-        path = self._folder / self._machines[instance_id].guest.instance_id / "console"
+        path = self._folder / self._machines[instance_id].guest.instance_id / CONSOLE
         return path.read_bytes() if path.exists() else b""
 
     def release(self, instance_id: str) -> None:
@@ -144,7 +145,7 @@ class QemuHypervisor:
             memory_mib=capped_memory(guest.memory_mib, available_memory()),
             boot_mode=guest.boot_mode,
             accelerator=speed,
-            console=folder / "console",
+            console=folder / CONSOLE,
             cards=(nic.card,),
             product=guest.instance_type,
         )
@@ -167,11 +168,20 @@ class QemuHypervisor:
         """A card on the guest's subnet, for the length of a `with` block."""
         subnet = self._subnets.of(guest.network)
         tap = subnet.plug(f"tap{next(self._tap_numbers)}", guest.mac, guest.private_ip)
-        nic = VirtioNic(tap, guest.mac)
+        folder = self._folder / guest.instance_id
         try:
-            yield nic
+            nic = EnaNic(
+                tap,
+                guest.mac,
+                profile=guest.instance_type,
+                folder=folder,
+                console=folder / CONSOLE,
+            )
+            try:
+                yield nic
+            finally:
+                nic.close()
         finally:
-            nic.close()
             subnet.unplug(guest.mac)
 
     def _disk(self, guest: Guest) -> Path:

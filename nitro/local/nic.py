@@ -7,11 +7,19 @@ with no network of the local Nitro's at hand, QEMU's own user-mode network.
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
-from nitro.local.qemu import Card
+from nitro.errors import NitroError
+from nitro.local.qemu import Card, end
+
+CARD_SECONDS = 10.0
 
 
 class Nic(Protocol):
@@ -52,6 +60,52 @@ class VirtioNic:
         if self._tap is not None:
             os.close(self._tap)
             self._tap = None
+
+
+class EnaNic:
+    """An ENA card on a tap: `nitro.ena` in a process of its own, plugged in by vfio-user.
+
+    The descriptor `tap` is this object's from here on. `profile` is the instance type whose
+    card it is. What the card reports, every broken rule of the driver's by name, is appended
+    to `console`, where the instance's own words are.
+
+    Raises NitroError when the card does not come up.
+    """
+
+    name = "ena"
+
+    def __init__(self, tap: int, mac: str, *, profile: str, folder: Path, console: Path) -> None:
+        socket = folder / "ena"
+        socket.unlink(missing_ok=True)
+        words = ["--socket", str(socket), "--port", f"fd:{tap}", "--mac", mac]
+        words += ["--profile", profile, "--strict", "--once"]
+        try:
+            with console.open("ab") as reports:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "nitro.ena", "serve", *words],
+                    stdin=subprocess.DEVNULL,
+                    stdout=reports,
+                    stderr=reports,
+                    pass_fds=[tap],
+                )
+        finally:
+            os.close(tap)
+        self._wait_for(socket)
+        device = {"driver": "vfio-user-pci", "socket": {"type": "unix", "path": str(socket)}}
+        self.card = Card(("-device", json.dumps(device)), shared_memory=True)
+
+    def close(self) -> None:
+        end(self._process)
+
+    def _wait_for(self, socket: Path) -> None:
+        deadline = time.monotonic() + CARD_SECONDS
+        while not socket.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.close()
+                raise NitroError(
+                    f"the ENA card at {socket} did not come up", hint="the console says why"
+                )
+            time.sleep(0.01)
 
 
 class UserNic:

@@ -115,7 +115,7 @@ def arguments(machine: Machine, folder: Path, firmware: Path | None = None) -> l
         line += ["-drive", flash.format(0, firmware / "OVMF_CODE_4M.fd", "readonly=on")]
         line += ["-drive", flash.format(1, firmware / "OVMF_VARS_4M.fd", "snapshot=on")]
     if machine.console:
-        line += ["-chardev", f"file,id=console,path={_escaped(machine.console)}"]
+        line += ["-chardev", f"file,id=console,append=on,path={_escaped(machine.console)}"]
     else:
         line += ["-chardev", "stdio,id=console,signal=off"]
     line += ["-serial", "chardev:console"]

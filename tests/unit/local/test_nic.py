@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
+from pathlib import Path
 
 import pytest
 
-from nitro.local.nic import UserNic, VirtioNic
+from nitro.errors import NitroError
+from nitro.local.nic import EnaNic, UserNic, VirtioNic
 
 
 def test_a_card_on_a_tap_hands_its_descriptor_over() -> None:
@@ -28,3 +32,31 @@ def test_user_mode_is_cut_off_but_for_its_ports() -> None:
     assert netdev == (
         "user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:8080-:80,hostfwd=tcp:127.0.0.1:2222-:22"
     )
+
+
+def test_an_ena_card_is_a_process_with_a_socket_for_the_machine(tmp_path: Path) -> None:
+    cable, far_end = socket.socketpair()
+    nic = EnaNic(
+        cable.detach(),
+        "02:00:00:00:00:01",
+        profile="c5.large",
+        folder=tmp_path,
+        console=tmp_path / "console",
+    )
+    device = json.loads(nic.card.arguments[1])
+    assert device["driver"] == "vfio-user-pci"
+    assert Path(device["socket"]["path"]).is_socket()
+    assert nic.card.shared_memory
+    nic.close()
+    assert far_end.recv(1) == b""  # nobody holds the other end any more
+    far_end.close()
+
+
+def test_a_card_that_cannot_be_made_says_why_on_the_console(tmp_path: Path) -> None:
+    reader, writer = os.pipe()  # no cable
+    console = tmp_path / "console"
+    with pytest.raises(NitroError, match="did not come up"):
+        EnaNic(writer, "02:00:00:00:00:01", profile="c5.large", folder=tmp_path, console=console)
+    assert "neither a tap nor a socket" in console.read_text()
+    assert os.read(reader, 1) == b""
+    os.close(reader)

@@ -38,7 +38,7 @@ def test_a_machine_has_what_it_is_described_with(tmp_path: Path) -> None:
     assert option(line, "-cpu") == ["max,-erms,-fsrm"]
     assert "virtio-net-pci" in option(line, "-device")
     assert any(d.startswith("nvme,") and "bootindex=0" in d for d in option(line, "-device"))
-    assert option(line, "-chardev") == [f"file,id=console,path={tmp_path}/console"]
+    assert option(line, "-chardev") == [f"file,id=console,append=on,path={tmp_path}/console"]
     assert "product=c5.large" in option(line, "-smbios")[0]
     assert "-nodefaults" in line
     assert "memory-backend" not in " ".join(line)
