@@ -20,7 +20,6 @@ struct ena_hw_address ena_hw_address(uint64_t address)
 void ena_admin_start(struct ena_device *device)
 {
 	struct ena_admin *admin = &device->admin;
-	uint64_t sq = admin->rings.address, cq = sq + RING_BYTES;
 
 	_Static_assert(2 * RING_BYTES <= 4096, "the rings share a page");
 	ena_os_lock(device->os);
@@ -29,10 +28,8 @@ void ena_admin_start(struct ena_device *device)
 	admin->phase = 1;
 	admin->polling = device->config.vectors == 0;
 	ena_os_write_barrier();
-	ena_os_write(device->os, ENA_HW_AQ_BASE_LOW, (uint32_t)sq);
-	ena_os_write(device->os, ENA_HW_AQ_BASE_HIGH, (uint32_t)(sq >> 32));
-	ena_os_write(device->os, ENA_HW_ACQ_BASE_LOW, (uint32_t)cq);
-	ena_os_write(device->os, ENA_HW_ACQ_BASE_HIGH, (uint32_t)(cq >> 32));
+	ena_write_address(device, ENA_HW_AQ_BASE_LOW, admin->rings.address);
+	ena_write_address(device, ENA_HW_ACQ_BASE_LOW, admin->rings.address + RING_BYTES);
 	ena_os_write(device->os, ENA_HW_AQ_CAPS, ENA_HW_RING_CAPS(DEPTH, ENA_HW_ADMIN_ENTRY));
 	ena_os_write(device->os, ENA_HW_ACQ_CAPS, ENA_HW_RING_CAPS(DEPTH, ENA_HW_ADMIN_ENTRY));
 	admin->alive = true;
@@ -46,7 +43,7 @@ void ena_admin_stop(struct ena_device *device)
 	ena_os_unlock(device->os);
 }
 
-static int die(struct ena_device *device, int error)
+static __attribute__((cold)) int die(struct ena_device *device, int error)
 {
 	device->admin.alive = false;
 	device->stats.admin_timeouts += error == ENA_E_TIMEOUT;
@@ -110,29 +107,20 @@ static int run_locked(struct ena_device *device, struct ena_hw_command *command,
 
 	error = wait_for_reply(device, completion);
 	if (error) {
-		ena_os_log(device->os, ENA_LOG_ERROR, "no answer to admin command %d",
-			   command->opcode);
+		ena_complain(device, "no answer to admin command", command->opcode);
 		return die(device, error);
 	}
 	ena_load(reply, completion, sizeof(*reply) / 4);
 	if (admin->tail % DEPTH == 0)
 		admin->phase ^= 1;
 	if ((reply->id & ENA_HW_COMMAND_ID) != command->id) {
-		ena_os_log(device->os, ENA_LOG_ERROR,
-			   "an answer to admin command %u, which was not asked", reply->id);
+		ena_complain(device, "an answer to an admin command that was not asked", reply->id);
 		device->stats.admin_stray++;
 		return die(device, ENA_E_DEVICE);
 	}
-	switch (reply->status) {
-	case ENA_HW_OK:
-		return 0;
-	case ENA_HW_UNSUPPORTED:
-		return ENA_E_UNSUPPORTED;
-	case ENA_HW_NO_RESOURCES:
-		return ENA_E_MEMORY;
-	default:
-		return ENA_E_REFUSED;
-	}
+	return reply->status == ENA_HW_OK	     ? 0 :
+	       reply->status == ENA_HW_UNSUPPORTED  ? ENA_E_UNSUPPORTED :
+	       reply->status == ENA_HW_NO_RESOURCES ? ENA_E_MEMORY : ENA_E_REFUSED;
 }
 
 /* Run one command, any 64-byte structure that begins like ena_hw_command. */
@@ -155,11 +143,8 @@ int ena_admin_run(struct ena_device *device, void *command, struct ena_hw_reply 
 int ena_get_feature(struct ena_device *device, uint8_t feature, uint8_t version, void *payload,
 		    size_t size)
 {
-	struct ena_hw_feature command = {
-		.opcode = ENA_HW_GET_FEATURE,
-		.feature = feature,
-		.version = version,
-	};
+	struct ena_hw_feature command = { .opcode = ENA_HW_GET_FEATURE,
+					  .feature = feature, .version = version };
 	struct ena_hw_reply reply;
 	int error = ena_admin_run(device, &command, &reply);
 

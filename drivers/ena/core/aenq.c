@@ -14,7 +14,6 @@
 void ena_aenq_prepare(struct ena_device *device)
 {
 	struct ena_aenq *aenq = &device->aenq;
-	uint64_t address = aenq->ring.address;
 
 	_Static_assert(DEPTH * sizeof(struct ena_hw_event) <= 4096, "the ring is one page");
 	ena_clear(aenq->ring.memory, aenq->ring.size);
@@ -22,8 +21,7 @@ void ena_aenq_prepare(struct ena_device *device)
 	aenq->phase = 1;
 	aenq->keep_alive_timeout = KEEP_ALIVE_TIMEOUT_US;
 	ena_os_write_barrier();
-	ena_os_write(device->os, ENA_HW_AENQ_BASE_LOW, (uint32_t)address);
-	ena_os_write(device->os, ENA_HW_AENQ_BASE_HIGH, (uint32_t)(address >> 32));
+	ena_write_address(device, ENA_HW_AENQ_BASE_LOW, aenq->ring.address);
 	ena_os_write(device->os, ENA_HW_AENQ_CAPS,
 		     ENA_HW_RING_CAPS(DEPTH, sizeof(struct ena_hw_event)));
 }

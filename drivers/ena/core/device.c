@@ -11,14 +11,11 @@
 
 static void free_memory(struct ena_device *device)
 {
-	struct ena_dma *page[] = { &device->read_reply, &device->host_info, &device->aenq.ring,
-				   &device->admin.control, &device->admin.rings };
-
-	for (size_t i = 0; i < ENA_COUNT(page); i++) {
-		if (page[i]->size)
-			ena_os_dma_free(device->os, page[i]);
-		page[i]->size = 0;
-	}
+	ena_ring_free(device, &device->read_reply);
+	ena_ring_free(device, &device->host_info);
+	ena_ring_free(device, &device->aenq.ring);
+	ena_ring_free(device, &device->admin.control);
+	ena_ring_free(device, &device->admin.rings);
 	ena_os_free(device->os, device->pair);
 	device->pair = NULL;
 }
@@ -50,15 +47,10 @@ static int check_registers(struct ena_device *device)
 
 	if (version == ENA_HW_READ_FAILED || controller == ENA_HW_READ_FAILED ||
 	    caps == ENA_HW_READ_FAILED ||
-	    (controller & ENA_HW_CONTROLLER_VERSION_MASK) < ENA_HW_CONTROLLER_VERSION_MIN) {
-		ena_os_log(device->os, ENA_LOG_ERROR, "unknown controller version 0x%x",
-			   (unsigned int)controller);
-		return ENA_E_DEVICE;
-	}
-	if (width < 32 || width > 48) {
-		ena_os_log(device->os, ENA_LOG_ERROR, "addresses of %u bits", (unsigned int)width);
-		return ENA_E_DEVICE;
-	}
+	    (controller & ENA_HW_CONTROLLER_VERSION_MASK) < ENA_HW_CONTROLLER_VERSION_MIN)
+		return ena_complain(device, "unknown controller version", controller);
+	if (width < 32 || width > 48)
+		return ena_complain(device, "unusable width of addresses", width);
 	device->address_bits = (uint8_t)width;
 	device->admin.timeout = timeout ? timeout : ADMIN_TIMEOUT_US;
 	return 0;
@@ -184,10 +176,7 @@ int ena_up(struct ena_device *device, uint16_t pairs, uint16_t tx_depth, uint16_
 	device->pairs = pairs;
 	device->tx_depth = tx_depth;
 	device->rx_depth = rx_depth;
-	for (;;) {
-		error = create_pairs(device);
-		if (!error)
-			break;
+	while ((error = create_pairs(device))) {
 		if (destroy_pairs(device) || error != ENA_E_MEMORY ||
 		    (device->tx_depth == ENA_MIN_DEPTH && device->rx_depth == ENA_MIN_DEPTH))
 			return error;
@@ -238,9 +227,8 @@ int ena_recover(struct ena_device *device)
 	device->stats.resets++;
 	if (error) {
 		device->stats.failed_recoveries++;
-		ena_os_log(device->os, ENA_LOG_ERROR,
-			   "the device did not come back after %d resets; giving it up",
-			   RECOVERY_TRIES);
+		ena_complain(device, "the device did not come back; giving it up, tries",
+			     RECOVERY_TRIES);
 	}
 	return error;
 }

@@ -53,12 +53,10 @@ struct ena_config {
 	uint32_t register_bytes; /* of BAR 0 */
 	uint32_t llq_bytes;      /* of BAR 2 as mapped; 0: there is none */
 	bool plain_reads;        /* PCI revision bit 0: registers are read by loads alone */
-	uint16_t pci_address;
+	uint16_t pci_address, cpus;
 	uint16_t vectors;        /* MSI-X: vector 0 calls ena_interrupt, 1 + n polls pair n */
-	uint16_t cpus;
 	uint32_t os_type;        /* as the device numbers them; 1: Linux and what resembles it */
-	const char *os_name;
-	const char *os_version;
+	const char *os_name, *os_version;
 	uint16_t llq_entry;      /* 128, 256, or 0: as the device recommends */
 	bool no_llq;             /* keep TX rings in host memory */
 	uint8_t hash_key[ENA_HW_HASH_KEY];
@@ -66,23 +64,18 @@ struct ena_config {
 
 /* Offloads, the same names for what the device can do and what a packet asks for. */
 enum {
-	ENA_TX_CSUM_IP4 = 1 << 0, /* TCP or UDP checksum, over IPv4 or IPv6 */
-	ENA_TX_CSUM_IP6 = 1 << 1,
-	ENA_TX_TSO_IP4 = 1 << 2,
-	ENA_TX_TSO_IP6 = 1 << 3,
-	ENA_RX_CSUM_IP4 = 1 << 4,
-	ENA_RX_CSUM_IP6 = 1 << 5,
-	ENA_RX_HASH = 1 << 6,
+	/* TCP or UDP checksum, and segmentation, over IPv4 or IPv6. */
+	ENA_TX_CSUM_IP4 = 1 << 0, ENA_TX_CSUM_IP6 = 1 << 1,
+	ENA_TX_TSO_IP4 = 1 << 2, ENA_TX_TSO_IP6 = 1 << 3,
+	ENA_RX_CSUM_IP4 = 1 << 4, ENA_RX_CSUM_IP6 = 1 << 5, ENA_RX_HASH = 1 << 6,
 };
 
 /* What was agreed with the device; valid after ena_attach. */
 struct ena_limits {
 	uint8_t mac[6];
-	uint32_t max_mtu;
-	uint16_t max_pairs;
-	uint16_t max_tx_depth, max_rx_depth;
 	uint8_t tx_segments; /* most segments of one packet */
-	uint32_t offloads;
+	uint16_t max_pairs, max_tx_depth, max_rx_depth;
+	uint32_t max_mtu, offloads;
 	uint16_t table_size; /* RSS table entries; 0: the device has none */
 	uint16_t push_bytes; /* LLQ: header bytes to hand over inline; 0: host placement */
 	uint16_t delay_unit; /* moderation: microseconds; 0: the device has none */
@@ -101,23 +94,20 @@ struct ena_tx_packet {
 	uint8_t segment_count;
 	const struct ena_segment *segments;
 	uint32_t offloads; /* one of the ENA_TX_ bits, or 0 */
-	bool udp;          /* the checksum is UDP's, not TCP's */
-	bool dont_fragment;
+	bool udp, dont_fragment; /* the checksum is UDP's, not TCP's; IPv4's DF bit */
 	uint16_t mss;
 	uint8_t l3_offset, l3_bytes, l4_bytes;
 };
 
 struct ena_rx_fragment {
-	uint16_t id;
-	uint16_t offset; /* where the data begins in the buffer */
+	uint16_t id, offset; /* where the data begins in the buffer */
 	uint32_t length;
 };
 
 struct ena_rx_packet {
 	struct ena_rx_fragment fragment[ENA_MAX_FRAGMENTS];
 	uint8_t count;
-	uint32_t length;
-	uint32_t hash;
+	uint32_t length, hash;
 	bool hash_is_l4;    /* TCP or UDP ports went into it */
 	bool checksum_good; /* the device checked the TCP or UDP checksum and found it right */
 };
@@ -142,9 +132,7 @@ struct ena_device_stats {
 /* A completion ring, read by the driver. */
 struct ena_cq {
 	struct ena_dma ring;
-	uint16_t index;
-	uint16_t depth;
-	uint16_t head;
+	uint16_t index, depth, head; /* head: free-running */
 	uint8_t phase;
 	bool exists;
 	uint32_t unmask_offset;
@@ -153,13 +141,11 @@ struct ena_cq {
 /* A submission ring, written by the driver. */
 struct ena_sq {
 	struct ena_dma ring; /* not with LLQ */
-	uint16_t index;
-	uint16_t depth;
-	uint16_t tail; /* free-running: descriptors, or LLQ entries */
+	uint16_t index, depth;
+	uint16_t tail, rung; /* free-running: descriptors, or LLQ entries; as of the last doorbell */
 	uint8_t phase;
 	bool exists;
-	uint32_t doorbell_offset;
-	uint32_t llq_offset;
+	uint32_t doorbell_offset, llq_offset;
 };
 
 struct ena_tx {
@@ -172,7 +158,6 @@ struct ena_tx {
 	uint8_t worst;        /* ring slots that the largest packet takes */
 	uint16_t ids_taken;   /* free-running */
 	uint16_t burst_left;  /* LLQ entries until a doorbell must come */
-	uint16_t rung;        /* tail at the last doorbell */
 	uint32_t meta[2];     /* what the device has cached of a meta descriptor */
 	/* The completer's. */
 	uint16_t ids_given;   /* free-running */
@@ -190,8 +175,7 @@ struct ena_rx {
 	struct ena_sq sq;
 	struct ena_cq cq;
 	bool broken;
-	uint16_t limit;       /* buffers posted at the same time */
-	uint16_t rung;
+	uint16_t limit;     /* buffers posted at the same time */
 	uint16_t free_count;
 	uint16_t *free_ids; /* a stack */
 	uint32_t *lengths;  /* of each id: bytes posted, 0 when it is free */
@@ -203,9 +187,7 @@ struct ena_pair {
 	struct ena_rx rx;
 	/* The watchdog's. */
 	uint16_t seen_heads[2]; /* of both completion rings when it last looked */
-	uint8_t waiting_ticks;
-	uint8_t rescues;
-	uint8_t calm_ticks;
+	uint8_t waiting_ticks, rescues, calm_ticks;
 };
 
 struct ena_admin {
@@ -213,8 +195,7 @@ struct ena_admin {
 	struct ena_dma control; /* buffer of commands larger than an entry */
 	uint16_t tail;          /* free-running */
 	uint8_t phase;
-	bool alive;
-	bool polling;           /* the interrupt got lost once: do not count on it */
+	bool alive, polling;    /* the interrupt got lost once: do not count on it */
 	uint32_t timeout;       /* microseconds */
 };
 
@@ -222,20 +203,15 @@ struct ena_aenq {
 	struct ena_dma ring;
 	uint16_t head; /* free-running */
 	uint8_t phase;
-	bool running;
-	bool keep_alive_offered;
-	uint64_t last_keep_alive;   /* microseconds */
-	uint64_t keep_alive_timeout; /* microseconds; 0: never */
+	bool running, keep_alive_offered;
+	uint64_t last_keep_alive, keep_alive_timeout; /* microseconds; timeout 0: never */
 };
 
 struct ena_llq {
-	bool on;
-	bool burst_limited;
-	uint16_t entry_bytes;
-	uint8_t first_descs; /* before the header */
-	uint8_t more_descs;  /* in each further entry */
-	uint16_t burst;      /* entries between two doorbells */
-	uint16_t max_depth;
+	bool on, burst_limited;
+	uint8_t first_descs, more_descs; /* before the header; in each further entry */
+	uint16_t entry_bytes, max_depth;
+	uint16_t burst;                  /* entries between two doorbells */
 };
 
 struct ena_device {
@@ -246,8 +222,7 @@ struct ena_device {
 	struct ena_admin admin;
 	struct ena_aenq aenq;
 	struct ena_llq llq;
-	struct ena_dma read_reply;
-	struct ena_dma host_info;
+	struct ena_dma read_reply, host_info;
 	uint16_t read_sequence;
 	uint32_t read_timeout; /* microseconds */
 	bool plain_reads;      /* readless reads are off, or failed */
@@ -256,9 +231,7 @@ struct ena_device {
 	uint8_t header_size;   /* most bytes a TX descriptor may announce as header */
 	uint8_t rx_descs;      /* most buffers of one packet */
 	bool has_hash_key;
-	bool started;          /* admin queue and features are agreed on */
-	bool up;               /* queues exist */
-	bool reset_wanted;
+	bool started, up, reset_wanted; /* features are agreed on; queues exist; until it is done */
 	enum ena_hw_reset_reason reset_reason;
 	uint32_t features, capabilities;
 	uint32_t missing_tx_ticks; /* seconds without progress; 0: never */

@@ -10,28 +10,24 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the device is little-endian");
 
-/* Registers: byte offsets in BAR 0, 32 bits each. */
+/* Registers: byte offsets in BAR 0, 32 bits each. An address's high half follows the low one. */
 enum {
 	ENA_HW_VERSION = 0x00,            /* interface version */
 	ENA_HW_CONTROLLER_VERSION = 0x04, /* controller version; the top byte names the maker */
 	ENA_HW_CAPS = 0x08,               /* reset and admin timeouts, width of addresses */
 	ENA_HW_AQ_BASE_LOW = 0x10,        /* admin submission ring */
-	ENA_HW_AQ_BASE_HIGH = 0x14,
 	ENA_HW_AQ_CAPS = 0x18,            /* its depth and entry size */
 	ENA_HW_ACQ_BASE_LOW = 0x20,       /* admin completion ring */
-	ENA_HW_ACQ_BASE_HIGH = 0x24,
 	ENA_HW_ACQ_CAPS = 0x28,
 	ENA_HW_AQ_DOORBELL = 0x2c,        /* free-running count of commands submitted */
 	ENA_HW_AENQ_CAPS = 0x34,
 	ENA_HW_AENQ_BASE_LOW = 0x38,      /* asynchronous event ring */
-	ENA_HW_AENQ_BASE_HIGH = 0x3c,
 	ENA_HW_AENQ_DOORBELL = 0x40,      /* free-running count of event slots handed over */
 	ENA_HW_INTERRUPT_MASK = 0x4c,     /* bit 0 masks the management vector */
 	ENA_HW_CONTROL = 0x54,            /* reset request and its reason */
 	ENA_HW_STATUS = 0x58,
 	ENA_HW_READ_REQUEST = 0x5c,       /* asks for a readless register read */
 	ENA_HW_READ_REPLY_LOW = 0x60,     /* where its answer goes */
-	ENA_HW_READ_REPLY_HIGH = 0x64,
 };
 
 #define ENA_HW_READ_FAILED 0xffffffffu /* what a dead device answers to every read */
@@ -48,36 +44,22 @@ enum {
 #define ENA_HW_CONTROL_RESET 1u
 #define ENA_HW_CONTROL_REASON(reason) (((reason) & 0xfu) << 28 | ((reason) >> 4 & 0xfu) << 24)
 
-#define ENA_HW_STATUS_READY (1u << 0)
-#define ENA_HW_STATUS_RESETTING (1u << 3)
+enum { ENA_HW_STATUS_READY = 1 << 0, ENA_HW_STATUS_RESETTING = 1 << 3 };
 
 /* The answer to a readless read, written to memory by the device; request_id comes last. */
 struct ena_hw_read_reply {
-	uint16_t request_id;
-	uint16_t offset;
+	uint16_t request_id, offset;
 	uint32_t value;
 };
 
 /* Why a reset is asked for. Reasons above 15 need ENA_HW_CAN_LONG_REASONS. */
 enum ena_hw_reset_reason {
-	ENA_HW_RESET_NORMAL = 0,
-	ENA_HW_RESET_KEEP_ALIVE = 1,
-	ENA_HW_RESET_ADMIN_TIMEOUT = 2,
-	ENA_HW_RESET_MISSING_TX = 3,
-	ENA_HW_RESET_INVALID_RX_ID = 4,
-	ENA_HW_RESET_INVALID_TX_ID = 5,
-	ENA_HW_RESET_TOO_MANY_RX = 6,
-	ENA_HW_RESET_INIT = 7,
-	ENA_HW_RESET_DRIVER_STATE = 8,
-	ENA_HW_RESET_OS_TRIGGER = 9,
-	ENA_HW_RESET_OS_WATCHDOG = 10,
-	ENA_HW_RESET_SHUTDOWN = 11,
-	ENA_HW_RESET_USER = 12,
-	ENA_HW_RESET_GENERIC = 13,
-	ENA_HW_RESET_MISSING_INTERRUPT = 14,
-	ENA_HW_RESET_RX_MALFORMED = 16,
-	ENA_HW_RESET_TX_MALFORMED = 17,
-	ENA_HW_RESET_DEVICE_REQUEST = 19,
+	ENA_HW_RESET_NORMAL = 0, ENA_HW_RESET_KEEP_ALIVE = 1, ENA_HW_RESET_ADMIN_TIMEOUT = 2,
+	ENA_HW_RESET_MISSING_TX = 3, ENA_HW_RESET_INVALID_RX_ID = 4, ENA_HW_RESET_INVALID_TX_ID = 5,
+	ENA_HW_RESET_TOO_MANY_RX = 6, ENA_HW_RESET_INIT = 7, ENA_HW_RESET_DRIVER_STATE = 8,
+	ENA_HW_RESET_OS_TRIGGER = 9, ENA_HW_RESET_OS_WATCHDOG = 10, ENA_HW_RESET_SHUTDOWN = 11,
+	ENA_HW_RESET_USER = 12, ENA_HW_RESET_GENERIC = 13, ENA_HW_RESET_MISSING_INTERRUPT = 14,
+	ENA_HW_RESET_RX_MALFORMED = 16, ENA_HW_RESET_DEVICE_REQUEST = 19,
 };
 
 /* --- Admin queue: entries of 64 bytes in both directions ------------------------------------ */
@@ -88,48 +70,31 @@ enum ena_hw_reset_reason {
 #define ENA_HW_AQ_INDIRECT 4u     /* flags: the control buffer is in memory */
 
 enum {
-	ENA_HW_CREATE_SQ = 1,
-	ENA_HW_DESTROY_SQ = 2,
-	ENA_HW_CREATE_CQ = 3,
-	ENA_HW_DESTROY_CQ = 4,
-	ENA_HW_GET_FEATURE = 8,
-	ENA_HW_SET_FEATURE = 9,
-	ENA_HW_GET_STATS = 11,
+	ENA_HW_CREATE_SQ = 1, ENA_HW_DESTROY_SQ = 2, ENA_HW_CREATE_CQ = 3, ENA_HW_DESTROY_CQ = 4,
+	ENA_HW_GET_FEATURE = 8, ENA_HW_SET_FEATURE = 9, ENA_HW_GET_STATS = 11,
 };
 
-enum {
-	ENA_HW_OK = 0,
-	ENA_HW_NO_RESOURCES = 1,
-	ENA_HW_UNSUPPORTED = 3,
-};
+enum { ENA_HW_OK = 0, ENA_HW_NO_RESOURCES = 1, ENA_HW_UNSUPPORTED = 3 }; /* status */
 
 struct ena_hw_address {
 	uint32_t low;
-	uint16_t high; /* an address has 48 bits */
-	uint16_t zero;
+	uint16_t high, zero; /* an address has 48 bits */
 };
 
 struct ena_hw_command {
-	uint16_t id;
-	uint8_t opcode;
-	uint8_t flags;
+	uint16_t id; uint8_t opcode, flags;
 	uint8_t body[60];
 };
 
 struct ena_hw_reply {
-	uint16_t id;
-	uint8_t status;
-	uint8_t flags;
-	uint16_t extended_status;
-	uint16_t sq_head;
+	uint16_t id; uint8_t status, flags;
+	uint16_t extended_status, sq_head;
 	uint8_t payload[56];
 };
 
 struct ena_hw_create_cq {
-	uint16_t id;
-	uint8_t opcode, flags;
-	uint8_t interrupt;   /* ENA_HW_CQ_INTERRUPT: raise the vector below */
-	uint8_t entry_words; /* size of a completion in 32-bit words */
+	uint16_t id; uint8_t opcode, flags;
+	uint8_t interrupt, entry_words; /* of 32 bits in a completion */
 	uint16_t depth;
 	uint32_t vector;
 	struct ena_hw_address ring;
@@ -138,111 +103,77 @@ struct ena_hw_create_cq {
 #define ENA_HW_CQ_INTERRUPT (1u << 5)
 
 struct ena_hw_create_cq_reply {
-	uint16_t cq_index;
-	uint16_t depth;         /* what was granted: may be less than asked */
-	uint32_t numa_offset;   /* BAR 0 offsets; 0: there is no such register */
-	uint32_t head_doorbell;
-	uint32_t unmask_offset;
+	uint16_t cq_index, depth; /* granted: may be less than asked */
+	uint32_t numa_offset, head_doorbell, unmask_offset; /* in BAR 0; 0: there is none */
 };
 
 struct ena_hw_create_sq {
-	uint16_t id;
-	uint8_t opcode, flags;
-	uint8_t direction;  /* ENA_HW_SQ_TX or _RX */
-	uint8_t reserved1;
-	uint8_t placement;  /* ENA_HW_SQ_IN_HOST or _IN_DEVICE */
-	uint8_t contiguous; /* always 1 */
-	uint16_t cq_index;
-	uint16_t depth;
+	uint16_t id; uint8_t opcode, flags;
+	uint8_t direction, reserved1, placement, contiguous; /* the last: always 1 */
+	uint16_t cq_index, depth;
 	struct ena_hw_address ring; /* 0 when the ring lies in the device */
 	struct ena_hw_address head; /* of completion policies that are not used here */
 	uint8_t reserved2[36];
 };
-#define ENA_HW_SQ_TX (1u << 5)
-#define ENA_HW_SQ_RX (2u << 5)
-#define ENA_HW_SQ_IN_HOST 1
-#define ENA_HW_SQ_IN_DEVICE 3
+enum { ENA_HW_SQ_TX = 1 << 5, ENA_HW_SQ_RX = 2 << 5 };     /* direction */
+enum { ENA_HW_SQ_IN_HOST = 1, ENA_HW_SQ_IN_DEVICE = 3 }; /* placement */
 
 struct ena_hw_create_sq_reply {
-	uint16_t sq_index;
-	uint16_t reserved;
+	uint16_t sq_index, reserved;
 	uint32_t doorbell_offset; /* in BAR 0 */
-	uint32_t llq_offset;      /* in BAR 2 */
-	uint32_t llq_header_offset;
+	uint32_t llq_offset, llq_header_offset; /* in BAR 2 */
 };
 
 struct ena_hw_destroy_sq {
-	uint16_t id;
-	uint8_t opcode, flags;
+	uint16_t id; uint8_t opcode, flags;
 	uint16_t sq_index;
 	uint8_t direction;
 	uint8_t reserved[57];
 };
 
 struct ena_hw_destroy_cq {
-	uint16_t id;
-	uint8_t opcode, flags;
+	uint16_t id; uint8_t opcode, flags;
 	uint16_t cq_index;
 	uint8_t reserved[58];
 };
 
 /* GET_FEATURE and SET_FEATURE. */
 struct ena_hw_feature {
-	uint16_t id;
-	uint8_t opcode, flags;
+	uint16_t id; uint8_t opcode, flags;
 	uint32_t control_length; /* the control buffer of features larger than an entry */
 	struct ena_hw_address control;
-	uint8_t select; /* 0: current values */
-	uint8_t feature;
-	uint8_t version;
-	uint8_t reserved;
+	uint8_t select, feature, version, reserved; /* select 0: current values */
 	uint8_t payload[44]; /* of SET */
 };
 
 struct ena_hw_get_stats {
-	uint16_t id;
-	uint8_t opcode, flags;
+	uint16_t id; uint8_t opcode, flags;
 	uint32_t control_length;
 	struct ena_hw_address control;
-	uint8_t type;
-	uint8_t scope; /* 1: all traffic of the device */
-	uint16_t reserved1;
-	uint16_t queue;
-	uint16_t device; /* 0xffff: this one */
+	uint8_t type, scope; /* scope 1: all traffic of the device */
+	uint16_t reserved1, queue, device; /* device 0xffff: this one */
 	uint8_t reserved2[40];
 };
 
-enum { ENA_HW_STATS_BASIC = 0, ENA_HW_STATS_ENI = 2 };
+#define ENA_HW_STATS_ENI 2
 
 /* Feature n is there when bit n of ena_hw_attributes.features is set. */
 enum {
-	ENA_HW_F_ATTRIBUTES = 1,
-	ENA_HW_F_QUEUES = 2,
-	ENA_HW_F_HINTS = 3,
-	ENA_HW_F_LLQ = 4,
-	ENA_HW_F_QUEUES_EXT = 7,
-	ENA_HW_F_HASH_FUNCTION = 10,
-	ENA_HW_F_OFFLOADS = 11,
-	ENA_HW_F_INDIRECTION = 12,
-	ENA_HW_F_MTU = 14,
-	ENA_HW_F_HASH_INPUT = 18,
-	ENA_HW_F_MODERATION = 20,
-	ENA_HW_F_AENQ = 26,
-	ENA_HW_F_HOST_INFO = 28,
+	ENA_HW_F_ATTRIBUTES = 1, ENA_HW_F_QUEUES = 2, ENA_HW_F_HINTS = 3, ENA_HW_F_LLQ = 4,
+	ENA_HW_F_QUEUES_EXT = 7, ENA_HW_F_HASH_FUNCTION = 10, ENA_HW_F_OFFLOADS = 11,
+	ENA_HW_F_INDIRECTION = 12, ENA_HW_F_MTU = 14, ENA_HW_F_MODERATION = 20,
+	ENA_HW_F_AENQ = 26, ENA_HW_F_HOST_INFO = 28,
 };
 
 struct ena_hw_attributes {
-	uint32_t implementation;
-	uint32_t version;
-	uint32_t features;
-	uint32_t capabilities; /* ENA_HW_CAN_... */
+	uint32_t implementation, version;
+	uint32_t features, capabilities; /* ENA_HW_CAN_... */
 	uint32_t physical_width, virtual_width;
 	uint8_t mac[6];
 	uint16_t flow_steering_entries;
 	uint32_t max_mtu; /* without the Ethernet header */
 };
-#define ENA_HW_CAN_ENI_STATS (1u << 0)
-#define ENA_HW_CAN_LONG_REASONS (1u << 3)
+enum { ENA_HW_CAN_ENI_STATS = 1 << 0, ENA_HW_CAN_LONG_REASONS = 1 << 3 };
 
 struct ena_hw_queues {
 	uint32_t sq_count, sq_depth, cq_count, cq_depth;
@@ -262,13 +193,8 @@ struct ena_hw_queues_ext {
 
 /* Milliseconds; 0: the driver's own default, ENA_HW_HINT_NEVER: no such timeout. */
 struct ena_hw_hints {
-	uint16_t read_timeout;
-	uint16_t keep_alive_timeout;
-	uint16_t missing_tx_timeout;
-	uint16_t missing_tx_threshold;
-	uint16_t admin_timeout;
-	uint16_t os_watchdog_timeout;
-	uint16_t max_tx_segments, max_rx_segments;
+	uint16_t read_timeout, keep_alive_timeout, missing_tx_timeout, missing_tx_threshold;
+	uint16_t admin_timeout, os_watchdog_timeout, max_tx_segments, max_rx_segments;
 };
 #define ENA_HW_HINT_NEVER 0xffff
 
@@ -279,59 +205,47 @@ struct ena_hw_llq {
 	uint16_t entry_size, entry_size_chosen;
 	uint16_t descs_before_header, descs_before_header_chosen;
 	uint16_t stride, stride_chosen;
-	uint8_t version;
-	uint8_t recommended_entry_size;
+	uint8_t version, recommended_entry_size;
 	uint16_t max_wide_depth; /* of 256-byte entries; 0: half of max_depth */
 	uint16_t flags;          /* ENA_HW_LLQ_NO_META_CACHE, _BURST_LIMIT */
 	uint16_t max_burst;      /* bytes between two doorbells */
 	uint32_t reserved;
 };
-#define ENA_HW_LLQ_INLINE_HEADER 1
-#define ENA_HW_LLQ_ENTRY_128 1
-#define ENA_HW_LLQ_ENTRY_256 4
-#define ENA_HW_LLQ_STRIDE_SINGLE 1
-#define ENA_HW_LLQ_STRIDE_MULTIPLE 2
-#define ENA_HW_LLQ_NO_META_CACHE (1u << 0)
-#define ENA_HW_LLQ_BURST_LIMIT (1u << 1)
+enum {
+	ENA_HW_LLQ_INLINE_HEADER = 1, ENA_HW_LLQ_ENTRY_128 = 1, ENA_HW_LLQ_ENTRY_256 = 4,
+	ENA_HW_LLQ_STRIDE_SINGLE = 1, ENA_HW_LLQ_STRIDE_MULTIPLE = 2,
+	ENA_HW_LLQ_NO_META_CACHE = 1 << 0, ENA_HW_LLQ_BURST_LIMIT = 1 << 1,
+};
 
 struct ena_hw_offloads {
-	uint32_t tx;
-	uint32_t rx_supported, rx_enabled;
+	uint32_t tx, rx_supported, rx_enabled;
 };
-#define ENA_HW_TX_IP4_CSUM (1u << 0)
-#define ENA_HW_TX_L4_IP4_PARTIAL (1u << 1)
-#define ENA_HW_TX_L4_IP6_PARTIAL (1u << 3)
-#define ENA_HW_TX_TSO4 (1u << 5)
-#define ENA_HW_TX_TSO6 (1u << 6)
-#define ENA_HW_RX_L4_IP4_CSUM (1u << 1)
-#define ENA_HW_RX_L4_IP6_CSUM (1u << 2)
-#define ENA_HW_RX_HASH (1u << 3)
+enum {
+	ENA_HW_TX_L4_IP4_PARTIAL = 1 << 1, ENA_HW_TX_L4_IP6_PARTIAL = 1 << 3,
+	ENA_HW_TX_TSO4 = 1 << 5, ENA_HW_TX_TSO6 = 1 << 6,
+	ENA_HW_RX_L4_IP4_CSUM = 1 << 1, ENA_HW_RX_L4_IP6_CSUM = 1 << 2, ENA_HW_RX_HASH = 1 << 3,
+};
 
 struct ena_hw_hash_function {
-	uint32_t supported, selected; /* bit numbers: ENA_HW_TOEPLITZ */
-	uint32_t initial;
+	uint32_t supported, selected, initial; /* the first two: ENA_HW_TOEPLITZ */
 };
 #define ENA_HW_TOEPLITZ (1u << 1)
 #define ENA_HW_HASH_KEY 40
 
 struct ena_hw_hash_key {
-	uint32_t words; /* 10 */
-	uint32_t reserved;
+	uint32_t words, reserved; /* of the key: 10 */
 	uint8_t key[ENA_HW_HASH_KEY]; /* last byte first */
 };
 
 struct ena_hw_indirection {
-	uint16_t min_log, max_log; /* table sizes as powers of two */
-	uint16_t log;
+	uint16_t min_log, max_log, log; /* table sizes as powers of two */
 	uint8_t flags, reserved;
-	uint32_t index; /* ENA_HW_WHOLE_TABLE: entries are in the control buffer */
-	uint32_t entry;
+	uint32_t index, entry; /* ENA_HW_WHOLE_TABLE: entries are in the control buffer */
 };
 #define ENA_HW_WHOLE_TABLE 0xffffffffu
 
 struct ena_hw_indirection_entry {
-	uint16_t rx_sq_index;
-	uint16_t zero;
+	uint16_t rx_sq_index, zero;
 };
 
 struct ena_hw_aenq_groups {
@@ -354,23 +268,20 @@ struct ena_hw_host_info {
 	uint32_t network_features[2];
 	uint16_t spec_version;
 	uint16_t pci_address; /* bus << 8 | device << 3 | function */
-	uint16_t cpus;
-	uint16_t reserved;
+	uint16_t cpus, reserved;
 	uint32_t driver_features; /* ENA_HW_DRIVER_... */
 };
 #define ENA_HW_SPEC_VERSION 0x0200
-#define ENA_HW_DRIVER_RX_OFFSET (1u << 1)
-#define ENA_HW_DRIVER_MODERATION (1u << 2)
-#define ENA_HW_DRIVER_HASH_KEY (1u << 4)
-#define ENA_HW_DRIVER_TX_IP6_CSUM (1u << 7)
+enum {
+	ENA_HW_DRIVER_RX_OFFSET = 1 << 1, ENA_HW_DRIVER_MODERATION = 1 << 2,
+	ENA_HW_DRIVER_HASH_KEY = 1 << 4, ENA_HW_DRIVER_TX_IP6_CSUM = 1 << 7,
+};
 
 /* --- Asynchronous events ---------------------------------------------------------------------- */
 
 struct ena_hw_event {
-	uint16_t group;
-	uint16_t syndrome;
-	uint8_t flags;
-	uint8_t reserved[3];
+	uint16_t group, syndrome;
+	uint8_t flags, reserved[3];
 	uint32_t timestamp_low, timestamp_high;
 	uint8_t data[48];
 };
@@ -393,21 +304,17 @@ struct ena_hw_tx_desc {
 };
 
 #define ENA_HW_TX_ID_HIGH(id) (((uint32_t)(id) >> 10 & 0x3f) << 16) /* word 0 */
-#define ENA_HW_TX_META (1u << 23)
-#define ENA_HW_TX_PHASE (1u << 24)
-#define ENA_HW_TX_FIRST (1u << 26)
-#define ENA_HW_TX_LAST (1u << 27)
-#define ENA_HW_TX_COMPLETE (1u << 28)
+enum {
+	ENA_HW_TX_META = 1 << 23, ENA_HW_TX_PHASE = 1 << 24, ENA_HW_TX_FIRST = 1 << 26,
+	ENA_HW_TX_LAST = 1 << 27, ENA_HW_TX_COMPLETE = 1 << 28,
+};
 
-#define ENA_HW_TX_L3_IP4 8u /* word 1 */
-#define ENA_HW_TX_L3_IP6 11u
-#define ENA_HW_TX_DONT_FRAGMENT (1u << 4)
-#define ENA_HW_TX_TSO (1u << 7)
-#define ENA_HW_TX_L4_TCP (12u << 8)
-#define ENA_HW_TX_L4_UDP (13u << 8)
-#define ENA_HW_TX_L3_CSUM (1u << 13)
-#define ENA_HW_TX_L4_CSUM (1u << 14)
-#define ENA_HW_TX_L4_CSUM_PARTIAL (1u << 17)
+enum { /* word 1 */
+	ENA_HW_TX_L3_IP4 = 8, ENA_HW_TX_L3_IP6 = 11, ENA_HW_TX_DONT_FRAGMENT = 1 << 4,
+	ENA_HW_TX_TSO = 1 << 7, ENA_HW_TX_L4_TCP = 12 << 8, ENA_HW_TX_L4_UDP = 13 << 8,
+	ENA_HW_TX_L3_CSUM = 1 << 13, ENA_HW_TX_L4_CSUM = 1 << 14,
+	ENA_HW_TX_L4_CSUM_PARTIAL = 1 << 17,
+};
 #define ENA_HW_TX_ID_LOW(id) (((uint32_t)(id) & 0x3ff) << 22)
 
 #define ENA_HW_TX_HEADER(length) ((uint32_t)(length) << 24) /* word 3 */
@@ -415,8 +322,7 @@ struct ena_hw_tx_desc {
 /* A meta descriptor has the same size; it describes headers for offloads. */
 #define ENA_HW_META_VALID (1u << 14) /* word 0 */
 #define ENA_HW_META_MSS_HIGH(mss) (((uint32_t)(mss) >> 10 & 0xf) << 16)
-#define ENA_HW_META_EXTENDED (1u << 20)
-#define ENA_HW_META_STORE (1u << 21)
+enum { ENA_HW_META_EXTENDED = 1 << 20, ENA_HW_META_STORE = 1 << 21 };
 #define ENA_HW_META_L3_LENGTH(n) ((uint32_t)(n) & 0xff) /* word 2 */
 #define ENA_HW_META_L3_OFFSET(n) (((uint32_t)(n) & 0xff) << 8)
 #define ENA_HW_META_L4_WORDS(n) (((uint32_t)(n) & 0x3f) << 16)
@@ -429,28 +335,20 @@ struct ena_hw_tx_desc {
 
 struct ena_hw_rx_desc {
 	uint16_t length; /* 0: 65,536 */
-	uint8_t reserved;
-	uint8_t flags; /* ENA_HW_RX_BUFFER and the phase */
-	uint16_t id;
-	uint16_t zero;
-	uint32_t address_low;
-	uint16_t address_high;
-	uint16_t zero2;
+	uint8_t reserved, flags; /* ENA_HW_RX_BUFFER and the phase */
+	uint16_t id, zero;
+	struct ena_hw_address address;
 };
 #define ENA_HW_RX_BUFFER 0x1cu /* first, last, completion wanted: each buffer is one descriptor */
 
 /* An RX completion, as four words: status, length and id, hash, queue and offset. */
 #define ENA_HW_RX_DONE_WORDS 4
-#define ENA_HW_RX_L3(status) ((status) & 0x1f)
 #define ENA_HW_RX_L4(status) ((status) >> 8 & 0x1f)
-#define ENA_HW_RX_L4_TCP 12
-#define ENA_HW_RX_L4_UDP 13
-#define ENA_HW_RX_L4_ERROR (1u << 14)
-#define ENA_HW_RX_FRAGMENT (1u << 15)
-#define ENA_HW_RX_L4_CHECKED (1u << 16)
-#define ENA_HW_RX_PHASE (1u << 24)
-#define ENA_HW_RX_FIRST (1u << 26)
-#define ENA_HW_RX_LAST (1u << 27)
+enum {
+	ENA_HW_RX_L4_TCP = 12, ENA_HW_RX_L4_UDP = 13, ENA_HW_RX_L4_ERROR = 1 << 14,
+	ENA_HW_RX_FRAGMENT = 1 << 15, ENA_HW_RX_L4_CHECKED = 1 << 16, ENA_HW_RX_PHASE = 1 << 24,
+	ENA_HW_RX_FIRST = 1 << 26, ENA_HW_RX_LAST = 1 << 27,
+};
 #define ENA_HW_RX_DONE_LENGTH(word1) ((uint16_t)(word1))
 #define ENA_HW_RX_DONE_ID(word1) ((uint16_t)((word1) >> 16))
 #define ENA_HW_RX_DONE_OFFSET(word3) ((uint8_t)((word3) >> 16))
@@ -459,26 +357,16 @@ struct ena_hw_rx_desc {
 #define ENA_HW_UNMASK(rx_delay, tx_delay) \
 	(((uint32_t)(rx_delay) & 0x7fff) | ((uint32_t)(tx_delay) & 0x7fff) << 15 | 1u << 30)
 
-#define ENA_HW_SIZE(type, size) _Static_assert(sizeof(type) == (size), "layout of " #type)
-ENA_HW_SIZE(struct ena_hw_read_reply, 8);
-ENA_HW_SIZE(struct ena_hw_command, 64);
-ENA_HW_SIZE(struct ena_hw_reply, 64);
-ENA_HW_SIZE(struct ena_hw_create_cq, 64);
-ENA_HW_SIZE(struct ena_hw_create_sq, 64);
-ENA_HW_SIZE(struct ena_hw_destroy_sq, 64);
-ENA_HW_SIZE(struct ena_hw_destroy_cq, 64);
-ENA_HW_SIZE(struct ena_hw_feature, 64);
-ENA_HW_SIZE(struct ena_hw_get_stats, 64);
-ENA_HW_SIZE(struct ena_hw_attributes, 36);
-ENA_HW_SIZE(struct ena_hw_queues, 32);
-ENA_HW_SIZE(struct ena_hw_queues_ext, 44);
-ENA_HW_SIZE(struct ena_hw_hints, 16);
-ENA_HW_SIZE(struct ena_hw_llq, 36);
-ENA_HW_SIZE(struct ena_hw_hash_key, 48);
-ENA_HW_SIZE(struct ena_hw_indirection, 16);
-ENA_HW_SIZE(struct ena_hw_host_info, 196);
-ENA_HW_SIZE(struct ena_hw_event, 64);
-ENA_HW_SIZE(struct ena_hw_tx_desc, 16);
-ENA_HW_SIZE(struct ena_hw_rx_desc, 16);
+#define ENA_HW_IS(type, size) (sizeof(struct type) == (size))
+_Static_assert(ENA_HW_IS(ena_hw_command, 64) && ENA_HW_IS(ena_hw_reply, 64) &&
+	       ENA_HW_IS(ena_hw_create_cq, 64) && ENA_HW_IS(ena_hw_create_sq, 64) &&
+	       ENA_HW_IS(ena_hw_destroy_sq, 64) && ENA_HW_IS(ena_hw_destroy_cq, 64) &&
+	       ENA_HW_IS(ena_hw_feature, 64) && ENA_HW_IS(ena_hw_get_stats, 64), "commands");
+_Static_assert(ENA_HW_IS(ena_hw_attributes, 36) && ENA_HW_IS(ena_hw_queues, 32) &&
+	       ENA_HW_IS(ena_hw_queues_ext, 44) && ENA_HW_IS(ena_hw_hints, 16) &&
+	       ENA_HW_IS(ena_hw_llq, 36) && ENA_HW_IS(ena_hw_hash_key, 48) &&
+	       ENA_HW_IS(ena_hw_indirection, 16) && ENA_HW_IS(ena_hw_host_info, 196), "features");
+_Static_assert(ENA_HW_IS(ena_hw_event, 64) && ENA_HW_IS(ena_hw_tx_desc, 16) &&
+	       ENA_HW_IS(ena_hw_rx_desc, 16) && ENA_HW_IS(ena_hw_read_reply, 8), "entries");
 
 #endif

@@ -10,6 +10,11 @@
 /* register.c */
 uint32_t ena_read_register(struct ena_device *device, uint32_t offset);
 int ena_reset(struct ena_device *device, enum ena_hw_reset_reason reason);
+/* Write an address to a pair of registers. */
+void ena_write_address(struct ena_device *device, uint32_t low, uint64_t address);
+/* Log what the device did wrong, with the value that shows it; returns ENA_E_DEVICE. */
+int ena_complain(struct ena_device *device, const char *what, uint32_t value)
+	__attribute__((cold));
 
 /* admin.c */
 void ena_admin_start(struct ena_device *device);
@@ -37,11 +42,13 @@ void ena_aenq_prepare(struct ena_device *device);
 int ena_aenq_start(struct ena_device *device);
 void ena_aenq_stop(struct ena_device *device);
 
-/* queue.c */
+/* queue.c, tx.c */
+uint8_t ena_tx_slots(const struct ena_llq *llq, uint8_t descs);
 int ena_pair_create(struct ena_device *device, uint16_t number);
 int ena_pair_destroy(struct ena_device *device, struct ena_pair *pair);
 /* Memory for a ring, within what the device can address. */
 int ena_ring_alloc(struct ena_device *device, size_t size, struct ena_dma *dma);
+void ena_ring_free(struct ena_device *device, struct ena_dma *dma);
 void ena_pair_release(struct ena_device *device, struct ena_pair *pair);
 
 static inline void ena_copy(void *to, const void *from, size_t bytes)

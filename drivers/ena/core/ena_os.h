@@ -24,7 +24,7 @@ struct ena_dma {
 	size_t size;      /* bytes; 0: not allocated */
 };
 
-enum ena_log_level { ENA_LOG_ERROR, ENA_LOG_WARNING, ENA_LOG_INFO };
+enum ena_log_level { ENA_LOG_ERROR, ENA_LOG_WARNING };
 
 /* Registers. `offset` was checked against the size of the BAR. */
 uint32_t ena_os_read(struct ena_os *os, uint32_t offset);
@@ -70,6 +70,6 @@ void ena_os_want_reset(struct ena_os *os);
 void ena_os_want_poll(struct ena_os *os, unsigned int pair);
 
 void ena_os_log(struct ena_os *os, enum ena_log_level level, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4), cold));
 
 #endif

@@ -71,16 +71,13 @@ static int agree_attributes(struct ena_device *device)
 
 	if (error)
 		return error;
-	if (!mac_is_usable(attributes.mac) || attributes.max_mtu < LEAST_MAX_MTU) {
-		ena_os_log(device->os, ENA_LOG_ERROR, "the device has no usable MAC address or MTU");
-		return ENA_E_DEVICE;
-	}
+	if (!mac_is_usable(attributes.mac) || attributes.max_mtu < LEAST_MAX_MTU)
+		return ena_complain(device, "no usable MAC address or MTU", attributes.max_mtu);
 	/* After a reset it must still be the same card, and as large a one. */
 	if (device->mtu && (__builtin_memcmp(limits->mac, attributes.mac, sizeof(limits->mac)) ||
-			    attributes.max_mtu < device->mtu)) {
-		ena_os_log(device->os, ENA_LOG_ERROR, "the reset has changed the MAC address or MTU");
-		return ENA_E_DEVICE;
-	}
+			    attributes.max_mtu < device->mtu))
+		return ena_complain(device, "the reset has changed the MAC address or MTU",
+				    attributes.max_mtu);
 	ena_copy(limits->mac, attributes.mac, sizeof(limits->mac));
 	limits->max_mtu = ena_min(attributes.max_mtu, ENA_MAX_MTU);
 	if (!device->mtu)
@@ -104,18 +101,9 @@ static int agree_queues(struct ena_device *device)
 		error = ena_get_feature(device, ENA_HW_F_QUEUES, 0, &legacy, sizeof(legacy));
 		if (!error)
 			queues = (struct ena_hw_queues_ext){
-				.version = 1,
-				.tx_sq_count = legacy.sq_count,
-				.tx_cq_count = legacy.cq_count,
-				.rx_sq_count = legacy.sq_count,
-				.rx_cq_count = legacy.cq_count,
-				.tx_sq_depth = legacy.sq_depth,
-				.tx_cq_depth = legacy.cq_depth,
-				.rx_sq_depth = legacy.sq_depth,
-				.rx_cq_depth = legacy.cq_depth,
-				.header_size = legacy.header_size,
-				.tx_descs = legacy.tx_descs,
-				.rx_descs = legacy.rx_descs,
+				1, { 0 }, legacy.sq_count, legacy.cq_count, legacy.sq_count,
+				legacy.cq_count, legacy.sq_depth, legacy.cq_depth, legacy.sq_depth,
+				legacy.cq_depth, legacy.header_size, legacy.tx_descs, legacy.rx_descs,
 			};
 	}
 	if (error)
@@ -130,10 +118,8 @@ static int agree_queues(struct ena_device *device)
 	rx_depth = ena_round_down(ena_min(queues.rx_sq_depth, queues.rx_cq_depth));
 	/* A packet is at least a meta and a data descriptor. */
 	if (queues.version != 1 || !pairs || tx_depth < ENA_MIN_DEPTH || rx_depth < ENA_MIN_DEPTH ||
-	    queues.tx_descs < 2 || !queues.rx_descs) {
-		ena_os_log(device->os, ENA_LOG_ERROR, "the device offers no usable queues");
-		return ENA_E_DEVICE;
-	}
+	    queues.tx_descs < 2 || !queues.rx_descs)
+		return ena_complain(device, "the device offers no usable queues", pairs);
 	limits->max_pairs = (uint16_t)pairs;
 	limits->max_tx_depth = (uint16_t)ena_min(tx_depth, ENA_MAX_DEPTH);
 	limits->max_rx_depth = (uint16_t)ena_min(rx_depth, ENA_MAX_DEPTH);

@@ -9,7 +9,7 @@ static const char *choose(struct ena_device *device, struct ena_hw_llq *offer)
 {
 	const struct ena_config *config = &device->config;
 	struct ena_llq *llq = &device->llq;
-	uint32_t descs, worst, depth = offer->max_depth;
+	uint32_t descs, depth = offer->max_depth;
 	bool wide;
 
 	if (!(offer->header_location & ENA_HW_LLQ_INLINE_HEADER))
@@ -33,7 +33,7 @@ static const char *choose(struct ena_device *device, struct ena_hw_llq *offer)
 	for (descs = 2; descs <= 4 && !(offer->descs_before_header & descs); descs *= 2)
 		;
 	if (!(offer->descs_before_header & descs) || descs > 4)
-		return "no room for two or four descriptors before the header";
+		return "too few descriptors before the header";
 	offer->descs_before_header_chosen = (uint16_t)descs;
 	llq->first_descs = (uint8_t)descs;
 
@@ -52,9 +52,8 @@ static const char *choose(struct ena_device *device, struct ena_hw_llq *offer)
 	llq->burst_limited = offer->flags & ENA_HW_LLQ_BURST_LIMIT;
 	llq->burst = (uint16_t)(offer->max_burst / llq->entry_bytes);
 	/* The largest packet, its meta descriptor included, must fit between two doorbells. */
-	descs = device->limits.tx_segments + 1u;
-	worst = 1 + (descs + llq->more_descs - 1) / llq->more_descs;
-	if (llq->burst_limited && llq->burst < worst)
+	llq->on = true;
+	if (llq->burst_limited && llq->burst < ena_tx_slots(llq, device->limits.tx_segments + 1))
 		return "bursts too short for a packet";
 	return NULL;
 }
@@ -73,11 +72,12 @@ int ena_llq_agree(struct ena_device *device)
 	    !ena_has_feature(device, ENA_HW_F_LLQ))
 		return 0;
 	error = ena_get_feature(device, ENA_HW_F_LLQ, 0, &offer, sizeof(offer));
-	obstacle = error ? "the device does not describe it" : choose(device, &offer);
+	obstacle = error ? "not described" : choose(device, &offer);
 	if (!obstacle) {
 		error = ena_set_feature(device, ENA_HW_F_LLQ, &offer, sizeof(offer), 0);
-		obstacle = error ? "the device refuses it" : NULL;
+		obstacle = error ? "refused" : NULL;
 	}
+	llq->on = !obstacle;
 	if (error == ENA_E_TIMEOUT || error == ENA_E_DEVICE || error == ENA_E_DOWN)
 		return error;
 	if (obstacle) {
@@ -85,7 +85,6 @@ int ena_llq_agree(struct ena_device *device)
 			   obstacle);
 		return 0;
 	}
-	llq->on = true;
 	limits->push_bytes = (uint16_t)(llq->entry_bytes - 16 * llq->first_descs);
 	limits->max_pairs = (uint16_t)ena_min(limits->max_pairs, offer.max_count);
 	limits->max_tx_depth = (uint16_t)ena_min(limits->max_tx_depth, llq->max_depth);

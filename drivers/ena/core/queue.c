@@ -16,12 +16,17 @@ int ena_ring_alloc(struct ena_device *device, size_t size, struct ena_dma *dma)
 		dma->size = 0;
 		return ENA_E_MEMORY;
 	}
-	if ((dma->address + size - 1) >> device->address_bits) {
+	if (!((dma->address + size - 1) >> device->address_bits))
+		return 0;
+	ena_ring_free(device, dma);
+	return ENA_E_MEMORY;
+}
+
+void ena_ring_free(struct ena_device *device, struct ena_dma *dma)
+{
+	if (dma->size)
 		ena_os_dma_free(device->os, dma);
-		dma->size = 0;
-		return ENA_E_MEMORY;
-	}
-	return 0;
+	dma->size = 0;
 }
 
 static int create_cq(struct ena_device *device, struct ena_cq *cq, uint16_t depth, uint8_t words,
@@ -52,13 +57,10 @@ static int create_cq(struct ena_device *device, struct ena_cq *cq, uint16_t dept
 	cq->phase = 1;
 	cq->unmask_offset = created.unmask_offset;
 	/* Fewer entries than asked for are fine, more would lie beyond the ring. */
-	if (!ena_is_power_of_two(cq->depth) || cq->depth > depth || cq->depth < MIN_CQ_DEPTH ||
-	    (device->config.vectors && !is_register(device, cq->unmask_offset))) {
-		ena_os_log(device->os, ENA_LOG_ERROR,
-			   "the device made a completion queue of depth %u, unmask 0x%x",
-			   created.depth, (unsigned int)created.unmask_offset);
-		return ENA_E_DEVICE;
-	}
+	if (!ena_is_power_of_two(cq->depth) || cq->depth > depth || cq->depth < MIN_CQ_DEPTH)
+		return ena_complain(device, "a completion queue of unusable depth", cq->depth);
+	if (device->config.vectors && !is_register(device, cq->unmask_offset))
+		return ena_complain(device, "no such unmask register", cq->unmask_offset);
 	return 0;
 }
 
@@ -91,17 +93,14 @@ static int create_sq(struct ena_device *device, struct ena_sq *sq, uint16_t dept
 	sq->exists = true;
 	sq->index = created.sq_index;
 	sq->depth = depth;
-	sq->tail = 0;
+	sq->tail = sq->rung = 0;
 	sq->phase = 1;
 	sq->doorbell_offset = created.doorbell_offset;
 	sq->llq_offset = created.llq_offset;
-	if (!is_register(device, sq->doorbell_offset) ||
-	    (llq && (sq->llq_offset % 8 || sq->llq_offset + llq_size > device->config.llq_bytes))) {
-		ena_os_log(device->os, ENA_LOG_ERROR,
-			   "the device made a queue with doorbell 0x%x, ring at 0x%x",
-			   (unsigned int)created.doorbell_offset, (unsigned int)created.llq_offset);
-		return ENA_E_DEVICE;
-	}
+	if (!is_register(device, sq->doorbell_offset))
+		return ena_complain(device, "no such doorbell", sq->doorbell_offset);
+	if (llq && (sq->llq_offset % 8 || sq->llq_offset + llq_size > device->config.llq_bytes))
+		return ena_complain(device, "an LLQ ring beyond BAR 2", sq->llq_offset);
 	return 0;
 }
 
@@ -109,7 +108,6 @@ static int create_tx(struct ena_device *device, struct ena_tx *tx, uint16_t vect
 {
 	const struct ena_llq *llq = &device->llq;
 	uint16_t depth = device->tx_depth;
-	uint8_t descs = device->limits.tx_segments + 1; /* and the meta descriptor */
 	int error;
 
 	tx->device = device;
@@ -124,19 +122,13 @@ static int create_tx(struct ena_device *device, struct ena_tx *tx, uint16_t vect
 		return error;
 	for (uint16_t id = 0; id < depth; id++)
 		tx->free_ids[id] = id;
-	tx->ids_taken = 0;
+	tx->ids_taken = tx->slots_freed = tx->seen_freed = tx->stuck_ticks = 0;
 	tx->ids_given = depth;
-	tx->slots_freed = 0;
-	tx->rung = 0;
 	tx->burst_left = llq->burst;
 	tx->meta[0] = 0; /* no meta descriptor looks like this */
-	tx->seen_freed = 0;
-	tx->stuck_ticks = 0;
 	/* One slot stays free to tell a full ring from an empty one. */
 	tx->limit = (uint16_t)ena_min(depth, tx->cq.depth) - 1;
-	tx->worst = descs;
-	if (llq->on)
-		tx->worst = (uint8_t)(1 + (descs + llq->more_descs - 1) / llq->more_descs);
+	tx->worst = ena_tx_slots(llq, device->limits.tx_segments + 1); /* and a meta descriptor */
 	tx->broken = false;
 	return 0;
 }
@@ -159,7 +151,6 @@ static int create_rx(struct ena_device *device, struct ena_rx *rx, uint16_t vect
 	for (uint16_t id = 0; id < depth; id++)
 		rx->free_ids[id] = depth - 1 - id;
 	rx->free_count = depth;
-	rx->rung = 0;
 	rx->limit = (uint16_t)ena_min(depth, rx->cq.depth) - 1;
 	rx->broken = false;
 	return 0;
@@ -172,22 +163,16 @@ int ena_pair_create(struct ena_device *device, uint16_t number)
 	uint16_t vector = number + 1;
 	int error;
 
-	pair->tx.broken = true;
-	pair->rx.broken = true;
-	pair->waiting_ticks = 0;
-	pair->rescues = 0;
-	pair->calm_ticks = 0;
+	pair->tx.broken = pair->rx.broken = true;
+	pair->waiting_ticks = pair->rescues = pair->calm_ticks = 0;
 	error = create_tx(device, &pair->tx, vector);
 	return error ? error : create_rx(device, &pair->rx, vector);
 }
 
 static int destroy_sq(struct ena_device *device, struct ena_sq *sq, uint8_t direction)
 {
-	struct ena_hw_destroy_sq command = {
-		.opcode = ENA_HW_DESTROY_SQ,
-		.sq_index = sq->index,
-		.direction = direction,
-	};
+	struct ena_hw_destroy_sq command = { .opcode = ENA_HW_DESTROY_SQ,
+					     .sq_index = sq->index, .direction = direction };
 	struct ena_hw_reply reply;
 	bool exists = sq->exists;
 
@@ -197,10 +182,7 @@ static int destroy_sq(struct ena_device *device, struct ena_sq *sq, uint8_t dire
 
 static int destroy_cq(struct ena_device *device, struct ena_cq *cq)
 {
-	struct ena_hw_destroy_cq command = {
-		.opcode = ENA_HW_DESTROY_CQ,
-		.cq_index = cq->index,
-	};
+	struct ena_hw_destroy_cq command = { .opcode = ENA_HW_DESTROY_CQ, .cq_index = cq->index };
 	struct ena_hw_reply reply;
 	bool exists = cq->exists;
 
@@ -219,33 +201,24 @@ int ena_pair_destroy(struct ena_device *device, struct ena_pair *pair)
 	return tx_sq ? tx_sq : rx_sq ? rx_sq : tx_cq ? tx_cq : rx_cq;
 }
 
-static void free_ring(struct ena_device *device, struct ena_dma *ring)
-{
-	if (ring->size)
-		ena_os_dma_free(device->os, ring);
-	ring->size = 0;
-}
-
 /* Only when the device no longer knows the rings, or can reach no memory. */
 void ena_pair_release(struct ena_device *device, struct ena_pair *pair)
 {
 	struct ena_tx *tx = &pair->tx;
 	struct ena_rx *rx = &pair->rx;
 
-	tx->broken = true;
-	rx->broken = true;
+	tx->broken = rx->broken = true;
 	tx->sq.exists = tx->cq.exists = rx->sq.exists = rx->cq.exists = false;
-	free_ring(device, &tx->sq.ring);
-	free_ring(device, &tx->cq.ring);
-	free_ring(device, &rx->sq.ring);
-	free_ring(device, &rx->cq.ring);
+	ena_ring_free(device, &tx->sq.ring);
+	ena_ring_free(device, &tx->cq.ring);
+	ena_ring_free(device, &rx->sq.ring);
+	ena_ring_free(device, &rx->cq.ring);
 	ena_os_free(device->os, tx->free_ids);
 	ena_os_free(device->os, tx->slots);
 	ena_os_free(device->os, rx->free_ids);
 	ena_os_free(device->os, rx->lengths);
-	tx->free_ids = NULL;
+	tx->free_ids = rx->free_ids = NULL;
 	tx->slots = NULL;
-	rx->free_ids = NULL;
 	rx->lengths = NULL;
 }
 

@@ -5,12 +5,16 @@
 #define READ_TRIES 3
 #define POLL_MAX_US 1000
 
-static void publish_reply_address(struct ena_device *device)
+int ena_complain(struct ena_device *device, const char *what, uint32_t value)
 {
-	uint64_t address = device->read_reply.address;
+	ena_os_log(device->os, ENA_LOG_ERROR, "%s (0x%x)", what, (unsigned int)value);
+	return ENA_E_DEVICE;
+}
 
-	ena_os_write(device->os, ENA_HW_READ_REPLY_LOW, (uint32_t)address);
-	ena_os_write(device->os, ENA_HW_READ_REPLY_HIGH, (uint32_t)(address >> 32));
+void ena_write_address(struct ena_device *device, uint32_t low, uint64_t address)
+{
+	ena_os_write(device->os, low, (uint32_t)address);
+	ena_os_write(device->os, low + 4, (uint32_t)(address >> 32));
 }
 
 /* One readless read: ask, and wait until the device has written the answer to memory. */
@@ -87,31 +91,27 @@ int ena_reset(struct ena_device *device, enum ena_hw_reset_reason reason)
 	int error;
 
 	device->plain_reads = device->config.plain_reads;
-	publish_reply_address(device);
+	ena_write_address(device, ENA_HW_READ_REPLY_LOW, device->read_reply.address);
 	status = ena_read_register(device, ENA_HW_STATUS);
-	if (status == ENA_HW_READ_FAILED || !(status & ENA_HW_STATUS_READY)) {
-		ena_os_log(device->os, ENA_LOG_ERROR, "the device is not ready (status 0x%x)",
-			   (unsigned int)status);
-		return ENA_E_DEVICE;
-	}
+	if (status == ENA_HW_READ_FAILED || !(status & ENA_HW_STATUS_READY))
+		return ena_complain(device, "the device is not ready, status", status);
 	caps = ena_read_register(device, ENA_HW_CAPS);
 	timeout = ENA_HW_CAPS_RESET_TIMEOUT(caps) * 100000;
-	if (caps == ENA_HW_READ_FAILED || !timeout) {
-		ena_os_log(device->os, ENA_LOG_ERROR, "the device gives no time for a reset");
-		return ENA_E_DEVICE;
-	}
+	if (caps == ENA_HW_READ_FAILED || !timeout)
+		return ena_complain(device, "the device gives no time for a reset", caps);
 	if (reason > 15 && !(device->capabilities & ENA_HW_CAN_LONG_REASONS))
 		reason = ENA_HW_RESET_GENERIC;
 
 	ena_os_write(device->os, ENA_HW_CONTROL,
 		     ENA_HW_CONTROL_RESET | ENA_HW_CONTROL_REASON((uint32_t)reason));
-	publish_reply_address(device); /* the reset has forgotten it */
+	/* The reset has forgotten it. */
+	ena_write_address(device, ENA_HW_READ_REPLY_LOW, device->read_reply.address);
 	error = wait_for_status(device, true, timeout);
 	if (!error) {
 		ena_os_write(device->os, ENA_HW_CONTROL, 0);
 		error = wait_for_status(device, false, timeout);
 	}
 	if (error)
-		ena_os_log(device->os, ENA_LOG_ERROR, "the device ignores a reset");
+		ena_complain(device, "the device ignores a reset for reason", reason);
 	return error;
 }

@@ -87,7 +87,7 @@ int ena_rss_apply(struct ena_device *device)
 	error = apply_table(device);
 	if (error && tolerable(error))
 		ena_os_log(device->os, ENA_LOG_WARNING,
-			   "the device takes no RSS table; packets go where it sends them");
+			   "the device takes no RSS table");
 	if (tolerable(error) && device->has_hash_key) {
 		error = apply_key(device);
 		device->has_hash_key = !error;

@@ -36,8 +36,7 @@ bool ena_rx_post(struct ena_rx *rx, uint64_t address, uint32_t length)
 		.length = (uint16_t)length, /* 65,536 is written as 0 */
 		.flags = ENA_HW_RX_BUFFER | sq->phase,
 		.id = id,
-		.address_low = (uint32_t)address,
-		.address_high = (uint16_t)(address >> 32),
+		.address = ena_hw_address(address),
 	};
 	sq->tail++;
 	if ((sq->tail & (sq->depth - 1)) == 0)
@@ -48,23 +47,21 @@ bool ena_rx_post(struct ena_rx *rx, uint64_t address, uint32_t length)
 
 void ena_rx_ring(struct ena_rx *rx)
 {
-	if (rx->broken || rx->rung == rx->sq.tail)
+	if (rx->broken || rx->sq.rung == rx->sq.tail)
 		return;
 	ena_os_write_barrier();
 	ena_os_write(rx->device->os, rx->sq.doorbell_offset, rx->sq.tail);
-	rx->rung = rx->sq.tail;
+	rx->sq.rung = rx->sq.tail;
 	rx->received.doorbells++;
 }
 
-static int broken(struct ena_rx *rx, enum ena_hw_reset_reason reason, const char *what,
-		  uint32_t value)
+static __attribute__((cold)) int broken(struct ena_rx *rx, enum ena_hw_reset_reason reason,
+					const char *what, uint32_t value)
 {
-	ena_os_log(rx->device->os, ENA_LOG_ERROR, "RX queue %u: %s (0x%x)", rx->sq.index, what,
-		   (unsigned int)value);
 	rx->received.bad_completions++;
 	rx->broken = true;
 	ena_want_reset(rx->device, reason);
-	return ENA_E_DEVICE;
+	return ena_complain(rx->device, what, value);
 }
 
 /* The device parsed the packet; its findings stand in the last completion. */

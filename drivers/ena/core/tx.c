@@ -35,13 +35,13 @@ uint16_t ena_tx_next_id(const struct ena_tx *tx)
 
 void ena_tx_ring(struct ena_tx *tx)
 {
-	if (tx->broken || tx->rung == tx->sq.tail)
+	if (tx->broken || tx->sq.rung == tx->sq.tail)
 		return;
 	if (tx->device->llq.on)
 		ena_os_llq_barrier();
 	ena_os_write_barrier();
 	ena_os_write(tx->device->os, tx->sq.doorbell_offset, tx->sq.tail);
-	tx->rung = tx->sq.tail;
+	tx->sq.rung = tx->sq.tail;
 	tx->burst_left = tx->device->llq.burst;
 	tx->sent.doorbells++;
 }
@@ -60,7 +60,7 @@ static void write_entry(struct ena_tx *tx, struct entry *entry)
 	uint32_t slot = tx->sq.tail & (tx->sq.depth - 1u);
 
 	ena_os_write_llq(tx->device->os, tx->sq.llq_offset + slot * llq->entry_bytes,
-			 (const uint64_t *)(const void *)entry, llq->entry_bytes / 8u);
+			 (const void *)entry, llq->entry_bytes / 8u);
 	advance(&tx->sq);
 	tx->burst_left--;
 	tx->sent.llq_entries++;
@@ -71,16 +71,17 @@ static void write_entry(struct ena_tx *tx, struct entry *entry)
 
 static void put(struct ena_tx *tx, struct entry *entry, struct ena_hw_tx_desc desc)
 {
-	if (tx->device->llq.on) {
-		if (entry->used == entry->room)
-			write_entry(tx, entry);
-		desc.word[0] |= tx->sq.phase ? ENA_HW_TX_PHASE : 0;
-		entry->desc[entry->used++] = desc;
-		return;
-	}
+	struct ena_hw_tx_desc *to = tx->sq.ring.memory;
+
+	if (tx->device->llq.on && entry->used == entry->room)
+		write_entry(tx, entry);
 	desc.word[0] |= tx->sq.phase ? ENA_HW_TX_PHASE : 0;
-	((struct ena_hw_tx_desc *)tx->sq.ring.memory)[tx->sq.tail & (tx->sq.depth - 1)] = desc;
-	advance(&tx->sq);
+	if (tx->device->llq.on) {
+		entry->desc[entry->used++] = desc;
+	} else {
+		to[tx->sq.tail & (tx->sq.depth - 1)] = desc;
+		advance(&tx->sq);
+	}
 }
 
 static struct ena_hw_tx_desc meta_descriptor(const struct ena_tx_packet *packet)
@@ -146,10 +147,9 @@ static bool needs_meta(struct ena_tx *tx, const struct ena_tx_packet *packet,
 	return true;
 }
 
-static uint8_t slots_needed(const struct ena_tx *tx, uint8_t descs)
+/* Ring slots that so many descriptors take. */
+uint8_t ena_tx_slots(const struct ena_llq *llq, uint8_t descs)
 {
-	const struct ena_llq *llq = &tx->device->llq;
-
 	if (!llq->on)
 		return descs;
 	if (descs <= llq->first_descs)
@@ -179,7 +179,7 @@ int ena_tx_send(struct ena_tx *tx, const struct ena_tx_packet *packet)
 		return ENA_E_FULL;
 	}
 	with_meta = needs_meta(tx, packet, &meta);
-	slots = slots_needed(tx, data_descs + with_meta);
+	slots = ena_tx_slots(&device->llq, data_descs + with_meta);
 	if (device->llq.burst_limited && slots > tx->burst_left)
 		ena_tx_ring(tx);
 
@@ -201,15 +201,13 @@ int ena_tx_send(struct ena_tx *tx, const struct ena_tx_packet *packet)
 	}
 	/* With LLQ a short packet is all header: its one data descriptor is empty. */
 	for (uint8_t i = 0; i < data_descs; i++) {
-		uint64_t address = 0;
-		uint32_t length = 0;
+		struct ena_segment segment = { 0, 0 };
 
-		if (packet->segment_count) {
-			address = packet->segments[i].address;
-			length = packet->segments[i].length;
-		}
-		desc = (struct ena_hw_tx_desc){ .word = { length, 0, (uint32_t)address,
-							  (uint32_t)(address >> 32) & 0xffff } };
+		if (packet->segment_count)
+			segment = packet->segments[i];
+		desc = (struct ena_hw_tx_desc){ .word = {
+			segment.length, 0, (uint32_t)segment.address,
+			(uint32_t)(segment.address >> 32) & 0xffff } };
 		if (i == 0) {
 			desc.word[0] |= ENA_HW_TX_ID_HIGH(id) | ENA_HW_TX_COMPLETE |
 					(with_meta ? 0 : ENA_HW_TX_FIRST);
@@ -219,7 +217,7 @@ int ena_tx_send(struct ena_tx *tx, const struct ena_tx_packet *packet)
 		if (i + 1 == data_descs)
 			desc.word[0] |= ENA_HW_TX_LAST;
 		put(tx, &entry, desc);
-		bytes += length;
+		bytes += segment.length;
 	}
 	if (device->llq.on)
 		write_entry(tx, &entry);
@@ -248,12 +246,10 @@ int ena_tx_done(struct ena_tx *tx, uint16_t *id)
 	if (*id < tx->sq.depth)
 		slots = ENA_SEE(tx->slots[*id]);
 	if (!slots) {
-		ena_os_log(tx->device->os, ENA_LOG_ERROR,
-			   "the device completes TX id %u, which it does not have", *id);
 		tx->sent.bad_completions++;
 		tx->broken = true;
 		ena_want_reset(tx->device, ENA_HW_RESET_INVALID_TX_ID);
-		return ENA_E_DEVICE;
+		return ena_complain(tx->device, "completion of a packet it does not have", *id);
 	}
 	tx->slots[*id] = 0;
 	tx->free_ids[tx->ids_given++ & (tx->sq.depth - 1)] = *id;

@@ -14,7 +14,8 @@ static void check_keep_alive(struct ena_device *device)
 	if (!aenq->keep_alive_offered || !aenq->keep_alive_timeout ||
 	    ena_os_now(device->os) <= last + aenq->keep_alive_timeout)
 		return;
-	ena_os_log(device->os, ENA_LOG_ERROR, "the device's keep-alive has stopped");
+	ena_complain(device, "the keep-alive has stopped, seen so far",
+		     (uint32_t)device->stats.keep_alives);
 	ena_want_reset(device, ENA_HW_RESET_KEEP_ALIVE);
 }
 
@@ -28,8 +29,7 @@ static void check_tx(struct ena_device *device, struct ena_tx *tx)
 	tx->stuck_ticks = stuck ? tx->stuck_ticks + 1 : 0;
 	if (!device->missing_tx_ticks || tx->stuck_ticks < device->missing_tx_ticks)
 		return;
-	ena_os_log(device->os, ENA_LOG_ERROR, "TX queue %u: no completion for %u s", tx->sq.index,
-		   tx->stuck_ticks);
+	ena_complain(device, "packets do not complete on TX queue", tx->sq.index);
 	ena_want_reset(device, ENA_HW_RESET_MISSING_TX);
 }
 
@@ -68,7 +68,7 @@ static void check_interrupt(struct ena_device *device, uint16_t number)
 		ena_os_want_poll(device->os, number);
 		return;
 	}
-	ena_os_log(device->os, ENA_LOG_ERROR, "pair %u gets no interrupts", number);
+	ena_complain(device, "no interrupts come for pair", number);
 	ena_want_reset(device, ENA_HW_RESET_MISSING_INTERRUPT);
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A binding for tests: it owns packets as a kernel would, and does what a test tells it to. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,6 +48,11 @@ size_t host_delete(struct host *host)
 	free(host->queue);
 	free(host);
 	return left;
+}
+
+static bool has_pair(const struct host *host, uint16_t pair)
+{
+	return host->up && pair < host->device.pairs;
 }
 
 static bool get_buffer(struct host *host, struct buffer *buffer, uint32_t size)
@@ -216,7 +220,7 @@ int host_send(struct host *host, uint16_t pair, const uint8_t *frame,
 	uint32_t at;
 	int error;
 
-	if (!host->up || tx->broken)
+	if (!has_pair(host, pair) || tx->broken)
 		return ENA_E_DOWN;
 	if (!ena_tx_has_room(tx))
 		return ENA_E_FULL;
@@ -246,7 +250,7 @@ int host_send(struct host *host, uint16_t pair, const uint8_t *frame,
 
 void host_ring(struct host *host, uint16_t pair)
 {
-	if (host->up)
+	if (has_pair(host, pair))
 		ena_tx_ring(&host->device.pair[pair].tx);
 }
 
@@ -256,7 +260,7 @@ int host_complete(struct host *host, uint16_t pair)
 	int count = 0, more = ENA_E_DOWN;
 	uint16_t id;
 
-	while (host->up && count < ENA_MAX_DEPTH && (more = ena_tx_done(tx, &id)) > 0) {
+	while (has_pair(host, pair) && count < ENA_MAX_DEPTH && (more = ena_tx_done(tx, &id)) > 0) {
 		drop_buffer(host, &host->queue[pair].tx[id]);
 		count++;
 	}
@@ -269,7 +273,7 @@ int host_fill(struct host *host, uint16_t pair)
 	struct buffer buffer;
 	int count = 0;
 
-	while (host->up && get_buffer(host, &buffer, host->buffer_bytes)) {
+	while (has_pair(host, pair) && get_buffer(host, &buffer, host->buffer_bytes)) {
 		uint16_t id = rx->broken ? 0 : ena_rx_next_id(rx);
 
 		if (!ena_rx_post(rx, buffer.address, buffer.size)) {
@@ -279,7 +283,7 @@ int host_fill(struct host *host, uint16_t pair)
 		host->queue[pair].rx[id] = buffer;
 		count++;
 	}
-	if (host->up)
+	if (has_pair(host, pair))
 		ena_rx_ring(rx);
 	return count;
 }
@@ -291,7 +295,7 @@ int host_receive(struct host *host, uint16_t pair, uint8_t *frame, uint32_t room
 	uint32_t at = 0;
 	int found = ENA_E_DOWN;
 
-	if (host->up)
+	if (has_pair(host, pair))
 		found = ena_rx_next(&host->device.pair[pair].rx, &packet);
 	if (found <= 0)
 		return found;
@@ -333,29 +337,25 @@ uint64_t host_value(struct host *host, const char *name)
 		uint64_t value;
 	} fields[] = {
 		{ "max_mtu", limits->max_mtu }, { "max_pairs", limits->max_pairs },
-		{ "max_tx_depth", limits->max_tx_depth }, { "max_rx_depth", limits->max_rx_depth },
-		{ "tx_segments", limits->tx_segments }, { "offloads", limits->offloads },
+		{ "offloads", limits->offloads },
 		{ "table_size", limits->table_size }, { "push_bytes", limits->push_bytes },
-		{ "delay_unit", limits->delay_unit }, { "llq", device->llq.on },
+		{ "llq", device->llq.on },
 		{ "mtu", device->mtu }, { "pairs", device->pairs },
-		{ "tx_depth", device->tx_depth }, { "rx_depth", device->rx_depth },
 		{ "reset_reason", device->reset_reason }, { "allocated", host->os.allocated },
-		{ "plain_reads", device->plain_reads }, { "polling", device->admin.polling },
 	};
-	unsigned int pair, end = 0;
+	const struct ena_pair *pair;
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (!strcmp(fields[i].name, name))
 			return fields[i].value;
 	if (!strncmp(name, "device.", 7))
 		return find(ena_device_stat_names, ena_device_stat_count, &device->stats, name + 7);
-	if (sscanf(name, "tx%u.%n", &pair, (int *)&end) == 1 && end && pair < ENA_MAX_PAIRS)
-		return find(ena_tx_stat_names, ena_tx_stat_count, &device->pair[pair].tx.sent,
-			    name + end);
-	if (sscanf(name, "rx%u.%n", &pair, (int *)&end) == 1 && end && pair < ENA_MAX_PAIRS)
-		return find(ena_rx_stat_names, ena_rx_stat_count, &device->pair[pair].rx.received,
-			    name + end);
-	return UINT64_MAX;
+	if (!device->pair || strlen(name) < 5 || name[3] != '.')
+		return UINT64_MAX;
+	pair = &device->pair[(uint8_t)(name[2] - '0') % ENA_MAX_PAIRS];
+	return name[0] == 't' ?
+		       find(ena_tx_stat_names, ena_tx_stat_count, &pair->tx.sent, name + 4) :
+		       find(ena_rx_stat_names, ena_rx_stat_count, &pair->rx.received, name + 4);
 }
 
 void host_mac(struct host *host, uint8_t mac[6])

@@ -94,17 +94,18 @@ static int bring_up(struct ena_os *os)
 		ena_unmask(&os->ena, i, os->rx_delay, os->tx_delay);
 		ena_os_want_poll(os, i); /* an interrupt may be lost from before */
 	}
-	netif_tx_start_all_queues(os->netdev);
+	netif_tx_wake_all_queues(os->netdev);
 	return 0;
 }
 
 /* Nothing of ours runs any more but the management interrupt. */
 static void quiet(struct ena_os *os)
 {
-	netif_tx_disable(os->netdev);
 	WRITE_ONCE(os->traffic, false);
+	/* In this order: a poll that still runs may wake a TX queue. */
 	for (u16 i = 0; i < os->pairs; i++)
 		napi_disable(&os->pair[i].napi);
+	netif_tx_disable(os->netdev);
 }
 
 static void release_packets(struct ena_os *os)

@@ -149,9 +149,7 @@ void ena_os_log(struct ena_os *os, enum ena_log_level level, const char *format,
 	message.va = &arguments;
 	if (level == ENA_LOG_ERROR)
 		dev_err(&os->pdev->dev, "%pV\n", &message);
-	else if (level == ENA_LOG_WARNING)
-		dev_warn(&os->pdev->dev, "%pV\n", &message);
 	else
-		dev_info(&os->pdev->dev, "%pV\n", &message);
+		dev_warn(&os->pdev->dev, "%pV\n", &message);
 	va_end(arguments);
 }

@@ -1,0 +1,102 @@
+"""A machine whose only card is driven by the module `nitro_ena`."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nitro.image import cpio
+from nitro.image.driver import build_module
+from nitro.image.rootfs import Node, Rootfs
+from tests.boot.ena import guest as ena_guest
+from tests.boot.ena.guest import GUEST, Guest
+from tests.boot.ena.lab import HOST, Lab, eventually
+
+MODULE = "/modules/nitro_ena.ko"
+
+
+class Machine:
+    """The guest, its card's control socket, and the host's end of the cable."""
+
+    def __init__(self, lab: Lab, guest: Guest, control: Path) -> None:
+        self.lab, self.guest, self._control = lab, guest, control
+
+    def run(self, command: str, seconds: float = 60, *, check: bool = True) -> str:
+        return self.guest.run(command, seconds, check=check)
+
+    def card(self, command: str) -> str:
+        """A command to the card: see nitro/ena/control.py."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect(str(self._control))
+            connection.sendall(command.encode())
+            answer = b""
+            while data := connection.recv(4096):
+                answer += data
+        text = answer.decode()
+        assert text.endswith("ok\n"), text
+        return text.removesuffix("ok\n")
+
+    def load(self, options: str = "") -> None:
+        """Load the module; the interface up with an address, within five seconds of link."""
+        self.run(f"insmod {MODULE} {options}")
+        self.configure()
+
+    def configure(self) -> None:
+        self.run(f"ip link set eth0 up && ip addr replace {GUEST}/24 dev eth0")
+        self.wait_for_link()
+
+    def wait_for_link(self, up: bool = True, seconds: float = 10) -> None:
+        def linked() -> bool:
+            return self.run("cat /sys/class/net/eth0/carrier", check=False).strip() == str(int(up))
+
+        eventually(f"link {'up' if up else 'down'}", linked, seconds)
+
+    def ping(self, size: int = 56) -> None:
+        out = self.run(f"/usr/bin/ping -c 3 -i 0.2 -W 5 -M do -s {size} {HOST}")
+        assert " 0% packet loss" in out, out
+
+    def iperf(self, *options: str, seconds: int = 2) -> float:
+        """Mbit/s that arrived; the server runs at the host."""
+        command = f"iperf3 -c {HOST} -J -t {seconds} {' '.join(options)}"
+        result = json.loads(self.run(command, seconds + 60))
+        return float(result["end"]["sum_received"]["bits_per_second"]) / 1e6
+
+    def stat(self, name: str) -> int:
+        out = self.run("ethtool -S eth0")
+        values = dict(line.split(":") for line in out.splitlines() if ": " in line)
+        return int({key.strip(): value for key, value in values.items()}[name])
+
+    def rules_broken(self) -> str:
+        return self.card("rules")
+
+    def trouble(self) -> list[str]:
+        marks = ("BUG:", "WARNING:", "Oops", "Call Trace", "NETDEV WATCHDOG", "given up")
+        return [line for line in self.guest.console().splitlines() if any(m in line for m in marks)]
+
+
+@contextmanager
+def machine(
+    folder: Path, suite: str = "trixie", profile: str = "c5", *, vcpus: int = 2, strict: bool = True
+) -> Iterator[Machine]:
+    """Boot a guest of `suite` with a card of `profile`; the module is there, not loaded."""
+    _, modules = ena_guest.kernel(suite)
+    with Lab(folder) as lab:
+        archive = folder / f"{suite}.cpio"
+        ena_guest.initramfs(lab.tools, modules, archive)
+        root = Rootfs()
+        module = build_module(modules.name, suite).read_bytes()
+        root.add(MODULE, Node("system", "test", source=module))
+        with archive.open("ab") as more:  # the kernel unpacks archives one after the other
+            cpio.write(more, sorted(root.nodes.items()))
+        path = folder / "ena"
+        options = ["--profile", profile, *(["--strict"] if strict else [])]
+        with (
+            lab.card(path, *options) as control,
+            ena_guest.boot(lab, suite, ena_guest.ena_nic(path), vcpus=vcpus) as guest,
+            lab.start("iperf3", [*lab.tools.program("iperf3"), "-s"]),
+        ):
+            yield Machine(lab, guest, control)

@@ -1,0 +1,153 @@
+"""The module in real machines: what is shown for Amazon's own driver, shown for this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nitro.ena.profiles import PROFILES
+from tests.driver.machine import Machine, machine
+
+pytestmark = [pytest.mark.driver, pytest.mark.boot]
+ENOUGH = 20  # Mbit/s: traffic flows, on however busy a host
+
+
+def carries_traffic(subject: Machine, *options: str) -> None:
+    for direction in ((), ("-R",)):
+        assert subject.iperf(*options, *direction) > ENOUGH
+
+
+def is_clean(subject: Machine) -> None:
+    assert not subject.trouble()
+    assert not subject.rules_broken()
+
+
+def all_flows_to_one_queue(subject: Machine) -> None:
+    subject.run("ethtool -X eth0 weight 0 1")
+    before = subject.stat("rx0_packets")
+    subject.iperf("-P", "4", "-R")
+    assert subject.stat("rx0_packets") - before < 50
+    subject.run("ethtool -X eth0 default")
+
+
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_the_module_does_what_the_stock_driver_does(tmp_path: Path, suite: str) -> None:
+    with machine(tmp_path, suite) as subject:
+        subject.load()
+        carries_traffic(subject)
+
+        # MTU, live.
+        subject.run("ip link set eth0 mtu 9001")
+        subject.ping(8973)
+        assert "9001" in subject.run("cat /sys/class/net/eth0/mtu")
+
+        # Queues: several streams reach all of them; then one, other depths, and back.
+        subject.iperf("-P", "8", "-R")
+        assert subject.stat("rx0_packets") > 100
+        assert subject.stat("rx1_packets") > 100
+        subject.run("ethtool -L eth0 combined 1; ethtool -G eth0 rx 256 tx 512")
+        carries_traffic(subject, "-P", "2")
+        subject.run("ethtool -L eth0 combined 2; ethtool -C eth0 tx-usecs 64 rx-usecs 20")
+
+        # Offloads off and on.
+        before = subject.stat("rx0_checksum_good") + subject.stat("rx1_checksum_good")
+        subject.run("ethtool -K eth0 tso off tx off sg off")
+        carries_traffic(subject, "-P", "4")
+        subject.run("ethtool -K eth0 rx off")  # whole segments come in with no valid checksum
+        assert subject.iperf() > ENOUGH
+        subject.run("ethtool -K eth0 sg on tx on tso on rx on")
+        carries_traffic(subject, "-P", "4")
+        after = subject.stat("rx0_checksum_good") + subject.stat("rx1_checksum_good")
+        assert after > before
+
+        if suite == "trixie":  # today's ethtool cannot do this with a 6.1 kernel
+            all_flows_to_one_queue(subject)
+
+        # Cable out, cable in.
+        subject.card("link down")
+        subject.wait_for_link(up=False)
+        subject.card("link up")
+        subject.wait_for_link()
+        subject.ping()
+
+        # Down, up; unload, load, without LLQ.
+        subject.run("ip link set eth0 down")
+        subject.configure()
+        subject.ping()
+        subject.run("rmmod nitro_ena")
+        subject.load("llq=0")
+        assert "no LLQ" in subject.run("dmesg | grep nitro_ena")
+        carries_traffic(subject)
+        subject.run("rmmod nitro_ena")
+        is_clean(subject)
+
+
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_resets_under_traffic(tmp_path: Path, suite: str) -> None:
+    with machine(tmp_path, suite) as subject:
+        subject.load()
+        subject.run("ip link set eth0 mtu 9001")
+        subject.run("(iperf3 -c 10.99.0.1 -t 40 --bidir > /tmp/long 2>&1; echo $? > /tmp/code) &")
+        for n in range(1, 4):
+            subject.run("sleep 3; ethtool --reset eth0 all || true")
+            subject.run("sleep 2")
+            assert subject.stat("resets") == n
+        subject.card("reset")
+        subject.run("sleep 3")
+        assert subject.stat("resets") == 4
+        # The keep-alive stops: the watchdog finds out, and a second reset follows if it stays so.
+        subject.card("fault keep-alive-stops on")
+        subject.run("sleep 9")
+        subject.card("fault keep-alive-stops off")
+        subject.run("sleep 3")
+        assert subject.stat("resets") >= 5
+        subject.wait_for_link()
+        subject.run("while [ ! -e /tmp/code ]; do sleep 1; done", 90)
+        assert subject.run("cat /tmp/code").strip() == "0", subject.run("tail -20 /tmp/long")
+        assert "9001" in subject.run("cat /sys/class/net/eth0/mtu")
+        subject.ping(8973)
+        carries_traffic(subject)
+        subject.run("rmmod nitro_ena")
+        assert not subject.trouble()
+
+
+@pytest.mark.parametrize("profile", sorted(set(PROFILES) - {"c5"}))
+def test_every_profile(tmp_path: Path, profile: str) -> None:
+    with machine(tmp_path, profile=profile) as subject:
+        subject.load()
+        subject.run("ip link set eth0 mtu 9001")
+        subject.ping(8973)
+        carries_traffic(subject, "-P", "8")
+        subject.run("ethtool --reset eth0 all || true; sleep 3")
+        assert subject.stat("resets") == 1
+        carries_traffic(subject, "-P", "8")
+        subject.run("rmmod nitro_ena")
+        is_clean(subject)
+
+
+HOSTILE = [
+    "first-interrupt-lost,interrupt-lost",
+    "out-of-order,depth-smaller",
+    "tx-id-invalid,rx-id-invalid,tx-id-duplicate",
+    "rx-many-buffers",
+    "fatal-error,hints-update,reset-request",
+    "admin-interrupt-lost,create-fails,readless-lost",
+]
+
+
+@pytest.mark.parametrize("faults", HOSTILE)
+def test_hostile_cards(tmp_path: Path, faults: str) -> None:
+    """The kernel survives and the module can go; when the faults end, the card works."""
+    with machine(tmp_path, profile=f"hostile:{faults}@5", strict=False) as subject:
+        subject.run("insmod /modules/nitro_ena.ko", check=False)
+        subject.run("ip link set eth0 up; ip addr add 10.99.0.2/24 dev eth0", check=False)
+        subject.run("iperf3 -c 10.99.0.1 -t 8 --bidir --connect-timeout 3000", 120, check=False)
+        for fault in faults.split(","):
+            subject.card(f"fault {fault} off")
+        subject.run("sleep 6; ip link set eth0 down; rmmod nitro_ena", 60, check=False)
+        subject.load()
+        carries_traffic(subject)
+        subject.run("rmmod nitro_ena")
+        bad = [line for line in subject.trouble() if "given up" not in line]
+        assert not bad

@@ -1,0 +1,39 @@
+"""libFuzzer on everything that a card can write: two minutes here, longer by hand.
+
+`NITRO_FUZZ_SECONDS=600` makes it ten minutes; what it finds new is worth adding to the corpus
+(`corpus.tar.xz`, which this test starts from).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from nitro.debian import tree
+from nitro.image import chroot
+from tests.driver.compiling import CLANG, compile_in, copy_sources, sources
+
+pytestmark = [pytest.mark.driver, pytest.mark.slow]
+CORPUS = Path(__file__).with_name("corpus.tar.xz")
+SANITIZE = "-fsanitize=fuzzer,address,undefined"
+
+
+def test_fuzzing_finds_nothing(tmp_path: Path) -> None:
+    seconds = int(os.environ.get("NITRO_FUZZ_SECONDS", "120"))
+    copy_sources(tmp_path)
+    compiler = tree(CLANG)
+    flags = ("-O1", "-g", "-DFUZZING", SANITIZE, "-fno-sanitize-recover=all", "-o", "/work/fuzz")
+    files = sources(tmp_path, "os.c", "host.c", "mini_device.c", "fuzz.c")
+    compile_in(tmp_path, compiler, *flags, *files)
+    with tarfile.open(CORPUS) as archive:
+        archive.extractall(tmp_path, filter="data")
+    limits = (f"-max_total_time={seconds}", "-timeout=10", "-max_len=4096", "-rss_limit_mb=1024")
+    command = ["/work/fuzz", *limits, "-print_final_stats=1", "/work/corpus"]
+    output = chroot.run([compiler], command, tmp_path, timeout=seconds + 120)
+    tried = re.search(r"number_of_executed_units: (\d+)", output)
+    assert tried is not None
+    assert int(tried[1]) > 100 * seconds, output[-1000:]
