@@ -35,33 +35,6 @@ class Nic(Protocol):
         """Give back everything held. Harmless when repeated."""
 
 
-class VirtioNic:
-    """QEMU's own virtio-net on a tap, whose descriptor this object owns from here on.
-
-    `vhost` stays off: it would run the data path in this machine's kernel, which a card
-    emulated elsewhere could not be compared with.
-    """
-
-    name = "virtio-net"
-
-    def __init__(self, tap: int, mac: str) -> None:
-        self._tap: int | None = tap
-        self.card = Card(
-            (
-                "-netdev",
-                f"tap,id=net0,fd={tap},vhost=off",
-                "-device",
-                f"virtio-net-pci,netdev=net0,mac={mac},romfile=",
-            ),
-            fds=(tap,),
-        )
-
-    def close(self) -> None:
-        if self._tap is not None:
-            os.close(self._tap)
-            self._tap = None
-
-
 class EnaNic:
     """An ENA card on a tap: `nitro.ena` in a process of its own, plugged in by vfio-user.
 

@@ -10,21 +10,7 @@ from pathlib import Path
 import pytest
 
 from nitro.errors import NitroError
-from nitro.local.nic import EnaNic, UserNic, VirtioNic
-
-
-def test_a_card_on_a_tap_hands_its_descriptor_over() -> None:
-    reader, writer = os.pipe()
-    nic = VirtioNic(writer, "02:00:00:00:00:01")
-    line = " ".join(nic.card.arguments)
-    assert f"fd={writer},vhost=off" in line
-    assert "mac=02:00:00:00:00:01" in line
-    assert nic.card.fds == (writer,)
-    nic.close()
-    nic.close()
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(writer)
-    os.close(reader)
+from nitro.local.nic import EnaNic, UserNic
 
 
 def test_user_mode_is_cut_off_but_for_its_ports() -> None:
