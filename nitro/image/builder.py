@@ -21,6 +21,7 @@ from nitro.image import (
     layers,
     manifest,
     memory,
+    owners,
     record,
 )
 from nitro.image import (
@@ -122,8 +123,9 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
     guest.add(rootfs, linux, busybox)
     if trace:
         tracing.add(rootfs, tree(tracing.STRACE, lock=lock, report=report))
-    trees = [t for t in (busybox, own, extra) if t is not None]
-    packages = [*linux.packages, *(package for t in trees for package in t.packages)]
+    packages = [*linux.packages, *busybox.packages, *(extra.packages if extra else ())]
+    if own is not None:
+        packages += owners.of(own, rootfs.sources(), report)
     return _Parts(linux, rootfs, packages)
 
 
@@ -156,12 +158,11 @@ def _write(recipe: Recipe, parts: _Parts, lock: Lock, report: Reporter) -> Image
         _dump(scratch / "manifest.json", document)
         bill = manifest.bill_of_materials(recipe.name, recipe.suite, parts.packages, parts.rootfs)
         _dump(scratch / "sbom.cdx.json", bill)
-        # The same bytes may come from two recipes that differ in name or tags only.
         home = images / f"{digest.removeprefix('sha256:')[:32]}-{recipe.name}"
-        if home.exists():
-            shutil.rmtree(home)
-        scratch.chmod(0o755)
-        scratch.rename(home)
+        home.mkdir(exist_ok=True)
+        # One by one: who reads this image now, in another process, goes on doing so.
+        for file in scratch.iterdir():
+            file.replace(home / file.name)
     except ValueError as error:
         raise InputError(f"{recipe.name}: {error}", hint="make the image smaller") from None
     finally:
@@ -193,8 +194,7 @@ def _manifest(
 def _watched(parts: _Parts, lock: Lock) -> list[Path]:
     """The files whose change makes another image: sources, locks and nitro's own code."""
     cache = cache_dir()
-    sources = (node.source for node in parts.rootfs.nodes.values())
-    files = [path for path in sources if isinstance(path, Path) and cache not in path.parents]
+    files = [path for path in parts.rootfs.sources() if cache not in path.parents]
     # A file that appears in a folder of the recipe changes the folder.
     folders = {path.parent for path in files}
     code = [*Path(__file__).parent.glob("*.py"), Path(__file__).parents[1] / "recipe.py"]

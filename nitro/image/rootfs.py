@@ -102,6 +102,10 @@ class Rootfs:
         """Bytes that the files take in the guest's memory, which knows only whole pages."""
         return sum(-(-node.size // _PAGE) * _PAGE for node in self.nodes.values())
 
+    def sources(self) -> list[Path]:
+        """The files of this machine that are put in."""
+        return [n.source for n in self.nodes.values() if isinstance(n.source, Path)]
+
     def folders(self, *paths: str, origin: str = "nitro") -> None:
         for path in paths:
             self.add(path, Node("system", origin))

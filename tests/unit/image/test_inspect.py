@@ -61,7 +61,7 @@ def test_any_damaged_initrd_is_refused(
     path = tmp_path_factory.getbasetemp() / "damaged"
     initrd = b"\x28\xb5\x2f\xfd" + data
     disk.write(path, boot=b"", core=b"", files={"VMLINUZ": _kernel(), "INITRD": initrd})
-    with pytest.raises(InputError, match="zstd|cpio"):
+    with pytest.raises(InputError, match=r"zstd|cpio"):
         inspect(path)
 
 
