@@ -32,7 +32,7 @@ def resource(name: str) -> Path:
 
 def _directory(own: str, xdg: str, fallback: str) -> Path:
     if value := os.environ.get(own):
-        path = Path(value)
+        path = Path(value).absolute()
     else:
         path = Path(os.environ.get(xdg) or Path.home() / fallback) / "nitro"
     path.mkdir(parents=True, exist_ok=True)

@@ -48,14 +48,16 @@ class EnaNic:
     name = "ena"
 
     def __init__(self, tap: int, mac: str, *, profile: str, folder: Path, console: Path) -> None:
+        # A relative name, for a socket's path must be short; QEMU runs in the same folder.
         socket = folder / "ena"
         socket.unlink(missing_ok=True)
-        words = ["--socket", str(socket), "--port", f"fd:{tap}", "--mac", mac]
+        words = ["--socket", socket.name, "--port", f"fd:{tap}", "--mac", mac]
         words += ["--profile", profile, "--strict", "--once"]
         try:
             with console.open("ab") as reports:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "nitro.ena", "serve", *words],
+                    cwd=folder,
                     stdin=subprocess.DEVNULL,
                     stdout=reports,
                     stderr=reports,
@@ -64,7 +66,7 @@ class EnaNic:
         finally:
             os.close(tap)
         self._wait_for(socket)
-        device = {"driver": "vfio-user-pci", "socket": {"type": "unix", "path": str(socket)}}
+        device = {"driver": "vfio-user-pci", "socket": {"type": "unix", "path": socket.name}}
         self.card = Card(("-device", json.dumps(device)), shared_memory=True)
 
     def close(self) -> None:

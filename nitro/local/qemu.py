@@ -10,6 +10,7 @@ The network card is described by `nitro.local.nic`. Nothing here opens a port or
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -93,8 +94,9 @@ def find(report: Reporter | None = None) -> Qemu:
 
 
 def arguments(machine: Machine, folder: Path, firmware: Path | None = None) -> list[str]:
-    """The command line after the program. `folder` takes the control socket.
+    """The command line after the program, which is to run in `folder`.
 
+    There the control socket is made: a relative name, for a socket's path must be short.
     `firmware` is the folder of UEFI's flash images, needed for boot mode "uefi"; its variables
     are not kept.
     """
@@ -119,7 +121,7 @@ def arguments(machine: Machine, folder: Path, firmware: Path | None = None) -> l
     else:
         line += ["-chardev", "stdio,id=console,signal=off"]
     line += ["-serial", "chardev:console"]
-    line += ["-qmp", f"unix:{_escaped(folder / 'qmp')},server=on,wait=off"]
+    line += ["-qmp", "unix:qmp,server=on,wait=off"]
     if machine.disk:
         drive = f"if=none,id=root,format=raw,cache=unsafe,file={_escaped(machine.disk)}"
         # Behind a port of its own: on the bus itself SeaBIOS places the disk's registers beyond
@@ -187,7 +189,7 @@ def reset(folder: Path) -> None:
     """Press the reset button of the machine whose control socket lies in `folder`."""
     with socket.socket(socket.AF_UNIX) as control:
         control.settimeout(STOP_SECONDS)
-        control.connect(str(folder / "qmp"))
+        connect(control, folder, "qmp")
         with control.makefile("rw") as channel:
             channel.readline()  # the greeting
             for command in ("qmp_capabilities", "system_reset"):
@@ -196,6 +198,15 @@ def reset(folder: Path) -> None:
                 while "return" not in (answer := json.loads(channel.readline())):
                     if "error" in answer:
                         raise NitroError(f"QEMU refused {command}: {answer['error']['desc']}")
+
+
+def connect(control: socket.socket, folder: Path, name: str) -> None:
+    """Connect to the socket `name` in `folder`, however long the folder's path is."""
+    handle = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    try:
+        control.connect(f"/proc/self/fd/{handle}/{name}")
+    finally:
+        os.close(handle)
 
 
 @cache

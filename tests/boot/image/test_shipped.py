@@ -103,7 +103,7 @@ def test_power_button_ends_the_machine_cleanly(tmp_path: Path) -> None:
 
 def _press(machine: Booted) -> None:
     with socket.socket(socket.AF_UNIX) as control:
-        control.connect(str(machine.folder / "qmp"))
+        qemu.connect(control, machine.folder, "qmp")
         with control.makefile("rw") as channel:
             channel.readline()
             for command in ("qmp_capabilities", "system_powerdown"):

@@ -31,7 +31,7 @@ def test_an_ena_card_is_a_process_with_a_socket_for_the_machine(tmp_path: Path) 
     )
     device = json.loads(nic.card.arguments[1])
     assert device["driver"] == "vfio-user-pci"
-    assert Path(device["socket"]["path"]).is_socket()
+    assert (tmp_path / device["socket"]["path"]).is_socket()
     assert nic.card.shared_memory
     nic.close()
     assert far_end.recv(1) == b""  # nobody holds the other end any more
