@@ -1,8 +1,8 @@
 """From the port into RX buffers, without a copy where that can be.
 
 The queue of a frame is known only once its headers are read, so each frame is read straight into
-the lane that took the last one, which is nearly always right, and moved if it was not. A TCP
-segment longer than the posted buffers is cut up; that needs a copy and is rare.
+the buffers of the queue that took the last one, which is nearly always right, and moved if it was
+not. A TCP segment longer than the posted buffers is cut, and what lies behind the cut is copied.
 
 Checksums: a port may hand over frames whose checksum the sending kernel left to its card. For
 frames of a size that exists on a cable the sum is completed here, so that a guest may check
@@ -26,7 +26,7 @@ from nitro.ena.offload import (
 )
 from nitro.ena.ports import Port
 from nitro.ena.rss import Rss
-from nitro.ena.rx import STATUS_BUFFER, STATUS_FIRST, STATUS_LAST, Lane, RxQueue
+from nitro.ena.rx import STATUS_BUFFER, STATUS_FIRST, STATUS_LAST, Buffers, RxQueue
 from nitro.ena.stats import Counters
 from nitro.ena.trace import Trace
 
@@ -59,13 +59,14 @@ class Receiver:
         self._status_mask = ~0 if checked else ~STATUS_L4_CHECKED
         self._hashed, self._faults = hashed, faults
         self._doubt = Doubt()
-        self._lane: Lane | None = None
+        self._last: Buffers | None = None
         self._header = bytearray(HEADER_SIZE)
+        self._now = 0.0  # of the turn, seconds
         self._overflow = memoryview(bytearray(MAX_FRAME))
 
     def changed(self) -> None:
         """Queues came or went."""
-        self._lane = None
+        self._last = None
         self._doubt = Doubt()
 
     def discard(self) -> None:
@@ -76,29 +77,29 @@ class Receiver:
 
     def run(self, now: float, budget: int) -> bool:
         """Take up to `budget` frames. False if there were no buffers for the next one."""
+        self._now = now
         for _ in range(budget):
-            lane = self._lane
-            if lane is None or len(lane) == 0:
-                lane = self._any_lane()
-                if lane is None:
+            buffers = self._last
+            if buffers is None or len(buffers) == 0:
+                buffers = self._any_buffers()
+                if buffers is None:
                     return False
-            views = self._views(lane)
+            views = self._views(buffers)
             parts: list[Buffer] = [*views, self._overflow]
             length = self._port.receive(self._header, parts)
             if not length:
                 break
-            self._deliver(lane, views, length, now)
+            self._deliver(buffers, views, length)
         return True
 
-    def _any_lane(self) -> Lane | None:
+    def _any_buffers(self) -> Buffers | None:
         for queue in self._queues.values():
-            for lane in queue.lanes:
-                if len(lane) and not queue.stopped:
-                    self._lane = lane
-                    return lane
+            if len(queue.buffers) and not queue.stopped:
+                self._last = queue.buffers
+                return queue.buffers
         return None
 
-    def _deliver(self, lane: Lane, views: list[memoryview], length: int, now: float) -> None:
+    def _deliver(self, buffers: Buffers, views: list[memoryview], length: int) -> None:
         first = views[0]
         single = len(first) >= length
         head = bytes(first[: min(PEEK, length)])
@@ -110,27 +111,27 @@ class Receiver:
         if self._header[0] & NEEDS_CSUM:
             if self._header[1] == 0:
                 self._finish(views, length, single)
-            self._watch(flow, head, now)
+            self._watch(flow, head)
         target = self._target(flow)
         if target is None:
             self._counters.rx_drops += 1
             return
-        self._lane = target
+        self._last = target
         count, room = 1, len(first)
         while room < length and count < len(views):
             room += len(views[count])
             count += 1
-        if target is not lane:
-            self._move(target, self._pieces(views, length), flow, now)
+        if target is not buffers:
+            self._move(target, self._pieces(views, length), flow)
         elif room >= length:
-            self._complete(lane, views, length, count, flow, now)
+            self._complete(buffers, views, length, count, flow)
         else:
-            self._spill(lane, views, length, room, flow, now)
+            self._spill(buffers, views, length, room, flow)
 
-    def _watch(self, flow: Flow, head: bytes, now: float) -> None:
+    def _watch(self, flow: Flow, head: bytes) -> None:
         """Look out for a guest that does not believe "checked"."""
         whole = self._header[1] != 0
-        if self._doubt.seen(flow.hash, _sequence(self._header, head), now, whole=whole):
+        if self._doubt.seen(flow.hash, _sequence(self._header, head), self._now, whole=whole):
             self._port.accept(checksums=False, segments=False)
 
     def _pieces(self, views: list[memoryview], length: int) -> list[memoryview]:
@@ -160,24 +161,29 @@ class Receiver:
                     break
                 position -= len(piece)
 
-    def _target(self, flow: Flow) -> Lane | None:
-        """The lane for a flow; None if the frame is to be dropped."""
+    def _target(self, flow: Flow) -> Buffers | None:
+        """The buffers for a flow; None if the frame is to be dropped."""
         index = self._rss.queue(flow.hash)
         if index is None:
             if self._needs_table and len(self._queues) > 1:
                 return None
             index = min(self._queues)
         queue = self._queues.get(index)
-        if queue is None or queue.stopped:
+        if queue is None or queue.stopped or not queue.takes(flow.hash):
             return None
-        return queue.lane(flow.hash)
+        return queue.buffers
 
     def _complete(
-        self, lane: Lane, views: list[memoryview], length: int, count: int, flow: Flow, now: float
+        self,
+        buffers: Buffers,
+        views: list[memoryview],
+        length: int,
+        count: int,
+        flow: Flow,
     ) -> None:
-        """Tell the driver of a frame in the lane's first `count` buffers."""
-        queue = lane.queue
-        cq, ids, start = queue.cq, lane.ids, lane.start
+        """Tell the driver of a frame in the first `count` of `buffers`."""
+        queue = buffers.queue
+        cq, ids, start = queue.cq, buffers.ids, buffers.start
         value = flow.hash if self._hashed else 0
         last_status = flow.status & self._status_mask | STATUS_LAST | STATUS_BUFFER
         if count == 1:
@@ -191,14 +197,19 @@ class Receiver:
                 if n == 0:
                     status |= STATUS_FIRST
                 cq.put_rx(status, size, ids[start + n], value, queue.index)
-        lane.drop(count)
+        buffers.drop(count)
         self._counters.rx_packets += 1
         self._counters.rx_bytes += length
         if cq.vector is not None:
-            cq.vector.post_rx(now)
+            cq.vector.post_rx(self._now)
 
     def _spill(
-        self, lane: Lane, views: list[memoryview], length: int, room: int, flow: Flow, now: float
+        self,
+        buffers: Buffers,
+        views: list[memoryview],
+        length: int,
+        room: int,
+        flow: Flow,
     ) -> None:
         """A TCP segment did not fit: what did becomes one, what did not is copied into others."""
         offload = Offload.parse(self._header)
@@ -215,14 +226,14 @@ class Receiver:
         while room < kept:
             room += len(views[count])
             count += 1
-        self._complete(lane, views, kept, count, flow, now)
-        self._store_segments(lane, tcp, head, rest, offload, flow, now, skipped=size, number=1)
+        self._complete(buffers, views, kept, count, flow)
+        self._store_segments(buffers, tcp, head, rest, offload, flow, skipped=size, number=1)
 
-    def _move(self, lane: Lane, pieces: list[memoryview], flow: Flow, now: float) -> None:
-        """Copy a frame that lies elsewhere into `lane`, cutting a TCP segment that is too long."""
+    def _move(self, buffers: Buffers, pieces: list[memoryview], flow: Flow) -> None:
+        """Copy a frame that lies elsewhere into `buffers`, cutting it if it is too long."""
         frame = bytearray().join(pieces)
-        if len(frame) <= sum(map(len, self._views(lane))):
-            self._store(lane, frame, flow, now)
+        if len(frame) <= sum(map(len, self._views(buffers))):
+            self._store(buffers, frame, flow)
             return
         offload = Offload.parse(self._header)
         tcp = TcpHeaders.find(offload, frame) if offload.gso_type else None
@@ -230,38 +241,37 @@ class Receiver:
             self._drop_overrun()
             return
         head, payload = bytes(frame[: tcp.end]), frame[tcp.end :]
-        self._store_segments(lane, tcp, head, payload, offload, flow, now, skipped=0, number=0)
+        self._store_segments(buffers, tcp, head, payload, offload, flow, skipped=0, number=0)
 
     def _store_segments(
         self,
-        lane: Lane,
+        buffers: Buffers,
         tcp: TcpHeaders,
         head: bytes,
         payload: bytearray,
         offload: Offload,
         flow: Flow,
-        now: float,
         *,
         skipped: int,
         number: int,
     ) -> None:
-        """Store `payload` behind `head` in as few segments as the lane's buffers allow."""
-        room = sum(map(len, self._views(lane)))
+        """Store `payload` behind `head` in as few segments as `buffers` allow."""
+        room = sum(map(len, self._views(buffers)))
         size = _whole(room - tcp.end, offload.segment_size)
         if size <= 0:
             self._drop_overrun()
             return
         for frame in tcp.cut(head, payload, size, skipped=skipped, number=number):
-            self._store(lane, frame, flow, now)
+            self._store(buffers, frame, flow)
 
-    def _views(self, lane: Lane) -> list[memoryview]:
-        views = lane.peek(self._max_descriptors)
+    def _views(self, buffers: Buffers) -> list[memoryview]:
+        views = buffers.peek(self._max_descriptors)
         if self._faults.hits("rx-many-buffers"):
             return [view[:_SMALL_PIECE] for view in views]
         return views
 
-    def _store(self, lane: Lane, frame: bytearray, flow: Flow, now: float) -> None:
-        views = self._views(lane)
+    def _store(self, buffers: Buffers, frame: bytearray, flow: Flow) -> None:
+        views = self._views(buffers)
         done = count = 0
         for view in views:
             if done >= len(frame):
@@ -273,7 +283,7 @@ class Receiver:
         if done < len(frame):
             self._drop_overrun()
         else:
-            self._complete(lane, views, len(frame), count, flow, now)
+            self._complete(buffers, views, len(frame), count, flow)
 
     def _drop_overrun(self) -> None:
         self._counters.rx_drops += 1

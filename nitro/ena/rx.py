@@ -1,7 +1,6 @@
-"""Receive queues: buffers that the driver posted, and completions for the frames put into them.
+"""Receive queues: the buffers that a driver posted, in the order of posting.
 
-A queue's buffers lie in one lane, or, on cards that pick the ring region by a hash of the packet
-header, in four. `receiver.py` reads frames straight into a lane's buffers.
+`receiver.py` reads frames straight into them and writes the completions.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ STATUS_LAST = 1 << 27
 STATUS_BUFFER = 1 << 30
 
 
-class Lane:
+class Buffers:
     """Free buffers in the order of posting: parallel lists, used from `start` on."""
 
-    __slots__ = ("addresses", "ids", "queue", "start", "views")
+    __slots__ = ("addresses", "ids", "queue", "slots", "start", "views")
 
     def __init__(self, queue: RxQueue) -> None:
         self.queue = queue
@@ -37,14 +36,16 @@ class Lane:
         self.views: list[memoryview] = []
         self.ids: list[int] = []
         self.addresses: list[int] = []
+        self.slots: list[int] = []
 
     def __len__(self) -> int:
         return len(self.views) - self.start
 
-    def add(self, view: memoryview, req_id: int, address: int) -> None:
+    def add(self, view: memoryview, req_id: int, address: int, slot: int) -> None:
         self.views.append(view)
         self.ids.append(req_id)
         self.addresses.append(address)
+        self.slots.append(slot)
 
     def peek(self, count: int) -> list[memoryview]:
         """The next buffers, at most `count`."""
@@ -57,6 +58,7 @@ class Lane:
             del self.views[: self.start]
             del self.ids[: self.start]
             del self.addresses[: self.start]
+            del self.slots[: self.start]
             self.start = 0
 
 
@@ -78,24 +80,28 @@ class RxQueue:
         self.tail = 0
         self.stopped = False
         self._memory, self._rules = memory, rules
-        self.lanes = [Lane(self) for _ in range(REGIONS if by_region else 1)]
+        self._by_region = by_region
+        self.buffers = Buffers(self)
         self.attach(memory)
 
     def attach(self, memory: Memory) -> None:
         """Look the ring and the posted buffers up in guest memory. Raises DmaError."""
         self._ring = memory.view(self.address, self.depth * DESCRIPTOR_SIZE)
-        for lane in self.lanes:
-            for at in range(lane.start, len(lane.views)):
-                lane.views[at] = memory.view(lane.addresses[at], len(lane.views[at]))
+        buffers = self.buffers
+        for at in range(buffers.start, len(buffers.views)):
+            buffers.views[at] = memory.view(buffers.addresses[at], len(buffers.views[at]))
 
-    def lane(self, value: int) -> Lane:
-        """The lane that a frame with the hash `value` goes to."""
-        return self.lanes[value % len(self.lanes)]
+    def takes(self, value: int) -> bool:
+        """Whether a frame with the hash `value` finds a buffer here.
 
-    @property
-    def free(self) -> int:
-        """Buffers posted and not yet used."""
-        return sum(len(lane) for lane in self.lanes)
+        Cards that pick the region of the ring by hash lose frames from a sparse ring.
+        """
+        free = len(self.buffers)
+        if not self._by_region or free >= self.depth // 2:
+            return free > 0
+        region = value % REGIONS
+        slots = self.buffers.slots[self.buffers.start :]
+        return any(slot * REGIONS // self.depth == region for slot in slots)
 
     def doorbell(self, value: int) -> None:
         """The driver posted buffers up to `value`: fetch their descriptors."""
@@ -103,7 +109,7 @@ class RxQueue:
         added = tail - self.tail & 0xFFFF
         if self.stopped:
             return
-        if added > self.depth or self.free + added > self.depth:
+        if added > self.depth or len(self.buffers) + added > self.depth:
             self._rules.breach("doorbell-tail", f"RX queue {self.index}: {tail:#x}")
             self.stopped = True
             return
@@ -112,8 +118,9 @@ class RxQueue:
                 self.stopped = True
                 return
         self.tail = tail
-        if len(self.lanes) > 1 and self.free < self.depth // 2:
-            self._rules.breach("rx-ring-sparse", f"RX queue {self.index}: {self.free} buffers")
+        if self._by_region and len(self.buffers) < self.depth // 2:
+            where = f"RX queue {self.index}: {len(self.buffers)} buffers"
+            self._rules.breach("rx-ring-sparse", where)
 
     def _fetch(self, position: int) -> bool:
         """Take one descriptor; False if the ring cannot be read on."""
@@ -135,5 +142,5 @@ class RxQueue:
         except DmaError:
             self._rules.breach("dma-address", where)
             return False
-        self.lanes[slot * len(self.lanes) // self.depth].add(view, req_id, address)
+        self.buffers.add(view, req_id, address, slot)
         return True

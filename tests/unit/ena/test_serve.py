@@ -15,7 +15,6 @@ import pytest
 
 from nitro.ena.explain import explain
 from nitro.ena.pcapng import PcapngWriter
-from nitro.ena.regs import Reg
 from nitro.ena.serve import default_mac, parse_mac
 from nitro.ena.trace import Trace
 from nitro.errors import InputError
@@ -105,7 +104,7 @@ def test_a_trace_reads_like_a_dialogue(tmp_path: Path):
     out = io.StringIO()
     driver = Driver()
     driver.device._trace = Trace(out)
-    driver.write(Reg.DEV_CTL, 1)
+    driver.reset(reason=0)
     driver.start()
     for tail in (1, 2, 3):
         driver.write(0x1000, tail)
