@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -36,6 +37,8 @@ class Service:
     guest_url = f"http://{S3_ADDRESS}"
 
     def __init__(self, folder: Path, host: Host) -> None:
+        for past in ("instances", "subnets"):  # no instance outlives the daemon
+            shutil.rmtree(folder / past, ignore_errors=True)
         store = BlockStore(folder / "snapshots")
         index = folder / "index"
         index.mkdir(exist_ok=True)
