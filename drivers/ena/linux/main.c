@@ -11,6 +11,7 @@
 
 #define OS_LINUX 1
 #define DEFAULT_DEPTH 1024
+#define TX_DELAY_US 64 /* freeing what was sent can wait for the next packet received */
 
 static bool llq = true;
 module_param(llq, bool, 0444);
@@ -115,6 +116,7 @@ static void describe_interface(struct ena_os *os)
 	os->wanted_pairs = limits->max_pairs;
 	os->tx_depth = min_t(u16, limits->max_tx_depth, DEFAULT_DEPTH);
 	os->rx_depth = min_t(u16, limits->max_rx_depth, DEFAULT_DEPTH);
+	os->tx_delay = TX_DELAY_US;
 }
 
 static int ena_probe(struct pci_dev *pdev, const struct pci_device_id *id)
