@@ -116,7 +116,9 @@ class QemuHypervisor:
         try:
             with ExitStack() as undo:
                 process = self._boot(machine, fresh, undo)
-                process.wait()
+                if process.wait() and not machine.stopping:
+                    said = (self._folder / instance_id / "qemu.log").read_text(errors="replace")
+                    raise NitroError(f"QEMU failed: {said.strip().splitlines()[-1:]}")
         except (NitroError, OSError) as error:
             log.warning("%s could not be run: %s", instance_id, error)
             final = Condition(Power.FAILED, str(error))

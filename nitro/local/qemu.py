@@ -163,6 +163,7 @@ def boot(
             stdin, stdout = sys.stdin.fileno(), sys.stdout.fileno()
         process = subprocess.Popen(
             [*qemu.command, *arguments(machine, folder, firmware)],
+            cwd=folder,
             stdin=stdin,
             stdout=stdout,
             stderr=log,
