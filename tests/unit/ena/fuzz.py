@@ -86,7 +86,7 @@ class Target:
             self._scribble,
             self._command,
             self._command,
-            self._command,
+            self._negotiate_llq,
             self._queue,
             self._queue,
             self._descriptors,
@@ -162,6 +162,15 @@ class Target:
             body[source.byte() % 60] = source.byte()
         if self.driver.device.admin.ready:
             self.driver.post(opcode, bytes(body), flags=source.byte() & 6)
+
+    def _negotiate_llq(self, source: Input) -> None:
+        """LLQ with 128-byte entries, mostly as cards offer it."""
+        payload = bytearray(36)
+        before = (1, 2, 4, 8, 3)[source.byte() % 5]
+        for at, value in ((10, 1), (14, 1), (18, before), (22, 1 + source.byte() % 2), (28, 3)):
+            struct.pack_into("<H", payload, at, value)
+        if self.driver.device.admin.ready:
+            self.driver.post(9, struct.pack("<12xBBBx", 0, 4, 0) + payload)
 
     def _queue(self, source: Input) -> None:
         """A queue pair's half, made as it should be."""
