@@ -31,6 +31,7 @@ AIMS = {
     "size": (20.0, "MB"),
     "build, packages cached": (1.5, "s"),
     "command, unchanged": (0.3, "s"),
+    "command, help": (0.2, "s"),
     "boot, legacy-bios": (5.0, "s"),
 }
 
@@ -61,6 +62,7 @@ def measure(name: str, repeat: int) -> dict[str, dict[str, Any]]:
     results["build, packages cached"] = _times(repeat, lambda: build(made), before=_forget)
     build(made)
     results["command, unchanged"] = _times(repeat, lambda: _run(command))
+    results["command, help"] = _times(repeat, lambda: _run([sys.executable, "-m", "nitro", "-h"]))
     for mode in ("legacy-bios", "uefi"):
         with tempfile.TemporaryDirectory() as folder:
             memory = image.minimum_memory_mib
