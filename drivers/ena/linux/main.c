@@ -130,6 +130,7 @@ static int ena_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	os = netdev_priv(netdev);
 	os->pdev = pdev;
 	os->netdev = netdev;
+	os->ena.os = os; /* an interrupt may come before ena_attach */
 	SET_NETDEV_DEV(netdev, &pdev->dev);
 	netif_carrier_off(netdev); /* until the device says otherwise, maybe during ena_attach */
 	pci_set_drvdata(pdev, os);
@@ -149,7 +150,9 @@ static int ena_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (error)
 		goto err_vectors;
 	describe_interface(os);
-	error = register_netdev(netdev);
+	error = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(os->ena.address_bits));
+	if (!error)
+		error = register_netdev(netdev);
 	if (error)
 		goto err_attached;
 	schedule_delayed_work(&os->watchdog, HZ);

@@ -120,7 +120,7 @@ void ena_os_link(struct ena_os *os, bool up)
 		netif_carrier_on(os->netdev);
 	else
 		netif_carrier_off(os->netdev);
-	netdev_info(os->netdev, "link is %s\n", up ? "up" : "down");
+	dev_info(&os->pdev->dev, "link is %s\n", up ? "up" : "down");
 }
 
 void ena_os_want_reset(struct ena_os *os)

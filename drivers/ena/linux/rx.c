@@ -10,7 +10,7 @@
 #include "glue.h"
 
 #define COPY_BYTES 256 /* shorter packets are copied and their page is used again at once */
-#define FILL_BATCH 32  /* buffers missing before the ring is filled up */
+#define FILL_SHARE 8   /* an eighth of the ring is missing before it is filled: doorbells cost */
 
 int ena_rx_start(struct pair *pair, u16 depth)
 {
@@ -60,7 +60,7 @@ void ena_rx_fill(struct pair *pair)
 {
 	unsigned int missing = ena_rx_room(pair->rx);
 
-	if (missing < FILL_BATCH)
+	if (missing < pair->rx->sq.depth / FILL_SHARE)
 		return;
 	while (missing--)
 		post(pair);

@@ -1,0 +1,72 @@
+"""Compiling the module, and running programs of Debian packages inside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from nitro.debian import tree
+from nitro.errors import InputError, NitroError
+from nitro.image import chroot, driver
+from tests.boot.ena.guest import kernel
+from tests.driver.compiling import GCC
+
+pytestmark = pytest.mark.driver
+
+
+def modinfo(module: bytes) -> dict[str, str]:
+    return dict(field.split("=", 1) for field in module.decode().split("\0") if "=" in field)
+
+
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_the_module_fits_its_kernel(suite: str) -> None:
+    release = kernel(suite)[1].name
+    path = driver.build_module(release, suite)
+    with path.open("rb") as file:
+        section = ELFFile(file).get_section_by_name(".modinfo")
+        info = modinfo(section.data())
+    assert info["vermagic"].split()[0] == release
+    assert info["name"] == "nitro_ena"
+    assert path == driver.build_module(release, suite), "the second time it comes from the cache"
+
+
+def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
+    release = kernel("trixie")[1].name
+    trees = [tree(driver._tools("trixie")), tree(driver._headers(release, "trixie"))]
+    built = []
+    for name in ("one", "another-place"):
+        folder = tmp_path / name
+        folder.mkdir()
+        built.append(driver._compile(folder, release, trees).read_bytes())
+    assert built[0] == built[1]
+    assert built[0] == driver.build_module(release, "trixie").read_bytes()
+
+
+@pytest.mark.parametrize("release", ["6.18.0-custom", "", "6.12.1-amd64", "../x-cloud-amd64"])
+def test_kernels_that_are_not_debians_are_refused(release: str) -> None:
+    with pytest.raises(InputError, match="no headers are known"):
+        driver.build_module(release, "trixie")
+
+
+def test_programs_see_the_packages_and_one_folder(tmp_path: Path) -> None:
+    (tmp_path / "hello.c").write_text('#include <stdio.h>\nint main(void) { puts("hello"); }\n')
+    trees = [tree(GCC)]
+    chroot.run(trees, ["gcc-12", "-o", "/work/hello", "/work/hello.c"], tmp_path)
+    assert chroot.run(trees, ["/work/hello"], tmp_path) == "hello\n"
+    assert not (trees[0].root / "work").exists(), "the packages' tree stays as it was"
+
+
+def test_a_failure_says_what_the_program_said(tmp_path: Path) -> None:
+    (tmp_path / "bad.c").write_text("int main(void) { return missing; }\n")
+    with pytest.raises(NitroError, match=r"gcc-12 failed: .*missing"):
+        chroot.run([tree(GCC)], ["gcc-12", "/work/bad.c"], tmp_path)
+
+
+def test_a_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    (tmp_path / "loop.c").write_text("int main(void) { for (;;) ; }\n")
+    trees = [tree(GCC)]
+    chroot.run(trees, ["gcc-12", "-o", "/work/loop", "/work/loop.c"], tmp_path)
+    with pytest.raises(NitroError, match="took longer than 1 s"):
+        chroot.run(trees, ["/work/loop"], tmp_path, timeout=1)
