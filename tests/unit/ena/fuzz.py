@@ -112,8 +112,12 @@ class Target:
         driver.port.waiting.clear()
         driver.raised.clear()
         source = Input(data)
-        if source.byte() & 7:
+        start = source.byte()
+        if start & 7:
             driver.set_rings()
+            if start & 24:
+                driver.poke(driver.control, struct.pack("<I168xI", 1, 2))
+                driver.post(9, struct.pack("<12xBBBxQQI", 0, 28, 0, driver.control, 0, 0))
             driver.write(Reg.INTR_MASK, 0)
             driver.write(Reg.AENQ_HEAD_DB, 4)
         while source:
