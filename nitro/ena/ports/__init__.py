@@ -15,7 +15,8 @@ class Port(Protocol):
     """What the card asks of its cable."""
 
     def fileno(self) -> int:
-        """To wait on for frames, and for room when `send` said False."""
+        """To wait on for frames, and for room when `send` said False; -1 once the other end is
+        gone for good. Frames sent then are lost, as with a cable pulled out."""
         ...
 
     def send(self, header: bytes, parts: list[Buffer]) -> bool:

@@ -102,7 +102,12 @@ class StreamPort:
         """Read what is there; True if it completes a frame."""
         try:
             data = self._socket.recv(_CHUNK)
+        except BlockingIOError:
+            return False
         except OSError:
+            data = b""
+        if not data:
+            self.close()
             return False
         self._in += data
         at = 0

@@ -6,7 +6,7 @@ scattered to guest memory by the kernel. Nothing here makes bridges or addresses
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import fcntl
 import os
 import struct
@@ -60,28 +60,37 @@ class TapPort:
             os.writev(self._fd, [header, *parts])
         except BlockingIOError:
             return False
-        except OSError:
+        except OSError as error:
             # The interface is down or the kernel refuses the frame: it is lost, as on a cable.
-            return True
+            self._check(error)
         return True
 
     def receive(self, header: bytearray, parts: list[Buffer]) -> int:
         try:
             return os.readv(self._fd, [header, *parts]) - HEADER_SIZE
-        except OSError:
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            self._check(error)
             return 0
 
     def accept(self, *, checksums: bool, segments: bool) -> None:
         wanted = _CSUM if checksums else 0
         if checksums and segments:
             wanted |= _TSO4 | _TSO6 | _TSO_ECN
-        if wanted != self._accepted:
+        if wanted != self._accepted and self._fd >= 0:
             self._accepted = wanted
             fcntl.ioctl(self._fd, _TUNSETOFFLOAD, wanted)
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):
+        if self._fd >= 0:
             os.close(self._fd)
+            self._fd = -1
+
+    def _check(self, error: OSError) -> None:
+        """Give up a tap whose interface was deleted."""
+        if error.errno in (errno.EBADFD, errno.EBADF, errno.ENODEV):
+            self.close()
 
 
 def is_tap(descriptor: int) -> bool:

@@ -102,15 +102,17 @@ class Server:
     def _serve(self, transport: Transport) -> None:
         device = self.device
         session = Session(transport, device, self._irqs, self._bar2)
-        client, port = transport.fileno(), self._port.fileno()
+        client = transport.fileno()
         others = {one.fileno(): one for one in self.watched}
-        without_port = [client, *others]
-        with_port = [client, port, *others]
         now = time.monotonic
         while True:
             wait = max(0.0, device.tick() - now())
-            readers = with_port if device.wants_frames else without_port
-            writers = [port] if device.blocked else []
+            port = self._port.fileno()
+            connected = port >= 0
+            readers = [client, *others]
+            if connected and device.wants_frames:
+                readers.append(port)
+            writers = [port] if connected and device.blocked else []
             ready, writable, _ = select.select(readers, writers, [], wait)
             if client in ready:
                 for message in transport.receive():

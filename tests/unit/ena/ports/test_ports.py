@@ -92,6 +92,14 @@ def test_stream_with_an_impossible_length_is_closed():
     assert port.fileno() == -1
 
 
+def test_stream_whose_peer_left_is_closed_and_loses_frames():
+    port, peer = stream()
+    peer.close()
+    assert port.receive(bytearray(10), [bytearray(100)]) == 0
+    assert port.fileno() == -1
+    assert port.send(PLAIN, [FRAME])
+
+
 def test_switch_floods_then_learns():
     switch = Switch()
     a, b, c = switch.port(), switch.port(), switch.port()
