@@ -16,8 +16,7 @@ from nitro import debian
 from nitro.image import disk, grub
 
 KERNEL = debian.Wanted(("linux-image-cloud-amd64", "busybox-static"))
-# In the order of loading.
-MODULES = ("net/core/failover", "drivers/net/net_failover", "drivers/net/virtio_net")
+MODULES = ("drivers/net/ethernet/amazon/ena/ena",)
 SCRIPT = """
 linux16 (hd0,gpt2)/VMLINUZ console=ttyS0 quiet panic=-1
 initrd16 (hd0,gpt2)/INITRD

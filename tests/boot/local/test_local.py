@@ -169,9 +169,9 @@ def test_two_instances_and_the_host_reach_each_other(
     )
     client = nitro.run(
         bios_image,
+        f"until wget -qO- http://{server['PrivateIpAddress']}:{PORT}/index.html; do sleep 1; done\n"
         f"ping -c 2 {server['PrivateIpAddress']}\n"
         f"ping -c 1 -s 8900 {server['PrivateIpAddress']}\n"
-        f"until wget -qO- http://{server['PrivateIpAddress']}:{PORT}/index.html; do sleep 1; done\n"
         "wget -qO- http://169.254.170.1/disks | grep -o '<Key>.*</Key>'\n"
         "poweroff -f\n",
     )
@@ -185,15 +185,14 @@ def test_two_instances_and_the_host_reach_each_other(
             return None
 
     served = f"served to {server['PublicIpAddress']}"
-    assert wait(fetched, BOOT_SECONDS).decode().strip() == served
-
     told = nitro.wait_for_console(server["InstanceId"], "script done")
+    assert wait(fetched, 10).decode().strip() == served
     assert f"id={server['InstanceId']} address={server['PrivateIpAddress']}" in told
     assert f"mtu=9001 has={server['PrivateIpAddress']}/20" in told
     assert "inet6 fd" in told, "an address of the subnet's unique local prefix"
     assert "169.254.170.1" in told, "the name of S3"
     tags = nitro.instance(server["InstanceId"])["Tags"]
-    assert {"Key": "local:nic", "Value": "virtio-net"} in tags
+    assert {"Key": "local:nic", "Value": "ena"} in tags
 
     ended = nitro.wait_for_state(client["InstanceId"], "terminated", BOOT_SECONDS)
     assert ended["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
