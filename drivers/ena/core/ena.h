@@ -125,8 +125,8 @@ struct ena_rx_stats {
 
 struct ena_device_stats {
 	uint64_t resets, failed_recoveries, read_timeouts, admin_commands, admin_timeouts;
-	uint64_t admin_lost_interrupts, admin_stray, events, bad_events, keep_alives;
-	uint64_t lost_interrupts, link_changes, device_tx_drops, device_rx_drops, device_rx_overruns;
+	uint64_t admin_lost_interrupts, admin_stray, events, bad_events, keep_alives, link_changes;
+	uint64_t lost_interrupts, device_tx_drops, device_rx_drops, device_rx_overruns;
 };
 
 /* A completion ring, read by the driver. */
@@ -142,7 +142,7 @@ struct ena_cq {
 struct ena_sq {
 	struct ena_dma ring; /* not with LLQ */
 	uint16_t index, depth;
-	uint16_t tail, rung; /* free-running: descriptors, or LLQ entries; as of the last doorbell */
+	uint16_t tail, rung; /* free-running: slots written; as of the last doorbell */
 	uint8_t phase;
 	bool exists;
 	uint32_t doorbell_offset, llq_offset;

@@ -67,8 +67,9 @@ static int agree_attributes(struct ena_device *device)
 {
 	struct ena_limits *limits = &device->limits;
 	struct ena_hw_attributes attributes;
-	int error = ena_get_feature(device, ENA_HW_F_ATTRIBUTES, 0, &attributes, sizeof(attributes));
+	int error;
 
+	error = ena_get_feature(device, ENA_HW_F_ATTRIBUTES, 0, &attributes, sizeof(attributes));
 	if (error)
 		return error;
 	if (!mac_is_usable(attributes.mac) || attributes.max_mtu < LEAST_MAX_MTU)
@@ -91,19 +92,19 @@ static int agree_queues(struct ena_device *device)
 {
 	struct ena_limits *limits = &device->limits;
 	struct ena_hw_queues_ext queues = { .version = 1 };
-	struct ena_hw_queues legacy;
+	struct ena_hw_queues old;
 	uint32_t pairs, tx_depth, rx_depth;
 	int error;
 
 	if (ena_has_feature(device, ENA_HW_F_QUEUES_EXT)) {
 		error = ena_get_feature(device, ENA_HW_F_QUEUES_EXT, 1, &queues, sizeof(queues));
 	} else {
-		error = ena_get_feature(device, ENA_HW_F_QUEUES, 0, &legacy, sizeof(legacy));
+		error = ena_get_feature(device, ENA_HW_F_QUEUES, 0, &old, sizeof(old));
 		if (!error)
 			queues = (struct ena_hw_queues_ext){
-				1, { 0 }, legacy.sq_count, legacy.cq_count, legacy.sq_count,
-				legacy.cq_count, legacy.sq_depth, legacy.cq_depth, legacy.sq_depth,
-				legacy.cq_depth, legacy.header_size, legacy.tx_descs, legacy.rx_descs,
+				1, { 0 }, old.sq_count, old.cq_count, old.sq_count, old.cq_count,
+				old.sq_depth, old.cq_depth, old.sq_depth, old.cq_depth,
+				old.header_size, old.tx_descs, old.rx_descs,
 			};
 	}
 	if (error)

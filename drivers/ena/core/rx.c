@@ -105,7 +105,7 @@ int ena_rx_next(struct ena_rx *rx, struct ena_rx_packet *packet)
 		ena_os_read_barrier();
 		ena_load(done, entry, ENA_HW_RX_DONE_WORDS);
 		if (!!(done[0] & ENA_HW_RX_FIRST) != (packet->count == 0))
-			return broken(rx, ENA_HW_RESET_RX_MALFORMED, "a packet's begin is misplaced",
+			return broken(rx, ENA_HW_RESET_RX_MALFORMED, "FIRST is misplaced",
 				      done[0]);
 		fragment->id = ENA_HW_RX_DONE_ID(done[1]);
 		fragment->length = ENA_HW_RX_DONE_LENGTH(done[1]);

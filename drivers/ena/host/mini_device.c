@@ -177,7 +177,8 @@ static void create_sq(struct mini_device *device, const struct ena_hw_create_sq 
 		index++;
 	queues[index] = (struct mini_queue){
 		.sq = full_address(&command->ring), .cq = device->cq_ring[cq],
-		.depth = command->depth, .cq_depth = device->cq_size[cq], .exists = device->cq_size[cq],
+		.depth = command->depth, .cq_depth = device->cq_size[cq],
+		.exists = device->cq_size[cq],
 	};
 	reply = (struct ena_hw_create_sq_reply){
 		.sq_index = index,
@@ -306,7 +307,8 @@ void mini_device_receive(struct mini_device *device, unsigned int pair, uint32_t
 		done[1] = size | (uint32_t)desc.id << 16;
 		done[2] = 0x12345678;
 		done[3] = 0;
-		say(device, queue->cq + 16u * (queue->done++ % queue->cq_depth), done, sizeof(done));
+		say(device, queue->cq + 16u * (queue->done++ % queue->cq_depth), done,
+		    sizeof(done));
 		first = false;
 	}
 }

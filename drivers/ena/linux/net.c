@@ -68,7 +68,8 @@ static int allocate_pair(struct ena_os *os, u16 number)
 			 number);
 		error = request_irq(irq, pair_interrupt, 0, pair->irq_name, pair);
 		if (!error) {
-			unsigned int cpu = cpumask_local_spread(number, dev_to_node(&os->pdev->dev));
+			int node = dev_to_node(&os->pdev->dev);
+			unsigned int cpu = cpumask_local_spread(number, node);
 
 			pair->irq = irq;
 			irq_set_affinity_and_hint(irq, cpumask_of(cpu));

@@ -99,7 +99,9 @@ void ena_os_unlock(struct ena_os *os)
 
 void ena_os_wait(struct ena_os *os, uint32_t microseconds)
 {
-	wait_event_hrtimeout(os->wait, xchg(&os->woken, 0), ns_to_ktime((u64)microseconds * NSEC_PER_USEC));
+	ktime_t limit = ns_to_ktime((u64)microseconds * NSEC_PER_USEC);
+
+	wait_event_hrtimeout(os->wait, xchg(&os->woken, 0), limit);
 }
 
 void ena_os_wake(struct ena_os *os)

@@ -116,7 +116,8 @@ static void receive_long(struct pair *pair, const struct ena_rx_packet *packet)
 		struct page *page = take(pair, fragment);
 
 		if (skb)
-			skb_add_rx_frag(skb, i, page, fragment->offset, fragment->length, PAGE_SIZE);
+			skb_add_rx_frag(skb, i, page, fragment->offset, fragment->length,
+					PAGE_SIZE);
 		else
 			page_pool_recycle_direct(pair->pool, page);
 	}
