@@ -49,6 +49,9 @@ CLIENT_RECIPE = "client"
 # What a local Nitro says of the machine; AWS says nothing, and means its own hypervisor.
 _ACCELERATOR_TAG, _AWS_ACCELERATOR = "local:accelerator", "nitro"
 
+# The card that a kernel module drives.
+_CARDS = {"ena": "ena", "nitro_ena": "ena", "virtio_net": "virtio-net"}
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -72,12 +75,16 @@ class Wish:
 
 @dataclass(frozen=True)
 class Ran:
-    """An instance as it was while it ran. `nic` and `driver` are the guest's own words."""
+    """An instance as it was while it ran, `nic` and `driver` in the guest's own words.
+
+    `fallback`: why the ported driver made room for the stock one; None when it did not.
+    """
 
     id: str
     type: str
     nic: str
     driver: str
+    fallback: str | None
     accelerator: str
     public_ip: str
     private_ip: str
@@ -291,12 +298,16 @@ def _console(cloud: Cloud, instance_id: str) -> str:
 def _ran(cloud: Cloud, server: Instance, kind: InstanceType) -> Ran:
     """What the server turned out to be, in the words of its console."""
     said = milestones("" if is_planned(server.id) else console_output(cloud, server.id))
-    driver = next((m.fields for m in said if m.name == "driver"), {})
+    # The last one: a driver that brought no link up makes room for another.
+    driver = next((m.fields for m in reversed(said) if m.name == "driver"), {})
+    module = str(driver.get("driver", "unknown"))
+    fallback = next((str(m.fields.get("what")) for m in said if m.name == "fallback"), None)
     return Ran(
         server.id,
         kind.name,
-        nic=str(driver.get("driver", "unknown")).replace("_", "-").removesuffix("-ported"),
+        nic=_CARDS.get(module, module),
         driver=str(driver.get("kind", "unknown")),
+        fallback=fallback,
         accelerator=server.tags.get(_ACCELERATOR_TAG, _AWS_ACCELERATOR),
         public_ip=server.public_ip,
         private_ip=server.private_ip,

@@ -90,7 +90,8 @@ class Recipe(_Table):
     command: tuple[str, ...] | None = Field(default=None, min_length=1)
     env: dict[str, str] = {}
     ports: tuple[int | str, ...] = ()
-    nic: Literal["stock"] = "stock"
+    #: the driver of the ENA card: nitro's own, with the kernel's to fall back to, or the kernel's
+    nic: Literal["ported", "stock"] = "ported"
     #: None: computed from the image
     minimum_memory_mib: Annotated[int, Field(ge=64)] | None = None
     extras: tuple[Extra, ...] = DEFAULT_EXTRAS

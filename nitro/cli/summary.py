@@ -25,7 +25,8 @@ def show(deployment: Deployment, *, as_json: bool) -> None:
     ]
     address = instance.public_ip or "no public address"
     rows.append(("instance", f"{instance.id}  {address}  {instance.private_ip}"))
-    rows.append(("NIC", f"{instance.nic}, {instance.driver} driver"))
+    why = f" (not the ported one: {instance.fallback})" if instance.fallback else ""
+    rows.append(("NIC", f"{instance.nic}, {instance.driver} driver{why}"))
     title = f"{deployment.name} on {instance.type} ({instance.accelerator})"
     print(f"{title}\n")
     for name, text in rows:

@@ -14,6 +14,7 @@ from nitro.debian import Lock, Package, Tree, Wanted, default_lock, tree
 from nitro.errors import InputError
 from nitro.image import (
     disk,
+    driver,
     extras,
     grub,
     guest,
@@ -120,7 +121,10 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
     rootfs = Rootfs()
     Contents(recipe, own, rootfs).add()
     extras.add(rootfs, recipe.extras, extra)
-    guest.add(rootfs, linux, busybox)
+    ported = None
+    if recipe.nic == "ported":
+        ported = driver.build_module(linux.release, recipe.suite, lock=lock, report=report)
+    guest.add(rootfs, linux, busybox, ported)
     if trace:
         tracing.add(rootfs, tree(tracing.STRACE, lock=lock, report=report))
     packages = [*linux.packages, *busybox.packages, *(extra.packages if extra else ())]
@@ -198,6 +202,7 @@ def _watched(parts: _Parts, lock: Lock) -> list[Path]:
     # A file that appears in a folder of the recipe changes the folder.
     folders = {path.parent for path in files}
     code = [*Path(__file__).parent.glob("*.py"), Path(__file__).parents[1] / "recipe.py"]
+    code += driver.sources()
     locks = [lock.path, *([lock.base.path] if lock.base else [])]
     return [*files, *folders, *code, *locks]
 

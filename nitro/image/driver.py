@@ -54,6 +54,13 @@ def build_module(
     return stored("modules", key, compile_to)
 
 
+def sources() -> list[Path]:
+    """The files that the module is compiled from."""
+    home = resource("drivers") / "ena"
+    found = (path for name in _FOLDERS for path in (home / name).rglob("*") if path.is_file())
+    return [home / "Kbuild", *sorted(found)]
+
+
 def _compile(folder: Path, kernel_release: str, trees: list[Tree]) -> Path:
     source = resource("drivers") / "ena"
     for name in _FOLDERS:
@@ -93,11 +100,7 @@ def _tools(suite: str) -> Wanted:
 def _digest(release: str, *trees: Tree) -> str:
     """Of everything that goes into the module."""
     content = hashlib.sha256(release.encode())
-    source = resource("drivers") / "ena"
-    files = [source / "Kbuild"]
-    for name in _FOLDERS:
-        files += sorted(path for path in (source / name).rglob("*") if path.is_file())
-    for path in (*files, Path(__file__)):
+    for path in (*sources(), Path(__file__)):
         content.update(f"\n{path.name} ".encode() + hashlib.sha256(path.read_bytes()).digest())
     for one in trees:
         content.update("\n".join(package.sha256 for package in one.packages).encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nitro.debian import Tree, Wanted
+from nitro.image import driver
 from nitro.image.kernel import Kernel
 from nitro.image.rootfs import Node, Rootfs
 from nitro.paths import resource
@@ -16,7 +17,7 @@ HOME = "/usr/lib/nitro"
 # What init uses before busybox has installed links to all of itself.
 _COMMANDS = (
     *("acpid", "cat", "grep", "insmod", "ip", "ln", "mkdir", "mount", "mv", "nc", "poweroff"),
-    *("rm", "setsid", "sleep", "sync", "timeout", "udhcpc", "udhcpc6", "usleep"),
+    *("rm", "rmmod", "setsid", "sleep", "sync", "timeout", "udhcpc", "udhcpc6", "usleep"),
 )
 _FOLDERS = ("/dev", "/etc", "/proc", "/root", "/run", "/sys", "/var/log")
 _SCRATCH = ("/tmp", "/var/tmp")  # noqa: S108 - in the guest
@@ -31,7 +32,8 @@ def wanted(suite: str) -> Wanted:
     return Wanted(BUSYBOX, suite, closure=False)
 
 
-def add(rootfs: Rootfs, kernel: Kernel, busybox: Tree) -> None:
+def add(rootfs: Rootfs, kernel: Kernel, busybox: Tree, ported: Path | None = None) -> None:
+    """Put it all into `rootfs`; `ported` is nitro's own driver for the ENA card."""
     rootfs.folders(*_FOLDERS, *_SCRATCH)
     rootfs.add("/var/run", Node("system", "nitro", target="../run"))
     rootfs.copy(HOME, files(), "system", "nitro")
@@ -48,5 +50,8 @@ def add(rootfs: Rootfs, kernel: Kernel, busybox: Tree) -> None:
         path = f"{HOME}/modules/{module.name}.ko"
         rootfs.add(path, Node("system", "Debian", source=module.elf))
         names.append(f"{vendor} {module.name}.ko\n")
+    if ported:
+        rootfs.copy(f"{HOME}/modules/{driver.MODULE}", ported, "system", "nitro")
+        names.append(f"ported {driver.MODULE}\n")
     listing = "".join(names).encode()
     rootfs.add(f"{HOME}/modules/list", Node("system", "nitro", source=listing))
