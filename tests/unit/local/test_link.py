@@ -13,7 +13,7 @@ from nitro.local import link
 from nitro.local.daemon import isolation
 
 SCRIPT = """
-import fcntl, ipaddress, os, socket, struct
+import fcntl, ipaddress, os, socket, struct, time
 from pathlib import Path
 from nitro.local import link
 
@@ -28,7 +28,14 @@ devices = Path("/proc/net/dev").read_text()
 assert "tap0" in devices and "bridge0" in devices
 for address in ("10.9.0.1", "169.254.169.254"):
     socket.socket().bind((address, 0))
-socket.socket(socket.AF_INET6).bind(("fd00::1", 0))
+for _ in range(100):  # the kernel makes the address usable in its own time
+    try:
+        socket.socket(socket.AF_INET6).bind(("fd00::1", 0))
+        break
+    except OSError:
+        time.sleep(0.01)
+else:
+    raise SystemExit("fd00::1 cannot be used after a second")
 def bridge_mac():
     request = struct.pack("16s24s", b"bridge0", b"")
     return fcntl.ioctl(socket.socket(), 0x8927, request)[18:24].hex(":")  # SIOCGIFHWADDR
