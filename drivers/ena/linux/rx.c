@@ -55,7 +55,7 @@ static void post(struct pair *pair)
 		page_pool_recycle_direct(pair->pool, page);
 }
 
-/* Fill the ring up. The device hears of the buffers once. */
+/* Fill the ring up if enough is missing. The device hears of the buffers once. */
 void ena_rx_fill(struct pair *pair)
 {
 	unsigned int missing = ena_rx_room(pair->rx);
@@ -143,8 +143,9 @@ int ena_rx_poll(struct pair *pair, int budget)
 		else
 			receive_long(pair, &packet);
 		done++;
+		ena_rx_fill(pair); /* long packets empty a ring in less than one poll */
 	}
-	ena_rx_fill(pair);
+	ena_rx_fill(pair); /* also when nothing came: memory may have been short */
 	return more < 0 ? more : done;
 }
 
