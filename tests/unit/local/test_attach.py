@@ -5,6 +5,7 @@ import pty
 import subprocess
 import termios
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def test_keys_reach_the_machine_until_the_leaving_one(cat: subprocess.Popen[byte
     seen: list[bytes] = []
     attached = threading.Thread(target=lambda: seen.append(attach(cat, terminal, write)))
     attached.start()
+    while termios.tcgetattr(terminal) == before:
+        time.sleep(0.01)
     os.write(keyboard, b"x")
     assert os.read(read, 10) == b"x"  # through the terminal, cat and back
     os.write(keyboard, LEAVE)
