@@ -14,7 +14,8 @@ from typing import Self
 from nitro import debian
 
 TOOLS = debian.Wanted(
-    ("busybox-static", "ethtool", "iperf3", "iputils-ping", "netperf"), suite="trixie"
+    ("busybox-static", "dnsmasq-base", "ethtool", "iperf3", "iputils-ping", "netperf"),
+    suite="trixie",
 )
 HOST = "10.99.0.1"
 
@@ -88,6 +89,15 @@ class Lab:
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def dhcp_server(self) -> list[str]:
+        """The command of a DHCP server on the bridge."""
+        return [
+            *self.tools.program("dnsmasq"),
+            *("--no-daemon", "--conf-file=/dev/null", "--user=root", "--port=0"),
+            *("--interface=br0", "--bind-interfaces", "--dhcp-range=10.99.0.50,10.99.0.60"),
+            *("--dhcp-authoritative", f"--dhcp-leasefile={self.folder / 'leases'}"),
+        ]
 
     @contextmanager
     def card(self, socket: Path, *options: str, tap: str = "tap0") -> Iterator[Path]:
