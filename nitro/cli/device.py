@@ -26,6 +26,9 @@ def serve(
     ] = "c5",
     mac: Annotated[str | None, typer.Option(help="Default: made from the socket's path.")] = None,
     queues: Annotated[int | None, typer.Option(help="Queue pairs; default: the profile's.")] = None,
+    no_llq: Annotated[
+        bool, typer.Option("--no-llq", help="Leave the low-latency queue out.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Report every broken rule.")] = False,
     trace: Annotated[
         Path | None, typer.Option(help="Write what driver and card say; frames as pcapng.")
@@ -45,6 +48,7 @@ def serve(
         profile=card,
         mac=mac,
         queues=queues,
+        llq=not no_llq,
         strict=strict,
         trace=trace,
         control=control,
