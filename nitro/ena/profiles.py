@@ -84,8 +84,11 @@ PROFILES: dict[str, Profile] = {
         ),
         Profile(
             name="c6in",
-            note="network-optimised: wide LLQ entries of 256 bytes, depth halves [A]",
+            note="network-optimised: wide LLQ entries of 256 bytes, depth halves; hints and "
+            "customer metrics [A]",
             llq_wide=True,
+            hints=True,
+            capabilities=Capability.ENI_STATS | Capability.CUSTOMER_METRICS,
             instance_types=("c6in", "m6in", "r6in", "c5n", "m5n", "c7gn"),
         ),
         Profile(

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ KERNELS = ("bookworm", "trixie")
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     with (
-        Lab(tmp_path, taps=("tap0", "tap1", "tap2", "tap3")) as made,
+        Lab(tmp_path, taps=tuple(f"tap{n}" for n in range(5))) as made,
         made.start("iperf3", [*made.tools.program("iperf3"), "-s"]),
     ):
         yield made
@@ -129,21 +130,17 @@ def test_driver(lab: Lab, suite: str) -> None:
 
 def test_cards_of_other_generations(lab: Lab) -> None:
     """One card of each kind in one machine, each with traffic and no rule broken."""
-    profiles = ("t4g", "gen8", "strict-firmware", "graviton")
-    with (
-        lab.card(lab.folder / "n0", "--strict", "--profile", profiles[0], tap="tap0") as c0,
-        lab.card(lab.folder / "n1", "--strict", "--profile", profiles[1], tap="tap1") as c1,
-        lab.card(lab.folder / "n2", "--strict", "--profile", profiles[2], tap="tap2") as c2,
-        lab.card(lab.folder / "n3", "--strict", "--profile", profiles[3], tap="tap3") as c3,
-        boot(
-            lab,
-            "trixie",
-            [option for n in range(4) for option in ena_nic(lab.folder / f"n{n}")],
-            vcpus=2,
-        ) as guest,
-    ):
+    profiles = ("t4g", "c6in", "gen8", "strict-firmware", "graviton")
+    with ExitStack() as stack:
+        controls, nics = [], []
+        for number, profile in enumerate(profiles):
+            card = lab.folder / f"n{number}"
+            options = ("--strict", "--profile", profile)
+            controls.append(stack.enter_context(lab.card(card, *options, tap=f"tap{number}")))
+            nics += ena_nic(card)
+        guest = stack.enter_context(boot(lab, "trixie", nics, vcpus=2))
         guest.run("insmod /modules/ena.ko")
-        for number, control in enumerate((c0, c1, c2, c3)):
+        for number, control in enumerate(controls):
             interface = f"eth{number}"
             up(guest, interface)
             ping(guest, size=9001 - 28)
@@ -158,8 +155,9 @@ def test_hostile_card(lab: Lab) -> None:
     good, bad = lab.folder / "good", lab.folder / "bad"
     with (
         lab.card(good) as good_control,
-        lab.card(bad, "--profile", "hostile:interrupt-lost,out-of-order,link-flap@7", tap="tap1")
-        as bad_control,
+        lab.card(
+            bad, "--profile", "hostile:interrupt-lost,out-of-order,link-flap@7", tap="tap1"
+        ) as bad_control,
         boot(lab, "trixie", [*ena_nic(bad), *ena_nic(good)], vcpus=2) as guest,
     ):
         guest.run("insmod /modules/ena.ko")

@@ -90,6 +90,16 @@ def test_allowances_are_there_if_the_capability_says_so(driver: Driver):
     assert minimal.command(Opcode.GET_STATS, body).status == AdminStatus.UNSUPPORTED
 
 
+def test_customer_metrics_arrive_in_the_control_buffer():
+    driver = Driver("c6in")
+    driver.start()
+    driver.device.counters.packets_exceeded = 9
+    body = struct.pack("<IQBBxxHHQ", 64, driver.control, StatsType.CUSTOMER, 1, 0, 0xFFFF, 0b100101)
+    answer = driver.command(Opcode.GET_STATS, body)
+    assert struct.unpack_from("<Q", answer.payload) == (0b100101,)
+    assert struct.unpack("<3Q", driver.peek(driver.control, 24)) == (0, 9, 1_000_000)
+
+
 def test_queues_are_created_and_destroyed_in_order(driver: Driver):
     ring = driver.tx_queue()
     destroy_cq = struct.pack("<H", ring.cq)

@@ -82,6 +82,13 @@ def test_link_and_moderation(driver: Driver):
     assert driver.get_feature(Feature.MODERATION).payload[0] == 1
 
 
+def test_hints():
+    driver = Driver("c6in")
+    driver.start()
+    timeouts = struct.unpack_from("<8H", driver.get_feature(Feature.HINTS).payload)
+    assert timeouts[:2] == (200, 6000)
+
+
 def test_hash_key_travels_reversed(driver: Driver):
     driver.get_feature(Feature.RSS_FUNCTION, buffer=48)
     assert driver.peek(driver.control + 8, 40) == rss.DEFAULT_KEY[::-1]
