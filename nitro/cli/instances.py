@@ -75,13 +75,13 @@ def probe(
     verbose: options.Verbose = False,
 ) -> None:
     """Measure an instance that runs."""
-    from nitro import deploy
+    from nitro import measure
     from nitro.cli import summary
     from nitro.probe import parse
 
     report = reporter()
     with connected(report, cloud=cloud, region=region, profile=profile) as target:
-        results = deploy.measure(
+        results = measure.measure(
             target.cloud,
             instance,
             probes=None if probes is None else [parse(word) for word in probes],

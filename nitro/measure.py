@@ -1,0 +1,175 @@
+"""Measuring an instance: one that was just launched, or one that an earlier command left.
+
+The client is launched beside it and told what to do; the numbers are the probes' affair.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from nitro import image, probe, recipe
+from nitro.cloud import (
+    Cloud,
+    DiskImage,
+    Instance,
+    InstanceType,
+    Keep,
+    NeverReady,
+    Placement,
+    Undo,
+    console_output,
+    instance,
+    instance_type,
+    publish,
+)
+from nitro.cloud.dryrun import is_planned
+from nitro.cloud.launch import placed
+from nitro.cloud.tags import PORTS
+from nitro.console import tail
+from nitro.errors import InputError
+from nitro.image import Image
+from nitro.probe import Probe, Result, boot, client, host
+from nitro.progress import Reporter
+from nitro.recipe import Recipe
+
+CLIENTS = ("instance", "host")
+CLIENT_RECIPE = "client"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is measured, and what it takes to start a client beside it."""
+
+    server: Instance
+    kind: InstanceType
+    placement: Placement
+    client_ami: str
+    measure_from: str
+
+
+def measure(
+    cloud: Cloud,
+    instance_id: str,
+    *,
+    probes: Sequence[Probe] | None,
+    measure_from: str = "instance",
+    bucket: str | None = None,
+    report: Reporter,
+) -> list[Result]:
+    """Measure an instance that an earlier command left running; `probes` as in Wish.
+
+    Raises InputError for an instance that nitro did not make.
+    """
+    server = instance.get(cloud, instance_id)
+    placement = placed(cloud, server)
+    kind = instance_type(cloud, server.type)
+    ports = [int(p) if p.isdecimal() else p for p in server.tags.get(PORTS, "").split()]
+    chosen = chosen_probes(probes, ports, measure_from)
+    ami_id = ""
+    with Undo(keep=Keep.IMAGE, report=report) as undo:
+        if wants_client(chosen, measure_from):
+            made = client_recipe()
+            with report.stage("build"):
+                built = image.build(made, report=report)
+            with report.stage("publish"):
+                disk = disk_of(made, built)
+                ami_id = publish(cloud, disk, undo, bucket=bucket, report=report).ami_id
+        target = Target(server, kind, placement, ami_id, measure_from)
+        return run(cloud, target, chosen, report, bucket)
+
+
+def run(
+    cloud: Cloud,
+    target: Target,
+    probes: Sequence[Probe],
+    report: Reporter,
+    bucket: str | None,
+    first_port: Sequence[int] = (),
+    launched: float | None = None,
+) -> list[Result]:
+    """Wait until the server is ready, then run the probes against it.
+
+    The client is launched first: both machines boot at the same time, and the client waits
+    for the server's ports. With `launched`, a moment of the monotonic clock, and `first_port`
+    the time to the first connection from here is measured, too.
+    """
+    server = target.server
+    inside = target.measure_from == "instance"
+    address = server.private_ip if inside else server.public_ip
+    plan = probe.build(probes, address or "planned")
+    results: list[Result] = []
+    with ExitStack() as stack:
+        running = None
+        if inside and plan.steps:
+            running = stack.enter_context(
+                client.client(
+                    cloud,
+                    target.client_ami,
+                    target.kind,
+                    target.placement,
+                    plan,
+                    bucket=bucket,
+                    report=report,
+                )
+            )
+        if not is_planned(server.id):
+            watch = boot.Watch(
+                console=lambda: _console(cloud, server.id),
+                address=next(((server.public_ip, port) for port in first_port), None),
+                launched=time.monotonic() if launched is None else launched,
+            )
+            wanted = next((p for p in probes if isinstance(p, boot.Boot)), None)
+            deadline = (wanted or boot.Boot()).seconds
+            with report.stage("boot") as stage:
+                booted = boot.wait(watch, deadline=deadline, stage=stage)
+            results += [booted] if wanted else []
+        if running:
+            results += running.results()
+        elif plan.steps and not is_planned(server.id):
+            results += host.run(plan, report=report)
+    return results
+
+
+def chosen_probes(
+    probes: Sequence[Probe] | None, ports: Sequence[int | str], measure_from: str
+) -> list[Probe]:
+    if measure_from not in CLIENTS:
+        raise InputError(
+            f"cannot measure from {measure_from!r}", hint=f"use {' or '.join(CLIENTS)}"
+        )
+    return probe.defaults(ports) if probes is None else list(probes)
+
+
+def wants_client(probes: Sequence[Probe], measure_from: str) -> bool:
+    return measure_from == "instance" and bool(probe.build(probes, "any").steps)
+
+
+def client_recipe() -> Recipe:
+    return recipe.load(CLIENT_RECIPE)
+
+
+def disk_of(made: Recipe, built: Image) -> DiskImage:
+    """An image in the words of the cloud side."""
+    return DiskImage(
+        path=built.path,
+        digest=built.digest,
+        size_bytes=built.size_bytes,
+        name=made.name,
+        architecture=built.architecture,
+        boot_mode=built.boot_mode,
+        minimum_memory_mib=built.minimum_memory_mib,
+        description=made.description,
+        tags=made.tags,
+    )
+
+
+def _console(cloud: Cloud, instance_id: str) -> str:
+    """The console of an instance that is to become ready. Raises NeverReady once it cannot."""
+    state = instance.get(cloud, instance_id)
+    text = console_output(cloud, instance_id)
+    if state.state not in {"pending", "running"} and not boot.is_ready(text):
+        raise NeverReady(f"{instance_id} is {state.state} before it was ready", tail(text))
+    return text
