@@ -16,8 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from nitro.debian import Tree, Wanted, tree
-from nitro.image import chroot
+from nitro.debian import Tree, Wanted, chroot, tree
 from nitro.paths import resource
 
 PACKETS = 3200

@@ -16,8 +16,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nitro.debian import Wanted, tree
-from nitro.image import chroot
+from nitro.debian import Wanted, chroot, tree
 from nitro.paths import resource
 
 MAX_LINES = 2200  # of the core, comments and blank lines not counted: see docs/ena-driver.md

@@ -18,7 +18,7 @@ from typing import Any
 
 from nitro.debian.package import Package, Wanted
 from nitro.errors import InputError
-from nitro.paths import resource, state_dir
+from nitro.paths import cache_dir, resource, state_dir
 
 _VERSION = 1
 
@@ -46,7 +46,7 @@ class Lock:
         """Pin `packages`, written at once (other processes may write, too)."""
         below = self.base.get(wanted) if self.base else None
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.with_suffix(".guard").open("w") as guard:
+        with self._guard().open("w") as guard:
             fcntl.flock(guard, fcntl.LOCK_EX)
             sets = self._read()
             sets[wanted.key] = {
@@ -57,6 +57,11 @@ class Lock:
             fresh = self.path.with_suffix(".new")
             fresh.write_text(json.dumps(document, indent=1) + "\n")
             fresh.replace(self.path)
+
+    def _guard(self) -> Path:
+        """What writers of this file queue at; not beside it, where it would be in the way."""
+        name = hashlib.sha256(str(self.path.absolute()).encode()).hexdigest()[:16]
+        return cache_dir() / f"{name}.guard"
 
     def _read(self) -> dict[str, Any]:
         try:

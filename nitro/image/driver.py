@@ -12,9 +12,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from nitro.debian import Lock, Tree, Wanted, tree
+from nitro.debian import Lock, Tree, Wanted, chroot, tree
 from nitro.errors import InputError
-from nitro.image import chroot
 from nitro.image.cache import stored
 from nitro.paths import resource
 from nitro.progress import Reporter

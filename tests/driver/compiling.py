@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from nitro.debian import Tree, Wanted, tree
-from nitro.image import chroot
+from nitro.debian import Tree, Wanted, chroot, tree
 from nitro.paths import resource
 
 SOURCES = resource("drivers") / "ena"

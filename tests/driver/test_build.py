@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from nitro.debian import tree
+from nitro.debian import chroot, tree
 from nitro.errors import InputError, NitroError
-from nitro.image import chroot, driver
+from nitro.image import driver
 from tests.boot.ena.guest import kernel
 from tests.driver.compiling import GCC
 

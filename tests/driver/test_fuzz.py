@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from nitro.debian import tree
-from nitro.image import chroot
+from nitro.debian import chroot, tree
 from tests.driver.compiling import CLANG, compile_in, copy_sources, sources
 
 pytestmark = [pytest.mark.driver, pytest.mark.slow]
