@@ -110,6 +110,9 @@ class Commands:
     def _customer_metrics(self, command: Command) -> bytes:
         wanted = int.from_bytes(command.entry[24:32], "little")
         values = self._counters.customer_metrics()
+        if not command.u32(4):
+            # Linux first asks without a buffer, to learn which metrics there are.
+            return struct.pack("<Q", (1 << len(values)) - 1)
         given = [(bit, value) for bit, value in enumerate(values) if wanted >> bit & 1]
         data = b"".join(struct.pack("<Q", value) for _, value in given)
         if data:

@@ -98,6 +98,9 @@ def test_customer_metrics_arrive_in_the_control_buffer():
     answer = driver.command(Opcode.GET_STATS, body)
     assert struct.unpack_from("<Q", answer.payload) == (0b100101,)
     assert struct.unpack("<3Q", driver.peek(driver.control, 24)) == (0, 9, 1_000_000)
+    probe = struct.pack("<12xBB", StatsType.CUSTOMER, 1)
+    answer = driver.command(Opcode.GET_STATS, probe)
+    assert struct.unpack_from("<Q", answer.payload) == (0x3F,)
 
 
 def test_queues_are_created_and_destroyed_in_order(driver: Driver):
