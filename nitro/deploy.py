@@ -41,6 +41,9 @@ from nitro.recipe import Recipe
 # What a local Nitro says of the machine; AWS says nothing, and means its own hypervisor.
 _ACCELERATOR_TAG, _AWS_ACCELERATOR = "local:accelerator", "nitro"
 
+# How many images a deployment takes: its own, and the client's.
+_AMIS = {1: "an AMI and its snapshot", 2: "two AMIs and their snapshots"}
+
 # The card that a kernel module drives.
 _CARDS = {"ena": "ena", "nitro_ena": "ena", "virtio_net": "virtio-net"}
 
@@ -211,9 +214,7 @@ def _stays(
     lines = []
     if wish.keep is not Keep.NOTHING:
         size = sum(built.size_bytes for built in images)
-        lines.append(
-            f"{len(images)} AMIs and their snapshots, {cost.of_snapshot(size, cloud.region)}"
-        )
+        lines.append(f"{_AMIS[len(images)]}, {cost.of_snapshot(size, cloud.region)}")
     if wish.keep is Keep.INSTANCE:
         until = f"until {wish.ttl} are over" if wish.ttl else "until `nitro destroy` ends it"
         lines.append(f"instance {server.id}, {until}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from nitro.deploy import Deployment
     from nitro.probe.samples import Result
 
+_WIDTH = 84  # characters of a row's text
+
 
 def show(deployment: Deployment, *, as_json: bool) -> None:
     """Print the result of `nitro deploy` or `nitro launch`."""
@@ -18,26 +21,21 @@ def show(deployment: Deployment, *, as_json: bool) -> None:
         print_json(deployment.to_json())
         return
     image, published, instance = deployment.image, deployment.published, deployment.instance
-    rows = [
-        ("image", f"{image.digest[:19]}…  {image.size_bytes / 1e6:.1f} MB  {image.path}"),
-        ("snapshot", f"{published.snapshot_id}  {_origin(deployment)}"),
-        ("AMI", f"{published.ami_id}  {published.ami_name}  {published.region}"),
-    ]
     address = instance.public_ip or "no public address"
-    rows.append(("instance", f"{instance.id}  {address}  {instance.private_ip}"))
     why = f" (not the ported one: {instance.fallback})" if instance.fallback else ""
-    rows.append(("NIC", f"{instance.nic}, {instance.driver} driver{why}"))
-    title = f"{deployment.name} on {instance.type} ({instance.accelerator})"
-    print(f"{title}\n")
-    for name, text in rows:
-        print(f"  {name:<9} {text}")
+    print(f"{deployment.name} on {instance.type} ({instance.accelerator}), {deployment.id}\n")
+    _print_row("image", f"{image.digest[:19]}…  {image.size_bytes / 1e6:.1f} MB")
+    _print_row("snapshot", f"{published.snapshot_id}  {_origin(deployment)}")
+    _print_row("AMI", f"{published.ami_id}  {published.ami_name}  {published.region}")
+    _print_row("instance", f"{instance.id}  {address}  {instance.private_ip}")
+    _print_row("NIC", f"{instance.nic}, {instance.driver} driver{why}")
     print()
     _print_probes(deployment.probes)
     spans = [f"{span.stage} {span.seconds:.1f}" for span in deployment.timeline]
     total = sum(span.seconds for span in deployment.timeline)
-    print(f"  {'timeline':<9} {' · '.join(spans)} = {total:.1f} s")
+    _print_row("timeline", f"{' · '.join(spans)} = {total:.1f} s")
     for line in deployment.stays:
-        print(f"  {'stays':<9} {line}")
+        _print_row("stays", line)
 
 
 def show_probes(results: Sequence[Result], *, as_json: bool) -> None:
@@ -58,6 +56,13 @@ def _print_probes(results: Sequence[Result]) -> None:
             name = ""
     if results:
         print()
+
+
+def _print_row(name: str, text: str) -> None:
+    """One line, or several below each other."""
+    lines = textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    for head, line in zip((name, *[""] * len(lines)), lines, strict=False):
+        print(f"  {head:<9} {line}")
 
 
 def _origin(deployment: Deployment) -> str:
