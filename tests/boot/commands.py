@@ -50,7 +50,8 @@ class Nitro:
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def json(self, *words: str, code: int = 0) -> Any:
-        return json.loads(self.run(*words, "--json", code=code).stdout)
+        command, *rest = words
+        return json.loads(self.run(command, "--json", *rest, code=code).stdout)
 
     def left(self) -> list[str]:
         """What `nitro ls` shows, but for what a deployment is to leave behind."""
