@@ -202,6 +202,10 @@ class Device:
             self.rules.breach("unknown-register", f"offset {offset:#x}")
             return
         vector.rearm(value, (self.profile.moderation_us or 1) * 1e-6)
+        if self.profile.rx_region_by_hash:
+            for queue in self.queues.rx.values():
+                if queue.cq.vector is vector:
+                    queue.judge_fill()
 
     # From the event loop.
 

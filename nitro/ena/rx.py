@@ -79,6 +79,8 @@ class RxQueue:
         self.index, self.depth, self.address, self.cq = index, depth, address, cq
         self.tail = 0
         self.stopped = False
+        self._posted = 0  # buffers since the queue was made
+        self._filled = 0  # buffers in the ring after the last doorbell
         self._memory, self._rules = memory, rules
         self._by_region = by_region
         self.buffers = Buffers(self)
@@ -118,8 +120,18 @@ class RxQueue:
                 self.stopped = True
                 return
         self.tail = tail
-        if self._by_region and len(self.buffers) < self.depth // 2:
-            where = f"RX queue {self.index}: {len(self.buffers)} buffers"
+        self._posted += added
+        self._filled = len(self.buffers)
+        if self._posted == self._filled:  # the first fill: nothing has been used yet
+            self.judge_fill()
+
+    def judge_fill(self) -> None:
+        """The driver is done for now: is the ring as full as it left it to be?
+
+        Not asked while it works through what has arrived, for a burst may outrun it.
+        """
+        if self._by_region and self._filled < self.depth // 2:
+            where = f"RX queue {self.index}: {self._filled} buffers"
             self._rules.breach("rx-ring-sparse", where)
 
     def _fetch(self, position: int) -> bool:

@@ -235,6 +235,19 @@ def test_8th_generation_takes_buffers_from_the_region_of_the_hash():
     assert len(driver.received(ring)) + drops + len(driver.port.waiting) == 40
 
 
+def test_a_burst_may_outrun_a_driver_that_fills_its_ring_before_it_waits_again():
+    driver = Driver("gen8")
+    driver.start()
+    ring = driver.rx_queue(depth=64)
+    for port in range(48):
+        driver.port.deliver(ipv4_frame(ports=(port, 80)))
+        driver.run()
+    driver.fill(ring, 8)  # a part, while it works through the burst
+    assert not driver.broken
+    driver.unmask()  # and that was all
+    assert "rx-ring-sparse" in driver.broken
+
+
 # What a driver gets wrong.
 
 
