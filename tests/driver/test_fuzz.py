@@ -29,7 +29,7 @@ def test_fuzzing_finds_nothing(tmp_path: Path) -> None:
     files = sources(tmp_path, "os.c", "host.c", "mini_device.c", "fuzz.c")
     compile_in(tmp_path, compiler, *flags, *files)
     with tarfile.open(CORPUS) as archive:
-        archive.extractall(tmp_path, filter="data")
+        archive.extractall(tmp_path)  # our own; Debian 12 has no filters yet
     limits = (f"-max_total_time={seconds}", "-timeout=10", "-max_len=4096", "-rss_limit_mb=1024")
     command = ["/work/fuzz", *limits, "-print_final_stats=1", "/work/corpus"]
     output = chroot.run([compiler], command, tmp_path, timeout=seconds + 120)
