@@ -38,7 +38,7 @@ def measure() -> dict[str, float]:
             shutil.copytree(resource("drivers") / "ena" / name, folder / name)
         build = "gcc-12 -O2 -g -std=c11 -o bench core/*.c host/os.c host/host.c "
         build += "host/mini_device.c host/bench.c"
-        chroot.run(trees, ["dash", "-ec", f"cd /work; {build}"], folder)
+        chroot.run(trees, ["dash", "-ec", f"cd /build; {build}"], folder)
         return {
             path: (_core_cost(trees, folder, path, 2) - _core_cost(trees, folder, path, 1))
             / PACKETS
@@ -48,8 +48,8 @@ def measure() -> dict[str, float]:
 
 def _core_cost(trees: list[Tree], folder: Path, path: str, times: int) -> int:
     out = folder / "callgrind.out"
-    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file=/work/{out.name}"]
-    chroot.run(trees, [*command, "/work/bench", path, str(times * PACKETS)], folder)
+    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file=/build/{out.name}"]
+    chroot.run(trees, [*command, "/build/bench", path, str(times * PACKETS)], folder)
     return core_instructions(out.read_text())
 
 

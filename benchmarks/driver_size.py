@@ -79,7 +79,7 @@ def _loaded_bytes(source: Path, folder: str, names: tuple[str, ...]) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         for name in ("core", "host"):
             shutil.copytree(source / name, Path(scratch) / name)
-        script = f"cd /work/{folder}; for f in {wanted}; do gcc-12 {FLAGS} -c $f; done; size *.o"
+        script = f"cd /build/{folder}; for f in {wanted}; do gcc-12 {FLAGS} -c $f; done; size *.o"
         table = chroot.run([tree(COMPILER)], ["dash", "-ec", script], Path(scratch))
     rows = [line.split() for line in table.splitlines()[1:]]
     return sum(int(text) + int(data) for text, data, *_ in rows)

@@ -2,7 +2,7 @@
 
 For compilers, which start other programs by absolute paths: `Tree.program` is enough for the
 rest. A namespace of its own holds an overlay of the trees (nothing in them changes; what is
-written goes to memory and away) with one folder of the caller's mounted at /work. No root is
+written goes to memory and away) with one folder of the caller's mounted at /build. No root is
 needed where the system lets users make namespaces.
 """
 
@@ -15,20 +15,20 @@ from pathlib import Path
 from nitro.debian import Tree
 from nitro.errors import NitroError
 
-WORK = "/work"
+WORK = "/build"
 
 # $1: the trees, as overlayfs wants them; $2: the folder; then the command.
 _ENTER = f"""
 set -e
 layers=$1 folder=$2; shift 2
 mount -t tmpfs tmpfs /mnt
-mkdir /mnt/upper /mnt/scratch /mnt/root
-mount -t overlay overlay -o "lowerdir=$layers,upperdir=/mnt/upper,workdir=/mnt/scratch" /mnt/root
-mkdir -p /mnt/root/dev /mnt/root/proc /mnt/root/tmp /mnt/root{WORK}
-mount --rbind /dev /mnt/root/dev
-mount --rbind /proc /mnt/root/proc
-mount --bind "$folder" /mnt/root{WORK}
-exec chroot /mnt/root "$@"
+mkdir /mnt/upper /mnt/scratch /mnt/system
+mount -t overlay overlay -o "lowerdir=$layers,upperdir=/mnt/upper,workdir=/mnt/scratch" /mnt/system
+mkdir -p /mnt/system/dev /mnt/system/proc /mnt/system/tmp /mnt/system{WORK}
+mount --rbind /dev /mnt/system/dev
+mount --rbind /proc /mnt/system/proc
+mount --bind "$folder" /mnt/system{WORK}
+exec chroot /mnt/system "$@"
 """
 
 
@@ -40,7 +40,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     timeout: float = 600,
 ) -> str:
-    """Run `command` in the union of `trees` with `folder` at /work; return what it printed.
+    """Run `command` in the union of `trees` with `folder` at /build; return what it printed.
 
     The environment is fixed, so that the same command gives the same bytes everywhere. Raises
     NitroError with the end of its output when it fails, takes longer than `timeout` seconds, or

@@ -98,7 +98,7 @@ def _tools(suite: str) -> Wanted:
 
 def _digest(release: str, *trees: Tree) -> str:
     """Of everything that goes into the module."""
-    content = hashlib.sha256(release.encode())
+    content = hashlib.sha256(f"{release} {chroot.WORK}".encode())
     for path in (*sources(), Path(__file__)):
         content.update(f"\n{path.name} ".encode() + hashlib.sha256(path.read_bytes()).digest())
     for one in trees:

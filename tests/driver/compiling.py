@@ -21,13 +21,13 @@ def copy_sources(folder: Path) -> None:
 
 
 def sources(folder: Path, *names: str) -> list[str]:
-    """The .c files of core/ and the files of host/ named, as seen from /work."""
+    """The .c files of core/ and the files of host/ named, as seen from /build."""
     core = sorted(f"core/{path.name}" for path in (folder / "core").glob("*.c"))
-    return [f"/work/{name}" for name in (*core, *(f"host/{name}" for name in names))]
+    return [f"/build/{name}" for name in (*core, *(f"host/{name}" for name in names))]
 
 
 def compile_in(folder: Path, compiler: Tree, *arguments: str) -> str:
-    """Run the compiler of a tree with `folder` at /work."""
+    """Run the compiler of a tree with `folder` at /build."""
     name = "clang-14" if any(p.name == "clang-14" for p in compiler.packages) else "gcc-12"
     return chroot.run([compiler], [name, *WARNINGS, *arguments], folder)
 
@@ -39,7 +39,7 @@ def host_library(folder: Path, *, sanitize: bool = False) -> Path:
     compile_in(
         folder,
         tree(GCC),
-        *("-O2", "-g", "-fPIC", "-shared", *extra, "-o", "/work/libena.so"),
+        *("-O2", "-g", "-fPIC", "-shared", *extra, "-o", "/build/libena.so"),
         *sources(folder, "os.c", "host.c"),
     )
     return folder / "libena.so"

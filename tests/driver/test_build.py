@@ -53,20 +53,20 @@ def test_kernels_that_are_not_debians_are_refused(release: str) -> None:
 def test_programs_see_the_packages_and_one_folder(tmp_path: Path) -> None:
     (tmp_path / "hello.c").write_text('#include <stdio.h>\nint main(void) { puts("hello"); }\n')
     trees = [tree(GCC)]
-    chroot.run(trees, ["gcc-12", "-o", "/work/hello", "/work/hello.c"], tmp_path)
-    assert chroot.run(trees, ["/work/hello"], tmp_path) == "hello\n"
+    chroot.run(trees, ["gcc-12", "-o", "/build/hello", "/build/hello.c"], tmp_path)
+    assert chroot.run(trees, ["/build/hello"], tmp_path) == "hello\n"
     assert not (trees[0].root / "work").exists(), "the packages' tree stays as it was"
 
 
 def test_a_failure_says_what_the_program_said(tmp_path: Path) -> None:
     (tmp_path / "bad.c").write_text("int main(void) { return missing; }\n")
     with pytest.raises(NitroError, match=r"gcc-12 failed: .*missing"):
-        chroot.run([tree(GCC)], ["gcc-12", "/work/bad.c"], tmp_path)
+        chroot.run([tree(GCC)], ["gcc-12", "/build/bad.c"], tmp_path)
 
 
 def test_a_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     (tmp_path / "loop.c").write_text("int main(void) { for (;;) ; }\n")
     trees = [tree(GCC)]
-    chroot.run(trees, ["gcc-12", "-o", "/work/loop", "/work/loop.c"], tmp_path)
+    chroot.run(trees, ["gcc-12", "-o", "/build/loop", "/build/loop.c"], tmp_path)
     with pytest.raises(NitroError, match="took longer than 1 s"):
-        chroot.run(trees, ["/work/loop"], tmp_path, timeout=1)
+        chroot.run(trees, ["/build/loop"], tmp_path, timeout=1)

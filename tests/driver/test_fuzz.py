@@ -25,13 +25,13 @@ def test_fuzzing_finds_nothing(tmp_path: Path) -> None:
     seconds = int(os.environ.get("NITRO_FUZZ_SECONDS", "120"))
     copy_sources(tmp_path)
     compiler = tree(CLANG)
-    flags = ("-O1", "-g", "-DFUZZING", SANITIZE, "-fno-sanitize-recover=all", "-o", "/work/fuzz")
+    flags = ("-O1", "-g", "-DFUZZING", SANITIZE, "-fno-sanitize-recover=all", "-o", "/build/fuzz")
     files = sources(tmp_path, "os.c", "host.c", "mini_device.c", "fuzz.c")
     compile_in(tmp_path, compiler, *flags, *files)
     with tarfile.open(CORPUS) as archive:
         archive.extractall(tmp_path)  # our own; Debian 12 has no filters yet
     limits = (f"-max_total_time={seconds}", "-timeout=10", "-max_len=4096", "-rss_limit_mb=1024")
-    command = ["/work/fuzz", *limits, "-print_final_stats=1", "/work/corpus"]
+    command = ["/build/fuzz", *limits, "-print_final_stats=1", "/build/corpus"]
     output = chroot.run([compiler], command, tmp_path, timeout=seconds + 120)
     tried = re.search(r"number_of_executed_units: (\d+)", output)
     assert tried is not None

@@ -45,8 +45,8 @@ def test_the_sanitizer_is_awake(tmp_path: Path) -> None:
         "#include <stdlib.h>\n"
         "int main(void) { char *p = malloc(1); free(p); return *(volatile char *)p; }\n"
     )
-    flags = ("-Wno-error", "-fsanitize=address", "-o", "/work/bad")
-    compile_in(tmp_path, tree(GCC), *flags, "/work/bad.c")
+    flags = ("-Wno-error", "-fsanitize=address", "-o", "/build/bad")
+    compile_in(tmp_path, tree(GCC), *flags, "/build/bad.c")
     bad = subprocess.run([*loader(), str(tmp_path / "bad")], capture_output=True, check=False)
     assert b"heap-use-after-free" in bad.stderr
 

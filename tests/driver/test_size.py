@@ -25,7 +25,7 @@ def test_packets_cost_few_instructions() -> None:
 
 def test_only_instructions_of_the_core_count() -> None:
     profile = (
-        "fl=(1) /work/core/tx.c\nfn=(1) send\n10 5\ncfi=(2) /work/host/os.c\ncfn=(2) write\n"
+        "fl=(1) /build/core/tx.c\nfn=(1) send\n10 5\ncfi=(2) /build/host/os.c\ncfn=(2) write\n"
         "calls=1 20\n11 1000\n+1 2\nfi=(2)\n20 30\nfe=(1)\n12 4\nfl=(2)\nfn=(2)\n20 7\n"
     )
     assert driver_instructions.core_instructions(profile) == 5 + 2 + 4

@@ -14,7 +14,7 @@ nitro-trace 101 openat(AT_FDCWD, "/usr/share/zoneinfo/Europe/Berlin", O_RDONLY|O
 nitro-trace 101 openat(AT_FDCWD, "/usr/lib/glibc-hwcaps/x86-64-v3/libc.so.6", O_RDONLY) = -1 ENOENT (No such file or directory)
 server: hello nitro-trac
 nitro-trace 102 newfstatat(AT_FDCWD, "/etc/a \\"b\\303\\274", 0x7ffe, 0) = -1 ENOENT (No such file or directory)
-nitro-trace 102 openat(AT_FDCWD, "/root/secret", O_RDONLY) = -1 EACCES (Permission denied)
+nitro-trace 102 openat(AT_FDCWD, "/srv/secret", O_RDONLY) = -1 EACCES (Permission denied)
 nitro-trace 102 stat("relative", 0x7ffe) = -1 ENOENT (No such file or directory)
 nitro-trace 103 openat(AT_FDCWD, "/usr/share/zoneinfo/Europe/Berlin", O_RDONLY) = -1 ENOENT (No such file or directory)
 """  # noqa: E501
