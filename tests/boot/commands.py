@@ -59,7 +59,7 @@ class Nitro:
         return [f"{r['kind']} {r['id']}" for r in self.json("ls") if r["kind"] not in stays]
 
 
-def eventually(question: Any, *, seconds: float = 20.0) -> Any:
+def eventually(question: Any, *, seconds: float = 60.0) -> Any:
     """The first answer of `question` that is not false and no OSError."""
     deadline = time.monotonic() + seconds
     while True:

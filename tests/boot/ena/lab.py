@@ -31,8 +31,20 @@ for tap in sys.argv[2:]:
     link.attach("br0", tap)
 """
 
+# One datagram for each flow. Ports are drawn from all, for RSS hashes are linear: those of a few
+# neighbouring ports may all agree in the bits that pick a queue.
+_SEND_FLOWS = """
+import random, socket, sys
+draw = random.Random(1)
+for _ in range(int(sys.argv[2])):
+    with socket.socket(type=socket.SOCK_DGRAM) as flow:
+        flow.bind(("", draw.randrange(1024, 65536)))
+        flow.sendto(bytes(64), (sys.argv[1], draw.randrange(1024, 65536)))
+"""
+FLOWS = 128
 
-def eventually(what: str, check: Callable[[], object], seconds: float = 10.0) -> None:
+
+def eventually(what: str, check: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until `check` is true; AssertionError names `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     while not check():
@@ -74,6 +86,11 @@ class Lab:
         if done.returncode:
             raise RuntimeError(f"{command}: {done.stdout}{done.stderr}")
         return done.stdout
+
+    def send_flows(self, address: str) -> None:
+        """Send `FLOWS` UDP flows to `address`: the odds that one of four queues gets none are
+        4 × (3/4)^128, 10^-15."""
+        self.run([sys.executable, "-c", _SEND_FLOWS, address, str(FLOWS)])
 
     @contextmanager
     def start(self, name: str, command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:

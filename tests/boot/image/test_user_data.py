@@ -83,7 +83,7 @@ def test_machine_ends_when_its_time_is_up(tmp_path: Path) -> None:
     image = show(tmp_path, seconds=600)
     with booted(image, tmp_path, cards=(card(tmp_path / "user-data"),)) as machine:
         machine.wait_for("start")
-        machine.wait_for_end(60)
+        machine.wait_for_end()
         assert "reboot: Power down" in machine.console
 
 

@@ -20,7 +20,8 @@ from . import guest
 
 pytestmark = pytest.mark.boot
 
-BOOT_SECONDS = 90.0  # for two guests on two busy cores
+BOOT_SECONDS = 180.0  # for two guests on two busy cores
+PATIENCE = 60.0  # for a change of state
 PORT = 8080
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ class Nitro:
             assert detail["Status"] != "deleted", detail["StatusMessage"]
             return str(detail.get("SnapshotId", "")) or None
 
-        return wait(imported, 20)
+        return wait(imported, PATIENCE)
 
     def register(self, snapshot_id: str, boot_mode: str) -> str:
         mapping = {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot_id}}
@@ -69,7 +70,7 @@ class Nitro:
             RootDeviceName="/dev/xvda",
             BlockDeviceMappings=[mapping],
         )["ImageId"]
-        wait(lambda: self.image(image_id)["State"] == "available", 10)
+        wait(lambda: self.image(image_id)["State"] == "available", PATIENCE)
         return str(image_id)
 
     def image(self, image_id: str) -> Any:
@@ -91,7 +92,7 @@ class Nitro:
         answer = self.ec2.describe_instances(InstanceIds=[instance_id])
         return answer["Reservations"][0]["Instances"][0]
 
-    def wait_for_state(self, instance_id: str, state: str, seconds: float = 20) -> Any:
+    def wait_for_state(self, instance_id: str, state: str, seconds: float = PATIENCE) -> Any:
         wait(lambda: self.instance(instance_id)["State"]["Name"] == state, seconds)
         return self.instance(instance_id)
 
@@ -138,7 +139,7 @@ def nitro(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nitro]:
         patch.setenv("NITRO_STATE", str(state))
         yield Nitro(local.up(), state / "local")
         local.down()
-        wait(lambda: not processes(str(state)), 5)  # nothing outlives it
+        wait(lambda: not processes(str(state)), PATIENCE)  # nothing outlives it
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +164,7 @@ def test_two_instances_and_the_host_reach_each_other(
         uefi_image,
         "echo served to $(md meta-data/public-ipv4) > /index.html\n"
         f"httpd -p {PORT} -h /\n"
-        "sleep 3; ip -6 -o addr show dev eth0 scope global\n"
+        "until ip -6 -o addr show dev eth0 scope global | grep inet6; do sleep 1; done\n"
         "nslookup s3.nitro.internal\n",
         SecurityGroupIds=[group],
     )
@@ -186,7 +187,7 @@ def test_two_instances_and_the_host_reach_each_other(
 
     served = f"served to {server['PublicIpAddress']}"
     told = nitro.wait_for_console(server["InstanceId"], "script done")
-    assert wait(fetched, 10).decode().strip() == served
+    assert wait(fetched, PATIENCE).decode().strip() == served
     assert f"id={server['InstanceId']} address={server['PrivateIpAddress']}" in told
     assert f"mtu=9001 has={server['PrivateIpAddress']}/20" in told
     assert "inet6 fd" in told, "an address of the subnet's unique local prefix"
@@ -248,5 +249,5 @@ def test_nothing_outlives_a_killed_daemon(nitro: Nitro, bios_image: str, half: s
     assert outside
     daemons = sorted(processes("nitro.local.daemon\0" + str(nitro.folder)))
     os.kill(outside if half == "outside" else daemons[-1], signal.SIGKILL)
-    wait(lambda: not processes(str(nitro.folder)), 20)
+    wait(lambda: not processes(str(nitro.folder)), PATIENCE)
     assert local.status().endpoint is None
