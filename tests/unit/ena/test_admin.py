@@ -174,6 +174,13 @@ def test_a_completion_queue_serves_one_submission_queue(driver: Driver):
     assert "sq-cq-shared" in driver.broken
 
 
+def test_a_ring_that_may_lie_in_pieces_breaks_a_rule(driver: Driver):
+    assert driver.create_cq(2, 16, BASE).status == 0
+    body = struct.pack("<BxBBHHQ", DIRECTION_TX << 5, 1, 0, 0, 16, driver.alloc(256))
+    assert driver.command(Opcode.CREATE_SQ, body).status == 0
+    assert "sq-contiguous" in driver.broken
+
+
 def test_no_more_queues_than_the_card_has():
     driver = Driver(queues=2)
     driver.start()

@@ -49,6 +49,7 @@ def test_a_feature_whose_bit_is_clear_is_unsupported(profile: str):
         if not supported >> feature & 1:
             assert driver.get_feature(feature).status == AdminStatus.UNSUPPORTED
             assert driver.set_feature(feature, b"").status == AdminStatus.UNSUPPORTED
+    assert "feature-not-offered" in driver.broken
 
 
 @pytest.mark.parametrize("mtu", [128, 1500, 9001, 9216])

@@ -39,6 +39,7 @@ def push(
     *,
     entry_size: int = 128,
     before: int = 2,
+    stride: int = 2,
     meta: bool = True,
     pieces: int = 1,
 ) -> None:
@@ -63,7 +64,7 @@ def push(
             )
         )
     chunks = [descriptors[:before]]
-    per_entry = entry_size // 16
+    per_entry = entry_size // 16 if stride == 2 else 1
     for at in range(before, len(descriptors), per_entry):
         chunks.append(descriptors[at : at + per_entry])
     for number, chunk in enumerate(chunks):
@@ -105,22 +106,23 @@ def test_whole_packet_inline(driver: Driver):
     assert driver.port.sent == [(PLAIN, FRAME[:60])]
 
 
-@pytest.mark.parametrize(("before", "stride"), [(1, 2), (4, 2)])
+@pytest.mark.parametrize(("before", "stride"), [(1, 2), (4, 2), (2, 1), (4, 1)])
 def test_packets_over_several_entries(driver: Driver, before: int, stride: int):
     negotiate(driver, before=before, stride=stride)
     ring = driver.tx_queue(depth=64, llq=True)
     for _ in range(20):
-        push(driver, ring, FRAME * 8, 48, before=before, pieces=12)
+        push(driver, ring, FRAME * 8, 48, before=before, stride=stride, pieces=12)
     assert driver.port.sent == [(PLAIN, FRAME * 8)] * 20
     assert len(driver.tx_completions(ring)) == 20
 
 
-def test_wide_entries():
+@pytest.mark.parametrize(("before", "header"), [(2, 224), (8, 128)])
+def test_wide_entries(before: int, header: int):
     driver = Driver("c6in")
     driver.start()
-    assert negotiate(driver, size=4) == 0
+    assert negotiate(driver, size=4, before=before) == 0
     ring = driver.tx_queue(llq=True)
-    push(driver, ring, FRAME, 200, entry_size=256)
+    push(driver, ring, FRAME, header, entry_size=256, before=before)
     assert driver.port.sent == [(PLAIN, FRAME)]
 
 

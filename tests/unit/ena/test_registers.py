@@ -70,6 +70,14 @@ def test_reset_ended_before_it_was_seen_breaks_a_rule():
     assert "reset-one-phase" in driver.broken
 
 
+def test_a_normal_reset_with_queues_breaks_a_rule():
+    driver = Driver()
+    driver.start()
+    driver.tx_queue()
+    driver.reset(reason=0)
+    assert "reset-with-queues" in driver.broken
+
+
 def test_reset_reason_above_15_needs_the_capability():
     driver = Driver()
     driver.reset(reason=18)
