@@ -14,6 +14,11 @@ from nitro.ena.vectors import Vector
 TX_WORDS = 2
 RX_WORDS = 4
 
+# Bits of an RX completion's status word, which says them of one buffer.
+STATUS_FIRST = 1 << 26
+STATUS_LAST = 1 << 27
+STATUS_BUFFER = 1 << 30
+
 
 class CompletionQueue:
     """`depth` entries of `words` 32-bit words at guest address `address`."""
@@ -96,3 +101,6 @@ class FaultyCompletionQueue(CompletionQueue):
     def put_rx(self, status: int, length: int, req_id: int, rss_hash: int, sq_index: int) -> None:
         wrong = 0x8000 if self._faults.hits("rx-id-invalid") else 0
         super().put_rx(status, length, req_id ^ wrong, rss_hash, sq_index)
+        whole = status & STATUS_FIRST and status & STATUS_LAST
+        if whole and self._faults.hits("rx-id-duplicate"):
+            super().put_rx(status, length, req_id, rss_hash, sq_index)

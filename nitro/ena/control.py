@@ -1,7 +1,7 @@
 """Commands to a running card, one a line over a unix stream socket.
 
     link up | link down        plug the cable in or out
-    fault NAME on | off        turn a fault on or off (`faults.py`)
+    fault NAME on | off | once turn a fault on or off, or have it the next time (`faults.py`)
     reset                      ask the driver to reset the card
     hints                      send the hints again
     rules                      the rules broken so far, as `name count` lines
@@ -60,9 +60,12 @@ def execute(device: Device, line: str) -> str:
     match line.split():
         case ["link", "up" | "down" as state]:
             device.set_link(state == "up")
-        case ["fault", name, "on" | "off" as state]:
+        case ["fault", name, "on" | "off" | "once" as state]:
             try:
-                device.faults.set(name, state == "on")
+                if state == "once":
+                    device.faults.once(name)
+                else:
+                    device.faults.set(name, state == "on")
             except KeyError:
                 return f"error: no fault named {name}\n"
         case ["reset"]:

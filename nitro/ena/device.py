@@ -335,7 +335,8 @@ class Device:
         if self.faults.hits("fatal-error"):
             self.notify(Event.FATAL_ERROR)
         if self.faults.hits("hints-update"):
-            self.notify(Event.NOTIFICATION, NOTIFY_HINTS, self.features.hints())
+            hints = self.features.hints(self._random.randrange(3000, 20_000))
+            self.notify(Event.NOTIFICATION, NOTIFY_HINTS, hints)
         if self.faults.hits("reset-request"):
             self.notify(Event.RESET_REQUEST)
         if self.faults.hits("link-flap"):

@@ -1,8 +1,9 @@
 """What a hostile card does, by name. Each fault is drawn at its place in the model.
 
 A fault happens with its own odds each time the place is passed, from a seeded generator, so a
-run can be repeated; `set` turns one on or off while the card runs. Faults of completions, and of
-the power-up table, take effect with the queues made next.
+run can be repeated; `set` turns one on or off while the card runs, `once` makes it happen the next
+time for certain. Faults of completions, and of the power-up table, take effect with the queues
+made next.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ FAULTS: dict[str, tuple[str, float]] = {
     "first-interrupt-lost": ("the first interrupt of each queue pair is lost", 1),
     "interrupt-lost": ("an I/O interrupt is lost", 0.002),
     "out-of-order": ("TX completions arrive in another order", 0.5),
+    "rx-out-of-order": ("RX buffers are used in another order than they were posted", 0.5),
     "depth-smaller": ("CREATE_CQ and CREATE_SQ give half of the depth asked for", 1),
     "rss-default-astray": ("the power-up indirection table points to queues not created", 1),
     "tx-id-invalid": ("a TX completion names a request that does not exist", 0.0005),
     "tx-id-duplicate": ("a TX completion arrives twice", 0.0005),
     "rx-id-invalid": ("an RX completion names a buffer that does not exist", 0.0005),
+    "rx-id-duplicate": ("an RX completion arrives twice", 0.0005),
     "rx-many-buffers": ("each RX buffer takes 256 bytes at most", 1),
     "fatal-error": ("a fatal-error event", 0.02),
     "link-flap": ("the link goes down and up again", 0.1),
@@ -39,16 +42,26 @@ class Faults:
 
     def __init__(self, names: tuple[str, ...] = (), seed: int = 0) -> None:
         self.active = set(names)
+        self._once: set[str] = set()
         self._random = random.Random(seed)
 
     def set(self, name: str, on: bool) -> None:
         """Turn `name` on or off. Raises KeyError for a name that is no fault."""
         FAULTS[name]
+        self._once.discard(name)
         (self.active.add if on else self.active.discard)(name)
+
+    def once(self, name: str) -> None:
+        """`name` happens the next time its place is passed, and is off then. Raises KeyError."""
+        self.set(name, True)
+        self._once.add(name)
 
     def hits(self, name: str) -> bool:
         """Whether `name` happens now."""
         if name not in self.active:
             return False
+        if name in self._once:
+            self.set(name, False)
+            return True
         odds = FAULTS[name][1]
         return odds >= 1 or self._random.random() < odds

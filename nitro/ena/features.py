@@ -135,9 +135,9 @@ class Features:
     def _hints(self, command: Command) -> bytes:
         return self.hints()
 
-    def hints(self) -> bytes:
+    def hints(self, watchdog_ms: int = 6000) -> bytes:
         """The hints structure, also the data of a hints notification: timeouts in ms."""
-        return struct.pack("<8H16x", 200, 6000, 5000, 128, 3000, 5000, 19, 19)
+        return struct.pack("<8H16x", 200, watchdog_ms, 5000, 128, 3000, 5000, 19, 19)
 
     def _llq(self, command: Command) -> bytes:
         profile = self._profile

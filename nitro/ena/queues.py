@@ -181,6 +181,7 @@ class QueueCommands:
             cq,
             memory=self._memory,
             rules=self._rules,
+            faults=self._faults,
             by_region=self._profile.rx_region_by_hash,
         )
         self._queues.rx[index] = queue

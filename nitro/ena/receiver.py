@@ -12,6 +12,7 @@ it. Whole TCP segments (up to 64 KiB, which no cable carries) are passed with th
 
 from __future__ import annotations
 
+from nitro.ena.completion import STATUS_BUFFER, STATUS_FIRST, STATUS_LAST
 from nitro.ena.doubt import Doubt
 from nitro.ena.faults import Faults
 from nitro.ena.headers import PEEK, STATUS_L4_CHECKED, Classifier, Flow
@@ -26,7 +27,7 @@ from nitro.ena.offload import (
 )
 from nitro.ena.ports import Port
 from nitro.ena.rss import Rss
-from nitro.ena.rx import STATUS_BUFFER, STATUS_FIRST, STATUS_LAST, Buffers, RxQueue
+from nitro.ena.rx import Buffers, RxQueue
 from nitro.ena.stats import Counters
 from nitro.ena.trace import Trace
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 
 from nitro.ena.completion import CompletionQueue
+from nitro.ena.faults import Faults
 from nitro.ena.memory import DmaError, Memory
 from nitro.ena.rules import Rules
 
@@ -19,10 +20,6 @@ _DESCRIPTOR = struct.Struct("<HBBHHIHH")
 _PHASE, _FIRST, _LAST = 1 << 0, 1 << 2, 1 << 3
 _RESERVED = 1 << 1 | 0b11 << 6
 _COMPACT = 256
-
-STATUS_FIRST = 1 << 26
-STATUS_LAST = 1 << 27
-STATUS_BUFFER = 1 << 30
 
 
 class Buffers:
@@ -46,6 +43,12 @@ class Buffers:
         self.ids.append(req_id)
         self.addresses.append(address)
         self.slots.append(slot)
+
+    def turn_round(self, count: int) -> None:
+        """Use the last `count` (not 0) in the opposite order."""
+        self.views[-count:] = self.views[-count:][::-1]
+        for one in (self.ids, self.addresses, self.slots):
+            one[-count:] = one[-count:][::-1]
 
     def peek(self, count: int) -> list[memoryview]:
         """The next buffers, at most `count`."""
@@ -74,6 +77,7 @@ class RxQueue:
         *,
         memory: Memory,
         rules: Rules,
+        faults: Faults,
         by_region: bool = False,
     ) -> None:
         self.index, self.depth, self.address, self.cq = index, depth, address, cq
@@ -81,7 +85,7 @@ class RxQueue:
         self.stopped = False
         self._posted = 0  # buffers since the queue was made
         self._filled = 0  # buffers in the ring after the last doorbell
-        self._memory, self._rules = memory, rules
+        self._memory, self._rules, self._faults = memory, rules, faults
         self._by_region = by_region
         self.buffers = Buffers(self)
         self.attach(memory)
@@ -119,6 +123,8 @@ class RxQueue:
             if not self._fetch(position & 0xFFFF):
                 self.stopped = True
                 return
+        if added and self._faults.hits("rx-out-of-order"):
+            self.buffers.turn_round(added)
         self.tail = tail
         self._posted += added
         self._filled = len(self.buffers)

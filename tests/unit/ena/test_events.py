@@ -9,7 +9,7 @@ import pytest
 from nitro.ena.control import execute
 from nitro.ena.faults import FAULTS, Faults
 from nitro.ena.profiles import find
-from nitro.ena.regs import DIRECTION_TX, Event, Feature, Opcode, Reg
+from nitro.ena.regs import DIRECTION_TX, AdminStatus, Event, Feature, Opcode, Reg
 from nitro.errors import InputError
 from tests.unit.ena.driver import Driver, ipv4_frame
 
@@ -251,6 +251,107 @@ def test_first_interrupt_lost():
     assert driver.raised == [1]
 
 
+def test_a_fault_happens_once_for_certain_when_asked_to():
+    faults = Faults()
+    faults.once("tx-id-invalid")
+    assert [faults.hits("tx-id-invalid") for _ in range(3)] == [True, False, False]
+    with pytest.raises(KeyError):
+        faults.once("no-such")
+
+
+def test_admin_interrupt_lost(driver: Driver):
+    driver.device.faults.once("admin-interrupt-lost")
+    driver.raised.clear()
+    assert driver.command(Opcode.GET_STATS).status == 0
+    assert driver.raised == []
+    driver.command(Opcode.GET_STATS)
+    assert driver.raised == [0]
+
+
+def test_admin_timeout(driver: Driver):
+    driver.device.faults.once("admin-timeout")
+    driver.post(Opcode.GET_STATS)
+    driver.run()
+    assert driver.completion() is None
+
+
+def test_create_fails(driver: Driver):
+    driver.device.faults.once("create-fails")
+    assert driver.create_cq(2, 16, driver.alloc(256)).status == AdminStatus.NO_RESOURCES
+    assert driver.create_cq(2, 16, driver.alloc(256)).status == 0
+
+
+def test_interrupt_lost(driver: Driver):
+    ring = driver.tx_queue()
+    driver.unmask()
+    driver.raised.clear()
+    driver.device.faults.once("interrupt-lost")
+    driver.send(ring, FRAME)
+    assert driver.raised == []
+    driver.unmask()
+    driver.send(ring, FRAME)
+    assert driver.raised == [1]
+
+
+def test_tx_completions_that_are_wrong():
+    driver = hostile("tx-id-invalid,tx-id-duplicate")
+    ring = driver.tx_queue()
+    driver.device.faults.once("tx-id-invalid")
+    driver.device.faults.once("tx-id-duplicate")
+    driver.send(ring, FRAME, req_id=3)
+    assert driver.tx_completions(ring) == [3, 3, 0x8003]
+
+
+def rx_ids(driver: Driver, fault: str) -> list[int]:
+    """The request ids of three frames' completions, `fault` having happened to the first."""
+    driver.device.faults.once(fault)
+    ring = driver.rx_queue()
+    for _ in range(3):
+        driver.port.deliver(FRAME)
+    driver.run()
+    entries = [driver.peek(ring.cq_address + n * 16, 16) for n in range(4)]
+    return [int.from_bytes(entry[6:8], "little") for entry in entries if entry[3] & 1]
+
+
+def test_rx_completions_that_are_wrong():
+    assert rx_ids(hostile("rx-id-invalid"), "rx-id-invalid") == [0x8000, 1, 2]
+    assert rx_ids(hostile("rx-id-duplicate"), "rx-id-duplicate") == [0, 0, 1, 2]
+
+
+def test_rx_buffers_in_another_order(driver: Driver):
+    assert rx_ids(driver, "rx-out-of-order") == [14, 13, 12]
+    assert not driver.broken
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("fatal-error", (Event.FATAL_ERROR, 0, bytes(48))),
+        ("reset-request", (Event.RESET_REQUEST, 0, bytes(48))),
+        ("link-flap", (Event.LINK_CHANGE, 0, bytes(48))),
+    ],
+)
+def test_events_of_a_hostile_card(fault: str, expected: tuple[int, int, bytes]):
+    driver = Driver()
+    driver.start(groups=0xFF & ~(1 << Event.KEEP_ALIVE | 1 << 5 | 1 << 6))
+    driver.event()
+    driver.device.faults.once(fault)
+    driver.now += 1
+    driver.run()
+    assert driver.event() == expected
+
+
+def test_hints_that_change(driver: Driver):
+    driver.event()
+    driver.device.faults.once("hints-update")
+    driver.now += 1
+    driver.run()
+    driver.event()  # the keep-alive
+    group, syndrome, data = driver.event() or (None, None, b"")
+    assert (group, syndrome) == (Event.NOTIFICATION, 2)
+    assert data != driver.device.features.hints().ljust(48, b"\0")
+
+
 def test_rx_many_buffers():
     driver = hostile("rx-many-buffers")
     ring = driver.rx_queue()
@@ -270,6 +371,8 @@ def test_control(driver: Driver):
     assert driver.event() == (Event.LINK_CHANGE, 0, bytes(48))
     assert execute(driver.device, "fault keep-alive-stops on") == "ok\n"
     assert driver.device.faults.active == {"keep-alive-stops"}
+    assert execute(driver.device, "fault keep-alive-stops off") == "ok\n"
+    assert execute(driver.device, "fault fatal-error once") == "ok\n"
     assert execute(driver.device, "fault nothing on").startswith("error")
     assert execute(driver.device, "dance").startswith("error")
     driver.write(0x48, 0)
