@@ -21,6 +21,7 @@ _MORE_GROUPS = 1 << Event.NOTIFICATION | 1 << Event.KEEP_ALIVE | 1 << Event.RESE
 _ACCEL_FLAGS = llq.ACCEL_NO_META_CACHING | llq.ACCEL_BURST_LIMIT
 _LINK_SPEEDS = 0x1FF
 MIN_MTU = 128
+MAX_HEADER = 128  # bytes of a TX header, where LLQ does not set another limit
 
 
 class Features:
@@ -41,6 +42,7 @@ class Features:
         self._events, self._rss = events, rss
         self._get: dict[int, Callable[[Command], bytes]] = {
             Feature.DEVICE_ATTRIBUTES: self._device_attributes,
+            Feature.MAX_QUEUES: self._max_queues_legacy,
             Feature.MAX_QUEUES_EXT: self._max_queues,
             Feature.OFFLOADS: self._offloads,
             Feature.AENQ: self._aenq,
@@ -127,10 +129,17 @@ class Features:
             profile.tx_depth,
             profile.rx_depth,
             profile.rx_depth,
-            128,
+            MAX_HEADER,
             profile.max_tx_descriptors,
             profile.max_rx_descriptors,
         )
+
+    def _max_queues_legacy(self, command: Command) -> bytes:
+        """For drivers older than the extended form: one number for both directions, no LLQ."""
+        profile = self._profile
+        n, depth = profile.queues, min(profile.tx_depth, profile.rx_depth)
+        descriptors = (profile.max_tx_descriptors, profile.max_rx_descriptors)
+        return struct.pack("<7IHH", n, depth, n, depth, 0, 0, MAX_HEADER, *descriptors)
 
     def _hints(self, command: Command) -> bytes:
         return self.hints()

@@ -39,6 +39,13 @@ def test_every_card_has_what_linux_insists_on(profile: str):
     assert all(depth >= 256 for depth in numbers[4:8])
 
 
+def test_queues_for_drivers_that_know_only_the_older_form():
+    driver = Driver(queues=4, rx_depth=512)
+    driver.start()
+    fields = struct.unpack_from("<7IHH", driver.get_feature(Feature.MAX_QUEUES).payload)
+    assert fields == (4, 512, 4, 512, 0, 0, 128, 19, 18)
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_feature_whose_bit_is_clear_is_unsupported(profile: str):
     driver = Driver(profile)
