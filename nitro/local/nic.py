@@ -19,7 +19,7 @@ from typing import Protocol
 from nitro.errors import NitroError
 from nitro.local.qemu import Card, end
 
-CARD_SECONDS = 10.0
+CARD_SECONDS = 30.0
 
 
 class Nic(Protocol):

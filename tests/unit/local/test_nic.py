@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import struct
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,12 @@ def test_an_ena_card_is_a_process_with_a_socket_for_the_machine(tmp_path: Path) 
     assert device["driver"] == "vfio-user-pci"
     assert (tmp_path / device["socket"]["path"]).is_socket()
     assert nic.card.shared_memory
+    write = struct.pack("<QIII", 0x48, 0, 4, 1)  # BAR 0, where there is no register
+    with socket.socket(socket.AF_UNIX) as machine:
+        machine.connect(str(tmp_path / "ena"))
+        machine.sendall(struct.pack("<HHIII", 1, 10, 16 + len(write), 0, 0) + write)
+        machine.recv(100)
+    assert "rule broken: unknown-register" in (tmp_path / "console").read_text()
     nic.close()
     assert far_end.recv(1) == b""  # nobody holds the other end any more
     far_end.close()
