@@ -7,7 +7,8 @@ request. Nothing here was read off a card by us.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import re
+from dataclasses import dataclass, replace
 
 from nitro.ena.regs import Capability, RxOffload, TxOffload
 from nitro.errors import InputError
@@ -65,7 +66,7 @@ class Profile:
 
     faults: tuple[str, ...] = ()
     fault_seed: int = 0
-    instance_types: tuple[str, ...] = field(default=())
+    families: str = ""  # of instance types, as a regular expression
 
 
 PROFILES: dict[str, Profile] = {
@@ -74,13 +75,12 @@ PROFILES: dict[str, Profile] = {
         Profile(
             name="c5",
             note="5th to 7th generation x86: LLQ with readable defaults [A]",
-            instance_types=("c5", "m5", "r5", "c6i", "m6i", "r6i", "c7i", "m7i", "r7i", "t3"),
         ),
         Profile(
             name="t4g",
-            note="Graviton2 burstable: no LLQ, no BAR 2 [A issue 183]",
+            note="burstable Graviton2 and types of the Xen era: no LLQ, no BAR 2 [A]",
             llq=False,
-            instance_types=("t4g", "i3", "m4"),
+            families=r"t4g|[mr]4|i3|x1e?|p[23]|g3s?|h1|f1",
         ),
         Profile(
             name="c6in",
@@ -89,7 +89,7 @@ PROFILES: dict[str, Profile] = {
             llq_wide=True,
             hints=True,
             capabilities=Capability.ENI_STATS | Capability.CUSTOMER_METRICS,
-            instance_types=("c6in", "m6in", "r6in", "c5n", "m5n", "c7gn"),
+            families=r"[a-z]+[5-7][a-z]*n",
         ),
         Profile(
             name="strict-firmware",
@@ -101,7 +101,7 @@ PROFILES: dict[str, Profile] = {
             name="graviton",
             note="every admin command fails until an event queue is set up [X]",
             needs_aenq=True,
-            instance_types=("c6g", "m6g", "r6g", "c7g", "m7g", "r7g"),
+            families=r"a1|[a-z]+[2-7]g[a-z]*",
         ),
         Profile(
             name="gen8",
@@ -118,7 +118,7 @@ PROFILES: dict[str, Profile] = {
             needs_host_info=True,
             needs_aenq=True,
             capabilities=Capability.ENI_STATS | Capability.EXTENDED_RESET_REASONS,
-            instance_types=("c8g", "m8g", "r8g", "c8i", "m8i", "r8i", "m8a", "c8a"),
+            families=r"[a-z]+8[a-z-]*",
         ),
         Profile(
             name="minimal",
@@ -144,12 +144,10 @@ def find(name: str) -> Profile:
         return _hostile(name)
     if name in PROFILES:
         return PROFILES[name]
-    family = name.partition(".")[0]
-    for profile in PROFILES.values():
-        if "." in name and family in profile.instance_types:
-            return profile
-    if "." in name:
-        return PROFILES["c5"]
+    family, dot, _ = name.partition(".")
+    if dot:
+        matching = (p for p in PROFILES.values() if re.fullmatch(p.families, family))
+        return next(matching, PROFILES["c5"])
     known = ", ".join(PROFILES)
     raise InputError(f"no ENA profile named {name}", hint=f"known: {known}, hostile:FAULT")
 

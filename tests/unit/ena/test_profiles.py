@@ -1,0 +1,41 @@
+"""Which card an instance type has."""
+
+from __future__ import annotations
+
+import pytest
+
+from nitro.ena.profiles import find
+from nitro.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "profile"),
+    [
+        ("c5.large", "c5"),
+        ("t3.micro", "c5"),
+        ("m7i-flex.large", "c5"),
+        ("u-6tb1.56xlarge", "c5"),
+        ("t4g.small", "t4g"),
+        ("i3.large", "t4g"),
+        ("i3en.large", "c5"),
+        ("m4.16xlarge", "t4g"),
+        ("c5n.large", "c6in"),
+        ("m5dn.large", "c6in"),
+        ("c6in.large", "c6in"),
+        ("c7gn.medium", "c6in"),
+        ("m6g.large", "graviton"),
+        ("c7gd.large", "graviton"),
+        ("x2gd.large", "graviton"),
+        ("c8g.large", "gen8"),
+        ("c8i-flex.large", "gen8"),
+        ("m8gn.large", "gen8"),
+    ],
+)
+def test_an_instance_type_has_the_card_of_its_generation(instance_type: str, profile: str):
+    assert find(instance_type).name == profile
+
+
+@pytest.mark.parametrize("name", ["c9000", "", "c5large"])
+def test_names_that_are_no_profile(name: str):
+    with pytest.raises(InputError, match="no ENA profile"):
+        find(name)
