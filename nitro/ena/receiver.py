@@ -8,6 +8,7 @@ Checksums: a port may hand over frames whose checksum the sending kernel left to
 frames of a size that exists on a cable the sum is completed here, so that a guest may check
 it. Whole TCP segments (up to 64 KiB, which no cable carries) are passed with the verdict
 "checked" and an unfinished sum; `doubt.py` notices a guest that does not take the card's word.
+Frames that the port vouches for in neither way are checked (`verify.py`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from nitro.ena.rss import Rss
 from nitro.ena.rx import Buffers, RxQueue
 from nitro.ena.stats import Counters
 from nitro.ena.trace import Trace
+from nitro.ena.verify import verdict
 
 MAX_FRAME = 65535 + 18 + 4
 _DISCARD_LIMIT = 4096
@@ -113,6 +115,9 @@ class Receiver:
             if self._header[1] == 0:
                 self._finish(views, length, single)
             self._watch(flow, head)
+        elif not self._header[0] and flow.status & self._status_mask & STATUS_L4_CHECKED:
+            frame = first[:length] if single else b"".join(self._pieces(views, length))
+            flow = Flow(verdict(flow.status, frame), flow.hash)
         target = self._target(flow)
         if target is None:
             self._counters.rx_drops += 1
