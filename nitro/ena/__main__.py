@@ -36,6 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     except NitroError as error:
         print(f"ena: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # the reader of our output has gone
+        sys.stderr.close()
+        return 1
     return 0
 
 

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nitro.ena import regs
+from nitro.ena import payloads, regs
 from nitro.errors import InputError
 
 _REGISTERS = {int(reg): reg.name for reg in regs.Reg}
-_TIDY = str.maketrans("_", " ")
 
 
 def explain(trace: Path) -> Iterator[str]:
@@ -21,6 +20,7 @@ def explain(trace: Path) -> Iterator[str]:
     Raises InputError for a file that is no trace.
     """
     quiet: Counter[str] = Counter()
+    asked: dict[int, bytes] = {}  # the command of each id, for its answer
     try:
         with trace.open() as lines:
             for number, line in enumerate(lines, 1):
@@ -30,7 +30,9 @@ def explain(trace: Path) -> Iterator[str]:
                     quiet[name] += 1
                     continue
                 yield from _summary(quiet)
-                yield f"{event['t']:10.6f}  {_describe(event)}"
+                if event["event"] == "command":
+                    asked[event["id"]] = bytes.fromhex(event["entry"])
+                yield f"{event['t']:10.6f}  {_describe(event, asked)}"
     except OSError as error:
         raise InputError(f"cannot read {trace}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -74,7 +76,7 @@ def _frequent(event: dict[str, Any]) -> str | None:
     return None
 
 
-def _describe(event: dict[str, Any]) -> str:
+def _describe(event: dict[str, Any], asked: dict[int, bytes]) -> str:
     match event["event"]:
         case "read":
             return f"driver reads {_register(event)}: {_value(event)}"
@@ -83,9 +85,10 @@ def _describe(event: dict[str, Any]) -> str:
         case "interrupt":
             return "card interrupts: admin completion or event"
         case "command":
-            return f"driver asks (#{event['id']}): {_command(bytes.fromhex(event['entry']))}"
+            return f"driver asks (#{event['id']}): {_command(asked[event['id']])}"
         case "completion":
-            return f"card answers (#{event['id']}): {_answer(event)}"
+            command = asked.get(event["id"], bytes(64))
+            return f"card answers (#{event['id']}): {_answer(event, command)}"
         case "report":
             return f"! {event['line']}"
         case other:
@@ -111,23 +114,21 @@ def _value(event: dict[str, Any]) -> str:
         case regs.Reg.DEV_CTL:
             return "end of reset"
         case regs.Reg.DEV_STS:
-            return _flags(regs.Status(value))
+            return payloads.flags(regs.Status)(value)
     return f"{value:#x}"
-
-
-def _flags(value: regs.Status) -> str:
-    return str(value.name).replace("|", ", ").lower().translate(_TIDY) if value else "nothing"
 
 
 def _command(entry: bytes) -> str:
     opcode = entry[2]
     try:
-        name = regs.Opcode(opcode).name.lower().translate(_TIDY)
+        name = payloads.tidy(regs.Opcode(opcode).name)
     except ValueError:
         return f"opcode {opcode}"
     match opcode:
-        case regs.Opcode.GET_FEATURE | regs.Opcode.SET_FEATURE:
+        case regs.Opcode.GET_FEATURE:
             return f"{name} {_feature(entry[17])}"
+        case regs.Opcode.SET_FEATURE:
+            return f"{name} {_feature(entry[17])}: {payloads.feature(entry[17], entry[20:])}"
         case regs.Opcode.CREATE_CQ:
             depth, vector = _number(entry, 6, 2), _number(entry, 8, 4)
             return f"{name}, {depth} entries of {(entry[5] & 31) * 4} bytes, vector {vector}"
@@ -147,19 +148,25 @@ def _number(entry: bytes, at: int, size: int) -> int:
 
 def _feature(number: int) -> str:
     try:
-        return regs.Feature(number).name.lower().translate(_TIDY)
+        return payloads.tidy(regs.Feature(number).name)
     except ValueError:
         return f"feature {number}"
 
 
-def _answer(event: dict[str, Any]) -> str:
+def _answer(event: dict[str, Any], command: bytes) -> str:
     if "error" in event:
         return str(event["error"])
     payload = event["payload"]
     if payload is None:
         return "nothing, it never will"
-    opcode = event["opcode"]
     data = bytes.fromhex(payload)
-    if opcode in (regs.Opcode.CREATE_CQ, regs.Opcode.CREATE_SQ):
-        return f"done, queue {int.from_bytes(data[:2], 'little')}"
-    return f"done{', ' + payload if payload else ''}"
+    match event["opcode"]:
+        case regs.Opcode.CREATE_CQ | regs.Opcode.CREATE_SQ:
+            said = f"queue {_number(data, 0, 2)}"
+        case regs.Opcode.GET_FEATURE:
+            said = payloads.feature(command[17], data)
+        case regs.Opcode.GET_STATS:
+            said = payloads.statistics(command[16], data)
+        case _:
+            said = payload
+    return f"done, {said}" if said else "done"

@@ -15,6 +15,8 @@ import pytest
 
 from nitro.ena.explain import explain
 from nitro.ena.pcapng import PcapngWriter
+from nitro.ena.profiles import PROFILES
+from nitro.ena.regs import Feature, Opcode
 from nitro.ena.serve import default_mac, parse_mac
 from nitro.ena.trace import Trace
 from nitro.errors import InputError
@@ -128,10 +130,46 @@ def test_commands_and_answers_are_decoded(tmp_path: Path):
         trace.event("completion", id=3, opcode=8, error="UNSUPPORTED feature 1")
         create = struct.pack("<HBBBxBBHHQ", 4, 1, 1, 1 << 5, 3, 1, 2, 1024, 0).ljust(64, b"\0")
         trace.event("command", id=4, opcode=1, entry=create)
+        groups = struct.pack("<HBB12xBBHII", 5, 9, 1, 0, 26, 0, 0, 0b10001).ljust(64, b"\0")
+        trace.event("command", id=5, opcode=9, entry=groups)
     lines = list(explain(path))
     assert "get feature device attributes" in lines[0]
     assert "UNSUPPORTED" in lines[1]
     assert "create sq, TX, 1024 entries in LLQ, completions to 2" in lines[2]
+    assert lines[3].endswith("set feature aenq: enabled link change + keep alive")
+
+
+def explained(driver: Driver, out: io.StringIO, path: Path) -> str:
+    path.write_text(out.getvalue())
+    return "\n".join(explain(path))
+
+
+def traced(profile: str) -> tuple[Driver, io.StringIO]:
+    """A card whose every word is written down."""
+    out = io.StringIO()
+    driver = Driver(profile)
+    driver.device._trace = Trace(out)
+    driver.device.admin._execute = driver.device._traced(driver.device._commands.execute)
+    return driver, out
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_answers_are_told_by_their_fields(tmp_path: Path, profile: str):
+    driver, out = traced(profile)
+    driver.start()
+    for feature in Feature:
+        driver.get_feature(feature)
+    driver.send(driver.tx_queue(), bytes(60)) if not driver.profile.llq_only else None
+    driver.command(Opcode.GET_STATS)
+    text = explained(driver, out, tmp_path / "trace")
+    assert "MAC 02:00:00:00:00:0a, MTU up to 9216" in text
+    assert "features device attributes + max queues + " in text
+    assert f"TX SQs {driver.profile.queues}" in text
+    assert "done, 0" not in text, "nothing is left in hexadecimal"
+    if not driver.profile.llq_only:
+        assert "TX bytes 60, TX packets 1" in text
+    if driver.profile.tx_offloads:
+        assert "TX l3 csum + l4 v4 partial" in text
 
 
 @pytest.mark.parametrize("content", [b"no trace\n", b"[1]\n", b'{"t": 1}\n', b"\xff\xfe\n"])
