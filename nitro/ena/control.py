@@ -2,6 +2,7 @@
 
     link up | link down        plug the cable in or out
     fault NAME on | off | once turn a fault on or off, or have it the next time (`faults.py`)
+    faults                     the faults that happened so far, as `name count` lines
     reset                      ask the driver to reset the card
     hints                      send the hints again
     rules                      the rules broken so far, as `name count` lines
@@ -73,10 +74,15 @@ def execute(device: Device, line: str) -> str:
         case ["hints"]:
             device.notify(Event.NOTIFICATION, NOTIFY_HINTS, device.features.hints())
         case ["rules"]:
-            return "".join(f"{n} {c}\n" for n, c in sorted(device.rules.broken.items())) + "ok\n"
+            return _lines(dict(sorted(device.rules.broken.items())))
+        case ["faults"]:
+            return _lines(dict(sorted(device.faults.happened.items())))
         case ["counters"]:
-            values = asdict(device.counters)
-            return "".join(f"{name} {value}\n" for name, value in values.items()) + "ok\n"
+            return _lines(asdict(device.counters))
         case _:
             return f"error: no command {line!r}\n"
     return "ok\n"
+
+
+def _lines(counts: dict[str, int]) -> str:
+    return "".join(f"{name} {count}\n" for name, count in counts.items()) + "ok\n"

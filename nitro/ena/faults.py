@@ -9,6 +9,7 @@ made next.
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 # Name: what happens, and the odds each time (1 = always).
 FAULTS: dict[str, tuple[str, float]] = {
@@ -42,6 +43,7 @@ class Faults:
 
     def __init__(self, names: tuple[str, ...] = (), seed: int = 0) -> None:
         self.active = set(names)
+        self.happened: Counter[str] = Counter()
         self._once: set[str] = set()
         self._random = random.Random(seed)
 
@@ -60,8 +62,10 @@ class Faults:
         """Whether `name` happens now."""
         if name not in self.active:
             return False
+        odds = FAULTS[name][1]
         if name in self._once:
             self.set(name, False)
-            return True
-        odds = FAULTS[name][1]
-        return odds >= 1 or self._random.random() < odds
+        elif odds < 1 and self._random.random() >= odds:
+            return False
+        self.happened[name] += 1
+        return True

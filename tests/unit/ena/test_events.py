@@ -373,6 +373,8 @@ def test_control(driver: Driver):
     assert driver.device.faults.active == {"keep-alive-stops"}
     assert execute(driver.device, "fault keep-alive-stops off") == "ok\n"
     assert execute(driver.device, "fault fatal-error once") == "ok\n"
+    assert driver.device.faults.hits("fatal-error")
+    assert execute(driver.device, "faults") == "fatal-error 1\nok\n"
     assert execute(driver.device, "fault nothing on").startswith("error")
     assert execute(driver.device, "dance").startswith("error")
     driver.write(0x48, 0)
