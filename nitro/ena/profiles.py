@@ -128,6 +128,7 @@ PROFILES: dict[str, Profile] = {
             tx_offloads=TxOffload(0),
             rx_offloads=RxOffload(0),
             rss=False,
+            rss_function=False,
             moderation_us=0,
             capabilities=Capability(0),
         ),
