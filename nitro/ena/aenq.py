@@ -11,6 +11,7 @@ import struct
 from nitro.ena.memory import DmaError, Memory
 from nitro.ena.regs import Event
 from nitro.ena.rules import Rules
+from nitro.ena.trace import Trace
 
 ENTRY_SIZE = 64
 NOTIFY_HINTS = 2
@@ -19,8 +20,8 @@ NOTIFY_HINTS = 2
 class EventQueue:
     """`head` is the driver's free-running 16-bit credit, `produced` counts what was posted."""
 
-    def __init__(self, memory: Memory, rules: Rules) -> None:
-        self._memory, self._rules = memory, rules
+    def __init__(self, memory: Memory, rules: Rules, trace: Trace | None = None) -> None:
+        self._memory, self._rules, self._trace = memory, rules, trace
         self.reset()
 
     def reset(self) -> None:
@@ -75,3 +76,5 @@ class EventQueue:
         entry[1] = microseconds & 0xFFFFFFFFFFFFFFFF
         entry[0] = group | syndrome << 16 | phase << 32
         self.produced = self.produced + 1 & 0xFFFF
+        if self._trace is not None:
+            self._trace.event("event", group=group, syndrome=syndrome, data=data)

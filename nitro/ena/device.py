@@ -82,7 +82,7 @@ class Device:
         self.counters = Counters()
         self.link_up = True
         self.vectors = Vectors(profile.queues + 1, self._interrupt)
-        self.events = EventQueue(memory, self.rules)
+        self.events = EventQueue(memory, self.rules, trace)
         self.queues = Queues()
         rss = Rss()
         self.receiver = Receiver(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from nitro.ena import payloads, regs
+from nitro.ena.aenq import NOTIFY_HINTS
 from nitro.errors import InputError
 
 _REGISTERS = {int(reg): reg.name for reg in regs.Reg}
@@ -61,12 +63,16 @@ def _summary(quiet: Counter[str]) -> Iterator[str]:
 
 
 def _frequent(event: dict[str, Any]) -> str | None:
-    """The data path's events, by a name to count them under."""
-    if event["event"] == "interrupt" and event.get("vector"):
+    """What happens all the time, by a name to count it under."""
+    if event["event"] == "interrupt":
         return f"interrupt {event['vector']}"
+    if event["event"] == "event" and event["group"] == regs.Event.KEEP_ALIVE:
+        return None if event["data"].strip("0") else "keep alive"
     if event["event"] != "write":
         return None
     offset = event["offset"]
+    if offset == regs.Reg.AENQ_HEAD_DB:
+        return "event credit"
     if offset >= regs.UNMASK:
         return f"unmask of vector {(offset - regs.UNMASK) // 4}"
     if offset >= regs.RX_DOORBELLS:
@@ -82,13 +88,13 @@ def _describe(event: dict[str, Any], asked: dict[int, bytes]) -> str:
             return f"driver reads {_register(event)}: {_value(event)}"
         case "write":
             return f"driver writes {_register(event)}: {_value(event)}"
-        case "interrupt":
-            return "card interrupts: admin completion or event"
         case "command":
             return f"driver asks (#{event['id']}): {_command(asked[event['id']])}"
         case "completion":
             command = asked.get(event["id"], bytes(64))
             return f"card answers (#{event['id']}): {_answer(event, command)}"
+        case "event":
+            return f"card tells: {_event(event)}"
         case "report":
             return f"! {event['line']}"
         case other:
@@ -140,6 +146,24 @@ def _command(entry: bytes) -> str:
         case regs.Opcode.DESTROY_SQ | regs.Opcode.DESTROY_CQ:
             return f"{name} {_number(entry, 4, 2)}"
     return f"{name}, type {entry[16]}"
+
+
+def _event(event: dict[str, Any]) -> str:
+    data = bytes.fromhex(event["data"])
+    try:
+        group = regs.Event(event["group"])
+    except ValueError:
+        return f"group {event['group']}"
+    name = payloads.tidy(group.name)
+    match group:
+        case regs.Event.LINK_CHANGE:
+            return f"{name}: {'up' if data and data[0] & 1 else 'down'}"
+        case regs.Event.KEEP_ALIVE:
+            drops, _, overruns = struct.unpack_from("<3Q", data.ljust(24, b"\0"))
+            return f"{name}, {drops} RX drops, {overruns} overruns"
+        case regs.Event.NOTIFICATION if event["syndrome"] == NOTIFY_HINTS:
+            return f"{name}: {payloads.feature(regs.Feature.HINTS, data)}"
+    return name
 
 
 def _number(entry: bytes, at: int, size: int) -> int:

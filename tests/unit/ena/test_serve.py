@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from nitro.ena.control import execute
 from nitro.ena.explain import explain
 from nitro.ena.pcapng import PcapngWriter
 from nitro.ena.profiles import PROFILES
@@ -149,6 +150,7 @@ def traced(profile: str) -> tuple[Driver, io.StringIO]:
     out = io.StringIO()
     driver = Driver(profile)
     driver.device._trace = Trace(out)
+    driver.device.events._trace = driver.device._trace
     driver.device.admin._execute = driver.device._traced(driver.device._commands.execute)
     return driver, out
 
@@ -161,9 +163,18 @@ def test_answers_are_told_by_their_fields(tmp_path: Path, profile: str):
         driver.get_feature(feature)
     driver.send(driver.tx_queue(), bytes(60)) if not driver.profile.llq_only else None
     driver.command(Opcode.GET_STATS)
+    execute(driver.device, "hints")
+    for drops in (0, 3):
+        driver.device.counters.rx_drops = drops
+        driver.now += 1
+        driver.run()
     text = explained(driver, out, tmp_path / "trace")
     assert "MAC 02:00:00:00:00:0a, MTU up to 9216" in text
     assert "features device attributes + max queues + " in text
+    assert "card tells: link change: up" in text
+    assert "card tells: notification: MMIO read ms 200, watchdog ms 6000" in text
+    assert "1 × keep alive" in text
+    assert "card tells: keep alive, 3 RX drops, 0 overruns" in text
     assert f"TX SQs {driver.profile.queues}" in text
     assert "done, 0" not in text, "nothing is left in hexadecimal"
     if not driver.profile.llq_only:
