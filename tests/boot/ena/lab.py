@@ -14,7 +14,10 @@ from typing import Self
 from nitro import debian
 
 TOOLS = debian.Wanted(
-    ("busybox-static", "dnsmasq-base", "ethtool", "iperf3", "iputils-ping", "netperf"),
+    (
+        *("busybox-static", "dnsmasq-base", "ethtool", "iperf3", "iputils-ping", "netperf"),
+        "tcpdump",
+    ),
     suite="trixie",
 )
 HOST = "10.99.0.1"
@@ -59,6 +62,7 @@ class Lab:
         self.folder, self._taps = folder, taps
         self._stack = ExitStack()
         self._enter: list[str] = []
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.tools = debian.tree(TOOLS)
 
     def __enter__(self) -> Self:
@@ -99,10 +103,16 @@ class Lab:
             process = subprocess.Popen(
                 [*self._enter, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+        self._running[name] = process
         try:
             yield process
         finally:
             _end(process)
+
+    def kill(self, name: str) -> None:
+        """End a process without giving it a chance to say anything."""
+        self._running[name].kill()
+        self._running[name].wait()
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.boot.ena.lab import Lab
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    with (
+        Lab(tmp_path, taps=tuple(f"tap{n}" for n in range(6))) as made,
+        made.start("iperf3", [*made.tools.program("iperf3"), "-s"]),
+    ):
+        yield made
