@@ -1,8 +1,5 @@
 """Instances that run on the hypervisor, and whose states are what it says they are.
 
-    pending -> running -> stopping -> stopped -> pending …
-                       -> shutting-down -> terminated
-
 A state changes when a request looks: `settle_instances` compares each instance with its guest.
 """
 
@@ -24,24 +21,11 @@ from moto.ec2.exceptions import (
 )
 from moto.ec2.models.instances import StateReason
 
-from nitro.local.aws import launch
+from nitro.local.aws import launch, states
 from nitro.local.hypervisor import Condition, Power
 from nitro.local.link import mac_of
 
-CODES = {
-    "pending": 0,
-    "running": 16,
-    "shutting-down": 32,
-    "terminated": 48,
-    "stopping": 64,
-    "stopped": 80,
-}
 CONSOLE_BYTES = 64 * 1024  # what GetConsoleOutput returns at most
-
-BY_USER = StateReason("Client.UserInitiatedShutdown: User initiated shutdown",
-                      "Client.UserInitiatedShutdown")  # fmt: skip
-BY_GUEST = StateReason("Client.InstanceInitiatedShutdown: Instance initiated shutdown",
-                       "Client.InstanceInitiatedShutdown")  # fmt: skip
 
 
 class InstancesBackend:
@@ -83,7 +67,7 @@ class InstancesBackend:
     def start_instances(self, instance_ids: list[str]) -> list[tuple[Any, Any]]:
         instances = self.get_multi_instances_by_id(instance_ids)
         for instance in instances:
-            _require(instance, "stopped", "running", "pending")
+            states.require(instance, "stopped", "running", "pending")
         changes = []
         for instance in instances:
             before = copy.copy(instance._state)
@@ -97,7 +81,7 @@ class InstancesBackend:
     def stop_instances(self, instance_ids: list[str]) -> list[tuple[Any, Any]]:
         instances = self.get_multi_instances_by_id(instance_ids)
         for instance in instances:
-            _require(instance, "running", "pending", "stopping", "stopped")
+            states.require(instance, "running", "pending", "stopping", "stopped")
         return [(instance, self._end(instance, "stopping")) for instance in instances]
 
     def terminate_instances(self, instance_ids: list[str]) -> list[tuple[Any, Any]]:
@@ -110,7 +94,7 @@ class InstancesBackend:
     def reboot_instances(self, instance_ids: list[str]) -> list[Any]:
         instances: list[Any] = self.get_multi_instances_by_id(instance_ids)
         for instance in instances:
-            _require(instance, "running")
+            states.require(instance, "running")
         for instance in instances:
             self.site.hypervisor.reboot(instance.id)
         return instances
@@ -179,7 +163,7 @@ class InstancesBackend:
             nic.public_ip = instance.local_public_ip = self.site.addresses.take()
 
     def _power_on(self, instance: Any) -> None:
-        _set_state(instance, "pending")
+        states.set_state(instance, "pending")
         image = self.amis[instance.image_id]
         self.site.hypervisor.start(launch.guest_of(self, instance, image))
 
@@ -189,9 +173,9 @@ class InstancesBackend:
         if before.name == "terminated" or (state, before.name) == ("stopping", "stopped"):
             return before
         self.site.hypervisor.stop(instance.id)
-        _set_state(instance, state, BY_USER)
+        states.set_state(instance, state, states.BY_USER)
         if before.name == "stopped":
-            self._finish(instance, "terminated", BY_USER)
+            self._finish(instance, "terminated", states.BY_USER)
         return before
 
     def _settle(self, instance: Any, condition: Condition) -> None:
@@ -201,12 +185,12 @@ class InstancesBackend:
             self._finish(instance, "terminated", StateReason(reason, "Server.InternalError"))
         elif power is Power.OFF and state in ("shutting-down", "stopping"):
             final = "terminated" if state == "shutting-down" else "stopped"
-            self._finish(instance, final, BY_USER)
+            self._finish(instance, final, states.BY_USER)
         elif power is Power.OFF:
             terminates = instance.instance_initiated_shutdown_behavior == "terminate"
-            self._finish(instance, "terminated" if terminates else "stopped", BY_GUEST)
+            self._finish(instance, "terminated" if terminates else "stopped", states.BY_GUEST)
         elif power is Power.RUNNING and state == "pending":
-            _set_state(instance, "running")
+            states.set_state(instance, "running")
             facts = {f"local:{key}": value for key, value in condition.facts.items()}
             self.create_tags([instance.id], facts)
 
@@ -222,7 +206,7 @@ class InstancesBackend:
             self.site.hypervisor.release(instance.id)
         else:
             instance.stop()
-        _set_state(instance, state, reason)
+        states.set_state(instance, state, reason)
 
 
 class InstanceActions:
@@ -235,17 +219,17 @@ class InstanceActions:
     def terminate_instances(self) -> ActionResult:
         self.error_on_dryrun()
         changes = self.ec2_backend.terminate_instances(self._get_param("InstanceIds", []))
-        return ActionResult({"TerminatingInstances": [_change(*change) for change in changes]})
+        return ActionResult({"TerminatingInstances": [states.change(*each) for each in changes]})
 
     def stop_instances(self) -> ActionResult:
         self.error_on_dryrun()
         changes = self.ec2_backend.stop_instances(self._get_param("InstanceIds", []))
-        return ActionResult({"StoppingInstances": [_change(*change) for change in changes]})
+        return ActionResult({"StoppingInstances": [states.change(*each) for each in changes]})
 
     def start_instances(self) -> ActionResult:
         self.error_on_dryrun()
         changes = self.ec2_backend.start_instances(self._get_param("InstanceIds", []))
-        return ActionResult({"StartingInstances": [_change(*change) for change in changes]})
+        return ActionResult({"StartingInstances": [states.change(*each) for each in changes]})
 
     def get_console_output(self) -> ActionResult:
         """`Latest` changes nothing: the console here is always the latest."""
@@ -272,30 +256,6 @@ class InstanceActions:
 
     def get_instance_uefi_data(self) -> EmptyResult:
         raise EC2ClientError("UnsupportedOperation", "The local Nitro keeps no UEFI data.")
-
-
-def _change(instance: Any, before: Any) -> dict[str, Any]:
-    return {
-        "InstanceId": instance.id,
-        "CurrentState": {"Code": instance.state_code, "Name": instance.state},
-        "PreviousState": {"Code": before.code, "Name": before.name},
-    }
-
-
-def _set_state(instance: Any, name: str, reason: StateReason | None = None) -> None:
-    instance._state.name, instance._state.code = name, CODES[name]
-    if reason:
-        instance.state_reason = reason
-        instance._reason = f"{reason.message} ({utcnow():%Y-%m-%d %H:%M:%S} GMT)"
-
-
-def _require(instance: Any, *states: str) -> None:
-    if instance.state not in states:
-        raise EC2ClientError(
-            "IncorrectInstanceState",
-            f"The instance '{instance.id}' is not in a state from which it can do this: "
-            f"it is {instance.state}.",
-        )
 
 
 def _digest(asked: Any) -> str:
