@@ -14,7 +14,8 @@ from collections.abc import Callable
 from nitro.ena.completion import CompletionQueue
 from nitro.ena.llq import Layout
 from nitro.ena.memory import DmaError, Memory
-from nitro.ena.offload import PLAIN, Buffer
+from nitro.ena.offload import Buffer
+from nitro.ena.packet import Packet
 from nitro.ena.rules import Rules
 from nitro.ena.stats import Counters
 from nitro.ena.txoffload import Meta, OffloadError, describe
@@ -40,21 +41,6 @@ class _BadRingError(Exception):
     def __init__(self, rule: str) -> None:
         super().__init__(rule)
         self.rule = rule
-
-
-class Packet:
-    """One packet on its way out; `rule` is set when it must be dropped."""
-
-    __slots__ = ("completes", "header", "length", "next_head", "parts", "req_id", "rule")
-
-    def __init__(self) -> None:
-        self.header = PLAIN
-        self.parts: list[Buffer] = []
-        self.length = 0
-        self.req_id = 0
-        self.completes = False
-        self.next_head = 0
-        self.rule: str | None = None
 
 
 class TxQueue:

@@ -8,7 +8,6 @@ card itself supplies that sum (and the IPv4 header checksum), so the headers are
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from nitro.ena.offload import (
     GSO_ECN,
@@ -22,10 +21,8 @@ from nitro.ena.offload import (
     pseudo_sum,
     set_ipv4_checksum,
 )
+from nitro.ena.packet import Packet
 from nitro.ena.regs import TxOffload
-
-if TYPE_CHECKING:
-    from nitro.ena.tx import Packet
 
 _L3_IPV4, _L3_IPV6 = 8, 11
 _L4_TCP, _L4_UDP = 12, 13

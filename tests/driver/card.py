@@ -11,6 +11,7 @@ from pathlib import Path
 from nitro.ena.device import Device, bar2_size
 from nitro.ena.memory import Memory
 from nitro.ena.offload import Buffer
+from nitro.ena.ports import scatter
 from nitro.ena.profiles import Profile
 
 MAC = bytes.fromhex("02aabbccddee")
@@ -72,12 +73,7 @@ class Cable:
             return 0
         head, frame = self.arriving.popleft()
         header[:] = head
-        at = 0
-        for part in parts:
-            piece = frame[at : at + len(part)]
-            memoryview(part)[: len(piece)] = piece
-            at += len(piece)
-        return len(frame)
+        return scatter(frame, parts)
 
     def accept(self, *, checksums: bool, segments: bool) -> None:
         pass

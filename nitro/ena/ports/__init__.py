@@ -34,3 +34,15 @@ class Port(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def scatter(frame: Buffer, parts: list[Buffer]) -> int:
+    """Copy `frame` into `parts` as far as they go, as `readv` does; how many bytes went."""
+    view, done = memoryview(frame), 0
+    for part in parts:
+        if done >= len(view):
+            break
+        piece = view[done : done + len(part)]
+        memoryview(part)[: len(piece)] = piece
+        done += len(piece)
+    return done

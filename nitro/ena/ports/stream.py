@@ -10,6 +10,7 @@ import socket
 from pathlib import Path
 
 from nitro.ena.offload import PLAIN, Buffer, wire_frames
+from nitro.ena.ports import scatter
 from nitro.errors import NitroError
 
 _LENGTH_SIZE = 4
@@ -63,14 +64,7 @@ class StreamPort:
             return 0
         frame = self._frames.pop(0)
         header[:] = PLAIN
-        done = 0
-        for part in parts:
-            if done >= len(frame):
-                break
-            piece = frame[done : done + len(part)]
-            memoryview(part)[: len(piece)] = piece
-            done += len(piece)
-        return done
+        return scatter(frame, parts)
 
     def accept(self, *, checksums: bool, segments: bool) -> None:
         """Frames are finished here anyhow."""

@@ -7,6 +7,7 @@ import os
 from collections import deque
 
 from nitro.ena.offload import PLAIN, Buffer, wire_frames
+from nitro.ena.ports import scatter
 
 _QUEUE_LIMIT = 1024
 _ONE = (1).to_bytes(8, "little")
@@ -69,12 +70,7 @@ class SwitchPort:
         if not self._frames:
             os.read(self._eventfd, 8)
         header[:] = PLAIN
-        done = 0
-        for part in parts:
-            piece = frame[done : done + len(part)]
-            memoryview(part)[: len(piece)] = piece
-            done += len(piece)
-        return done
+        return scatter(frame, parts)
 
     def accept(self, *, checksums: bool, segments: bool) -> None:
         """Frames are finished here anyhow."""

@@ -13,6 +13,7 @@ from typing import Any
 from nitro.ena.device import Device, bar2_size
 from nitro.ena.memory import Memory
 from nitro.ena.offload import PLAIN, Buffer
+from nitro.ena.ports import scatter
 from nitro.ena.profiles import PROFILES, Profile
 from nitro.ena.regs import (
     DIRECTION_RX,
@@ -53,12 +54,7 @@ class FakePort:
         if not self.waiting:
             return 0
         header[:], frame = self.waiting.popleft()
-        done = 0
-        for part in parts:
-            piece = frame[done : done + len(part)]
-            memoryview(part)[: len(piece)] = piece
-            done += len(piece)
-        return len(frame)
+        return scatter(frame, parts)
 
     def accept(self, *, checksums: bool, segments: bool) -> None:
         self.accepts = {"checksums": checksums, "segments": segments}
