@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from nitro.image.rootfs import Node, Rootfs
 from tests.boot.ena import guest as ena_guest
 from tests.boot.ena.guest import GUEST, Guest
 from tests.boot.ena.lab import HOST, Lab, eventually
+from tests.boot.ena.traffic import tell
 
 MODULE = "/modules/nitro_ena.ko"
 
@@ -27,18 +27,9 @@ class Machine:
     def run(self, command: str, seconds: float = 60, *, check: bool = True) -> str:
         return self.guest.run(command, seconds, check=check)
 
-    def card(self, command: str) -> str:
-        """A command to the card: see nitro/ena/control.py."""
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(10)
-            connection.connect(str(self._control))
-            connection.sendall(command.encode())
-            answer = b""
-            while data := connection.recv(4096):
-                answer += data
-        text = answer.decode()
-        assert text.endswith("ok\n"), text
-        return text.removesuffix("ok\n")
+    def card(self, command: str) -> list[str]:
+        """A command to the card, and the lines of its answer: see nitro/ena/control.py."""
+        return tell(self._control, command)
 
     def load(self, options: str = "") -> None:
         """Load the module; the interface up, with an address and link."""
@@ -75,7 +66,7 @@ class Machine:
         eventually(f"reset {count}", lambda: self.stat("resets") >= count)
         assert self.stat("resets") == count
 
-    def rules_broken(self) -> str:
+    def rules_broken(self) -> list[str]:
         return self.card("rules")
 
     def trouble(self) -> list[str]:
