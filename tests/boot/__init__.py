@@ -1,0 +1,1 @@
+"""What needs virtual machines: commands as a user runs them, images, the local Nitro, the card."""

@@ -1,0 +1,1 @@
+"""The local Nitro with machines in it, driven by boto3 alone."""

@@ -1,0 +1,1 @@
+"""The local Nitro's AWS: what it answers, with no machine behind it."""

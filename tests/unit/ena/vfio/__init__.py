@@ -1,0 +1,1 @@
+"""vfio-user, message by message, over a socket pair; QEMU speaks it in `tests/boot/ena`."""
