@@ -8,7 +8,7 @@ import pytest
 
 from nitro.ena.offload import NEEDS_CSUM, Offload, checksum, pseudo_sum
 from nitro.ena.regs import Feature
-from tests.unit.ena.driver import BASE, RAM, Driver, ipv4_frame
+from tests.unit.ena.driver import BASE, RAM, Driver, Ring, ipv4_frame
 
 FRAME = ipv4_frame()
 L4_CHECKED = 1 << 16
@@ -83,26 +83,25 @@ def test_frames_wait_at_the_port_while_there_are_no_buffers(driver: Driver):
     assert not driver.port.waiting
 
 
-def test_partial_checksums_are_completed(driver: Driver):
-    ring = driver.rx_queue()
+def completes_the_sum(driver: Driver, ring: Ring) -> None:
     frame = bytearray(FRAME)
     frame[50:52] = pseudo_sum(frame[26:34], 6, len(frame) - 34).to_bytes(2, "big")
     driver.port.deliver(bytes(frame), Offload(NEEDS_CSUM, 0, 0, 0, 34, 16).pack())
     driver.run()
     ((_, data, _),) = driver.received(ring)
     assert tcp_checksum_is_right(data)
+
+
+def test_partial_checksums_are_completed(driver: Driver):
+    ring = driver.rx_queue()
+    completes_the_sum(driver, ring)
 
 
 def test_partial_checksums_are_completed_over_several_buffers(driver: Driver):
     ring = driver.rx_queue(fill=0)
     driver.fill(ring, 3, size=51)
     driver.fill(ring, 1)
-    frame = bytearray(FRAME)
-    frame[50:52] = pseudo_sum(frame[26:34], 6, len(frame) - 34).to_bytes(2, "big")
-    driver.port.deliver(bytes(frame), Offload(NEEDS_CSUM, 0, 0, 0, 34, 16).pack())
-    driver.run()
-    ((_, data, _),) = driver.received(ring)
-    assert tcp_checksum_is_right(data)
+    completes_the_sum(driver, ring)
 
 
 def test_a_whole_segment_passes_if_it_fits(driver: Driver):
