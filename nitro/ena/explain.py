@@ -21,45 +21,49 @@ def explain(trace: Path) -> Iterator[str]:
 
     Raises InputError for a file that is no trace.
     """
-    quiet: Counter[str] = Counter()
-    asked: dict[int, bytes] = {}  # the command of each id, for its answer
+    teller = _Teller()
+    number = 0
     try:
         with trace.open() as lines:
-            for number, line in enumerate(lines, 1):
-                event = _parse(trace, number, line)
-                name = _frequent(event)
-                if name:
-                    quiet[name] += 1
-                    continue
-                yield from _summary(quiet)
-                if event["event"] == "command":
-                    asked[event["id"]] = bytes.fromhex(event["entry"])
-                yield f"{event['t']:10.6f}  {_describe(event, asked)}"
+            for line in lines:
+                number += 1
+                yield from teller.tell(json.loads(line))
     except OSError as error:
         raise InputError(f"cannot read {trace}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{trace} is not a trace of `device serve --trace`") from error
-    yield from _summary(quiet)
+    except (ValueError, KeyError, TypeError, IndexError, struct.error) as error:
+        raise InputError(
+            f"{trace}:{number} is not an event",
+            hint="give a file that `device serve --trace` wrote",
+        ) from error
+    yield from teller.rest()
 
 
-def _parse(trace: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        event = json.loads(line)
-        if isinstance(event, dict) and isinstance(event["t"], int | float) and event["event"]:
-            return event
-    except (ValueError, KeyError):
-        pass
-    raise InputError(
-        f"{trace}:{number} is not an event", hint="give a file that `device serve --trace` wrote"
-    )
+class _Teller:
+    """Puts events into words, one after the other."""
 
+    def __init__(self) -> None:
+        self._quiet: Counter[str] = Counter()
+        self._asked: dict[int, bytes] = {}  # the command of each id, for its answer
 
-def _summary(quiet: Counter[str]) -> Iterator[str]:
-    """What happened too often to be told one by one."""
-    if quiet:
-        counts = ", ".join(f"{count} × {name}" for name, count in sorted(quiet.items()))
-        yield f"{'…':>10}  {counts}"
-        quiet.clear()
+    def tell(self, event: dict[str, Any]) -> Iterator[str]:
+        """The lines for one event. Raises one of many errors if it is none."""
+        name = _frequent(event)
+        if name:
+            self._quiet[name] += 1
+            return
+        yield from self.rest()
+        if event["event"] == "command":
+            self._asked[event["id"]] = bytes.fromhex(event["entry"])
+        yield f"{event['t']:10.6f}  {_describe(event, self._asked)}"
+
+    def rest(self) -> Iterator[str]:
+        """What happened too often to be told one by one, since the last line."""
+        if self._quiet:
+            counts = ", ".join(f"{n} × {name}" for name, n in sorted(self._quiet.items()))
+            yield f"{'…':>10}  {counts}"
+            self._quiet.clear()
 
 
 def _frequent(event: dict[str, Any]) -> str | None:

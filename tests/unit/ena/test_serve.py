@@ -183,7 +183,18 @@ def test_answers_are_told_by_their_fields(tmp_path: Path, profile: str):
         assert "TX l3 csum + l4 v4 partial" in text
 
 
-@pytest.mark.parametrize("content", [b"no trace\n", b"[1]\n", b'{"t": 1}\n', b"\xff\xfe\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no trace\n",
+        b"[1]\n",
+        b'{"t": 1}\n',
+        b"\xff\xfe\n",
+        b'{"t": 1, "event": "command", "id": 1}\n',
+        b'{"t": 1, "event": "command", "id": 1, "entry": "0102"}\n',
+        b'{"t": "one", "event": "report", "line": "x"}\n',
+    ],
+)
 def test_what_is_no_trace(tmp_path: Path, content: bytes):
     path = tmp_path / "trace"
     path.write_bytes(content)
