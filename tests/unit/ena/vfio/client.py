@@ -101,3 +101,5 @@ class Client:
     def close(self) -> None:
         self.socket.close()
         self.transport.close()
+        if self.bar2 is not None:
+            os.close(self.bar2[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nitro.ena.memory import DmaError
 from nitro.ena.regs import Reg
@@ -258,3 +261,25 @@ def test_the_client_leaves(client: Client):
     client.socket.close()
     with pytest.raises(Disconnected):
         client.turn()
+
+
+PAYLOADS = st.binary(max_size=40) | st.builds(
+    lambda offset, region, count, data: struct.pack("<QII", offset, region, count) + data,
+    st.integers(0, 0x4010) | st.integers(0, (1 << 64) - 1),
+    st.integers(0, 10),
+    st.integers(0, 16) | st.integers(0, (1 << 32) - 1),
+    st.binary(max_size=16),
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 16), PAYLOADS), max_size=30))
+def test_whatever_a_client_sends_is_survived(messages: list[tuple[int, bytes]]):
+    client = Client()
+    try:
+        for command, payload in messages:
+            client.post(command, payload, flags=1 << 4)  # and wants no answer
+            with contextlib.suppress(ProtocolError):
+                client.turn()
+        assert client.read(BAR0, Reg.VERSION, 4) == b"\x0a\0\0\0"
+    finally:
+        client.close()
