@@ -122,7 +122,7 @@ PROFILES: dict[str, Profile] = {
         ),
         Profile(
             name="minimal",
-            note="the fewest features that Linux attaches to",
+            note="hardly more than Linux insists on",
             llq=False,
             queues=1,
             tx_offloads=TxOffload(0),
