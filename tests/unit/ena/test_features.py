@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 import pytest
 
 from nitro.ena import rss
 from nitro.ena.profiles import PROFILES
-from nitro.ena.regs import AdminStatus, Feature
-from tests.unit.ena.driver import BASE, MAC, RAM, Driver
+from nitro.ena.regs import AdminStatus, Feature, Reg
+from tests.unit.ena.driver import BASE, MAC, RAM, Driver, ipv4_frame
 
 LINUX_INSISTS_ON = (Feature.MAX_QUEUES_EXT, Feature.OFFLOADS, Feature.AENQ)
 
@@ -137,3 +138,43 @@ def test_control_buffer_too_short(driver: Driver):
     payload = struct.pack("<HHHBxIHH", 0, 0, 7, 0, 0xFFFFFFFF, 0, 0)
     answer = driver.set_feature(Feature.RSS_TABLE, payload, buffer=100)
     assert answer.status == AdminStatus.ILLEGAL
+
+
+def table_of(driver: Driver) -> list[int]:
+    """What GET says of the indirection table."""
+    answer = driver.get_feature(Feature.RSS_TABLE, buffer=512).payload
+    smallest, largest, now, single, index = struct.unpack_from("<HHHBxI", answer)
+    assert (smallest, largest, single, index) == (1, 7, 1, 0xFFFFFFFF)
+    words = struct.unpack("<256H", driver.peek(driver.control, 512))
+    return list(words[: 2 << now : 2])
+
+
+def test_the_table_reads_back_as_written(driver: Driver):
+    rings = [driver.rx_queue(vector=1 + n) for n in range(3)]
+    entries = [rings[n % 3].sq for n in range(64)]
+    driver.poke(driver.control, b"".join(struct.pack("<HH", entry, 0) for entry in entries))
+    whole = struct.pack("<HHHBxIHH", 0, 0, 6, 0, 0xFFFFFFFF, 0, 0)
+    assert driver.set_feature(Feature.RSS_TABLE, whole, buffer=256).status == 0
+    assert table_of(driver) == entries
+    one = struct.pack("<HHHBxIHH", 0, 0, 0, 0, 5, rings[1].sq, 0)
+    assert driver.set_feature(Feature.RSS_TABLE, one).status == 0
+    driver.write(Reg.RSS_IND_ENTRY_UPDATE, 9 | rings[2].sq << 16)
+    entries[5], entries[9] = rings[1].sq, rings[2].sq
+    assert table_of(driver) == entries
+    assert not driver.broken
+    beyond = struct.pack("<HHHBxIHH", 0, 0, 0, 0, 64, 0, 0)
+    assert driver.set_feature(Feature.RSS_TABLE, beyond).status == AdminStatus.ILLEGAL
+    driver.write(Reg.RSS_IND_ENTRY_UPDATE, 64)
+    assert "rss-table-entry" in driver.broken
+
+
+def test_the_function_is_chosen_with_its_initial_value(driver: Driver):
+    payload = struct.pack("<III", 0, 1 << rss.CRC32, 7)
+    assert driver.set_feature(Feature.RSS_FUNCTION, payload).status == 0
+    answer = driver.get_feature(Feature.RSS_FUNCTION).payload
+    assert struct.unpack_from("<III", answer) == (0b110, 1 << rss.CRC32, 7)
+    ring = driver.rx_queue()
+    driver.port.deliver(ipv4_frame())
+    driver.run()
+    flow = bytes((10, 0, 0, 1, 10, 0, 0, 2)) + struct.pack(">HH", 1000, 2000)
+    assert driver.received(ring)[0][2] == zlib.crc32(flow, 7)
