@@ -32,6 +32,14 @@ def test_two_commands_in_one_doorbell(driver: Driver):
     assert driver.completion() is not None
 
 
+def test_a_full_ring_in_one_doorbell(driver: Driver):
+    for _ in range(driver.admin_depth):
+        driver.post(Opcode.GET_STATS)
+    driver.run()
+    answers = [driver.completion() for _ in range(driver.admin_depth)]
+    assert [answer.status for answer in answers if answer] == [0] * driver.admin_depth
+
+
 def test_completion_raises_vector_0_unless_masked(driver: Driver):
     driver.raised.clear()
     driver.write(Reg.INTR_MASK, 1)
