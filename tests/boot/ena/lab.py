@@ -83,7 +83,7 @@ class Lab:
         self._stack.close()
 
     def run(self, command: Sequence[str], seconds: float = 60) -> str:
-        """Run a command in the namespace; its output. Raises CalledProcessError."""
+        """Run a command in the namespace; its output. Raises RuntimeError."""
         done = subprocess.run(
             [*self._enter, *command], capture_output=True, text=True, timeout=seconds, check=False
         )
