@@ -6,8 +6,9 @@ import struct
 
 import pytest
 
-from nitro.ena.offload import PLAIN, Offload, checksum, wire_frames
-from nitro.ena.regs import DIRECTION_TX
+from nitro.ena.offload import PLAIN, Offload, checksum, pseudo_sum, wire_frames
+from nitro.ena.regs import DIRECTION_TX, TxOffload
+from nitro.ena.verify import STATUS_L3_ERROR, STATUS_L4_ERROR
 from tests.unit.ena.driver import (
     BASE,
     RAM,
@@ -17,7 +18,9 @@ from tests.unit.ena.driver import (
     ipv4_frame,
     meta_descriptor,
 )
+from tests.unit.ena.frames import OFFSET, good4, good6, judged
 
+ERRORS = STATUS_L3_ERROR | STATUS_L4_ERROR
 FRAME = ipv4_frame()
 IPV4_TCP = 8 | 12 << 8
 CSUM_PARTIAL = 1 << 14 | 1 << 17
@@ -98,6 +101,59 @@ def test_full_checksum_is_seeded_by_the_card(driver: Driver):
     post(driver, ring, FRAME, IPV4_TCP | 1 << 14, meta_descriptor(20))
     (wire,) = wire_frames(driver.port.sent[0][0], bytearray(driver.port.sent[0][1]))
     assert tcp_checksum_is_right(bytes(wire))
+
+
+@pytest.mark.parametrize("partial", [True, False])
+@pytest.mark.parametrize("protocol", [6, 17])
+@pytest.mark.parametrize("ipv6", [False, True])
+def test_checksums_of_every_kind(driver: Driver, ipv6: bool, protocol: int, partial: bool):
+    frame = good6(protocol) if ipv6 else good4(protocol)
+    l4 = 54 if ipv6 else 34
+    at = l4 + OFFSET[protocol]
+    addresses = frame[22:54] if ipv6 else frame[26:34]
+    seed = pseudo_sum(addresses, protocol, len(frame) - l4) if partial else 0
+    sent = frame[:at] + seed.to_bytes(2, "big") + frame[at + 2 :]
+    w1 = (11 if ipv6 else 8) | {6: 12, 17: 13}[protocol] << 8 | 1 << 14 | partial << 17
+    post(driver, driver.tx_queue(), bytes(sent), w1, meta_descriptor(l4 - 14))
+    (wire,) = wire_frames(driver.port.sent[0][0], bytearray(driver.port.sent[0][1]))
+    assert wire == frame
+
+
+@pytest.mark.parametrize("ecn", [False, True])
+@pytest.mark.parametrize("ipv6", [False, True])
+def test_segmentation_of_every_kind(driver: Driver, ipv6: bool, ecn: bool):
+    payload = bytes(range(250)) * 20
+    frame = good6(payload=payload) if ipv6 else good4(payload=payload)
+    l4 = 54 if ipv6 else 34
+    frame[l4 + 13] |= 0x80 * ecn  # CWR
+    w1 = (11 if ipv6 else 8) | 12 << 8 | TSO
+    meta = meta_descriptor(l4 - 14, l4_words=5, mss=1000)
+    post(driver, driver.tx_queue(), bytes(frame), w1, meta)
+    header, sent = driver.port.sent[0]
+    assert bool(header[1] & 0x80) == ecn
+    wire = list(wire_frames(header, bytearray(sent)))
+    assert all(not judged(piece) & ERRORS for piece in wire)
+    assert b"".join(piece[l4 + 20 :] for piece in wire) == payload
+    assert [piece[l4 + 13] & 0x80 for piece in wire] == [0x80 * ecn, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("offered", "w1", "refused"),
+    [
+        (TxOffload.L4_V4_PARTIAL, IPV4_TCP | CSUM_PARTIAL, False),
+        (TxOffload.L4_V4_FULL, IPV4_TCP | CSUM_PARTIAL, True),
+        (TxOffload.L4_V4_FULL, IPV4_TCP | 1 << 14, False),
+        (TxOffload.L4_V4_PARTIAL, IPV4_TCP | 1 << 14, True),
+        (TxOffload.L4_V6_PARTIAL, IPV4_TCP | CSUM_PARTIAL, True),
+        (TxOffload.L3_CSUM, 8 | 1 << 13, False),
+        (TxOffload.L4_V4_PARTIAL, 8 | 1 << 13, True),
+    ],
+)
+def test_each_offload_must_have_been_offered(offered: TxOffload, w1: int, refused: bool):
+    driver = Driver(tx_offloads=offered)
+    driver.start()
+    post(driver, driver.tx_queue(), FRAME, w1, meta_descriptor(20))
+    assert ("tx-offload" in driver.broken) == refused
 
 
 def test_ipv4_header_checksum(driver: Driver):

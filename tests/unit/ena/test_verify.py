@@ -2,53 +2,15 @@
 
 from __future__ import annotations
 
-import struct
-
 import pytest
 
-from nitro.ena.headers import STATUS_L4_CHECKED, Classifier
-from nitro.ena.offload import (
-    DATA_VALID,
-    Buffer,
-    checksum,
-    finish_checksum,
-    pseudo_sum,
-    set_ipv4_checksum,
-)
-from nitro.ena.rss import Rss
-from nitro.ena.verify import STATUS_L3_ERROR, STATUS_L4_ERROR, verdict
-from tests.unit.ena.driver import MAC, PEER, Driver, ipv4_frame
+from nitro.ena.headers import STATUS_L4_CHECKED
+from nitro.ena.offload import DATA_VALID, checksum
+from nitro.ena.verify import STATUS_L3_ERROR, STATUS_L4_ERROR
+from tests.unit.ena.driver import Driver
+from tests.unit.ena.frames import good4, good6, judged
 
 ERRORS = STATUS_L3_ERROR | STATUS_L4_ERROR
-OFFSET = {6: 16, 17: 6}
-
-
-def good4(protocol: int = 6, payload: bytes = b"odd") -> bytearray:
-    """A frame over IPv4 with the sums it should have."""
-    frame = bytearray(ipv4_frame(payload, protocol=protocol))
-    set_ipv4_checksum(frame, 14, 34)
-    return finished(frame, 34, frame[26:34], protocol)
-
-
-def good6(protocol: int = 6) -> bytearray:
-    l4 = ipv4_frame(b"six", protocol=protocol)[34:]
-    addresses = bytes(range(32))
-    header = struct.pack(">IHBB", 6 << 28, len(l4), protocol, 64) + addresses
-    frame = bytearray(MAC + PEER + b"\x86\xdd" + header + l4)
-    return finished(frame, 54, addresses, protocol)
-
-
-def finished(frame: bytearray, l4: int, addresses: Buffer, protocol: int) -> bytearray:
-    at = l4 + OFFSET[protocol]
-    frame[at : at + 2] = pseudo_sum(addresses, protocol, len(frame) - l4).to_bytes(2, "big")
-    finish_checksum(frame, l4, OFFSET[protocol])
-    return frame
-
-
-def judged(frame: bytes | bytearray) -> int:
-    flow = Classifier(Rss()).classify(bytes(frame[:128]))
-    assert flow.status & STATUS_L4_CHECKED
-    return verdict(flow.status, frame)
 
 
 FRAMES = [good4(), good4(17), good4(6, b""), good6(), good6(17)]

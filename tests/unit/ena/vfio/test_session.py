@@ -133,6 +133,15 @@ def test_memory_is_mapped_and_unmapped(client: Client):
         client.device.memory.view(0x100010, 4)
 
 
+def test_all_memory_is_unmapped_at_once(client: Client):
+    client.map(0x100000, 0x10000)
+    client.map(0x200000, 0x10000)
+    client.call(3, struct.pack("<IIQQ", 24, 2, 0, 0))
+    for address in (0x100000, 0x200000):
+        with pytest.raises(DmaError):
+            client.device.memory.view(address, 4)
+
+
 def test_memory_over_memory_is_refused(client: Client):
     client.map(0x100000, 0x10000)
     client.map(0x108000, 0x10000, expect=errno.EEXIST)
@@ -179,6 +188,9 @@ def test_interrupts_reach_the_eventfd(client: Client):
     client.irqs.raise_vector(2)
     assert os.eventfd_read(eventfd) == 1
     client.call(8, struct.pack("<IIIII", 20, 0x21, 2, 3, 1))
+    assert os.eventfd_read(eventfd) == 1
+    client.call(8, struct.pack("<IIIII", 20, 0x22, 2, 2, 2) + b"\1\0")
+    client.call(8, struct.pack("<IIIII", 20, 0x22, 2, 2, 2) + b"\0\1")
     assert os.eventfd_read(eventfd) == 1
     client.call(8, struct.pack("<IIIII", 20, 0x21, 2, 0, 0))
     client.irqs.raise_vector(3)
@@ -232,6 +244,9 @@ def test_a_read_that_is_too_long(client: Client):
 def test_accesses_past_the_end(client: Client):
     assert client.read(BAR2, (1 << 20) - 2, 4) == bytes(4)
     client.write(BAR2, (1 << 20) - 2, b"abcd")
+    assert client.read(BAR2, (1 << 20) - 2, 2) == bytes(2)
+    client.write(BAR2, (1 << 20) - 4, b"abcd")
+    assert client.read(BAR2, (1 << 20) - 4, 4) == b"abcd"
     assert client.read(CONFIG, 1 << 40, 4) == bytes(4)
     client.read(5, 0, 4, expect=errno.EINVAL)
     client.write(5, 0, bytes(4), expect=errno.EINVAL)
