@@ -72,9 +72,6 @@ def run(
         raise NitroError(f"{command[0]} took longer than {timeout:.0f} s") from None
     if done.returncode:
         tail = " / ".join(done.stdout.strip().splitlines()[-3:])
-        import os
-
-        os.environ.get("DBG") and print(done.stdout)
         hint = None
         if "unshare:" in done.stdout or "mount:" in done.stdout:
             hint = "the system must allow user namespaces: see `nitro doctor`"
