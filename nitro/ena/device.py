@@ -180,6 +180,7 @@ class Device:
         if queue is None or offset & 3:
             self.rules.breach("doorbell-unknown", f"TX, offset {offset:#x}")
             return
+        self.counters.tx_doorbells += 1
         queue.doorbell(value)
         self._ringing[queue.index] = queue
 
@@ -193,6 +194,7 @@ class Device:
             self.receiver.discard()
             self._receiving = True
         self._refresh()
+        self.counters.rx_doorbells += 1
         queue.doorbell(value)
         self.starved = False
 
@@ -201,6 +203,7 @@ class Device:
         if vector is None or offset & 3:
             self.rules.breach("unknown-register", f"offset {offset:#x}")
             return
+        self.counters.unmasks += 1
         vector.rearm(value, (self.profile.moderation_us or 1) * 1e-6)
         if self.profile.rx_region_by_hash:
             for queue in self.queues.rx.values():
@@ -354,6 +357,7 @@ class Device:
                 return
         if self._trace is not None:
             self._trace.event("interrupt", vector=number)
+        self.counters.interrupts += 1
         self._raise_vector(number)
 
     def _say(self, line: str) -> None:

@@ -12,7 +12,10 @@ _MASK = 0xFFFFFFFFFFFFFFFF
 
 @dataclass(slots=True)
 class Counters:
-    """Since the last reset. The allowance counters are ENI statistics: what AWS shaped away."""
+    """Since the last reset. The allowance counters are ENI statistics: what AWS shaped away.
+
+    Doorbells, unmasks and interrupts are for people: each is an exit of the guest, or an entry.
+    """
 
     tx_bytes: int = 0
     tx_packets: int = 0
@@ -27,6 +30,11 @@ class Counters:
     packets_exceeded: int = 0
     conntrack_exceeded: int = 0
     linklocal_exceeded: int = 0
+
+    tx_doorbells: int = 0
+    rx_doorbells: int = 0
+    unmasks: int = 0
+    interrupts: int = 0
 
     def basic(self) -> bytes:
         """Payload of the basic statistics: seven 64-bit counters."""

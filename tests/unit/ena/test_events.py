@@ -102,6 +102,8 @@ def test_a_vector_is_masked_until_the_driver_unmasks_it(driver: Driver):
     driver.unmask()
     assert driver.raised == [1, 1]
     assert len(driver.received(ring)) == 2
+    assert driver.device.counters.unmasks == 2
+    assert driver.device.counters.interrupts >= 2, "those of the admin queue count, too"
 
 
 def test_no_interrupt_without_a_completion(driver: Driver):
