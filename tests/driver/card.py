@@ -17,7 +17,7 @@ from nitro.ena.profiles import Profile
 MAC = bytes.fromhex("02aabbccddee")
 ARENA = 64 << 20
 ADDRESS = 0x1_0000_0000
-CSUM4, CSUM6, TSO4, TSO6, RX_CSUM4 = 1, 2, 4, 8, 16
+CSUM4, CSUM6, TSO4, TSO6, RX_CSUM4 = 1 << 1, 1 << 3, 1 << 5, 1 << 6, 1 << 9
 
 _CARD = [
     ("read", c.CFUNCTYPE(c.c_uint32, c.c_void_p, c.c_uint32)),

@@ -1,38 +1,33 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * The admin queue: one command at a time. Slot n of the completion ring answers slot n of the
- * submission ring, so both share index and phase.
- */
+/* The admin queue: one command at a time. Slot n of the completion ring answers slot n of the
+ * submission ring, so both share index and phase. */
 #include "ena_internal.h"
 
-#define DEPTH 32
-#define RING_BYTES (DEPTH * ENA_HW_ADMIN_ENTRY)
+#define DEPTH ENA_ADMIN_DEPTH
 #define WAIT_MIN_US 20
 #define WAIT_MAX_US 5000
 
 struct ena_hw_address ena_hw_address(uint64_t address)
 {
-	return (struct ena_hw_address){ .low = (uint32_t)address,
-					.high = (uint16_t)(address >> 32) };
+	return (struct ena_hw_address){ (uint32_t)address, (uint16_t)(address >> 32), 0 };
 }
 
 /* Clear the rings, start phases anew, and tell a device that was reset where they are. */
 void ena_admin_start(struct ena_device *device)
 {
-	struct ena_admin *admin = &device->admin;
+	struct ena_shared *shared = device->shared.memory;
+	const uint32_t caps = ENA_HW_RING_CAPS(DEPTH, sizeof(struct ena_hw_command));
 
-	_Static_assert(2 * RING_BYTES <= 4096, "the rings share a page");
 	ena_os_lock(device->os);
-	ena_clear(admin->rings.memory, admin->rings.size);
-	admin->tail = 0;
-	admin->phase = 1;
-	admin->polling = device->config.vectors == 0;
+	__builtin_memset(shared->commands, 0, sizeof(shared->commands));
+	__builtin_memset(shared->replies, 0, sizeof(shared->replies));
+	device->admin.tail = 0;
 	ena_os_write_barrier();
-	ena_write_address(device, ENA_HW_AQ_BASE_LOW, admin->rings.address);
-	ena_write_address(device, ENA_HW_ACQ_BASE_LOW, admin->rings.address + RING_BYTES);
-	ena_os_write(device->os, ENA_HW_AQ_CAPS, ENA_HW_RING_CAPS(DEPTH, ENA_HW_ADMIN_ENTRY));
-	ena_os_write(device->os, ENA_HW_ACQ_CAPS, ENA_HW_RING_CAPS(DEPTH, ENA_HW_ADMIN_ENTRY));
-	admin->alive = true;
+	ena_write_address(device, ENA_HW_AQ_BASE_LOW, ENA_SHARED_ADDRESS(device, commands));
+	ena_write_address(device, ENA_HW_ACQ_BASE_LOW, ENA_SHARED_ADDRESS(device, replies));
+	ena_os_write(device->os, ENA_HW_AQ_CAPS, caps);
+	ena_os_write(device->os, ENA_HW_ACQ_CAPS, caps);
+	device->admin.alive = true;
 	ena_os_unlock(device->os);
 }
 
@@ -43,127 +38,117 @@ void ena_admin_stop(struct ena_device *device)
 	ena_os_unlock(device->os);
 }
 
-static __attribute__((cold)) int die(struct ena_device *device, int error)
+/* Wait until the flags byte of the reply carries our phase. Each wait ends with the interrupt or,
+ * where there is none or it got lost, a little later by itself. */
+static int wait_for_reply(struct ena_device *device, const struct ena_hw_reply *slot, uint8_t phase)
 {
-	device->admin.alive = false;
-	device->stats.admin_timeouts += error == ENA_E_TIMEOUT;
-	ena_want_reset(device, ENA_HW_RESET_ADMIN_TIMEOUT);
-	return error;
-}
+	uint64_t deadline = ena_os_now(device->os) + device->admin.timeout;
+	uint32_t interrupts = ENA_SEE(device->interrupts), pause = WAIT_MIN_US;
 
-/* Wait until the flags byte of the completion carries our phase. Each wait ends with the
- * interrupt or, where that got lost, a little later by itself. */
-static int wait_for_reply(struct ena_device *device, const struct ena_hw_reply *slot)
-{
-	struct ena_admin *admin = &device->admin;
-	uint64_t deadline = ena_os_now(device->os) + admin->timeout;
-	uint32_t interrupts = ENA_SEE(device->interrupts);
-	uint32_t pause = WAIT_MIN_US;
-
-	for (;;) {
-		bool late = ena_os_now(device->os) >= deadline;
-
-		if ((ena_load8(&slot->flags) & ENA_HW_PHASE) == admin->phase)
-			break;
+	for (bool late = false; (ENA_LOAD(slot->flags) & ENA_HW_PHASE) != phase;) {
 		if (late)
 			return ENA_E_TIMEOUT;
-		if (admin->polling)
-			ena_os_sleep(device->os, pause);
-		else
-			ena_os_wait(device->os, pause);
+		ena_os_wait(device->os, pause);
 		pause = ena_min(2 * pause, WAIT_MAX_US);
+		late = ena_os_now(device->os) >= deadline;
 	}
 	ena_os_read_barrier();
 	/* The longest wait was reached, the answer is here and its interrupt is not. */
-	if (device->started && !admin->polling && pause == WAIT_MAX_US &&
-	    ENA_SEE(device->interrupts) == interrupts) {
-		ena_os_log(device->os, ENA_LOG_WARNING,
-			   "an admin interrupt got lost; polling from now on");
-		device->stats.admin_lost_interrupts++;
-		admin->polling = true;
-	}
+	if (device->started && device->config.vectors && pause == WAIT_MAX_US &&
+	    ENA_SEE(device->interrupts) == interrupts && !device->stats.admin_lost_interrupts++)
+		ena_warn(device, "an admin interrupt got lost; polling for such answers");
 	return 0;
 }
 
 static int run_locked(struct ena_device *device, struct ena_hw_command *command,
 		      struct ena_hw_reply *reply)
 {
-	struct ena_admin *admin = &device->admin;
-	uint16_t slot = admin->tail % DEPTH;
-	struct ena_hw_command *submission = (struct ena_hw_command *)admin->rings.memory + slot;
-	struct ena_hw_reply *completion =
-		(struct ena_hw_reply *)((uint8_t *)admin->rings.memory + RING_BYTES) + slot;
-	int error;
+	struct ena_shared *shared = device->shared.memory;
+	uint16_t slot = device->admin.tail % DEPTH;
+	uint8_t phase = ena_phase(device->admin.tail, DEPTH);
 
-	if (!admin->alive)
+	if (!device->admin.alive)
 		return ENA_E_DOWN;
 	device->stats.admin_commands++;
 	command->id = slot;
-	command->flags |= admin->phase;
-	ena_copy(submission, command, sizeof(*command));
-	admin->tail++;
+	command->flags |= phase;
+	shared->commands[slot] = *command;
 	ena_os_write_barrier();
-	ena_os_write(device->os, ENA_HW_AQ_DOORBELL, admin->tail);
+	ena_os_write(device->os, ENA_HW_AQ_DOORBELL, ++device->admin.tail);
 
-	error = wait_for_reply(device, completion);
+	int error = wait_for_reply(device, &shared->replies[slot], phase);
+	*reply = ENA_LOAD(shared->replies[slot]);
+	if (!error && (reply->id & ENA_HW_COMMAND_ID) != command->id)
+		error = ENA_E_DEVICE;
 	if (error) {
-		ena_complain(device, "no answer to admin command", command->opcode);
-		return die(device, error);
+		device->admin.alive = false;
+		device->stats.admin_timeouts += error == ENA_E_TIMEOUT;
+		device->stats.admin_stray += error == ENA_E_DEVICE;
+		ena_complain(device, "no or a wrong answer to admin command", command->opcode);
+		ena_want_reset(device, ENA_HW_RESET_ADMIN_TIMEOUT);
+		return error;
 	}
-	ena_load(reply, completion, sizeof(*reply) / 4);
-	if (admin->tail % DEPTH == 0)
-		admin->phase ^= 1;
-	if ((reply->id & ENA_HW_COMMAND_ID) != command->id) {
-		ena_complain(device, "an answer to an admin command that was not asked", reply->id);
-		device->stats.admin_stray++;
-		return die(device, ENA_E_DEVICE);
-	}
-	return reply->status == ENA_HW_OK	     ? 0 :
+	return reply->status == ENA_HW_OK           ? 0 :
 	       reply->status == ENA_HW_UNSUPPORTED  ? ENA_E_UNSUPPORTED :
 	       reply->status == ENA_HW_NO_RESOURCES ? ENA_E_MEMORY : ENA_E_REFUSED;
 }
 
-/* Run one command, any 64-byte structure that begins like ena_hw_command. */
-int ena_admin_run(struct ena_device *device, void *command, struct ena_hw_reply *reply)
+int ena_admin_run(struct ena_device *device, struct ena_hw_command *command,
+		  struct ena_hw_reply *reply)
 {
-	struct ena_hw_command entry;
-	int error;
-
-	ena_copy(&entry, command, sizeof(entry));
 	ena_os_lock(device->os);
-	error = run_locked(device, &entry, reply);
+	int error = run_locked(device, command, reply);
 	ena_os_unlock(device->os);
 	if (error == ENA_E_REFUSED)
-		ena_os_log(device->os, ENA_LOG_WARNING,
-			   "admin command %d refused: status %d, extended 0x%x", entry.opcode,
-			   reply->status, reply->extended_status);
+		ena_warn(device, "admin command %d refused: status %d, extended 0x%x",
+			 command->opcode, reply->status, reply->extended_status);
 	return error;
 }
 
-int ena_get_feature(struct ena_device *device, uint8_t feature, uint8_t version, void *payload,
-		    size_t size)
+int ena_tolerate(int error)
 {
-	struct ena_hw_feature command = { .opcode = ENA_HW_GET_FEATURE,
-					  .feature = feature, .version = version };
-	struct ena_hw_reply reply;
-	int error = ena_admin_run(device, &command, &reply);
+	return error == ENA_E_UNSUPPORTED || error == ENA_E_REFUSED ? 0 : error;
+}
 
-	if (!error)
-		ena_copy(payload, reply.payload, size);
+int ena_get_feature(struct ena_device *device, uint8_t number, union ena_hw_feature *feature)
+{
+	struct ena_hw_command command = { .opcode = ENA_HW_GET_FEATURE, .feature = {
+		.number = number, .version = number == ENA_HW_F_QUEUES_EXT } };
+	struct ena_hw_reply reply;
+	int error = ENA_E_UNSUPPORTED;
+
+	if (ena_has_feature(device, number))
+		error = ena_admin_run(device, &command, &reply);
+	*feature = error ? (union ena_hw_feature){ 0 } : reply.feature;
 	return error;
 }
 
-int ena_set_feature(struct ena_device *device, uint8_t feature, const void *payload, size_t size,
+int ena_set_feature(struct ena_device *device, uint8_t number, const union ena_hw_feature *feature,
 		    uint32_t control_length)
 {
-	struct ena_hw_feature command = { .opcode = ENA_HW_SET_FEATURE, .feature = feature };
+	struct ena_hw_command command = { .opcode = ENA_HW_SET_FEATURE,
+					  .feature = { .number = number, .set = *feature } };
 	struct ena_hw_reply reply;
 
 	if (control_length) {
 		command.flags = ENA_HW_AQ_INDIRECT;
-		command.control_length = control_length;
-		command.control = ena_hw_address(device->admin.control.address);
+		command.feature.control_length = control_length;
+		command.feature.control = ena_hw_address(ENA_SHARED_ADDRESS(device, table));
 	}
-	ena_copy(command.payload, payload, size);
 	return ena_admin_run(device, &command, &reply);
+}
+
+/* May run beside the life cycle; the admin queue's lock keeps them apart. */
+int ena_get_allowances(struct ena_device *device, struct ena_allowances *allowances)
+{
+	struct ena_hw_command command = { .opcode = ENA_HW_GET_STATS, .stats = {
+		.type = ENA_HW_STATS_ENI, .scope = 1, .device = 0xffff } };
+	struct ena_hw_reply reply;
+
+	if (!(device->capabilities & ENA_HW_CAN_ENI_STATS))
+		return ENA_E_UNSUPPORTED;
+	int error = ena_admin_run(device, &command, &reply);
+	if (!error)
+		__builtin_memcpy(allowances, reply.allowances, sizeof(*allowances));
+	return error;
 }

@@ -2,26 +2,21 @@
 /* Events that the device sends by itself: link, keep-alive, hints, its end. */
 #include "ena_internal.h"
 
-#define DEPTH 16
+#define DEPTH ENA_AENQ_DEPTH
 #define KEEP_ALIVE_TIMEOUT_US 6000000
-
-#define WANTED_GROUPS                                                                          \
-	(1u << ENA_HW_EVENT_LINK | 1u << ENA_HW_EVENT_FATAL | 1u << ENA_HW_EVENT_WARNING |     \
-	 1u << ENA_HW_EVENT_NOTICE | 1u << ENA_HW_EVENT_KEEP_ALIVE | 1u << ENA_HW_EVENT_RESET)
+#define WANTED_GROUPS 0x9fu /* all that handle_event knows */
 
 /* Tell the device where the ring is: before the first admin command, for some firmware fails all
  * commands without it. No event comes before ena_aenq_start hands over the slots. */
 void ena_aenq_prepare(struct ena_device *device)
 {
-	struct ena_aenq *aenq = &device->aenq;
+	struct ena_shared *shared = device->shared.memory;
 
-	_Static_assert(DEPTH * sizeof(struct ena_hw_event) <= 4096, "the ring is one page");
-	ena_clear(aenq->ring.memory, aenq->ring.size);
-	aenq->head = 0;
-	aenq->phase = 1;
-	aenq->keep_alive_timeout = KEEP_ALIVE_TIMEOUT_US;
+	__builtin_memset(shared->events, 0, sizeof(shared->events));
+	device->aenq.head = 0;
+	device->aenq.keep_alive_timeout = KEEP_ALIVE_TIMEOUT_US;
 	ena_os_write_barrier();
-	ena_write_address(device, ENA_HW_AENQ_BASE_LOW, aenq->ring.address);
+	ena_write_address(device, ENA_HW_AENQ_BASE_LOW, ENA_SHARED_ADDRESS(device, events));
 	ena_os_write(device->os, ENA_HW_AENQ_CAPS,
 		     ENA_HW_RING_CAPS(DEPTH, sizeof(struct ena_hw_event)));
 }
@@ -29,27 +24,21 @@ void ena_aenq_prepare(struct ena_device *device)
 /* Choose the events and let them come. A card without link events counts as connected. */
 int ena_aenq_start(struct ena_device *device)
 {
-	struct ena_aenq *aenq = &device->aenq;
-	struct ena_hw_aenq_groups groups = { 0, 0 };
-	int error = ENA_E_UNSUPPORTED;
+	union ena_hw_feature groups;
+	int error = ena_get_feature(device, ENA_HW_F_AENQ, &groups);
 
-	if (ena_has_feature(device, ENA_HW_F_AENQ))
-		error = ena_get_feature(device, ENA_HW_F_AENQ, 0, &groups, sizeof(groups));
-	if (!error) {
-		groups.enabled = groups.supported & WANTED_GROUPS;
-		error = ena_set_feature(device, ENA_HW_F_AENQ, &groups, sizeof(groups), 0);
-	}
-	if (error == ENA_E_UNSUPPORTED || error == ENA_E_REFUSED)
-		groups.enabled = 0;
-	else if (error)
+	groups.events.enabled = groups.events.supported & WANTED_GROUPS;
+	error = error ?: ena_set_feature(device, ENA_HW_F_AENQ, &groups, 0);
+	if (ena_tolerate(error))
 		return error;
+	uint32_t enabled = error ? 0 : groups.events.enabled;
 
-	aenq->keep_alive_offered = groups.enabled & 1u << ENA_HW_EVENT_KEEP_ALIVE;
-	ENA_SHOW(aenq->last_keep_alive, ena_os_now(device->os));
-	ENA_SHOW(aenq->running, true);
+	device->aenq.keep_alive_offered = enabled & 1u << ENA_HW_EVENT_KEEP_ALIVE;
+	ENA_SHOW(device->aenq.last_keep_alive, ena_os_now(device->os));
+	ENA_SHOW(device->aenq.running, true);
 	ena_os_write(device->os, ENA_HW_INTERRUPT_MASK, 0);
 	ena_os_write(device->os, ENA_HW_AENQ_DOORBELL, DEPTH);
-	if (!(groups.enabled & 1u << ENA_HW_EVENT_LINK))
+	if (!(enabled & 1u << ENA_HW_EVENT_LINK))
 		ena_os_link(device->os, true);
 	return 0;
 }
@@ -62,74 +51,59 @@ void ena_aenq_stop(struct ena_device *device)
 
 static void handle_event(struct ena_device *device, const struct ena_hw_event *event)
 {
-	struct ena_hw_hints hints;
-	uint64_t drops[3];
-	uint32_t link;
+	struct ena_device_stats *stats = &device->stats;
+	bool fatal = event->group == ENA_HW_EVENT_FATAL;
 
 	switch (event->group) {
 	case ENA_HW_EVENT_LINK:
-		ena_copy(&link, event->data, sizeof(link));
-		device->stats.link_changes++;
-		ena_os_link(device->os, link & 1);
+		stats->link_changes++;
+		ena_os_link(device->os, event->link & 1);
 		break;
 	case ENA_HW_EVENT_KEEP_ALIVE:
-		ena_copy(drops, event->data, sizeof(drops));
-		device->stats.keep_alives++;
-		device->stats.device_rx_drops = drops[0];
-		device->stats.device_tx_drops = drops[1];
-		device->stats.device_rx_overruns = drops[2];
+		stats->keep_alives++;
+		stats->device_rx_drops = event->drops[0];
+		stats->device_tx_drops = event->drops[1];
+		stats->device_rx_overruns = event->drops[2];
 		ENA_SHOW(device->aenq.last_keep_alive, ena_os_now(device->os));
 		break;
 	case ENA_HW_EVENT_NOTICE:
-		if (event->syndrome == ENA_HW_NOTICE_HINTS) {
-			ena_copy(&hints, event->data, sizeof(hints));
-			ena_hints_apply(device, &hints);
-		}
+		if (event->syndrome == ENA_HW_NOTICE_HINTS)
+			ena_hints_apply(device, &event->hints);
 		break;
 	case ENA_HW_EVENT_FATAL:
-		ena_os_log(device->os, ENA_LOG_ERROR, "the device reports a fatal error");
-		ena_want_reset(device, ENA_HW_RESET_GENERIC);
-		break;
 	case ENA_HW_EVENT_RESET:
-		ena_os_log(device->os, ENA_LOG_WARNING, "the device asks for a reset");
-		ena_want_reset(device, ENA_HW_RESET_DEVICE_REQUEST);
+		ena_warn(device, "the device %s", fatal ? "fails" : "asks for a reset");
+		ena_want_reset(device, fatal ? ENA_HW_RESET_GENERIC : ENA_HW_RESET_DEVICE_REQUEST);
 		break;
 	case ENA_HW_EVENT_WARNING:
-		ena_os_log(device->os, ENA_LOG_WARNING, "the device warns (syndrome %u)",
-			   event->syndrome);
+		ena_warn(device, "the device warns (syndrome %u)", event->syndrome);
 		break;
 	default: /* not asked for, and harmless */
-		device->stats.bad_events++;
+		stats->bad_events++;
 	}
 }
 
 void ena_interrupt(struct ena_device *device)
 {
-	struct ena_aenq *aenq = &device->aenq;
-	uint16_t handled;
+	uint16_t handled, *head = &device->aenq.head;
 
 	ENA_SHOW(device->interrupts, device->interrupts + 1);
 	ena_os_wake(device->os);
-	if (!ENA_SEE(aenq->running))
+	if (!ENA_SEE(device->aenq.running))
 		return;
 	/* One turn of the ring at most: the device has credit for no more. */
-	for (handled = 0; handled < DEPTH; handled++) {
-		struct ena_hw_event *slot =
-			(struct ena_hw_event *)aenq->ring.memory + aenq->head % DEPTH;
-		struct ena_hw_event event;
+	for (handled = 0; handled < DEPTH; handled++, ++*head) {
+		const struct ena_hw_event *slot = &ENA_SHARED(device)->events[*head % DEPTH];
 
-		if ((ena_load8(&slot->flags) & ENA_HW_PHASE) != aenq->phase)
+		if ((ENA_LOAD(slot->flags) & ENA_HW_PHASE) != ena_phase(*head, DEPTH))
 			break;
 		ena_os_read_barrier();
-		ena_load(&event, slot, sizeof(event) / 4);
+		const struct ena_hw_event event = ENA_LOAD(*slot);
 		device->stats.events++;
 		handle_event(device, &event);
-		aenq->head++;
-		if (aenq->head % DEPTH == 0)
-			aenq->phase ^= 1;
 	}
 	if (handled) {
 		ena_os_write_barrier();
-		ena_os_write(device->os, ENA_HW_AENQ_DOORBELL, (uint16_t)(aenq->head + DEPTH));
+		ena_os_write(device->os, ENA_HW_AENQ_DOORBELL, (uint16_t)(*head + DEPTH));
 	}
 }

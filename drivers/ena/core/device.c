@@ -2,39 +2,12 @@
 /* The life of a card: attach, up, down, recovery, detach. The place to begin reading. */
 #include "ena_internal.h"
 
-#define PAGE 4096
+#define LEAST_REGISTERS 4096
 #define READ_TIMEOUT_US 200000
 #define ADMIN_TIMEOUT_US 3000000
 #define MISSING_TX_TICKS 5
 #define RECOVERY_TRIES 3
 #define RECOVERY_PAUSE_US 100000
-
-static void free_memory(struct ena_device *device)
-{
-	ena_ring_free(device, &device->read_reply);
-	ena_ring_free(device, &device->host_info);
-	ena_ring_free(device, &device->aenq.ring);
-	ena_ring_free(device, &device->admin.control);
-	ena_ring_free(device, &device->admin.rings);
-	ena_os_free(device->os, device->pair);
-	device->pair = NULL;
-}
-
-/* What stays allocated from attach to detach. */
-static int allocate_memory(struct ena_device *device)
-{
-	struct ena_dma *page[] = { &device->read_reply, &device->host_info, &device->aenq.ring,
-				   &device->admin.control, &device->admin.rings };
-	int error = 0;
-
-	for (size_t i = 0; i < ENA_COUNT(page) && !error; i++)
-		error = ena_ring_alloc(device, PAGE, page[i]);
-	if (!error) {
-		device->pair = ena_os_alloc(device->os, ENA_MAX_PAIRS * sizeof(*device->pair));
-		error = device->pair ? 0 : ENA_E_MEMORY;
-	}
-	return error;
-}
 
 /* The versions and limits that registers tell. */
 static int check_registers(struct ena_device *device)
@@ -46,25 +19,22 @@ static int check_registers(struct ena_device *device)
 	uint32_t width = ENA_HW_CAPS_ADDRESS_WIDTH(caps);
 
 	if (version == ENA_HW_READ_FAILED || controller == ENA_HW_READ_FAILED ||
-	    caps == ENA_HW_READ_FAILED ||
-	    (controller & ENA_HW_CONTROLLER_VERSION_MASK) < ENA_HW_CONTROLLER_VERSION_MIN)
+	    caps == ENA_HW_READ_FAILED || !(controller & ENA_HW_CONTROLLER_VERSION_MASK))
 		return ena_complain(device, "unknown controller version", controller);
 	if (width < 32 || width > 48)
 		return ena_complain(device, "unusable width of addresses", width);
 	device->address_bits = (uint8_t)width;
-	device->admin.timeout = timeout ? timeout : ADMIN_TIMEOUT_US;
+	device->admin.timeout = timeout ?: ADMIN_TIMEOUT_US;
 	return 0;
 }
 
 /* Reset the device. One that does not obey is cut off from memory. */
 static int quiesce(struct ena_device *device, enum ena_hw_reset_reason reason)
 {
-	int error;
-
 	ena_aenq_stop(device);
 	ena_admin_stop(device);
 	device->started = false;
-	error = ena_reset(device, reason);
+	int error = ena_reset(device, reason);
 	if (error)
 		ena_os_bus_master(device->os, false);
 	return error;
@@ -74,7 +44,6 @@ static int quiesce(struct ena_device *device, enum ena_hw_reset_reason reason)
 static int start(struct ena_device *device)
 {
 	int error = check_registers(device);
-
 	if (error)
 		return error;
 	device->read_timeout = READ_TIMEOUT_US;
@@ -82,9 +51,7 @@ static int start(struct ena_device *device)
 	ena_os_write(device->os, ENA_HW_INTERRUPT_MASK, 1);
 	ena_aenq_prepare(device);
 	ena_admin_start(device);
-	error = ena_features_agree(device);
-	if (!error)
-		error = ena_aenq_start(device);
+	error = ena_features_agree(device) ?: ena_aenq_start(device);
 	if (error)
 		return error;
 	device->reset_reason = ENA_HW_RESET_OS_TRIGGER; /* unless something else comes first */
@@ -95,30 +62,34 @@ static int start(struct ena_device *device)
 
 static int reset_and_start(struct ena_device *device, enum ena_hw_reset_reason reason)
 {
-	int error;
-
 	ena_os_bus_master(device->os, true);
-	error = quiesce(device, reason);
-	if (!error)
-		error = start(device);
+	int error = quiesce(device, reason) ?: start(device);
 	if (error)
 		quiesce(device, ENA_HW_RESET_INIT);
 	return error;
 }
 
+static void free_memory(struct ena_device *device)
+{
+	ena_ring_free(device, &device->shared);
+	ena_os_free(device->os, device->pair);
+	device->pair = NULL;
+}
+
 int ena_attach(struct ena_device *device, const struct ena_config *config)
 {
-	int error;
-
-	if (config->register_bytes < PAGE || config->vectors == 1)
+	if (config->register_bytes < LEAST_REGISTERS || config->vectors == 1)
 		return ENA_E_ARGUMENT;
 	device->config = *config;
 	device->os = config->os;
 	device->read_timeout = READ_TIMEOUT_US;
 	device->address_bits = 48;
-	error = allocate_memory(device);
-	if (!error)
-		error = reset_and_start(device, ENA_HW_RESET_NORMAL);
+	/* Vector 0 is the device's own. A card without vectors is polled. */
+	device->pair_count = (uint16_t)ena_min(config->vectors - 1u, ENA_MAX_PAIRS);
+	device->pair = ena_os_alloc(device->os, device->pair_count * sizeof(*device->pair));
+	int error = device->pair ? 0 : ENA_E_MEMORY;
+	error = error ?: ena_ring_alloc(device, sizeof(struct ena_shared), &device->shared) ?:
+			 reset_and_start(device, ENA_HW_RESET_NORMAL);
 	if (error)
 		free_memory(device);
 	return error;
@@ -139,13 +110,10 @@ static int destroy_pairs(struct ena_device *device)
 
 	for (uint16_t i = 0; i < device->pairs && !error; i++)
 		error = ena_pair_destroy(device, &device->pair[i]);
-	if (error) {
-		bool started = device->started;
-
+	if (error && device->started)
+		ena_os_want_reset(device->os);
+	if (error)
 		quiesce(device, ENA_HW_RESET_DRIVER_STATE);
-		if (started)
-			ena_os_want_reset(device->os);
-	}
 	release_pairs(device);
 	return error;
 }
@@ -156,9 +124,12 @@ static int create_pairs(struct ena_device *device)
 
 	for (uint16_t i = 0; i < device->pairs && !error; i++)
 		error = ena_pair_create(device, i);
-	if (!error)
-		error = ena_rss_apply(device);
-	return error;
+	return error ?: ena_rss_apply(device);
+}
+
+static bool is_depth(uint16_t depth, uint16_t most)
+{
+	return depth == ena_round_down(depth) && depth >= ENA_MIN_DEPTH && depth <= most;
 }
 
 int ena_up(struct ena_device *device, uint16_t pairs, uint16_t tx_depth, uint16_t rx_depth)
@@ -168,10 +139,8 @@ int ena_up(struct ena_device *device, uint16_t pairs, uint16_t tx_depth, uint16_
 
 	if (!device->started)
 		return ENA_E_DOWN;
-	if (device->up || !pairs || pairs > limits->max_pairs || !ena_is_power_of_two(tx_depth) ||
-	    !ena_is_power_of_two(rx_depth) || tx_depth > limits->max_tx_depth ||
-	    rx_depth > limits->max_rx_depth || tx_depth < ENA_MIN_DEPTH ||
-	    rx_depth < ENA_MIN_DEPTH)
+	if (device->up || !pairs || pairs > limits->max_pairs ||
+	    !is_depth(tx_depth, limits->max_tx_depth) || !is_depth(rx_depth, limits->max_rx_depth))
 		return ENA_E_ARGUMENT;
 	device->pairs = pairs;
 	device->tx_depth = tx_depth;
@@ -180,16 +149,13 @@ int ena_up(struct ena_device *device, uint16_t pairs, uint16_t tx_depth, uint16_
 		if (destroy_pairs(device) || error != ENA_E_MEMORY ||
 		    (device->tx_depth == ENA_MIN_DEPTH && device->rx_depth == ENA_MIN_DEPTH))
 			return error;
-		if (device->tx_depth > ENA_MIN_DEPTH)
-			device->tx_depth /= 2;
-		if (device->rx_depth > ENA_MIN_DEPTH)
-			device->rx_depth /= 2;
+		device->tx_depth /= device->tx_depth > ENA_MIN_DEPTH ? 2 : 1;
+		device->rx_depth /= device->rx_depth > ENA_MIN_DEPTH ? 2 : 1;
 	}
 	device->up = true;
 	/* Not fatal: packets up to what the device has by itself still pass. */
 	if (ena_set_mtu(device, device->mtu))
-		ena_os_log(device->os, ENA_LOG_WARNING, "the device does not take an MTU of %u",
-			   (unsigned int)device->mtu);
+		ena_warn(device, "the device takes no MTU of %u", (unsigned int)device->mtu);
 	return 0;
 }
 
@@ -225,19 +191,16 @@ int ena_recover(struct ena_device *device)
 		error = reset_and_start(device, device->reset_reason);
 	}
 	device->stats.resets++;
-	if (error) {
-		device->stats.failed_recoveries++;
-		ena_complain(device, "the device did not come back; giving it up, tries",
-			     RECOVERY_TRIES);
-	}
+	device->stats.failed_recoveries += error != 0;
+	if (error)
+		ena_complain(device, "the device is lost; giving it up, tries", RECOVERY_TRIES);
 	return error;
 }
 
 void ena_detach(struct ena_device *device)
 {
-	quiesce(device, ENA_HW_RESET_SHUTDOWN);
-	if (device->up)
-		release_pairs(device);
+	device->reset_reason = ENA_HW_RESET_SHUTDOWN;
+	ena_halt(device);
 	ena_os_bus_master(device->os, false);
 	free_memory(device);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * The driver, as a binding sees it.
+/* The driver, as a binding sees it.
  *
  * Life of a card:
  *
@@ -17,10 +16,8 @@
  * id in an array of its own. After ena_down, ena_recover's first half or a failed ena_up the
  * device touches no memory any more and every id is free: the binding releases what it kept.
  *
- * Functions return 0 or a negative enum ena_error.
- */
-#ifndef ENA_H
-#define ENA_H
+ * Functions return 0 or a negative enum ena_error. */
+#pragma once
 
 #include "ena_hw.h"
 #include "ena_os.h"
@@ -62,18 +59,18 @@ struct ena_config {
 	uint8_t hash_key[ENA_HW_HASH_KEY];
 };
 
-/* Offloads, the same names for what the device can do and what a packet asks for. */
+/* Offloads, the same names for what the device can do and what a packet asks for. TX: a TCP or
+ * UDP checksum, or segmentation. The bits are the device's, those of RX moved up a byte. */
 enum {
-	/* TCP or UDP checksum, and segmentation, over IPv4 or IPv6. */
-	ENA_TX_CSUM_IP4 = 1 << 0, ENA_TX_CSUM_IP6 = 1 << 1,
-	ENA_TX_TSO_IP4 = 1 << 2, ENA_TX_TSO_IP6 = 1 << 3,
-	ENA_RX_CSUM_IP4 = 1 << 4, ENA_RX_CSUM_IP6 = 1 << 5, ENA_RX_HASH = 1 << 6,
+	ENA_TX_CSUM_IP4 = 1 << 1, ENA_TX_CSUM_IP6 = 1 << 3,
+	ENA_TX_TSO_IP4 = 1 << 5, ENA_TX_TSO_IP6 = 1 << 6,
+	ENA_RX_CSUM_IP4 = 1 << 9, ENA_RX_CSUM_IP6 = 1 << 10, ENA_RX_HASH = 1 << 11,
 };
 
 /* What was agreed with the device; valid after ena_attach. */
 struct ena_limits {
 	uint8_t mac[6];
-	uint8_t tx_segments; /* most segments of one packet */
+	uint8_t tx_segments; /* most of one packet */
 	uint16_t max_pairs, max_tx_depth, max_rx_depth;
 	uint32_t max_mtu, offloads;
 	uint16_t table_size; /* RSS table entries; 0: the device has none */
@@ -81,10 +78,7 @@ struct ena_limits {
 	uint16_t delay_unit; /* moderation: microseconds; 0: the device has none */
 };
 
-struct ena_segment {
-	uint64_t address;
-	uint32_t length; /* 1 to 65,535 */
-};
+struct ena_segment { uint64_t address; uint32_t length; }; /* 1 to 65,535 bytes */
 
 /* A packet to send. `header` holds its first header_bytes bytes, which the segments then leave
  * out: min(packet, push_bytes) with LLQ, none without. */
@@ -112,58 +106,52 @@ struct ena_rx_packet {
 	bool checksum_good; /* the device checked the TCP or UDP checksum and found it right */
 };
 
-/* Counters have one writer each: the sender, or who takes completions. */
-struct ena_tx_stats {
-	uint64_t packets, bytes, doorbells, llq_entries, meta_descs, full, refused;
-	uint64_t completions, bad_completions;
-};
+/* Counters, by name: a binding makes its lists of them from these. Each has one writer: the
+ * sender, or who takes completions. */
+#define ENA_TX_STATS(_) \
+	_(packets) _(bytes) _(doorbells) _(llq_entries) _(meta_descs) _(completions) \
+	_(bad_completions)
+#define ENA_RX_STATS(_) \
+	_(packets) _(bytes) _(checksum_good) _(multi_buffer) _(posted) _(doorbells) \
+	_(bad_completions)
+#define ENA_DEVICE_STATS(_) \
+	_(resets) _(failed_recoveries) _(read_timeouts) _(admin_commands) _(admin_timeouts) \
+	_(admin_lost_interrupts) _(admin_stray) _(events) _(bad_events) _(keep_alives) \
+	_(link_changes) _(lost_interrupts) _(device_tx_drops) _(device_rx_drops) \
+	_(device_rx_overruns)
+/* Packets that AWS held back, since the card started; in the device's order. */
+#define ENA_ALLOWANCES(_) _(bw_in) _(bw_out) _(pps) _(conntrack) _(linklocal)
+#define ENA_COUNTER(name) uint64_t name;
 
-struct ena_rx_stats {
-	uint64_t packets, bytes, checksum_good, multi_buffer, posted, doorbells;
-	uint64_t bad_completions;
-};
+struct ena_tx_stats { ENA_TX_STATS(ENA_COUNTER) };
+struct ena_rx_stats { ENA_RX_STATS(ENA_COUNTER) };
+struct ena_device_stats { ENA_DEVICE_STATS(ENA_COUNTER) };
+struct ena_allowances { ENA_ALLOWANCES(ENA_COUNTER) };
 
-struct ena_device_stats {
-	uint64_t resets, failed_recoveries, read_timeouts, admin_commands, admin_timeouts;
-	uint64_t admin_lost_interrupts, admin_stray, events, bad_events, keep_alives, link_changes;
-	uint64_t lost_interrupts, device_tx_drops, device_rx_drops, device_rx_overruns;
-};
-
-/* A completion ring, read by the driver. */
-struct ena_cq {
-	struct ena_dma ring;
-	uint16_t index, depth, head; /* head: free-running */
-	uint8_t phase;
+/* A ring of completions, which the device writes (cq), or of submissions (sq). */
+struct ena_ring {
+	struct ena_dma dma;            /* none when the ring lies in the device (LLQ) */
 	bool exists;
-	uint32_t unmask_offset;
-};
-
-/* A submission ring, written by the driver. */
-struct ena_sq {
-	struct ena_dma ring; /* not with LLQ */
-	uint16_t index, depth;
-	uint16_t tail, rung; /* free-running: slots written; as of the last doorbell */
-	uint8_t phase;
-	bool exists;
-	uint32_t doorbell_offset, llq_offset;
+	uint16_t index, depth;         /* the device's number for it; entries */
+	uint16_t count, rung;          /* free-running: entries so far; as of the last doorbell */
+	uint32_t register_offset;      /* of the doorbell, or to unmask the interrupt */
+	uint32_t llq_offset;
 };
 
 struct ena_tx {
 	struct ena_device *device;
-	struct ena_sq sq;
-	struct ena_cq cq;
-	bool broken;          /* waits for a reset */
+	struct ena_ring sq, cq;
+	bool broken;                      /* waits for a reset */
 	/* The sender's. */
-	uint16_t limit;       /* ring slots in use at the same time */
-	uint8_t worst;        /* ring slots that the largest packet takes */
-	uint16_t ids_taken;   /* free-running */
-	uint16_t burst_left;  /* LLQ entries until a doorbell must come */
-	uint32_t meta[2];     /* what the device has cached of a meta descriptor */
+	uint16_t limit;                   /* ring slots in use at the same time */
+	uint8_t worst;                    /* ring slots that the largest packet takes */
+	uint16_t ids_taken;               /* free-running */
+	uint16_t burst_left;              /* LLQ entries until a doorbell must come */
+	struct ena_hw_tx_desc meta;       /* the last meta descriptor, which the device caches */
 	/* The completer's. */
-	uint16_t ids_given;   /* free-running */
-	uint16_t slots_freed; /* free-running, follows sq.tail */
-	uint16_t *free_ids;   /* a ring: completions put, the sender takes */
-	uint8_t *slots;       /* of each id: ring slots it uses, 0 when it is free */
+	uint16_t ids_given, slots_freed;  /* free-running; the latter follows sq.count */
+	uint16_t free_ids[ENA_MAX_DEPTH]; /* a ring: completions put, the sender takes */
+	uint8_t slots[ENA_MAX_DEPTH];     /* of each id: ring slots it uses, 0 when it is free */
 	struct ena_tx_stats sent;
 	/* The watchdog's. */
 	uint16_t seen_freed;
@@ -172,46 +160,20 @@ struct ena_tx {
 
 struct ena_rx {
 	struct ena_device *device;
-	struct ena_sq sq;
-	struct ena_cq cq;
+	struct ena_ring sq, cq;
 	bool broken;
-	uint16_t limit;     /* buffers posted at the same time */
-	uint16_t free_count;
-	uint16_t *free_ids; /* a stack */
-	uint32_t *lengths;  /* of each id: bytes posted, 0 when it is free */
+	uint16_t limit, free_count;       /* buffers posted at the same time; ids on the stack */
+	uint16_t free_ids[ENA_MAX_DEPTH]; /* a stack */
+	uint32_t lengths[ENA_MAX_DEPTH];  /* of each id: bytes posted, 0 when it is free */
 	struct ena_rx_stats received;
 };
 
 struct ena_pair {
 	struct ena_tx tx;
 	struct ena_rx rx;
-	/* The watchdog's. */
-	uint16_t seen_heads[2]; /* of both completion rings when it last looked */
-	uint8_t waiting_ticks, rescues, calm_ticks;
-};
-
-struct ena_admin {
-	struct ena_dma rings;   /* submissions, completions */
-	struct ena_dma control; /* buffer of commands larger than an entry */
-	uint16_t tail;          /* free-running */
-	uint8_t phase;
-	bool alive, polling;    /* the interrupt got lost once: do not count on it */
-	uint32_t timeout;       /* microseconds */
-};
-
-struct ena_aenq {
-	struct ena_dma ring;
-	uint16_t head; /* free-running */
-	uint8_t phase;
-	bool running, keep_alive_offered;
-	uint64_t last_keep_alive, keep_alive_timeout; /* microseconds; timeout 0: never */
-};
-
-struct ena_llq {
-	bool on, burst_limited;
-	uint8_t first_descs, more_descs; /* before the header; in each further entry */
-	uint16_t entry_bytes, max_depth;
-	uint16_t burst;                  /* entries between two doorbells */
+	/* The watchdog's: counts of both completion rings when it last looked, and seconds. */
+	uint16_t seen_counts[2];
+	uint8_t waiting_ticks, rescue_ticks;
 };
 
 struct ena_device {
@@ -219,27 +181,36 @@ struct ena_device {
 	struct ena_os *os;
 	struct ena_limits limits;
 	struct ena_device_stats stats;
-	struct ena_admin admin;
-	struct ena_aenq aenq;
-	struct ena_llq llq;
-	struct ena_dma read_reply, host_info;
+	struct { uint16_t tail; bool alive; uint32_t timeout; } admin; /* tail: free-running */
+	struct {
+		uint16_t head;               /* free-running */
+		bool running, keep_alive_offered;
+		uint64_t last_keep_alive;    /* microseconds */
+		uint32_t keep_alive_timeout; /* microseconds; 0: never */
+	} aenq;
+	struct ena_llq {
+		bool on;
+		uint8_t first_descs, more_descs; /* before the header; in each further entry */
+		uint16_t entry_bytes, burst; /* the latter: entries between two doorbells */
+		uint32_t max_depth;
+	} llq;
+	struct ena_dma shared;               /* with the device, from attach to detach */
 	uint16_t read_sequence;
-	uint32_t read_timeout; /* microseconds */
-	bool plain_reads;      /* readless reads are off, or failed */
-	uint32_t interrupts;   /* of vector 0, so far */
-	uint8_t address_bits;
-	uint8_t header_size;   /* most bytes a TX descriptor may announce as header */
-	uint8_t rx_descs;      /* most buffers of one packet */
-	bool has_hash_key;
-	bool started, up, reset_wanted; /* features are agreed on; queues exist; until it is done */
-	enum ena_hw_reset_reason reset_reason;
+	uint32_t read_timeout;               /* microseconds */
+	bool plain_reads;                    /* readless reads are off, or failed */
+	uint32_t interrupts;                 /* of vector 0, so far */
 	uint32_t features, capabilities;
-	uint32_t missing_tx_ticks; /* seconds without progress; 0: never */
+	uint8_t address_bits;
+	uint8_t header_size, rx_descs;       /* most a TX descriptor announces; of one packet */
+	bool started, up, reset_wanted;      /* features are agreed on; queues exist; it is due */
+	enum ena_hw_reset_reason reset_reason;
+	uint32_t missing_tx_ticks;           /* seconds without progress; 0: never */
 	uint32_t mtu;
-	uint16_t pairs, tx_depth, rx_depth; /* of the queues that are up */
-	uint16_t table[ENA_MAX_TABLE];      /* RSS: pair numbers */
-	bool table_is_set;                  /* by the binding: do not spread evenly */
-	struct ena_pair *pair;              /* max_pairs of them */
+	uint16_t pairs, tx_depth, rx_depth;  /* of the queues that are up */
+	uint16_t table[ENA_MAX_TABLE];       /* RSS: pair numbers */
+	bool table_is_set, has_hash_key;     /* by the binding: do not spread evenly */
+	uint16_t pair_count;                 /* of the array, as there are vectors */
+	struct ena_pair *pair;
 };
 
 /* --- Life cycle (device.c) --- */
@@ -248,67 +219,59 @@ struct ena_device {
 int ena_attach(struct ena_device *device, const struct ena_config *config);
 /* Reset the card and release everything. Right after a failed ena_attach it is not needed. */
 void ena_detach(struct ena_device *device);
-
 /* Create queues. Depths are powers of two; both are halved when the device is short of memory:
  * see the fields of the same name. Then the binding posts RX buffers and unmasks the pairs. */
 int ena_up(struct ena_device *device, uint16_t pairs, uint16_t tx_depth, uint16_t rx_depth);
 void ena_down(struct ena_device *device);
-
 /* Recovery after ena_os_want_reset: stop traffic, ena_halt, release packets, ena_recover, and if
  * the card was up, ena_up, post buffers, unmask. ena_recover tries three times. */
 void ena_halt(struct ena_device *device);
 int ena_recover(struct ena_device *device);
-
 /* Ask for a reset from outside: on the user's wish or because the system saw TX stand still. */
 void ena_want_reset(struct ena_device *device, enum ena_hw_reset_reason reason);
-
 int ena_set_mtu(struct ena_device *device, uint32_t mtu);
 /* Fill the RSS table, limits.table_size pair numbers; NULL: spread evenly. */
 int ena_set_table(struct ena_device *device, const uint16_t *pairs);
+int ena_get_allowances(struct ena_device *device, struct ena_allowances *allowances);
 
-/* --- Interrupts and time --- */
-
-void ena_interrupt(struct ena_device *device);              /* vector 0 (aenq.c) */
-void ena_unmask(struct ena_device *device, uint16_t pair,   /* vector 1 + pair (queue.c) */
-		uint16_t rx_delay_us, uint16_t tx_delay_us);
-void ena_watchdog(struct ena_device *device);               /* once a second (watchdog.c) */
+/* What vector 0 calls (aenq.c); what lets vector 1 + pair come again (queue.c); once a second. */
+void ena_interrupt(struct ena_device *device);
+void ena_unmask(struct ena_device *device, uint16_t pair, uint16_t rx_delay, uint16_t tx_delay);
+void ena_watchdog(struct ena_device *device);
 
 /* --- Data path (tx.c, rx.c) --- */
 
+/* Counters and indices that another thread looks at. */
+#define ENA_SEE(variable) __atomic_load_n(&(variable), __ATOMIC_ACQUIRE)
+#define ENA_SHOW(variable, value) __atomic_store_n(&(variable), (value), __ATOMIC_RELEASE)
+
 /* Whether any packet within the limits fits. */
-bool ena_tx_has_room(const struct ena_tx *tx);
+static inline bool ena_tx_has_room(const struct ena_tx *tx)
+{
+	return tx->limit - (uint16_t)(tx->sq.count - ENA_SEE(tx->slots_freed)) >= tx->worst;
+}
 /* The id that the next ena_tx_send gives its packet. Ids never run out before slots do. */
-uint16_t ena_tx_next_id(const struct ena_tx *tx);
+static inline uint16_t ena_tx_next_id(const struct ena_tx *tx)
+{
+	return tx->free_ids[tx->ids_taken & (tx->sq.depth - 1)];
+}
 int ena_tx_send(struct ena_tx *tx, const struct ena_tx_packet *packet);
 void ena_tx_ring(struct ena_tx *tx);
 /* 1 and the id of a packet that was sent; 0: none yet; negative: a reset has been asked for. */
 int ena_tx_done(struct ena_tx *tx, uint16_t *id);
 
 /* Buffers that the ring still takes. */
-unsigned int ena_rx_room(const struct ena_rx *rx);
+static inline unsigned int ena_rx_room(const struct ena_rx *rx)
+{
+	return rx->broken ? 0 : rx->limit - (rx->sq.depth - rx->free_count);
+}
 /* The id that the next ena_rx_post gives its buffer; only when there is room. */
-uint16_t ena_rx_next_id(const struct ena_rx *rx);
+static inline uint16_t ena_rx_next_id(const struct ena_rx *rx)
+{
+	return rx->free_ids[rx->free_count - 1];
+}
 /* Give the device a buffer of 1 to 65,536 bytes; false: the ring is full. */
 bool ena_rx_post(struct ena_rx *rx, uint64_t address, uint32_t length);
 void ena_rx_ring(struct ena_rx *rx);
 /* 1 and a packet, whose ids are free again; 0: none yet; negative: a reset has been asked for. */
 int ena_rx_next(struct ena_rx *rx, struct ena_rx_packet *packet);
-
-/* --- Statistics (stats.c) --- */
-
-struct ena_stat_name {
-	const char *name;
-	uint16_t offset; /* of a uint64_t in the structure the table belongs to */
-};
-extern const struct ena_stat_name ena_device_stat_names[], ena_tx_stat_names[],
-	ena_rx_stat_names[], ena_allowance_names[];
-extern const unsigned int ena_device_stat_count, ena_tx_stat_count, ena_rx_stat_count,
-	ena_allowance_count;
-
-/* Packets that AWS held back, since the card started. */
-struct ena_allowances {
-	uint64_t bw_in, bw_out, pps, conntrack, linklocal;
-};
-int ena_get_allowances(struct ena_device *device, struct ena_allowances *allowances);
-
-#endif

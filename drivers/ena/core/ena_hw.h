@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * What the device defines: registers, admin messages, descriptors. Nothing here is a choice of
- * this driver. Names start with ENA_HW_ or ena_hw_; everything is little-endian.
- */
-#ifndef ENA_HW_H
-#define ENA_HW_H
+/* What the device defines: registers, admin messages, descriptors. Nothing here is a choice of
+ * this driver. Names start with ENA_HW_ or ena_hw_; everything is little-endian. */
+#pragma once
 
 #include <stdint.h>
 
@@ -13,7 +10,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the device is little-
 /* Registers: byte offsets in BAR 0, 32 bits each. An address's high half follows the low one. */
 enum {
 	ENA_HW_VERSION = 0x00,            /* interface version */
-	ENA_HW_CONTROLLER_VERSION = 0x04, /* controller version; the top byte names the maker */
+	ENA_HW_CONTROLLER_VERSION = 0x04, /* the top byte names the maker */
 	ENA_HW_CAPS = 0x08,               /* reset and admin timeouts, width of addresses */
 	ENA_HW_AQ_BASE_LOW = 0x10,        /* admin submission ring */
 	ENA_HW_AQ_CAPS = 0x18,            /* its depth and entry size */
@@ -31,20 +28,29 @@ enum {
 };
 
 #define ENA_HW_READ_FAILED 0xffffffffu /* what a dead device answers to every read */
-
 #define ENA_HW_CONTROLLER_VERSION_MASK 0x00ffffffu
-#define ENA_HW_CONTROLLER_VERSION_MIN 0x00000001u /* 0.0.1 */
-
 #define ENA_HW_CAPS_RESET_TIMEOUT(caps) (((caps) >> 1) & 0x1f)  /* in 100 ms */
 #define ENA_HW_CAPS_ADDRESS_WIDTH(caps) (((caps) >> 8) & 0xff)  /* in bits */
 #define ENA_HW_CAPS_ADMIN_TIMEOUT(caps) (((caps) >> 16) & 0x0f) /* in 100 ms, 0: unsaid */
-
 #define ENA_HW_RING_CAPS(depth, entry_size) ((uint32_t)(depth) | (uint32_t)(entry_size) << 16)
-
 #define ENA_HW_CONTROL_RESET 1u
 #define ENA_HW_CONTROL_REASON(reason) (((reason) & 0xfu) << 28 | ((reason) >> 4 & 0xfu) << 24)
-
 enum { ENA_HW_STATUS_READY = 1 << 0, ENA_HW_STATUS_RESETTING = 1 << 3 };
+
+/* Why a reset is asked for. Reasons above 15 need ENA_HW_CAN_LONG_REASONS. */
+enum ena_hw_reset_reason {
+	ENA_HW_RESET_NORMAL, ENA_HW_RESET_KEEP_ALIVE, ENA_HW_RESET_ADMIN_TIMEOUT,
+	ENA_HW_RESET_MISSING_TX, ENA_HW_RESET_INVALID_RX_ID, ENA_HW_RESET_INVALID_TX_ID,
+	ENA_HW_RESET_TOO_MANY_RX, ENA_HW_RESET_INIT, ENA_HW_RESET_DRIVER_STATE,
+	ENA_HW_RESET_OS_TRIGGER, ENA_HW_RESET_OS_WATCHDOG, ENA_HW_RESET_SHUTDOWN, ENA_HW_RESET_USER,
+	ENA_HW_RESET_GENERIC, ENA_HW_RESET_MISSING_INTERRUPT, ENA_HW_RESET_RX_MALFORMED = 16,
+	ENA_HW_RESET_DEVICE_REQUEST = 19,
+};
+
+struct ena_hw_address { /* it has 48 bits */
+	uint32_t low;
+	uint16_t high, zero;
+};
 
 /* The answer to a readless read, written to memory by the device; request_id comes last. */
 struct ena_hw_read_reply {
@@ -52,111 +58,7 @@ struct ena_hw_read_reply {
 	uint32_t value;
 };
 
-/* Why a reset is asked for. Reasons above 15 need ENA_HW_CAN_LONG_REASONS. */
-enum ena_hw_reset_reason {
-	ENA_HW_RESET_NORMAL = 0, ENA_HW_RESET_KEEP_ALIVE = 1, ENA_HW_RESET_ADMIN_TIMEOUT = 2,
-	ENA_HW_RESET_MISSING_TX = 3, ENA_HW_RESET_INVALID_RX_ID = 4, ENA_HW_RESET_INVALID_TX_ID = 5,
-	ENA_HW_RESET_TOO_MANY_RX = 6, ENA_HW_RESET_INIT = 7, ENA_HW_RESET_DRIVER_STATE = 8,
-	ENA_HW_RESET_OS_TRIGGER = 9, ENA_HW_RESET_OS_WATCHDOG = 10, ENA_HW_RESET_SHUTDOWN = 11,
-	ENA_HW_RESET_USER = 12, ENA_HW_RESET_GENERIC = 13, ENA_HW_RESET_MISSING_INTERRUPT = 14,
-	ENA_HW_RESET_RX_MALFORMED = 16, ENA_HW_RESET_DEVICE_REQUEST = 19,
-};
-
-/* --- Admin queue: entries of 64 bytes in both directions ------------------------------------ */
-
-#define ENA_HW_ADMIN_ENTRY 64
-#define ENA_HW_PHASE 1u           /* bit 0 of the flags byte of every ring entry */
-#define ENA_HW_COMMAND_ID 0x0fffu /* the bits of a command id */
-#define ENA_HW_AQ_INDIRECT 4u     /* flags: the control buffer is in memory */
-
-enum {
-	ENA_HW_CREATE_SQ = 1, ENA_HW_DESTROY_SQ = 2, ENA_HW_CREATE_CQ = 3, ENA_HW_DESTROY_CQ = 4,
-	ENA_HW_GET_FEATURE = 8, ENA_HW_SET_FEATURE = 9, ENA_HW_GET_STATS = 11,
-};
-
-enum { ENA_HW_OK = 0, ENA_HW_NO_RESOURCES = 1, ENA_HW_UNSUPPORTED = 3 }; /* status */
-
-struct ena_hw_address {
-	uint32_t low;
-	uint16_t high, zero; /* an address has 48 bits */
-};
-
-struct ena_hw_command {
-	uint16_t id; uint8_t opcode, flags;
-	uint8_t body[60];
-};
-
-struct ena_hw_reply {
-	uint16_t id; uint8_t status, flags;
-	uint16_t extended_status, sq_head;
-	uint8_t payload[56];
-};
-
-struct ena_hw_create_cq {
-	uint16_t id; uint8_t opcode, flags;
-	uint8_t interrupt, entry_words; /* of 32 bits in a completion */
-	uint16_t depth;
-	uint32_t vector;
-	struct ena_hw_address ring;
-	uint8_t reserved[44];
-};
-#define ENA_HW_CQ_INTERRUPT (1u << 5)
-
-struct ena_hw_create_cq_reply {
-	uint16_t cq_index, depth; /* granted: may be less than asked */
-	uint32_t numa_offset, head_doorbell, unmask_offset; /* in BAR 0; 0: there is none */
-};
-
-struct ena_hw_create_sq {
-	uint16_t id; uint8_t opcode, flags;
-	uint8_t direction, reserved1, placement, contiguous; /* the last: always 1 */
-	uint16_t cq_index, depth;
-	struct ena_hw_address ring; /* 0 when the ring lies in the device */
-	struct ena_hw_address head; /* of completion policies that are not used here */
-	uint8_t reserved2[36];
-};
-enum { ENA_HW_SQ_TX = 1 << 5, ENA_HW_SQ_RX = 2 << 5 };     /* direction */
-enum { ENA_HW_SQ_IN_HOST = 1, ENA_HW_SQ_IN_DEVICE = 3 }; /* placement */
-
-struct ena_hw_create_sq_reply {
-	uint16_t sq_index, reserved;
-	uint32_t doorbell_offset; /* in BAR 0 */
-	uint32_t llq_offset, llq_header_offset; /* in BAR 2 */
-};
-
-struct ena_hw_destroy_sq {
-	uint16_t id; uint8_t opcode, flags;
-	uint16_t sq_index;
-	uint8_t direction;
-	uint8_t reserved[57];
-};
-
-struct ena_hw_destroy_cq {
-	uint16_t id; uint8_t opcode, flags;
-	uint16_t cq_index;
-	uint8_t reserved[58];
-};
-
-/* GET_FEATURE and SET_FEATURE. */
-struct ena_hw_feature {
-	uint16_t id; uint8_t opcode, flags;
-	uint32_t control_length; /* the control buffer of features larger than an entry */
-	struct ena_hw_address control;
-	uint8_t select, feature, version, reserved; /* select 0: current values */
-	uint8_t payload[44]; /* of SET */
-};
-
-struct ena_hw_get_stats {
-	uint16_t id; uint8_t opcode, flags;
-	uint32_t control_length;
-	struct ena_hw_address control;
-	uint8_t type, scope; /* scope 1: all traffic of the device */
-	uint16_t reserved1, queue, device; /* device 0xffff: this one */
-	uint8_t reserved2[40];
-};
-
-#define ENA_HW_STATS_ENI 2
-
+/* --- Features: what GET_FEATURE answers and SET_FEATURE tells -------------------------------- */
 /* Feature n is there when bit n of ena_hw_attributes.features is set. */
 enum {
 	ENA_HW_F_ATTRIBUTES = 1, ENA_HW_F_QUEUES = 2, ENA_HW_F_HINTS = 3, ENA_HW_F_LLQ = 4,
@@ -166,8 +68,7 @@ enum {
 };
 
 struct ena_hw_attributes {
-	uint32_t implementation, version;
-	uint32_t features, capabilities; /* ENA_HW_CAN_... */
+	uint32_t implementation, version, features, capabilities; /* the last: ENA_HW_CAN_... */
 	uint32_t physical_width, virtual_width;
 	uint8_t mac[6];
 	uint16_t flow_steering_entries;
@@ -176,15 +77,13 @@ struct ena_hw_attributes {
 enum { ENA_HW_CAN_ENI_STATS = 1 << 0, ENA_HW_CAN_LONG_REASONS = 1 << 3 };
 
 struct ena_hw_queues {
-	uint32_t sq_count, sq_depth, cq_count, cq_depth;
-	uint32_t legacy_llq_count, legacy_llq_depth;
-	uint32_t header_size; /* most header bytes that a TX descriptor may announce */
+	uint32_t sq_count, sq_depth, cq_count, cq_depth, legacy_llq_count, legacy_llq_depth;
+	uint32_t header_size;        /* most header bytes that a TX descriptor may announce */
 	uint16_t tx_descs, rx_descs; /* most descriptors of one packet */
 };
 
 struct ena_hw_queues_ext {
-	uint8_t version; /* 1 */
-	uint8_t reserved[3];
+	uint8_t version, reserved[3]; /* 1 */
 	uint32_t tx_sq_count, tx_cq_count, rx_sq_count, rx_cq_count;
 	uint32_t tx_sq_depth, tx_cq_depth, rx_sq_depth, rx_cq_depth;
 	uint32_t header_size;
@@ -201,14 +100,11 @@ struct ena_hw_hints {
 /* Each pair: what the device can do (GET), the one chosen (SET). */
 struct ena_hw_llq {
 	uint32_t max_count, max_depth;
-	uint16_t header_location, header_location_chosen;
-	uint16_t entry_size, entry_size_chosen;
-	uint16_t descs_before_header, descs_before_header_chosen;
-	uint16_t stride, stride_chosen;
+	uint16_t header_location, header_location_chosen, entry_size, entry_size_chosen;
+	uint16_t descs_before_header, descs_before_header_chosen, stride, stride_chosen;
 	uint8_t version, recommended_entry_size;
-	uint16_t max_wide_depth; /* of 256-byte entries; 0: half of max_depth */
-	uint16_t flags;          /* ENA_HW_LLQ_NO_META_CACHE, _BURST_LIMIT */
-	uint16_t max_burst;      /* bytes between two doorbells */
+	uint16_t max_wide_depth;   /* of 256-byte entries; 0: half of max_depth */
+	uint16_t flags, max_burst; /* the latter: bytes between two doorbells */
 	uint32_t reserved;
 };
 enum {
@@ -217,45 +113,35 @@ enum {
 	ENA_HW_LLQ_NO_META_CACHE = 1 << 0, ENA_HW_LLQ_BURST_LIMIT = 1 << 1,
 };
 
-struct ena_hw_offloads {
-	uint32_t tx, rx_supported, rx_enabled;
-};
-enum {
-	ENA_HW_TX_L4_IP4_PARTIAL = 1 << 1, ENA_HW_TX_L4_IP6_PARTIAL = 1 << 3,
-	ENA_HW_TX_TSO4 = 1 << 5, ENA_HW_TX_TSO6 = 1 << 6,
-	ENA_HW_RX_L4_IP4_CSUM = 1 << 1, ENA_HW_RX_L4_IP6_CSUM = 1 << 2, ENA_HW_RX_HASH = 1 << 3,
-};
-
-struct ena_hw_hash_function {
-	uint32_t supported, selected, initial; /* the first two: ENA_HW_TOEPLITZ */
+union ena_hw_feature {
+	struct ena_hw_attributes attributes;
+	struct ena_hw_queues queues;
+	struct ena_hw_queues_ext queues_ext;
+	struct ena_hw_hints hints;
+	struct ena_hw_llq llq;
+	struct { uint32_t tx, rx, rx_enabled; } offloads; /* the bits: see ena.h */
+	struct { uint32_t supported, selected, initial; } hash; /* the first two: ENA_HW_TOEPLITZ */
+	struct {
+		uint16_t min_log, max_log, log; /* sizes as powers of two */
+		uint8_t flags, reserved;
+		uint32_t index, entry; /* ENA_HW_WHOLE_TABLE: entries are in the control buffer */
+	} table;
+	struct { uint32_t supported, enabled; } events; /* bits: ENA_HW_EVENT_... */
+	struct { struct ena_hw_address info, debug; uint32_t debug_size; } host;
+	uint32_t mtu;
+	uint16_t delay_unit; /* of moderation: microseconds */
+	uint32_t words[11];  /* as much as SET_FEATURE takes */
 };
 #define ENA_HW_TOEPLITZ (1u << 1)
-#define ENA_HW_HASH_KEY 40
-
-struct ena_hw_hash_key {
-	uint32_t words, reserved; /* of the key: 10 */
-	uint8_t key[ENA_HW_HASH_KEY]; /* last byte first */
-};
-
-struct ena_hw_indirection {
-	uint16_t min_log, max_log, log; /* table sizes as powers of two */
-	uint8_t flags, reserved;
-	uint32_t index, entry; /* ENA_HW_WHOLE_TABLE: entries are in the control buffer */
-};
 #define ENA_HW_WHOLE_TABLE 0xffffffffu
 
-struct ena_hw_indirection_entry {
-	uint16_t rx_sq_index, zero;
+/* In the control buffer: the hash key, or entries of the RSS table. */
+#define ENA_HW_HASH_KEY 40
+struct ena_hw_hash_key {
+	uint32_t words, reserved;     /* of the key: 10 */
+	uint8_t key[ENA_HW_HASH_KEY]; /* last byte first */
 };
-
-struct ena_hw_aenq_groups {
-	uint32_t supported, enabled;
-};
-
-struct ena_hw_host_address {
-	uint64_t info, debug;
-	uint32_t debug_size;
-};
+struct ena_hw_table_entry { uint16_t rx_sq_index, zero; };
 
 /* The page that tells the device who drives it. */
 struct ena_hw_host_info {
@@ -263,11 +149,9 @@ struct ena_hw_host_info {
 	char os_name[128];
 	uint32_t os_dist;
 	char kernel_name[32];
-	uint32_t kernel_version;
-	uint32_t driver_version; /* major, minor, revision from the low byte up */
+	uint32_t kernel_version, driver_version; /* major, minor, revision from the low byte up */
 	uint32_t network_features[2];
-	uint16_t spec_version;
-	uint16_t pci_address; /* bus << 8 | device << 3 | function */
+	uint16_t spec_version, pci_address; /* bus << 8 | device << 3 | function */
 	uint16_t cpus, reserved;
 	uint32_t driver_features; /* ENA_HW_DRIVER_... */
 };
@@ -277,96 +161,152 @@ enum {
 	ENA_HW_DRIVER_HASH_KEY = 1 << 4, ENA_HW_DRIVER_TX_IP6_CSUM = 1 << 7,
 };
 
+/* --- Admin queue: entries of 64 bytes in both directions ------------------------------------- */
+#define ENA_HW_PHASE 1u           /* bit 0 of the flags byte of every ring entry */
+#define ENA_HW_COMMAND_ID 0x0fffu /* the bits of a command id */
+#define ENA_HW_AQ_INDIRECT 4u     /* flags: there is a control buffer */
+enum { /* opcode */
+	ENA_HW_CREATE_SQ = 1, ENA_HW_DESTROY_SQ = 2, ENA_HW_CREATE_CQ = 3, ENA_HW_DESTROY_CQ = 4,
+	ENA_HW_GET_FEATURE = 8, ENA_HW_SET_FEATURE = 9, ENA_HW_GET_STATS = 11,
+};
+enum { ENA_HW_OK = 0, ENA_HW_NO_RESOURCES = 1, ENA_HW_UNSUPPORTED = 3 }; /* status */
+enum { ENA_HW_SQ_TX = 1 << 5, ENA_HW_SQ_RX = 2 << 5 };                   /* direction */
+enum { ENA_HW_SQ_IN_HOST = 1, ENA_HW_SQ_IN_DEVICE = 3 };                 /* placement */
+enum { ENA_HW_CQ_INTERRUPT = 1 << 5, ENA_HW_STATS_ENI = 2 };
+
+struct ena_hw_command {
+	uint16_t id;
+	uint8_t opcode, flags;
+	union {
+		struct {
+			uint8_t interrupt, entry_words; /* of 32 bits in a completion */
+			uint16_t depth;
+			uint32_t vector;
+			struct ena_hw_address ring;
+		} create_cq;
+		struct {
+			uint8_t direction, reserved, placement, contiguous; /* the last: 1 */
+			uint16_t cq_index, depth;
+			struct ena_hw_address ring; /* 0 when the ring lies in the device */
+		} create_sq;
+		struct { uint16_t index; uint8_t direction; } destroy; /* direction: of an SQ */
+		struct {
+			uint32_t control_length; /* the control buffer: what is too large here */
+			struct ena_hw_address control;
+			uint8_t select, number, version, reserved; /* select 0: current values */
+			union ena_hw_feature set;
+		} feature;
+		struct {
+			uint32_t control_length;
+			struct ena_hw_address control;
+			uint8_t type, scope; /* scope 1: all traffic of the device */
+			uint16_t reserved, queue, device; /* device 0xffff: this one */
+		} stats;
+		uint32_t words[15];
+	};
+};
+
+struct ena_hw_reply {
+	uint16_t id;
+	uint8_t status, flags;
+	uint16_t extended_status, sq_head;
+	union {
+		struct {
+			uint16_t index, depth; /* granted: may be less than asked */
+			uint32_t numa, head_doorbell, unmask; /* offsets in BAR 0; 0: none */
+		} cq;
+		struct {
+			uint16_t index, reserved;
+			uint32_t doorbell;               /* offset in BAR 0 */
+			uint32_t llq_ring, llq_headers; /* offsets in BAR 2 */
+		} sq;
+		union ena_hw_feature feature;
+		uint64_t allowances[5]; /* packets held back: bw in, out, pps, conntrack, local */
+		uint32_t words[14];
+	};
+};
+
 /* --- Asynchronous events ---------------------------------------------------------------------- */
+enum { /* group */
+	ENA_HW_EVENT_LINK, ENA_HW_EVENT_FATAL, ENA_HW_EVENT_WARNING, ENA_HW_EVENT_NOTICE,
+	ENA_HW_EVENT_KEEP_ALIVE, ENA_HW_EVENT_RESET = 7, /* the last: the device wants one */
+	ENA_HW_NOTICE_HINTS = 2, /* syndrome of a notice: new hints */
+};
 
 struct ena_hw_event {
 	uint16_t group, syndrome;
 	uint8_t flags, reserved[3];
 	uint32_t timestamp_low, timestamp_high;
-	uint8_t data[48];
+	union {
+		uint32_t link;     /* bit 0: up */
+		uint64_t drops[3]; /* in keep-alives: RX, TX, RX overruns */
+		struct ena_hw_hints hints;
+		uint32_t words[12];
+	};
 };
-
-enum {
-	ENA_HW_EVENT_LINK = 0,       /* data: bit 0 of the first word: the link is up */
-	ENA_HW_EVENT_FATAL = 1,
-	ENA_HW_EVENT_WARNING = 2,
-	ENA_HW_EVENT_NOTICE = 3,     /* syndrome 2: data holds new hints */
-	ENA_HW_EVENT_KEEP_ALIVE = 4, /* data: rx_drops, tx_drops, rx_overruns, 64 bits each */
-	ENA_HW_EVENT_RESET = 7,      /* the device wants to be reset */
-};
-#define ENA_HW_NOTICE_HINTS 2
 
 /* --- Packet descriptors and completions ------------------------------------------------------- */
-
 /* A TX descriptor, as four words: length and control, offloads, address low, address high. */
-struct ena_hw_tx_desc {
-	uint32_t word[4];
-};
-
-#define ENA_HW_TX_ID_HIGH(id) (((uint32_t)(id) >> 10 & 0x3f) << 16) /* word 0 */
-enum {
+struct ena_hw_tx_desc { uint32_t word[4]; };
+enum { /* word 0 */
 	ENA_HW_TX_META = 1 << 23, ENA_HW_TX_PHASE = 1 << 24, ENA_HW_TX_FIRST = 1 << 26,
 	ENA_HW_TX_LAST = 1 << 27, ENA_HW_TX_COMPLETE = 1 << 28,
 };
-
 enum { /* word 1 */
 	ENA_HW_TX_L3_IP4 = 8, ENA_HW_TX_L3_IP6 = 11, ENA_HW_TX_DONT_FRAGMENT = 1 << 4,
 	ENA_HW_TX_TSO = 1 << 7, ENA_HW_TX_L4_TCP = 12 << 8, ENA_HW_TX_L4_UDP = 13 << 8,
 	ENA_HW_TX_L3_CSUM = 1 << 13, ENA_HW_TX_L4_CSUM = 1 << 14,
 	ENA_HW_TX_L4_CSUM_PARTIAL = 1 << 17,
 };
-#define ENA_HW_TX_ID_LOW(id) (((uint32_t)(id) & 0x3ff) << 22)
-
-#define ENA_HW_TX_HEADER(length) ((uint32_t)(length) << 24) /* word 3 */
+#define ENA_HW_TX_ID_HIGH(id) (((uint32_t)(id) >> 10 & 0x3f) << 16) /* word 0 */
+#define ENA_HW_TX_ID_LOW(id) (((uint32_t)(id) & 0x3ff) << 22)       /* word 1 */
+#define ENA_HW_TX_HEADER(length) ((uint32_t)(length) << 24)         /* word 3 */
 
 /* A meta descriptor has the same size; it describes headers for offloads. */
-#define ENA_HW_META_VALID (1u << 14) /* word 0 */
+enum { /* word 0 */
+	ENA_HW_META_VALID = 1 << 14, ENA_HW_META_EXTENDED = 1 << 20, ENA_HW_META_STORE = 1 << 21,
+};
 #define ENA_HW_META_MSS_HIGH(mss) (((uint32_t)(mss) >> 10 & 0xf) << 16)
-enum { ENA_HW_META_EXTENDED = 1 << 20, ENA_HW_META_STORE = 1 << 21 };
-#define ENA_HW_META_L3_LENGTH(n) ((uint32_t)(n) & 0xff) /* word 2 */
+#define ENA_HW_META_L3_LENGTH(n) ((uint32_t)(n) & 0xff) /* word 2, as the rest */
 #define ENA_HW_META_L3_OFFSET(n) (((uint32_t)(n) & 0xff) << 8)
 #define ENA_HW_META_L4_WORDS(n) (((uint32_t)(n) & 0x3f) << 16)
 #define ENA_HW_META_MSS_LOW(mss) (((uint32_t)(mss) & 0x3ff) << 22)
 
-/* A TX completion: id, status, flags with the phase, queue, head; here as one word. */
-#define ENA_HW_TX_DONE_ID(done) ((uint16_t)(done))
-#define ENA_HW_TX_DONE_PHASE(done) ((uint8_t)((done) >> 24) & ENA_HW_PHASE)
-#define ENA_HW_TX_DONE_WORDS 2
-
 struct ena_hw_rx_desc {
-	uint16_t length; /* 0: 65,536 */
+	uint16_t length;         /* 0: 65,536 */
 	uint8_t reserved, flags; /* ENA_HW_RX_BUFFER and the phase */
 	uint16_t id, zero;
 	struct ena_hw_address address;
 };
 #define ENA_HW_RX_BUFFER 0x1cu /* first, last, completion wanted: each buffer is one descriptor */
 
-/* An RX completion, as four words: status, length and id, hash, queue and offset. */
+/* A TX completion, as two words: id, status and phase; queue and head. */
+#define ENA_HW_TX_DONE_WORDS 2
+#define ENA_HW_TX_DONE_ID(word0) ((uint16_t)(word0))
+
 #define ENA_HW_RX_DONE_WORDS 4
-#define ENA_HW_RX_L4(status) ((status) >> 8 & 0x1f)
-enum {
-	ENA_HW_RX_L4_TCP = 12, ENA_HW_RX_L4_UDP = 13, ENA_HW_RX_L4_ERROR = 1 << 14,
-	ENA_HW_RX_FRAGMENT = 1 << 15, ENA_HW_RX_L4_CHECKED = 1 << 16, ENA_HW_RX_PHASE = 1 << 24,
+struct ena_hw_rx_done { /* an RX completion */
+	uint32_t status;
+	uint16_t length, id;
+	uint32_t hash;
+	uint16_t queue;
+	uint8_t offset, reserved;
+};
+enum { /* status */
+	ENA_HW_RX_L4_ERROR = 1 << 14, ENA_HW_RX_FRAGMENT = 1 << 15, ENA_HW_RX_L4_CHECKED = 1 << 16,
+	ENA_HW_DONE_PHASE = 1 << 24, /* of both kinds */
 	ENA_HW_RX_FIRST = 1 << 26, ENA_HW_RX_LAST = 1 << 27,
 };
-#define ENA_HW_RX_DONE_LENGTH(word1) ((uint16_t)(word1))
-#define ENA_HW_RX_DONE_ID(word1) ((uint16_t)((word1) >> 16))
-#define ENA_HW_RX_DONE_OFFSET(word3) ((uint8_t)((word3) >> 16))
+enum { ENA_HW_RX_L4_TCP = 12, ENA_HW_RX_L4_UDP = 13 };
+#define ENA_HW_RX_L4(status) ((status) >> 8 & 0x1f)
 
 /* The interrupt unmask register of a completion queue; delays in units of feature 20. */
 #define ENA_HW_UNMASK(rx_delay, tx_delay) \
 	(((uint32_t)(rx_delay) & 0x7fff) | ((uint32_t)(tx_delay) & 0x7fff) << 15 | 1u << 30)
 
-#define ENA_HW_IS(type, size) (sizeof(struct type) == (size))
-_Static_assert(ENA_HW_IS(ena_hw_command, 64) && ENA_HW_IS(ena_hw_reply, 64) &&
-	       ENA_HW_IS(ena_hw_create_cq, 64) && ENA_HW_IS(ena_hw_create_sq, 64) &&
-	       ENA_HW_IS(ena_hw_destroy_sq, 64) && ENA_HW_IS(ena_hw_destroy_cq, 64) &&
-	       ENA_HW_IS(ena_hw_feature, 64) && ENA_HW_IS(ena_hw_get_stats, 64), "commands");
-_Static_assert(ENA_HW_IS(ena_hw_attributes, 36) && ENA_HW_IS(ena_hw_queues, 32) &&
-	       ENA_HW_IS(ena_hw_queues_ext, 44) && ENA_HW_IS(ena_hw_hints, 16) &&
-	       ENA_HW_IS(ena_hw_llq, 36) && ENA_HW_IS(ena_hw_hash_key, 48) &&
-	       ENA_HW_IS(ena_hw_indirection, 16) && ENA_HW_IS(ena_hw_host_info, 196), "features");
-_Static_assert(ENA_HW_IS(ena_hw_event, 64) && ENA_HW_IS(ena_hw_tx_desc, 16) &&
-	       ENA_HW_IS(ena_hw_rx_desc, 16) && ENA_HW_IS(ena_hw_read_reply, 8), "entries");
-
-#endif
+#define ENA_HW_IS(type, size) (sizeof(type) == (size))
+_Static_assert(ENA_HW_IS(struct ena_hw_command, 64) && ENA_HW_IS(struct ena_hw_reply, 64) &&
+	       ENA_HW_IS(struct ena_hw_event, 64) && ENA_HW_IS(union ena_hw_feature, 44) &&
+	       ENA_HW_IS(struct ena_hw_attributes, 36) && ENA_HW_IS(struct ena_hw_llq, 36) &&
+	       ENA_HW_IS(struct ena_hw_rx_done, 16) && ENA_HW_IS(struct ena_hw_rx_desc, 16) &&
+	       ENA_HW_IS(struct ena_hw_host_info, 196), "what the device reads and writes");

@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the files of the core share with each other and not with a binding. */
-#ifndef ENA_INTERNAL_H
-#define ENA_INTERNAL_H
+#pragma once
 
 #include "ena.h"
 
-#define ENA_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define ENA_ADMIN_DEPTH 32
+#define ENA_AENQ_DEPTH 16
+#define ENA_PAGE _Alignas(4096)
+
+/* Memory that the device reads and writes from attach to detach: device->shared. */
+struct ena_shared {
+	ENA_PAGE struct ena_hw_read_reply read_reply;
+	ENA_PAGE struct ena_hw_host_info host_info;
+	ENA_PAGE struct ena_hw_event events[ENA_AENQ_DEPTH];
+	ENA_PAGE struct ena_hw_command commands[ENA_ADMIN_DEPTH];
+	ENA_PAGE struct ena_hw_reply replies[ENA_ADMIN_DEPTH];
+	ENA_PAGE union { /* the control buffer, used by the life cycle alone */
+		struct ena_hw_hash_key hash_key;
+		struct ena_hw_table_entry table[ENA_MAX_TABLE];
+	};
+};
+#define ENA_SHARED(device) ((struct ena_shared *)(device)->shared.memory)
+#define ENA_SHARED_ADDRESS(device, member) \
+	((device)->shared.address + offsetof(struct ena_shared, member))
 
 /* register.c */
 uint32_t ena_read_register(struct ena_device *device, uint32_t offset);
@@ -13,80 +30,58 @@ int ena_reset(struct ena_device *device, enum ena_hw_reset_reason reason);
 /* Write an address to a pair of registers. */
 void ena_write_address(struct ena_device *device, uint32_t low, uint64_t address);
 /* Log what the device did wrong, with the value that shows it; returns ENA_E_DEVICE. */
-int ena_complain(struct ena_device *device, const char *what, uint32_t value)
-	__attribute__((cold));
+__attribute__((cold)) int ena_complain(struct ena_device *device, const char *what, uint32_t value);
 
 /* admin.c */
 void ena_admin_start(struct ena_device *device);
 void ena_admin_stop(struct ena_device *device);
-int ena_admin_run(struct ena_device *device, void *command, struct ena_hw_reply *reply);
+int ena_admin_run(struct ena_device *device, struct ena_hw_command *command,
+		  struct ena_hw_reply *reply);
 struct ena_hw_address ena_hw_address(uint64_t address);
-/* Features: `size` bytes of payload; `control_length` bytes in admin.control, or 0. That buffer
- * is used by the life cycle alone. */
-int ena_get_feature(struct ena_device *device, uint8_t feature, uint8_t version, void *payload,
-		    size_t size);
-int ena_set_feature(struct ena_device *device, uint8_t feature, const void *payload, size_t size,
+/* Zeros where the device has no such feature, which is ENA_E_UNSUPPORTED. */
+int ena_get_feature(struct ena_device *device, uint8_t number, union ena_hw_feature *feature);
+int ena_set_feature(struct ena_device *device, uint8_t number, const union ena_hw_feature *feature,
 		    uint32_t control_length);
+/* What the device refuses or does not have can be done without: then 0. */
+int ena_tolerate(int error);
 
-/* feature.c, llq.c, rss.c */
+/* feature.c, llq.c, rss.c, aenq.c: what attach and every recovery agree on with the device. */
 int ena_features_agree(struct ena_device *device);
-int ena_host_info_send(struct ena_device *device);
 void ena_hints_apply(struct ena_device *device, const struct ena_hw_hints *hints);
-bool ena_has_feature(const struct ena_device *device, uint8_t feature);
 int ena_llq_agree(struct ena_device *device);
 int ena_rss_agree(struct ena_device *device);
 int ena_rss_apply(struct ena_device *device);
-
-/* aenq.c */
 void ena_aenq_prepare(struct ena_device *device);
 int ena_aenq_start(struct ena_device *device);
 void ena_aenq_stop(struct ena_device *device);
 
 /* queue.c, tx.c */
-uint8_t ena_tx_slots(const struct ena_llq *llq, uint8_t descs);
 int ena_pair_create(struct ena_device *device, uint16_t number);
 int ena_pair_destroy(struct ena_device *device, struct ena_pair *pair);
-/* Memory for a ring, within what the device can address. */
+void ena_pair_release(struct ena_device *device, struct ena_pair *pair);
+/* Memory within what the device can address. */
 int ena_ring_alloc(struct ena_device *device, size_t size, struct ena_dma *dma);
 void ena_ring_free(struct ena_device *device, struct ena_dma *dma);
-void ena_pair_release(struct ena_device *device, struct ena_pair *pair);
+/* Ring slots that so many descriptors take. */
+uint8_t ena_tx_slots(const struct ena_llq *llq, uint8_t descs);
 
-static inline void ena_copy(void *to, const void *from, size_t bytes)
-{
-	__builtin_memcpy(to, from, bytes);
-}
-
-static inline void ena_clear(void *memory, size_t bytes)
-{
-	__builtin_memset(memory, 0, bytes);
-}
+#define ENA_TX_CSUM (ENA_TX_CSUM_IP4 | ENA_TX_CSUM_IP6)
+#define ENA_TX_TSO (ENA_TX_TSO_IP4 | ENA_TX_TSO_IP6)
+#define ENA_RX_OFFLOADS (ENA_RX_CSUM_IP4 | ENA_RX_CSUM_IP6 | ENA_RX_HASH)
+#define ena_warn(device, ...) ena_os_log((device)->os, ENA_LOG_WARNING, __VA_ARGS__)
 
 /* Read what the device may be writing exactly once: it is checked after this, never again read. */
-static inline uint8_t ena_load8(const void *memory)
+#define ENA_LOAD(field) (*(const volatile __typeof__(field) *)&(field))
+
+/* A ring's entries carry 1 in its first turn, 0 in its second, and so on. */
+static inline uint8_t ena_phase(uint16_t count, uint16_t depth)
 {
-	return *(const volatile uint8_t *)memory;
+	return !(count & depth);
 }
 
-static inline uint32_t ena_load32(const void *memory)
+static inline bool ena_has_feature(const struct ena_device *device, uint8_t number)
 {
-	return *(const volatile uint32_t *)memory;
-}
-
-static inline void ena_load(void *to, const void *from, size_t words)
-{
-	typedef uint32_t __attribute__((may_alias)) word;
-
-	for (size_t i = 0; i < words; i++)
-		((word *)to)[i] = ((const volatile word *)from)[i];
-}
-
-/* Counters and indices that another thread looks at. */
-#define ENA_SEE(variable) __atomic_load_n(&(variable), __ATOMIC_ACQUIRE)
-#define ENA_SHOW(variable, value) __atomic_store_n(&(variable), (value), __ATOMIC_RELEASE)
-
-static inline bool ena_is_power_of_two(uint32_t n)
-{
-	return n && !(n & (n - 1));
+	return device->features >> number & 1;
 }
 
 static inline uint32_t ena_round_down(uint32_t n)
@@ -98,5 +93,3 @@ static inline uint32_t ena_min(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;
 }
-
-#endif

@@ -1,59 +1,50 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Agreeing on LLQ: TX rings that lie in the device, with packet headers inline. Whatever does
- * not fit ends in host placement, which every older card has; TX itself is in tx.c.
- */
+/* Agreeing on LLQ: TX rings that lie in the device, with packet headers inline. Whatever does
+ * not fit ends in host placement, which every older card has; TX itself is in tx.c. */
 #include "ena_internal.h"
 
-static const char *choose(struct ena_device *device, struct ena_hw_llq *offer)
+static const struct ena_llq HOST_PLACEMENT = {
+	.first_descs = 1, .more_descs = 1, .entry_bytes = 16, .burst = 0xffff,
+};
+
+/* Choose of what is offered, into the fields of the choice; returns what does not fit. */
+static const char *choose(struct ena_device *device, struct ena_hw_llq *offer, struct ena_llq *llq)
 {
-	const struct ena_config *config = &device->config;
-	struct ena_llq *llq = &device->llq;
-	uint32_t descs, depth = offer->max_depth;
-	bool wide;
+	const uint16_t size[] = { ENA_HW_LLQ_ENTRY_128, ENA_HW_LLQ_ENTRY_256 };
 
 	if (!(offer->header_location & ENA_HW_LLQ_INLINE_HEADER))
 		return "no inline headers";
 	offer->header_location_chosen = ENA_HW_LLQ_INLINE_HEADER;
 
-	wide = config->llq_entry ? config->llq_entry == 256 :
-				   offer->recommended_entry_size == ENA_HW_LLQ_ENTRY_256;
-	if (!(offer->entry_size & ENA_HW_LLQ_ENTRY_256))
-		wide = false;
-	else if (!(offer->entry_size & ENA_HW_LLQ_ENTRY_128))
-		wide = true;
-	offer->entry_size_chosen = wide ? ENA_HW_LLQ_ENTRY_256 : ENA_HW_LLQ_ENTRY_128;
-	if (!(offer->entry_size & offer->entry_size_chosen))
+	bool wide = device->config.llq_entry ? device->config.llq_entry == 256 :
+					       offer->recommended_entry_size == size[1];
+	if (!(offer->entry_size & size[wide]))
+		wide = !wide;
+	if (!(offer->entry_size & size[wide]))
 		return "no entry size of 128 or 256 bytes";
+	offer->entry_size_chosen = size[wide];
 	llq->entry_bytes = wide ? 256 : 128;
-	if (wide)
-		depth = offer->max_wide_depth ? offer->max_wide_depth : depth / 2;
-
-	/* Two, the meta descriptor and one more, leaves the most room for the header. */
-	for (descs = 2; descs <= 4 && !(offer->descs_before_header & descs); descs *= 2)
-		;
-	if (!(offer->descs_before_header & descs) || descs > 4)
-		return "too few descriptors before the header";
-	offer->descs_before_header_chosen = (uint16_t)descs;
-	llq->first_descs = (uint8_t)descs;
-
-	offer->stride_chosen = offer->stride & ENA_HW_LLQ_STRIDE_MULTIPLE ?
-				       ENA_HW_LLQ_STRIDE_MULTIPLE : ENA_HW_LLQ_STRIDE_SINGLE;
-	if (!(offer->stride & offer->stride_chosen))
-		return "no stride";
-	llq->more_descs = offer->stride_chosen == ENA_HW_LLQ_STRIDE_MULTIPLE ?
-				  (uint8_t)(llq->entry_bytes / 16) : 1;
-
-	llq->max_depth = (uint16_t)ena_min(ena_round_down(depth), ENA_MAX_DEPTH);
+	uint32_t wide_depth = offer->max_wide_depth ?: offer->max_depth / 2;
+	llq->max_depth = ena_round_down(wide ? wide_depth : offer->max_depth);
 	if (!offer->max_count || llq->max_depth < ENA_MIN_DEPTH)
 		return "too few or too small queues";
 
+	/* Two, the meta descriptor and one more, leaves the most room for the header. */
+	offer->descs_before_header_chosen = offer->descs_before_header & 2 ? 2 : 4;
+	if (!(offer->descs_before_header & offer->descs_before_header_chosen))
+		return "too few descriptors before the header";
+	llq->first_descs = (uint8_t)offer->descs_before_header_chosen;
+	bool multiple = offer->stride & ENA_HW_LLQ_STRIDE_MULTIPLE;
+	offer->stride_chosen = multiple ? ENA_HW_LLQ_STRIDE_MULTIPLE : ENA_HW_LLQ_STRIDE_SINGLE;
+	if (!(offer->stride & offer->stride_chosen))
+		return "no stride";
+	llq->more_descs = multiple ? (uint8_t)(llq->entry_bytes / 16) : 1;
+
 	offer->flags &= ENA_HW_LLQ_NO_META_CACHE | ENA_HW_LLQ_BURST_LIMIT;
-	llq->burst_limited = offer->flags & ENA_HW_LLQ_BURST_LIMIT;
-	llq->burst = (uint16_t)(offer->max_burst / llq->entry_bytes);
+	if (offer->flags & ENA_HW_LLQ_BURST_LIMIT)
+		llq->burst = (uint16_t)(offer->max_burst / llq->entry_bytes);
 	/* The largest packet, its meta descriptor included, must fit between two doorbells. */
-	llq->on = true;
-	if (llq->burst_limited && llq->burst < ena_tx_slots(llq, device->limits.tx_segments + 1))
+	if (llq->burst < ena_tx_slots(llq, device->limits.tx_segments + 1))
 		return "bursts too short for a packet";
 	return NULL;
 }
@@ -61,32 +52,28 @@ static const char *choose(struct ena_device *device, struct ena_hw_llq *offer)
 int ena_llq_agree(struct ena_device *device)
 {
 	struct ena_limits *limits = &device->limits;
-	struct ena_llq *llq = &device->llq;
-	struct ena_hw_llq offer;
-	const char *obstacle;
-	int error;
+	struct ena_llq llq = HOST_PLACEMENT;
+	union ena_hw_feature offer;
 
-	llq->on = false;
+	device->llq = HOST_PLACEMENT;
 	limits->push_bytes = 0;
 	if (device->config.no_llq || !device->config.llq_bytes ||
 	    !ena_has_feature(device, ENA_HW_F_LLQ))
 		return 0;
-	error = ena_get_feature(device, ENA_HW_F_LLQ, 0, &offer, sizeof(offer));
-	obstacle = error ? "not described" : choose(device, &offer);
+	int error = ena_get_feature(device, ENA_HW_F_LLQ, &offer);
+	const char *obstacle = error ? "not described" : choose(device, &offer.llq, &llq);
 	if (!obstacle) {
-		error = ena_set_feature(device, ENA_HW_F_LLQ, &offer, sizeof(offer), 0);
+		error = ena_set_feature(device, ENA_HW_F_LLQ, &offer, 0);
 		obstacle = error ? "refused" : NULL;
 	}
-	llq->on = !obstacle;
-	if (error == ENA_E_TIMEOUT || error == ENA_E_DEVICE || error == ENA_E_DOWN)
-		return error;
 	if (obstacle) {
-		ena_os_log(device->os, ENA_LOG_WARNING, "no LLQ, TX rings in host memory: %s",
-			   obstacle);
-		return 0;
+		ena_warn(device, "no LLQ, TX rings in host memory: %s", obstacle);
+		return error == ENA_E_MEMORY ? 0 : ena_tolerate(error);
 	}
-	limits->push_bytes = (uint16_t)(llq->entry_bytes - 16 * llq->first_descs);
-	limits->max_pairs = (uint16_t)ena_min(limits->max_pairs, offer.max_count);
-	limits->max_tx_depth = (uint16_t)ena_min(limits->max_tx_depth, llq->max_depth);
+	llq.on = true;
+	device->llq = llq;
+	limits->push_bytes = (uint16_t)(llq.entry_bytes - 16 * llq.first_descs);
+	limits->max_pairs = (uint16_t)ena_min(limits->max_pairs, offer.llq.max_count);
+	limits->max_tx_depth = (uint16_t)ena_min(limits->max_tx_depth, llq.max_depth);
 	return 0;
 }

@@ -12,14 +12,11 @@ static bool is_register(const struct ena_device *device, uint32_t offset)
 
 int ena_ring_alloc(struct ena_device *device, size_t size, struct ena_dma *dma)
 {
-	if (!ena_os_dma_alloc(device->os, size, dma)) {
+	if (!ena_os_dma_alloc(device->os, size, dma))
 		dma->size = 0;
-		return ENA_E_MEMORY;
-	}
-	if (!((dma->address + size - 1) >> device->address_bits))
-		return 0;
-	ena_ring_free(device, dma);
-	return ENA_E_MEMORY;
+	else if ((dma->address + size - 1) >> device->address_bits)
+		ena_ring_free(device, dma);
+	return dma->size ? 0 : ENA_E_MEMORY;
 }
 
 void ena_ring_free(struct ena_device *device, struct ena_dma *dma)
@@ -29,76 +26,62 @@ void ena_ring_free(struct ena_device *device, struct ena_dma *dma)
 	dma->size = 0;
 }
 
-static int create_cq(struct ena_device *device, struct ena_cq *cq, uint16_t depth, uint8_t words,
-		     uint16_t vector)
+static int create_cq(struct ena_device *device, struct ena_ring *cq, uint16_t depth,
+		     uint8_t words, uint16_t vector)
 {
-	struct ena_hw_create_cq command = {
-		.opcode = ENA_HW_CREATE_CQ,
-		.interrupt = device->config.vectors ? ENA_HW_CQ_INTERRUPT : 0,
-		.entry_words = words,
-		.depth = depth,
-		.vector = device->config.vectors ? vector : NO_VECTOR,
-	};
-	struct ena_hw_create_cq_reply created;
-	struct ena_hw_reply reply;
-	int error = ena_ring_alloc(device, (size_t)depth * words * 4, &cq->ring);
-
+	bool interrupts = device->config.vectors;
+	int error = ena_ring_alloc(device, (size_t)depth * words * 4, &cq->dma);
 	if (error)
 		return error;
-	command.ring = ena_hw_address(cq->ring.address);
+	struct ena_hw_command command = { .opcode = ENA_HW_CREATE_CQ, .create_cq = {
+		.interrupt = interrupts ? ENA_HW_CQ_INTERRUPT : 0,
+		.entry_words = words, .depth = depth,
+		.vector = interrupts ? vector : NO_VECTOR,
+		.ring = ena_hw_address(cq->dma.address),
+	} };
+	struct ena_hw_reply reply;
 	error = ena_admin_run(device, &command, &reply);
 	if (error)
 		return error;
-	ena_copy(&created, reply.payload, sizeof(created));
 	cq->exists = true;
-	cq->index = created.cq_index;
-	cq->depth = created.depth;
-	cq->head = 0;
-	cq->phase = 1;
-	cq->unmask_offset = created.unmask_offset;
+	cq->index = reply.cq.index;
+	cq->depth = reply.cq.depth;
+	cq->count = 0;
+	cq->register_offset = reply.cq.unmask;
 	/* Fewer entries than asked for are fine, more would lie beyond the ring. */
-	if (!ena_is_power_of_two(cq->depth) || cq->depth > depth || cq->depth < MIN_CQ_DEPTH)
+	if (cq->depth != ena_round_down(cq->depth) || cq->depth > depth || cq->depth < MIN_CQ_DEPTH)
 		return ena_complain(device, "a completion queue of unusable depth", cq->depth);
-	if (device->config.vectors && !is_register(device, cq->unmask_offset))
-		return ena_complain(device, "no such unmask register", cq->unmask_offset);
+	if (interrupts && !is_register(device, cq->register_offset))
+		return ena_complain(device, "no such unmask register", cq->register_offset);
 	return 0;
 }
 
-static int create_sq(struct ena_device *device, struct ena_sq *sq, uint16_t depth,
+static int create_sq(struct ena_device *device, struct ena_ring *sq, uint16_t depth,
 		     uint8_t direction, uint16_t cq_index)
 {
 	bool llq = device->llq.on && direction == ENA_HW_SQ_TX;
-	struct ena_hw_create_sq command = {
-		.opcode = ENA_HW_CREATE_SQ,
-		.direction = direction,
-		.placement = llq ? ENA_HW_SQ_IN_DEVICE : ENA_HW_SQ_IN_HOST,
-		.contiguous = 1,
-		.cq_index = cq_index,
-		.depth = depth,
-	};
 	uint64_t llq_size = (uint64_t)depth * device->llq.entry_bytes;
-	struct ena_hw_create_sq_reply created;
-	struct ena_hw_reply reply;
-	int error = 0;
-
-	if (!llq)
-		error = ena_ring_alloc(device, (size_t)depth * 16, &sq->ring);
+	int error = llq ? 0 : ena_ring_alloc(device, (size_t)depth * 16, &sq->dma);
 	if (error)
 		return error;
-	command.ring = ena_hw_address(llq ? 0 : sq->ring.address);
+	struct ena_hw_command command = { .opcode = ENA_HW_CREATE_SQ, .create_sq = {
+		.direction = direction, .contiguous = 1,
+		.placement = llq ? ENA_HW_SQ_IN_DEVICE : ENA_HW_SQ_IN_HOST,
+		.cq_index = cq_index, .depth = depth,
+		.ring = ena_hw_address(llq ? 0 : sq->dma.address),
+	} };
+	struct ena_hw_reply reply;
 	error = ena_admin_run(device, &command, &reply);
 	if (error)
 		return error;
-	ena_copy(&created, reply.payload, sizeof(created));
 	sq->exists = true;
-	sq->index = created.sq_index;
+	sq->index = reply.sq.index;
 	sq->depth = depth;
-	sq->tail = sq->rung = 0;
-	sq->phase = 1;
-	sq->doorbell_offset = created.doorbell_offset;
-	sq->llq_offset = created.llq_offset;
-	if (!is_register(device, sq->doorbell_offset))
-		return ena_complain(device, "no such doorbell", sq->doorbell_offset);
+	sq->count = sq->rung = 0;
+	sq->register_offset = reply.sq.doorbell;
+	sq->llq_offset = reply.sq.llq_ring;
+	if (!is_register(device, sq->register_offset))
+		return ena_complain(device, "no such doorbell", sq->register_offset);
 	if (llq && (sq->llq_offset % 8 || sq->llq_offset + llq_size > device->config.llq_bytes))
 		return ena_complain(device, "an LLQ ring beyond BAR 2", sq->llq_offset);
 	return 0;
@@ -106,29 +89,22 @@ static int create_sq(struct ena_device *device, struct ena_sq *sq, uint16_t dept
 
 static int create_tx(struct ena_device *device, struct ena_tx *tx, uint16_t vector)
 {
-	const struct ena_llq *llq = &device->llq;
 	uint16_t depth = device->tx_depth;
-	int error;
-
-	tx->device = device;
-	tx->free_ids = ena_os_alloc(device->os, depth * sizeof(*tx->free_ids));
-	tx->slots = ena_os_alloc(device->os, depth * sizeof(*tx->slots));
-	if (!tx->free_ids || !tx->slots)
-		return ENA_E_MEMORY;
-	error = create_cq(device, &tx->cq, depth, ENA_HW_TX_DONE_WORDS, vector);
-	if (!error)
-		error = create_sq(device, &tx->sq, depth, ENA_HW_SQ_TX, tx->cq.index);
+	int error = create_cq(device, &tx->cq, depth, ENA_HW_TX_DONE_WORDS, vector) ?:
+		    create_sq(device, &tx->sq, depth, ENA_HW_SQ_TX, tx->cq.index);
 	if (error)
 		return error;
+	__builtin_memset(tx->slots, 0, sizeof(tx->slots));
 	for (uint16_t id = 0; id < depth; id++)
 		tx->free_ids[id] = id;
 	tx->ids_taken = tx->slots_freed = tx->seen_freed = tx->stuck_ticks = 0;
 	tx->ids_given = depth;
-	tx->burst_left = llq->burst;
-	tx->meta[0] = 0; /* no meta descriptor looks like this */
+	tx->burst_left = device->llq.burst;
+	tx->meta.word[0] = 0; /* no meta descriptor looks like this */
 	/* One slot stays free to tell a full ring from an empty one. */
 	tx->limit = (uint16_t)ena_min(depth, tx->cq.depth) - 1;
-	tx->worst = ena_tx_slots(llq, device->limits.tx_segments + 1); /* and a meta descriptor */
+	/* The largest packet has a meta descriptor, too. */
+	tx->worst = ena_tx_slots(&device->llq, device->limits.tx_segments + 1);
 	tx->broken = false;
 	return 0;
 }
@@ -136,18 +112,11 @@ static int create_tx(struct ena_device *device, struct ena_tx *tx, uint16_t vect
 static int create_rx(struct ena_device *device, struct ena_rx *rx, uint16_t vector)
 {
 	uint16_t depth = device->rx_depth;
-	int error;
-
-	rx->device = device;
-	rx->free_ids = ena_os_alloc(device->os, depth * sizeof(*rx->free_ids));
-	rx->lengths = ena_os_alloc(device->os, depth * sizeof(*rx->lengths));
-	if (!rx->free_ids || !rx->lengths)
-		return ENA_E_MEMORY;
-	error = create_cq(device, &rx->cq, depth, ENA_HW_RX_DONE_WORDS, vector);
-	if (!error)
-		error = create_sq(device, &rx->sq, depth, ENA_HW_SQ_RX, rx->cq.index);
+	int error = create_cq(device, &rx->cq, depth, ENA_HW_RX_DONE_WORDS, vector) ?:
+		    create_sq(device, &rx->sq, depth, ENA_HW_SQ_RX, rx->cq.index);
 	if (error)
 		return error;
+	__builtin_memset(rx->lengths, 0, sizeof(rx->lengths));
 	for (uint16_t id = 0; id < depth; id++)
 		rx->free_ids[id] = depth - 1 - id;
 	rx->free_count = depth;
@@ -160,74 +129,52 @@ static int create_rx(struct ena_device *device, struct ena_rx *rx, uint16_t vect
 int ena_pair_create(struct ena_device *device, uint16_t number)
 {
 	struct ena_pair *pair = &device->pair[number];
-	uint16_t vector = number + 1;
-	int error;
 
+	pair->tx.device = pair->rx.device = device;
 	pair->tx.broken = pair->rx.broken = true;
-	pair->waiting_ticks = pair->rescues = pair->calm_ticks = 0;
-	error = create_tx(device, &pair->tx, vector);
-	return error ? error : create_rx(device, &pair->rx, vector);
+	pair->waiting_ticks = pair->rescue_ticks = 0;
+	return create_tx(device, &pair->tx, number + 1) ?: create_rx(device, &pair->rx, number + 1);
 }
 
-static int destroy_sq(struct ena_device *device, struct ena_sq *sq, uint8_t direction)
+static int destroy(struct ena_device *device, struct ena_ring *ring, uint8_t opcode,
+		   uint8_t direction)
 {
-	struct ena_hw_destroy_sq command = { .opcode = ENA_HW_DESTROY_SQ,
-					     .sq_index = sq->index, .direction = direction };
+	struct ena_hw_command command = { .opcode = opcode, .destroy = { ring->index, direction } };
 	struct ena_hw_reply reply;
-	bool exists = sq->exists;
+	bool existed = ring->exists;
 
-	sq->exists = false;
-	return exists ? ena_admin_run(device, &command, &reply) : 0;
-}
-
-static int destroy_cq(struct ena_device *device, struct ena_cq *cq)
-{
-	struct ena_hw_destroy_cq command = { .opcode = ENA_HW_DESTROY_CQ, .cq_index = cq->index };
-	struct ena_hw_reply reply;
-	bool exists = cq->exists;
-
-	cq->exists = false;
-	return exists ? ena_admin_run(device, &command, &reply) : 0;
+	ring->exists = false;
+	return existed ? ena_admin_run(device, &command, &reply) : 0;
 }
 
 /* All four are tried; the first error is returned. */
 int ena_pair_destroy(struct ena_device *device, struct ena_pair *pair)
 {
-	int tx_sq = destroy_sq(device, &pair->tx.sq, ENA_HW_SQ_TX);
-	int rx_sq = destroy_sq(device, &pair->rx.sq, ENA_HW_SQ_RX);
-	int tx_cq = destroy_cq(device, &pair->tx.cq);
-	int rx_cq = destroy_cq(device, &pair->rx.cq);
+	int tx_sq = destroy(device, &pair->tx.sq, ENA_HW_DESTROY_SQ, ENA_HW_SQ_TX);
+	int rx_sq = destroy(device, &pair->rx.sq, ENA_HW_DESTROY_SQ, ENA_HW_SQ_RX);
+	int tx_cq = destroy(device, &pair->tx.cq, ENA_HW_DESTROY_CQ, 0);
+	int rx_cq = destroy(device, &pair->rx.cq, ENA_HW_DESTROY_CQ, 0);
 
-	return tx_sq ? tx_sq : rx_sq ? rx_sq : tx_cq ? tx_cq : rx_cq;
+	return tx_sq ?: rx_sq ?: tx_cq ?: rx_cq;
 }
 
 /* Only when the device no longer knows the rings, or can reach no memory. */
 void ena_pair_release(struct ena_device *device, struct ena_pair *pair)
 {
-	struct ena_tx *tx = &pair->tx;
-	struct ena_rx *rx = &pair->rx;
+	struct ena_ring *ring[] = { &pair->tx.sq, &pair->tx.cq, &pair->rx.sq, &pair->rx.cq };
 
-	tx->broken = rx->broken = true;
-	tx->sq.exists = tx->cq.exists = rx->sq.exists = rx->cq.exists = false;
-	ena_ring_free(device, &tx->sq.ring);
-	ena_ring_free(device, &tx->cq.ring);
-	ena_ring_free(device, &rx->sq.ring);
-	ena_ring_free(device, &rx->cq.ring);
-	ena_os_free(device->os, tx->free_ids);
-	ena_os_free(device->os, tx->slots);
-	ena_os_free(device->os, rx->free_ids);
-	ena_os_free(device->os, rx->lengths);
-	tx->free_ids = rx->free_ids = NULL;
-	tx->slots = NULL;
-	rx->lengths = NULL;
+	pair->tx.broken = pair->rx.broken = true;
+	for (int i = 0; i < 4; i++) {
+		ring[i]->exists = false;
+		ena_ring_free(device, &ring[i]->dma);
+	}
 }
 
-void ena_unmask(struct ena_device *device, uint16_t pair, uint16_t rx_delay_us,
-		uint16_t tx_delay_us)
+/* The delays, in microseconds, hold for the next interrupt. */
+void ena_unmask(struct ena_device *device, uint16_t pair, uint16_t rx_delay, uint16_t tx_delay)
 {
 	uint16_t unit = device->limits.delay_unit;
+	uint32_t rx = unit ? rx_delay / unit : 0, tx = unit ? tx_delay / unit : 0;
 
-	ena_os_write(device->os, device->pair[pair].tx.cq.unmask_offset,
-		     unit ? ENA_HW_UNMASK(rx_delay_us / unit, tx_delay_us / unit) :
-			    ENA_HW_UNMASK(0, 0));
+	ena_os_write(device->os, device->pair[pair].tx.cq.register_offset, ENA_HW_UNMASK(rx, tx));
 }

@@ -20,31 +20,25 @@ void ena_write_address(struct ena_device *device, uint32_t low, uint64_t address
 /* One readless read: ask, and wait until the device has written the answer to memory. */
 static bool read_once(struct ena_device *device, uint32_t offset, uint32_t *value)
 {
-	struct ena_hw_read_reply *reply = device->read_reply.memory;
+	struct ena_hw_read_reply *slot = &ENA_SHARED(device)->read_reply;
 	uint16_t sequence = ++device->read_sequence;
 	uint32_t pause = 1;
-	uint64_t deadline;
-	uint32_t word;
 
-	reply->request_id = (uint16_t)~sequence;
+	slot->request_id = (uint16_t)~sequence;
 	ena_os_write_barrier();
 	ena_os_write(device->os, ENA_HW_READ_REQUEST, offset << 16 | sequence);
 
-	deadline = ena_os_now(device->os) + device->read_timeout;
-	for (;;) {
-		bool late = ena_os_now(device->os) >= deadline;
-
-		word = ena_load32(reply);
-		if ((uint16_t)word == sequence)
-			break;
+	uint64_t deadline = ena_os_now(device->os) + device->read_timeout;
+	for (bool late = false; ENA_LOAD(slot->request_id) != sequence;) {
 		if (late)
 			return false;
 		ena_os_sleep(device->os, pause);
 		pause = ena_min(2 * pause, POLL_MAX_US);
+		late = ena_os_now(device->os) >= deadline;
 	}
 	ena_os_read_barrier();
-	*value = ena_load32(&reply->value);
-	return word >> 16 == offset;
+	*value = ENA_LOAD(slot->value);
+	return ENA_LOAD(slot->offset) == offset;
 }
 
 /* A register's value, or ENA_HW_READ_FAILED. A card whose answers get lost is read by loads. */
@@ -57,12 +51,9 @@ uint32_t ena_read_register(struct ena_device *device, uint32_t offset)
 			return value;
 		device->stats.read_timeouts++;
 	}
-	if (!device->plain_reads) {
-		ena_os_log(device->os, ENA_LOG_WARNING,
-			   "no answer to a readless read of register 0x%x; reading by loads",
-			   (unsigned int)offset);
-		device->plain_reads = true;
-	}
+	if (!device->plain_reads)
+		ena_warn(device, "no answer to readless reads (0x%x); reading by loads", offset);
+	device->plain_reads = true;
 	return ena_os_read(device->os, offset);
 }
 
@@ -70,8 +61,7 @@ static int wait_for_status(struct ena_device *device, bool resetting, uint32_t t
 {
 	uint64_t deadline = ena_os_now(device->os) + timeout;
 
-	for (;;) {
-		bool late = ena_os_now(device->os) >= deadline;
+	for (bool late = false;; late = ena_os_now(device->os) >= deadline) {
 		uint32_t status = ena_read_register(device, ENA_HW_STATUS);
 
 		if (status == ENA_HW_READ_FAILED)
@@ -87,16 +77,15 @@ static int wait_for_status(struct ena_device *device, bool resetting, uint32_t t
 /* Reset in two phases: ask, see it begin, let go, see it end. */
 int ena_reset(struct ena_device *device, enum ena_hw_reset_reason reason)
 {
-	uint32_t status, caps, timeout;
-	int error;
+	uint64_t reply = ENA_SHARED_ADDRESS(device, read_reply);
 
 	device->plain_reads = device->config.plain_reads;
-	ena_write_address(device, ENA_HW_READ_REPLY_LOW, device->read_reply.address);
-	status = ena_read_register(device, ENA_HW_STATUS);
+	ena_write_address(device, ENA_HW_READ_REPLY_LOW, reply);
+	uint32_t status = ena_read_register(device, ENA_HW_STATUS);
 	if (status == ENA_HW_READ_FAILED || !(status & ENA_HW_STATUS_READY))
 		return ena_complain(device, "the device is not ready, status", status);
-	caps = ena_read_register(device, ENA_HW_CAPS);
-	timeout = ENA_HW_CAPS_RESET_TIMEOUT(caps) * 100000;
+	uint32_t caps = ena_read_register(device, ENA_HW_CAPS);
+	uint32_t timeout = ENA_HW_CAPS_RESET_TIMEOUT(caps) * 100000;
 	if (caps == ENA_HW_READ_FAILED || !timeout)
 		return ena_complain(device, "the device gives no time for a reset", caps);
 	if (reason > 15 && !(device->capabilities & ENA_HW_CAN_LONG_REASONS))
@@ -104,9 +93,8 @@ int ena_reset(struct ena_device *device, enum ena_hw_reset_reason reason)
 
 	ena_os_write(device->os, ENA_HW_CONTROL,
 		     ENA_HW_CONTROL_RESET | ENA_HW_CONTROL_REASON((uint32_t)reason));
-	/* The reset has forgotten it. */
-	ena_write_address(device, ENA_HW_READ_REPLY_LOW, device->read_reply.address);
-	error = wait_for_status(device, true, timeout);
+	ena_write_address(device, ENA_HW_READ_REPLY_LOW, reply); /* the reset has forgotten it */
+	int error = wait_for_status(device, true, timeout);
 	if (!error) {
 		ena_os_write(device->os, ENA_HW_CONTROL, 0);
 		error = wait_for_status(device, false, timeout);

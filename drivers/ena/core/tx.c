@@ -1,102 +1,69 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Sending. A packet is an optional meta descriptor and data descriptors. With host placement each
+/* Sending. A packet is an optional meta descriptor and data descriptors. With host placement each
  * takes a slot of a ring in memory. With LLQ a slot is an entry of 128 or 256 bytes in the
  * device: the first holds two descriptors (meta and data) and the packet's header, each further
- * one descriptors alone; a packet begins a new entry.
- */
+ * one descriptors alone; a packet begins a new entry. */
 #include "ena_internal.h"
 
 #define MAX_ENTRY 256
-#define L4_CHECKSUMS (ENA_TX_CSUM_IP4 | ENA_TX_CSUM_IP6)
-#define SEGMENTATION (ENA_TX_TSO_IP4 | ENA_TX_TSO_IP6)
+#define MAX_DESCS (ENA_MAX_SEGMENTS + 1) /* a meta descriptor and one for each segment */
 #define MAX_MSS 0x3fff
-
-/* The LLQ entry being filled. */
-struct entry {
-	struct ena_hw_tx_desc desc[MAX_ENTRY / sizeof(struct ena_hw_tx_desc)];
-	uint8_t used, room; /* descriptors */
-} __attribute__((aligned(8)));
-
-static uint16_t slots_in_use(const struct ena_tx *tx)
-{
-	return (uint16_t)(tx->sq.tail - ENA_SEE(tx->slots_freed));
-}
-
-bool ena_tx_has_room(const struct ena_tx *tx)
-{
-	return tx->limit - slots_in_use(tx) >= tx->worst;
-}
-
-uint16_t ena_tx_next_id(const struct ena_tx *tx)
-{
-	return tx->free_ids[tx->ids_taken & (tx->sq.depth - 1)];
-}
 
 void ena_tx_ring(struct ena_tx *tx)
 {
-	if (tx->broken || tx->sq.rung == tx->sq.tail)
+	if (tx->broken || tx->sq.rung == tx->sq.count)
 		return;
 	if (tx->device->llq.on)
 		ena_os_llq_barrier();
 	ena_os_write_barrier();
-	ena_os_write(tx->device->os, tx->sq.doorbell_offset, tx->sq.tail);
-	tx->sq.rung = tx->sq.tail;
+	ena_os_write(tx->device->os, tx->sq.register_offset, tx->sq.count);
+	tx->sq.rung = tx->sq.count;
 	tx->burst_left = tx->device->llq.burst;
 	tx->sent.doorbells++;
 }
 
-/* The phase of a slot is the ring's turn it belongs to. */
-static void advance(struct ena_sq *sq)
-{
-	sq->tail++;
-	if ((sq->tail & (sq->depth - 1)) == 0)
-		sq->phase ^= 1;
-}
-
-static void write_entry(struct ena_tx *tx, struct entry *entry)
+/* Put descriptors, and a header behind the first ones, into slots. */
+static void write_slots(struct ena_tx *tx, struct ena_hw_tx_desc *desc, uint8_t count,
+			const void *header, uint16_t header_bytes)
 {
 	const struct ena_llq *llq = &tx->device->llq;
-	uint32_t slot = tx->sq.tail & (tx->sq.depth - 1u);
+	struct ena_hw_tx_desc *ring = tx->sq.dma.memory;
+	uint8_t room = llq->first_descs;
 
-	ena_os_write_llq(tx->device->os, tx->sq.llq_offset + slot * llq->entry_bytes,
-			 (const void *)entry, llq->entry_bytes / 8u);
-	advance(&tx->sq);
-	tx->burst_left--;
-	tx->sent.llq_entries++;
-	ena_clear(entry, llq->entry_bytes);
-	entry->used = 0;
-	entry->room = llq->more_descs;
-}
+	for (uint8_t done = 0; done < count; room = llq->more_descs, tx->sq.count++) {
+		struct ena_hw_tx_desc entry[MAX_ENTRY / sizeof(*desc)] __attribute__((aligned(8)));
+		uint32_t slot = tx->sq.count & (tx->sq.depth - 1u);
+		uint32_t phase = ENA_HW_TX_PHASE * ena_phase(tx->sq.count, tx->sq.depth);
 
-static void put(struct ena_tx *tx, struct entry *entry, struct ena_hw_tx_desc desc)
-{
-	struct ena_hw_tx_desc *to = tx->sq.ring.memory;
-
-	if (tx->device->llq.on && entry->used == entry->room)
-		write_entry(tx, entry);
-	desc.word[0] |= tx->sq.phase ? ENA_HW_TX_PHASE : 0;
-	if (tx->device->llq.on) {
-		entry->desc[entry->used++] = desc;
-	} else {
-		to[tx->sq.tail & (tx->sq.depth - 1)] = desc;
-		advance(&tx->sq);
+		if (!llq->on) {
+			desc[done].word[0] |= phase;
+			ring[slot] = desc[done++];
+			continue;
+		}
+		__builtin_memset(entry, 0, llq->entry_bytes);
+		if (!done && header_bytes)
+			__builtin_memcpy(&entry[room], header, header_bytes);
+		for (uint8_t i = 0; i < room && done < count; i++) {
+			entry[i] = desc[done++];
+			entry[i].word[0] |= phase;
+		}
+		ena_os_write_llq(tx->device->os, tx->sq.llq_offset + slot * llq->entry_bytes,
+				 (const void *)entry, llq->entry_bytes / 8u);
+		tx->burst_left--;
+		tx->sent.llq_entries++;
 	}
 }
 
 static struct ena_hw_tx_desc meta_descriptor(const struct ena_tx_packet *packet)
 {
-	struct ena_hw_tx_desc desc = { .word[0] = ENA_HW_TX_META | ENA_HW_META_EXTENDED |
-						  ENA_HW_META_VALID | ENA_HW_META_STORE };
-	uint16_t mss = packet->offloads & SEGMENTATION ? packet->mss : 0;
+	uint16_t mss = packet->offloads & ENA_TX_TSO ? packet->mss : 0;
 
-	if (!packet->offloads)
-		return desc;
-	desc.word[0] |= ENA_HW_META_MSS_HIGH(mss);
-	desc.word[2] = ENA_HW_META_L3_LENGTH(packet->l3_bytes) |
-		       ENA_HW_META_L3_OFFSET(packet->l3_offset) |
-		       ENA_HW_META_L4_WORDS(packet->l4_bytes / 4) | ENA_HW_META_MSS_LOW(mss);
-	return desc;
+	return (struct ena_hw_tx_desc){ .word = {
+		ENA_HW_TX_META | ENA_HW_META_EXTENDED | ENA_HW_META_VALID | ENA_HW_META_STORE |
+		ENA_HW_META_MSS_HIGH(mss), 0,
+		ENA_HW_META_L3_LENGTH(packet->l3_bytes) |
+		ENA_HW_META_L3_OFFSET(packet->l3_offset) |
+		ENA_HW_META_L4_WORDS(packet->l4_bytes / 4) | ENA_HW_META_MSS_LOW(mss) } };
 }
 
 /* Which offloads the device is to do, in word 1 of the first data descriptor. */
@@ -110,14 +77,13 @@ static uint32_t offload_bits(const struct ena_tx_packet *packet)
 	if (!packet->offloads)
 		return 0;
 	/* Partial: the checksum field holds the sum of the pseudo header already. */
-	if (packet->offloads & L4_CHECKSUMS)
+	if (packet->offloads & ENA_TX_CSUM)
 		return bits | ENA_HW_TX_L4_CSUM_PARTIAL;
 	return bits | ENA_HW_TX_TSO | (ip4 ? ENA_HW_TX_L3_CSUM : 0);
 }
 
-static bool is_sendable(const struct ena_tx *tx, const struct ena_tx_packet *packet)
+static bool is_sendable(const struct ena_limits *limits, const struct ena_tx_packet *packet)
 {
-	const struct ena_limits *limits = &tx->device->limits;
 	uint32_t offload = packet->offloads;
 
 	if (packet->header_bytes > limits->push_bytes ||
@@ -127,31 +93,14 @@ static bool is_sendable(const struct ena_tx *tx, const struct ena_tx_packet *pac
 	for (uint8_t i = 0; i < packet->segment_count; i++)
 		if (!packet->segments[i].length || packet->segments[i].length > 0xffff)
 			return false;
-	if (offload & SEGMENTATION && (!packet->mss || packet->mss > MAX_MSS))
+	if (offload & ENA_TX_TSO && (!packet->mss || packet->mss > MAX_MSS))
 		return false;
-	return !offload || (ena_is_power_of_two(offload) && offload & limits->offloads &&
-			    offload & (L4_CHECKSUMS | SEGMENTATION));
+	return !offload || (offload == ena_round_down(offload) &&
+			    offload & limits->offloads & (ENA_TX_CSUM | ENA_TX_TSO));
 }
 
-/* Whether the device needs to be told of these headers: in host memory it remembers the last;
- * with LLQ some cards do not, and the newest want a meta descriptor in every packet. */
-static bool needs_meta(struct ena_tx *tx, const struct ena_tx_packet *packet,
-		       const struct ena_hw_tx_desc *meta)
-{
-	if (tx->device->llq.on)
-		return true;
-	if (!packet->offloads || (meta->word[0] == tx->meta[0] && meta->word[2] == tx->meta[1]))
-		return false;
-	tx->meta[0] = meta->word[0];
-	tx->meta[1] = meta->word[2];
-	return true;
-}
-
-/* Ring slots that so many descriptors take. */
 uint8_t ena_tx_slots(const struct ena_llq *llq, uint8_t descs)
 {
-	if (!llq->on)
-		return descs;
 	if (descs <= llq->first_descs)
 		return 1;
 	return (uint8_t)(1 + (descs - llq->first_descs + llq->more_descs - 1) / llq->more_descs);
@@ -159,72 +108,51 @@ uint8_t ena_tx_slots(const struct ena_llq *llq, uint8_t descs)
 
 int ena_tx_send(struct ena_tx *tx, const struct ena_tx_packet *packet)
 {
+	/* With LLQ a short packet is all header: its one data descriptor is empty. */
+	static const struct ena_segment empty = { 0, 0 };
+	const struct ena_segment *segment = packet->segment_count ? packet->segments : &empty;
+	uint8_t segments = packet->segment_count ? packet->segment_count : 1, count = 0;
 	const struct ena_device *device = tx->device;
-	struct ena_hw_tx_desc desc, meta = meta_descriptor(packet);
-	uint8_t data_descs = packet->segment_count ? packet->segment_count : 1;
-	uint16_t id, header = packet->header_bytes;
-	uint64_t bytes = header;
-	struct entry entry;
-	uint8_t slots;
-	bool with_meta;
+	struct ena_hw_tx_desc desc[MAX_DESCS];
 
 	if (tx->broken)
 		return ENA_E_DOWN;
-	if (!is_sendable(tx, packet)) {
-		tx->sent.refused++;
+	if (!is_sendable(&device->limits, packet))
 		return ENA_E_ARGUMENT;
-	}
-	if (!ena_tx_has_room(tx)) {
-		tx->sent.full++;
+	if (!ena_tx_has_room(tx))
 		return ENA_E_FULL;
-	}
-	with_meta = needs_meta(tx, packet, &meta);
-	slots = ena_tx_slots(&device->llq, data_descs + with_meta);
-	if (device->llq.burst_limited && slots > tx->burst_left)
-		ena_tx_ring(tx);
-
-	if (device->llq.on) {
-		ena_clear(&entry, device->llq.entry_bytes);
-		entry.used = 0;
-		entry.room = device->llq.first_descs;
-		if (header)
-			ena_copy(&entry.desc[entry.room], packet->header, header);
-	} else {
-		header = (uint16_t)ena_min(packet->segments[0].length, device->header_size);
-	}
-	id = ena_tx_next_id(tx);
-
-	if (with_meta) {
-		meta.word[0] |= ENA_HW_TX_FIRST;
-		put(tx, &entry, meta);
+	/* In host memory the device remembers the last headers that it was told of; with LLQ some
+	 * cards do not, and the newest want a meta descriptor in every packet. */
+	desc[0] = meta_descriptor(packet);
+	if (device->llq.on || (packet->offloads &&
+			       __builtin_memcmp(&tx->meta, &desc[0], sizeof(tx->meta)))) {
+		tx->meta = desc[0];
 		tx->sent.meta_descs++;
+		count = 1;
 	}
-	/* With LLQ a short packet is all header: its one data descriptor is empty. */
-	for (uint8_t i = 0; i < data_descs; i++) {
-		struct ena_segment segment = { 0, 0 };
-
-		if (packet->segment_count)
-			segment = packet->segments[i];
-		desc = (struct ena_hw_tx_desc){ .word = {
-			segment.length, 0, (uint32_t)segment.address,
-			(uint32_t)(segment.address >> 32) & 0xffff } };
-		if (i == 0) {
-			desc.word[0] |= ENA_HW_TX_ID_HIGH(id) | ENA_HW_TX_COMPLETE |
-					(with_meta ? 0 : ENA_HW_TX_FIRST);
-			desc.word[1] = ENA_HW_TX_ID_LOW(id) | offload_bits(packet);
-			desc.word[3] |= ENA_HW_TX_HEADER(header);
-		}
-		if (i + 1 == data_descs)
-			desc.word[0] |= ENA_HW_TX_LAST;
-		put(tx, &entry, desc);
-		bytes += segment.length;
+	uint16_t id = ena_tx_next_id(tx);
+	uint32_t header = device->llq.on ? packet->header_bytes :
+					   ena_min(segment->length, device->header_size);
+	struct ena_hw_tx_desc *first = &desc[count];
+	tx->sent.bytes += packet->header_bytes;
+	for (; segments; segments--, segment++, count++) {
+		desc[count] = (struct ena_hw_tx_desc){ .word = {
+			segment->length, 0, (uint32_t)segment->address,
+			(uint32_t)(segment->address >> 32) & 0xffff } };
+		tx->sent.bytes += segment->length;
 	}
-	if (device->llq.on)
-		write_entry(tx, &entry);
+	first->word[0] |= ENA_HW_TX_ID_HIGH(id) | ENA_HW_TX_COMPLETE;
+	first->word[1] = ENA_HW_TX_ID_LOW(id) | offload_bits(packet);
+	first->word[3] |= ENA_HW_TX_HEADER(header);
+	desc[0].word[0] |= ENA_HW_TX_FIRST;
+	desc[count - 1].word[0] |= ENA_HW_TX_LAST;
 
+	uint8_t slots = ena_tx_slots(&device->llq, count);
+	if (slots > tx->burst_left)
+		ena_tx_ring(tx);
+	write_slots(tx, desc, count, packet->header, packet->header_bytes);
 	tx->ids_taken++;
 	tx->sent.packets++;
-	tx->sent.bytes += bytes;
 	/* From here on a completion may take the packet away. */
 	ENA_SHOW(tx->slots[id], slots);
 	return 0;
@@ -232,19 +160,16 @@ int ena_tx_send(struct ena_tx *tx, const struct ena_tx_packet *packet)
 
 int ena_tx_done(struct ena_tx *tx, uint16_t *id)
 {
-	struct ena_cq *cq = &tx->cq;
-	uint16_t slot = cq->head & (cq->depth - 1);
-	uint8_t slots = 0;
-	uint32_t done;
+	struct ena_ring *cq = &tx->cq;
+	const uint32_t *entry = cq->dma.memory;
 
 	if (tx->broken)
 		return ENA_E_DOWN;
-	done = ena_load32((const uint32_t *)cq->ring.memory + slot * ENA_HW_TX_DONE_WORDS);
-	if (ENA_HW_TX_DONE_PHASE(done) != cq->phase)
+	uint32_t done = ENA_LOAD(entry[(cq->count & (cq->depth - 1)) * ENA_HW_TX_DONE_WORDS]);
+	if (!!(done & ENA_HW_DONE_PHASE) != ena_phase(cq->count, cq->depth))
 		return 0;
 	*id = ENA_HW_TX_DONE_ID(done);
-	if (*id < tx->sq.depth)
-		slots = ENA_SEE(tx->slots[*id]);
+	uint8_t slots = *id < tx->sq.depth ? ENA_SEE(tx->slots[*id]) : 0;
 	if (!slots) {
 		tx->sent.bad_completions++;
 		tx->broken = true;
@@ -256,8 +181,6 @@ int ena_tx_done(struct ena_tx *tx, uint16_t *id)
 	tx->sent.completions++;
 	/* The sender may use slots and id again. */
 	ENA_SHOW(tx->slots_freed, (uint16_t)(tx->slots_freed + slots));
-	cq->head++;
-	if ((cq->head & (cq->depth - 1)) == 0)
-		cq->phase ^= 1;
+	ENA_SHOW(cq->count, (uint16_t)(cq->count + 1));
 	return 1;
 }

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "../core/ena.h"
 #include "mini_device.h"
 
 #define ARENA (4 << 20)
@@ -16,10 +17,12 @@
 static void send(struct host *host, uint8_t choice)
 {
 	static const uint8_t frame[9000];
+	static const uint32_t offload[] = { ENA_TX_CSUM_IP4, ENA_TX_CSUM_IP6, ENA_TX_TSO_IP4,
+					    ENA_TX_TSO_IP6 };
 	const struct host_packet packet = {
 		.length = 60 + 35u * choice,
 		.segment_bytes = 64u << (choice & 7),
-		.offloads = choice & 16 ? 1u << (choice & 3) : 0,
+		.offloads = choice & 16 ? offload[choice & 3] : 0,
 		.udp = choice & 8,
 		.mss = 1000,
 		.l3_offset = 14,

@@ -318,13 +318,16 @@ int host_receive(struct host *host, uint16_t pair, uint8_t *frame, uint32_t room
 	return 1;
 }
 
-static uint64_t find(const struct ena_stat_name *names, unsigned int count, const void *stats,
-		     const char *name)
+#define NAME(field) #field,
+static const char *const device_names[] = { ENA_DEVICE_STATS(NAME) NULL };
+static const char *const tx_names[] = { ENA_TX_STATS(NAME) NULL };
+static const char *const rx_names[] = { ENA_RX_STATS(NAME) NULL };
+
+static uint64_t find(const char *const *names, const void *counters, const char *name)
 {
-	for (unsigned int i = 0; i < count; i++)
-		if (!strcmp(names[i].name, name))
-			return *(const uint64_t *)(const void *)((const uint8_t *)stats +
-								 names[i].offset);
+	for (size_t i = 0; names[i]; i++)
+		if (!strcmp(names[i], name))
+			return ((const uint64_t *)counters)[i];
 	return UINT64_MAX;
 }
 
@@ -349,13 +352,12 @@ uint64_t host_value(struct host *host, const char *name)
 		if (!strcmp(fields[i].name, name))
 			return fields[i].value;
 	if (!strncmp(name, "device.", 7))
-		return find(ena_device_stat_names, ena_device_stat_count, &device->stats, name + 7);
+		return find(device_names, &device->stats, name + 7);
 	if (!device->pair || strlen(name) < 5 || name[3] != '.')
 		return UINT64_MAX;
-	pair = &device->pair[(uint8_t)(name[2] - '0') % ENA_MAX_PAIRS];
-	return name[0] == 't' ?
-		       find(ena_tx_stat_names, ena_tx_stat_count, &pair->tx.sent, name + 4) :
-		       find(ena_rx_stat_names, ena_rx_stat_count, &pair->rx.received, name + 4);
+	pair = &device->pair[(uint8_t)(name[2] - '0') % device->pair_count];
+	return name[0] == 't' ? find(tx_names, &pair->tx.sent, name + 4) :
+				find(rx_names, &pair->rx.received, name + 4);
 }
 
 void host_mac(struct host *host, uint8_t mac[6])

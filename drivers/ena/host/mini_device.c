@@ -99,112 +99,92 @@ static uint64_t full_address(const struct ena_hw_address *address)
 	return address->low | (uint64_t)address->high << 32;
 }
 
-static void get_feature(const struct ena_hw_feature *command, uint8_t *payload)
+static void get_feature(uint8_t number, union ena_hw_feature *answer)
 {
-	static const struct ena_hw_attributes attributes = {
-		.features = 1u << ENA_HW_F_QUEUES_EXT | 1u << ENA_HW_F_HINTS | 1u << ENA_HW_F_LLQ |
-			    1u << ENA_HW_F_HASH_FUNCTION | 1u << ENA_HW_F_OFFLOADS |
-			    1u << ENA_HW_F_INDIRECTION | 1u << ENA_HW_F_MTU |
-			    1u << ENA_HW_F_MODERATION | 1u << ENA_HW_F_AENQ |
-			    1u << ENA_HW_F_HOST_INFO,
-		.capabilities = ENA_HW_CAN_ENI_STATS | ENA_HW_CAN_LONG_REASONS,
-		.mac = { 2, 0, 0, 0, 0, 1 },
-		.max_mtu = 9216,
-	};
-	static const struct ena_hw_queues_ext queues = {
-		.version = 1,
-		.tx_sq_count = MINI_QUEUES, .tx_cq_count = MINI_QUEUES,
-		.rx_sq_count = MINI_QUEUES, .rx_cq_count = MINI_QUEUES,
-		.tx_sq_depth = LLQ_DEPTH, .tx_cq_depth = LLQ_DEPTH,
-		.rx_sq_depth = LLQ_DEPTH, .rx_cq_depth = LLQ_DEPTH,
-		.header_size = 128, .tx_descs = 19, .rx_descs = 19,
-	};
-	static const struct ena_hw_llq llq = {
-		.max_count = MINI_QUEUES, .max_depth = LLQ_DEPTH,
-		.header_location = 1, .entry_size = 1 | 4, .descs_before_header = 2,
-		.stride = 2, .recommended_entry_size = 1,
-		.flags = ENA_HW_LLQ_BURST_LIMIT, .max_burst = 4096,
-	};
-	static const struct ena_hw_offloads offloads = { 0xff, 0xf, 0xf };
-	static const struct ena_hw_indirection table = { .min_log = 1, .max_log = 7, .log = 7 };
-	static const struct ena_hw_hash_function hash = { .supported = ENA_HW_TOEPLITZ };
-	static const struct ena_hw_aenq_groups groups = { 0xff, 0 };
-	static const uint16_t unit = 1;
-	static const struct {
-		uint8_t feature;
-		uint8_t size;
-		const void *payload;
-	} known[] = {
-		{ ENA_HW_F_ATTRIBUTES, sizeof(attributes), &attributes },
-		{ ENA_HW_F_QUEUES_EXT, sizeof(queues), &queues },
-		{ ENA_HW_F_LLQ, sizeof(llq), &llq },
-		{ ENA_HW_F_OFFLOADS, sizeof(offloads), &offloads },
-		{ ENA_HW_F_INDIRECTION, sizeof(table), &table },
-		{ ENA_HW_F_HASH_FUNCTION, sizeof(hash), &hash },
-		{ ENA_HW_F_AENQ, sizeof(groups), &groups },
-		{ ENA_HW_F_MODERATION, sizeof(unit), &unit },
+	static const union ena_hw_feature known[] = {
+		[ENA_HW_F_ATTRIBUTES].attributes = {
+			.features = 1u << ENA_HW_F_QUEUES_EXT | 1u << ENA_HW_F_HINTS |
+				    1u << ENA_HW_F_LLQ | 1u << ENA_HW_F_HASH_FUNCTION |
+				    1u << ENA_HW_F_OFFLOADS | 1u << ENA_HW_F_INDIRECTION |
+				    1u << ENA_HW_F_MTU | 1u << ENA_HW_F_MODERATION |
+				    1u << ENA_HW_F_AENQ | 1u << ENA_HW_F_HOST_INFO,
+			.capabilities = ENA_HW_CAN_ENI_STATS | ENA_HW_CAN_LONG_REASONS,
+			.mac = { 2, 0, 0, 0, 0, 1 },
+			.max_mtu = 9216,
+		},
+		[ENA_HW_F_QUEUES_EXT].queues_ext = {
+			.version = 1,
+			.tx_sq_count = MINI_QUEUES, .tx_cq_count = MINI_QUEUES,
+			.rx_sq_count = MINI_QUEUES, .rx_cq_count = MINI_QUEUES,
+			.tx_sq_depth = LLQ_DEPTH, .tx_cq_depth = LLQ_DEPTH,
+			.rx_sq_depth = LLQ_DEPTH, .rx_cq_depth = LLQ_DEPTH,
+			.header_size = 128, .tx_descs = 19, .rx_descs = 19,
+		},
+		[ENA_HW_F_LLQ].llq = {
+			.max_count = MINI_QUEUES, .max_depth = LLQ_DEPTH,
+			.header_location = 1, .entry_size = 1 | 4, .descs_before_header = 2,
+			.stride = 2, .recommended_entry_size = 1,
+			.flags = ENA_HW_LLQ_BURST_LIMIT, .max_burst = 4096,
+		},
+		[ENA_HW_F_OFFLOADS].offloads = { 0xff, 0xf, 0xf },
+		[ENA_HW_F_INDIRECTION].table = { .min_log = 1, .max_log = 7, .log = 7 },
+		[ENA_HW_F_HASH_FUNCTION].hash = { .supported = ENA_HW_TOEPLITZ },
+		[ENA_HW_F_AENQ].events = { 0xff, 0 },
+		[ENA_HW_F_MODERATION].delay_unit = 1,
 	};
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (known[i].feature == command->feature)
-			memcpy(payload, known[i].payload, known[i].size);
+	if (number < sizeof(known) / sizeof(known[0]))
+		*answer = known[number];
 }
 
-static void create_cq(struct mini_device *device, const struct ena_hw_create_cq *command,
-		      uint8_t *payload)
+static void create_cq(struct mini_device *device, const struct ena_hw_command *command,
+		      struct ena_hw_reply *reply)
 {
 	uint16_t index = device->cq_count++ % (2 * MINI_QUEUES);
-	struct ena_hw_create_cq_reply reply = {
-		.cq_index = index,
-		.depth = command->depth,
-		.unmask_offset = UNMASK + 4 * (command->vector % MINI_QUEUES),
-	};
 
-	device->cq_ring[index] = full_address(&command->ring);
-	device->cq_size[index] = command->depth;
-	memcpy(payload, &reply, sizeof(reply));
+	device->cq_ring[index] = full_address(&command->create_cq.ring);
+	device->cq_size[index] = command->create_cq.depth;
+	reply->cq.index = index;
+	reply->cq.depth = command->create_cq.depth;
+	reply->cq.unmask = UNMASK + 4 * (command->create_cq.vector % MINI_QUEUES);
 }
 
-static void create_sq(struct mini_device *device, const struct ena_hw_create_sq *command,
-		      uint8_t *payload)
+static void create_sq(struct mini_device *device, const struct ena_hw_command *command,
+		      struct ena_hw_reply *reply)
 {
-	bool tx = command->direction == ENA_HW_SQ_TX;
+	bool tx = command->create_sq.direction == ENA_HW_SQ_TX;
 	struct mini_queue *queues = tx ? device->tx : device->rx;
-	uint16_t cq = command->cq_index % (2 * MINI_QUEUES), index = 0;
-	struct ena_hw_create_sq_reply reply;
+	uint16_t cq = command->create_sq.cq_index % (2 * MINI_QUEUES), index = 0;
 
 	while (index + 1 < MINI_QUEUES && queues[index].exists)
 		index++;
 	queues[index] = (struct mini_queue){
-		.sq = full_address(&command->ring), .cq = device->cq_ring[cq],
-		.depth = command->depth, .cq_depth = device->cq_size[cq],
+		.sq = full_address(&command->create_sq.ring), .cq = device->cq_ring[cq],
+		.depth = command->create_sq.depth, .cq_depth = device->cq_size[cq],
 		.exists = device->cq_size[cq],
 	};
-	reply = (struct ena_hw_create_sq_reply){
-		.sq_index = index,
-		.doorbell_offset = (tx ? DOORBELL_TX : DOORBELL_RX) + 4u * index,
-		.llq_offset = index * LLQ_ENTRY * LLQ_DEPTH * 2,
-	};
-	memcpy(payload, &reply, sizeof(reply));
+	reply->sq.index = index;
+	reply->sq.doorbell = (tx ? DOORBELL_TX : DOORBELL_RX) + 4u * index;
+	reply->sq.llq_ring = index * LLQ_ENTRY * LLQ_DEPTH * 2;
 }
 
-static void carry_out(struct mini_device *device, const void *command, uint8_t *payload)
+static void carry_out(struct mini_device *device, const struct ena_hw_command *command,
+		      struct ena_hw_reply *reply)
 {
-	const struct ena_hw_destroy_sq *destroy = command;
+	bool tx = command->destroy.direction == ENA_HW_SQ_TX;
 
-	switch (destroy->opcode) {
+	switch (command->opcode) {
 	case ENA_HW_GET_FEATURE:
-		get_feature(command, payload);
+		get_feature(command->feature.number, &reply->feature);
 		break;
 	case ENA_HW_CREATE_CQ:
-		create_cq(device, command, payload);
+		create_cq(device, command, reply);
 		break;
 	case ENA_HW_CREATE_SQ:
-		create_sq(device, command, payload);
+		create_sq(device, command, reply);
 		break;
 	case ENA_HW_DESTROY_SQ:
-		(destroy->direction == ENA_HW_SQ_TX ? device->tx : device->rx)
-			[destroy->sq_index % MINI_QUEUES].exists = false;
+		(tx ? device->tx : device->rx)[command->destroy.index % MINI_QUEUES].exists = false;
 		break;
 	default:
 		break;
@@ -224,7 +204,7 @@ static void run_admin(struct mini_device *device)
 		memcpy(&command, from, sizeof(command));
 		reply.id = command.id;
 		reply.flags = command.flags & ENA_HW_PHASE;
-		carry_out(device, &command, reply.payload);
+		carry_out(device, &command, &reply);
 		say(device, stored(device, ENA_HW_ACQ_BASE_LOW) + 64u * slot, &reply,
 		    sizeof(reply));
 		interrupt(device);
@@ -243,7 +223,7 @@ void mini_device_event(struct mini_device *device, uint16_t group, uint16_t synd
 
 	if ((uint16_t)(device->event_credit - device->events) == 0 || !ring)
 		return;
-	memcpy(event.data, &data, sizeof(data));
+	event.link = data;
 	say(device, ring + 64u * (device->events++ % 16), &event, sizeof(event));
 	interrupt(device);
 }

@@ -5,48 +5,48 @@
 
 #include "glue.h"
 
-static int stat_count(const struct ena_os *os)
-{
-	return ena_device_stat_count + ena_allowance_count +
-	       os->ena.limits.max_pairs * (ena_tx_stat_count + ena_rx_stat_count + 2);
-}
+#define NAME(field) #field,
+#define ALLOWANCE(field) #field "_allowance_exceeded",
+static const char *const device_names[] = { ENA_DEVICE_STATS(NAME) ENA_ALLOWANCES(ALLOWANCE) };
+static const char *const tx_names[] = { ENA_TX_STATS(NAME) "dropped" };
+static const char *const rx_names[] = { ENA_RX_STATS(NAME) "no_memory" };
 
 static int ena_get_sset_count(struct net_device *netdev, int set)
 {
-	return set == ETH_SS_STATS ? stat_count(netdev_priv(netdev)) : -EOPNOTSUPP;
+	const struct ena_os *os = netdev_priv(netdev);
+
+	if (set != ETH_SS_STATS)
+		return -EOPNOTSUPP;
+	return ARRAY_SIZE(device_names) +
+	       os->ena.limits.max_pairs * (ARRAY_SIZE(tx_names) + ARRAY_SIZE(rx_names));
 }
 
-static void names(u8 **at, const char *prefix, const struct ena_stat_name *name, unsigned int count)
+static void names(u8 **at, const char *prefix, const char *const *name, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++, *at += ETH_GSTRING_LEN)
-		snprintf(*at, ETH_GSTRING_LEN, "%s%s", prefix, name[i].name);
+		snprintf(*at, ETH_GSTRING_LEN, "%s%s", prefix, name[i]);
 }
 
 static void ena_get_strings(struct net_device *netdev, u32 set, u8 *at)
 {
-	static const struct ena_stat_name own[] = { { "dropped", 0 }, { "no_memory", 0 } };
 	const struct ena_os *os = netdev_priv(netdev);
 	char prefix[8];
 
 	if (set != ETH_SS_STATS)
 		return;
-	names(&at, "", ena_device_stat_names, ena_device_stat_count);
-	names(&at, "", ena_allowance_names, ena_allowance_count);
+	names(&at, "", device_names, ARRAY_SIZE(device_names));
 	for (u16 i = 0; i < os->ena.limits.max_pairs; i++) {
 		snprintf(prefix, sizeof(prefix), "tx%u_", i);
-		names(&at, prefix, ena_tx_stat_names, ena_tx_stat_count);
-		names(&at, prefix, &own[0], 1);
+		names(&at, prefix, tx_names, ARRAY_SIZE(tx_names));
 		snprintf(prefix, sizeof(prefix), "rx%u_", i);
-		names(&at, prefix, ena_rx_stat_names, ena_rx_stat_count);
-		names(&at, prefix, &own[1], 1);
+		names(&at, prefix, rx_names, ARRAY_SIZE(rx_names));
 	}
 }
 
-static void values(u64 **at, const void *stats, const struct ena_stat_name *name,
-		   unsigned int count)
+static void values(u64 **at, const void *counters, size_t size)
 {
-	for (unsigned int i = 0; i < count; i++)
-		*(*at)++ = READ_ONCE(*(const u64 *)(stats + name[i].offset));
+	for (const u64 *counter = counters; size; size -= sizeof(u64))
+		*(*at)++ = READ_ONCE(*counter++);
 }
 
 static void ena_get_ethtool_stats(struct net_device *netdev, struct ethtool_stats *stats, u64 *at)
@@ -55,12 +55,12 @@ static void ena_get_ethtool_stats(struct net_device *netdev, struct ethtool_stat
 	struct ena_allowances allowances = {};
 
 	ena_get_allowances(&os->ena, &allowances); /* zeros where the card has none */
-	values(&at, &os->ena.stats, ena_device_stat_names, ena_device_stat_count);
-	values(&at, &allowances, ena_allowance_names, ena_allowance_count);
+	values(&at, &os->ena.stats, sizeof(os->ena.stats));
+	values(&at, &allowances, sizeof(allowances));
 	for (u16 i = 0; i < os->ena.limits.max_pairs; i++) {
-		values(&at, &os->ena.pair[i].tx.sent, ena_tx_stat_names, ena_tx_stat_count);
+		values(&at, &os->ena.pair[i].tx.sent, sizeof(os->ena.pair[i].tx.sent));
 		*at++ = os->pair[i].tx_dropped;
-		values(&at, &os->ena.pair[i].rx.received, ena_rx_stat_names, ena_rx_stat_count);
+		values(&at, &os->ena.pair[i].rx.received, sizeof(os->ena.pair[i].rx.received));
 		*at++ = os->pair[i].rx_no_memory;
 	}
 }
