@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from nitro.image import cpio
@@ -19,10 +19,10 @@ MODULE = "/modules/nitro_ena.ko"
 
 
 class Machine:
-    """The guest, its card's control socket, and the host's end of the cable."""
+    """The guest, a card's control socket and interface, and the host's end of the cable."""
 
-    def __init__(self, lab: Lab, guest: Guest, control: Path) -> None:
-        self.lab, self.guest, self._control = lab, guest, control
+    def __init__(self, lab: Lab, guest: Guest, control: Path, interface: str = "eth0") -> None:
+        self.lab, self.guest, self.interface, self._control = lab, guest, interface, control
 
     def run(self, command: str, seconds: float = 60, *, check: bool = True) -> str:
         return self.guest.run(command, seconds, check=check)
@@ -37,12 +37,14 @@ class Machine:
         self.configure()
 
     def configure(self) -> None:
-        self.run(f"ip link set eth0 up && ip addr replace {GUEST}/24 dev eth0")
+        name = self.interface
+        self.run(f"ip link set {name} up && ip addr replace {GUEST}/24 dev {name}")
         self.wait_for_link()
 
     def wait_for_link(self, up: bool = True) -> None:
         def linked() -> bool:
-            return self.run("cat /sys/class/net/eth0/carrier", check=False).strip() == str(int(up))
+            carrier = f"/sys/class/net/{self.interface}/carrier"
+            return self.run(f"cat {carrier}", check=False).strip() == str(int(up))
 
         eventually(f"link {'up' if up else 'down'}", linked)
 
@@ -57,14 +59,20 @@ class Machine:
         return float(result["end"]["sum_received"]["bits_per_second"]) / 1e6
 
     def stat(self, name: str) -> int:
-        out = self.run("ethtool -S eth0")
+        out = self.run(f"ethtool -S {self.interface}")
         values = dict(line.split(":") for line in out.splitlines() if ": " in line)
         return int({key.strip(): value for key, value in values.items()}[name])
 
+    def reset(self, total: int) -> None:
+        """Ask for a reset; wait until there have been `total`, and the link is back."""
+        self.run(f"ethtool --reset {self.interface} all || true")
+        self.wait_for_resets(total)
+
     def wait_for_resets(self, count: int) -> None:
-        """Until the driver has recovered that often; not once more."""
+        """Until the driver has recovered that often, not once more, and the link is back."""
         eventually(f"reset {count}", lambda: self.stat("resets") >= count)
         assert self.stat("resets") == count
+        self.wait_for_link()
 
     def rules_broken(self) -> list[str]:
         return self.card("rules")
@@ -74,25 +82,55 @@ class Machine:
         return [line for line in self.guest.console().splitlines() if any(m in line for m in marks)]
 
 
+def tell(control: Path, command: str) -> str:
+    """A command to the card with that control socket; its answer."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        connection.connect(str(control))
+        connection.sendall(command.encode())
+        text = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
+    assert text.endswith("ok\n"), text
+    return text.removesuffix("ok\n")
+
+
+def add_module(lab: Lab, suite: str) -> None:
+    """Write the file system that guests of `suite` in `lab` boot with, the module in it."""
+    _, modules = ena_guest.kernel(suite)
+    archive = lab.folder / f"{suite}.cpio"
+    ena_guest.initramfs(lab.tools, modules, archive)
+    root = Rootfs()
+    module = build_module(modules.name, suite).read_bytes()
+    root.add(MODULE, Node("system", "test", source=module))
+    with archive.open("ab") as more:  # the kernel unpacks archives one after the other
+        cpio.write(more, sorted(root.nodes.items()))
+
+
+@contextmanager
+def machines(
+    folder: Path, suite: str, profiles: Sequence[str], *, vcpus: int = 2, strict: bool = True
+) -> Iterator[list[Machine]]:
+    """Boot a guest of `suite` with a card of each of `profiles`; the module is there, not loaded.
+
+    All have the same address: no two may be up at the same time.
+    """
+    taps = tuple(f"tap{number}" for number in range(len(profiles)))
+    with Lab(folder, taps) as lab, ExitStack() as stack:
+        add_module(lab, suite)
+        controls, nics = [], []
+        for tap, profile in zip(taps, profiles, strict=True):
+            path = folder / f"ena-{tap}"
+            options = ["--profile", profile, *(["--strict"] if strict else [])]
+            controls.append(stack.enter_context(lab.card(path, *options, tap=tap)))
+            nics += ena_guest.ena_nic(path)
+        guest = stack.enter_context(ena_guest.boot(lab, suite, nics, vcpus=vcpus))
+        stack.enter_context(lab.start("iperf3", [*lab.tools.program("iperf3"), "-s"]))
+        yield [Machine(lab, guest, one, f"eth{number}") for number, one in enumerate(controls)]
+
+
 @contextmanager
 def machine(
     folder: Path, suite: str = "trixie", profile: str = "c5", *, vcpus: int = 2, strict: bool = True
 ) -> Iterator[Machine]:
-    """Boot a guest of `suite` with a card of `profile`; the module is there, not loaded."""
-    _, modules = ena_guest.kernel(suite)
-    with Lab(folder) as lab:
-        archive = folder / f"{suite}.cpio"
-        ena_guest.initramfs(lab.tools, modules, archive)
-        root = Rootfs()
-        module = build_module(modules.name, suite).read_bytes()
-        root.add(MODULE, Node("system", "test", source=module))
-        with archive.open("ab") as more:  # the kernel unpacks archives one after the other
-            cpio.write(more, sorted(root.nodes.items()))
-        path = folder / "ena"
-        options = ["--profile", profile, *(["--strict"] if strict else [])]
-        with (
-            lab.card(path, *options) as control,
-            ena_guest.boot(lab, suite, ena_guest.ena_nic(path), vcpus=vcpus) as guest,
-            lab.start("iperf3", [*lab.tools.program("iperf3"), "-s"]),
-        ):
-            yield Machine(lab, guest, control)
+    """Boot a guest of `suite` with one card, of `profile`; the module is there, not loaded."""
+    with machines(folder, suite, [profile], vcpus=vcpus, strict=strict) as (one,):
+        yield one

@@ -11,7 +11,10 @@
 
 #define OS_LINUX 1
 #define DEFAULT_DEPTH 1024
-#define TX_DELAY_US 64 /* freeing what was sent can wait for the next packet received */
+/* As Amazon's driver has them: packets that come close together share an interrupt, and freeing
+ * what was sent can wait for the next packet received. */
+#define RX_DELAY_US 20
+#define TX_DELAY_US 64
 
 static bool llq = true;
 module_param(llq, bool, 0444);
@@ -116,6 +119,7 @@ static void describe_interface(struct ena_os *os)
 	os->wanted_pairs = limits->max_pairs;
 	os->tx_depth = min_t(u16, limits->max_tx_depth, DEFAULT_DEPTH);
 	os->rx_depth = min_t(u16, limits->max_rx_depth, DEFAULT_DEPTH);
+	os->rx_delay = RX_DELAY_US;
 	os->tx_delay = TX_DELAY_US;
 }
 

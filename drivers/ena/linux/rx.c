@@ -10,7 +10,7 @@
 #include "glue.h"
 
 #define COPY_BYTES 256 /* shorter packets are copied and their page is used again at once */
-#define FILL_SHARE 8   /* an eighth of the ring is missing before it is filled: doorbells cost */
+#define FILL_SHARE 4   /* a quarter of the ring is missing before it is filled: doorbells cost */
 
 int ena_rx_start(struct pair *pair, u16 depth)
 {

@@ -33,6 +33,11 @@ for tap in sys.argv[2:]:
     fcntl.ioctl(link.open_tap(tap), 0x400454CB, 1)
     link.attach("br0", tap)
 """
+_ADD_ADDRESS = """
+import ipaddress, sys
+from nitro.local import link
+link.add_ipv4(sys.argv[1], ipaddress.ip_interface(sys.argv[2]))
+"""
 
 # One datagram for each flow. Ports are drawn from all, for RSS hashes are linear: those of a few
 # neighbouring ports may all agree in the bits that pick a queue.
@@ -116,6 +121,10 @@ class Lab:
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def add_address(self, number: int, address: str) -> None:
+        """One more for the bridge, as `10.0.0.1/24`; they are numbered from 1."""
+        self.run([sys.executable, "-c", _ADD_ADDRESS, f"br0:{number}", address])
 
     def dhcp_server(self) -> list[str]:
         """The command of a DHCP server on the bridge."""
