@@ -5,7 +5,7 @@ VENV ?= .venv
 INSTANCE ?= c5.large
 PYTEST := $(VENV)/bin/python -m pytest
 
-.PHONY: deploy test check test-fast test-slow clean
+.PHONY: deploy test check test-fast test-slow soak clean
 
 deploy: $(VENV)/.deploy
 	$(VENV)/bin/nitro deploy --instance $(INSTANCE)
@@ -25,6 +25,10 @@ test-fast: $(VENV)/.test
 # Minutes: boots virtual machines, compiles, fuzzes. One at a time: they share two cores.
 test-slow: $(VENV)/.test
 	$(PYTEST) -m "slow or boot or driver" --durations=15
+
+# Half an hour of traffic through the ENA driver, with a reset every 20 s: docs/reliability.md.
+soak: $(VENV)/.test
+	NITRO_SOAK_SECONDS=1800 $(PYTEST) -m slow -s tests/driver/test_soak.py
 
 $(VENV)/.deploy: pyproject.toml tools/bootstrap
 	tools/bootstrap $(VENV) '.[local]'

@@ -25,7 +25,8 @@ from pathlib import Path
 
 from tests.boot.ena.guest import Guest, boot, ena_nic
 from tests.boot.ena.lab import Lab
-from tests.driver.machine import MODULE, add_module, tell
+from tests.boot.ena.traffic import tell
+from tests.driver.machine import MODULE, add_module
 
 DRIVERS = {"stock": "ena", "ported": "nitro_ena"}
 MODULES = {"stock": "/modules/ena.ko", "ported": MODULE}
@@ -50,7 +51,7 @@ class Card:
         return f"10.98.{self.number}.1"
 
     def counters(self) -> dict[str, int]:
-        pairs = (line.split() for line in tell(self.control, "counters").splitlines())
+        pairs = (line.split() for line in tell(self.control, "counters"))
         return {name: int(value) for name, value in pairs}
 
 

@@ -82,17 +82,6 @@ class Machine:
         return [line for line in self.guest.console().splitlines() if any(m in line for m in marks)]
 
 
-def tell(control: Path, command: str) -> str:
-    """A command to the card with that control socket; its answer."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(10)
-        connection.connect(str(control))
-        connection.sendall(command.encode())
-        text = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
-    assert text.endswith("ok\n"), text
-    return text.removesuffix("ok\n")
-
-
 def add_module(lab: Lab, suite: str) -> None:
     """Write the file system that guests of `suite` in `lab` boot with, the module in it."""
     _, modules = ena_guest.kernel(suite)
