@@ -56,7 +56,7 @@ class Device:
     """One ENA card.
 
     `clock` gives seconds; `report` takes lines for people (a reset, a broken rule in strict
-    mode); BAR 2 is `bar2`, `bar2_size(profile)` bytes that the driver writes directly.
+    mode). `bar2` is the LLQ memory, `bar2_size(profile)` bytes for the driver to write to.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class Device:
         raise_vector: Callable[[int], None],
         clock: Callable[[], float],
         *,
-        bar2: memoryview | None = None,
         strict: bool = False,
         report: Callable[[str], None] = lambda line: None,
         trace: Trace | None = None,
     ) -> None:
         self.profile, self.memory, self.port = profile, memory, port
+        self.bar2 = memoryview(bytearray(bar2_size(profile)))
         self._mac, self._clock, self._report, self._trace = mac, clock, report, trace
         self._raise_vector = raise_vector
         self.rules = Rules(strict=strict, report=self._say)
@@ -118,7 +118,7 @@ class Device:
             faults=self.faults,
             events=self.events,
             changed=self._queues_changed,
-            bar2=memoryview(bytearray(bar2_size(profile))) if bar2 is None else bar2,
+            bar2=self.bar2,
         )
         self._commands = commands
         self.admin = AdminQueue(

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from nitro.ena.device import Device, bar2_size
+from nitro.ena.device import Device
 from nitro.ena.memory import Memory
 from nitro.ena.offload import Buffer
 from nitro.ena.ports import scatter
@@ -98,7 +98,6 @@ class Card:
         self._arena = mmap.mmap(-1, ARENA)
         memory = Memory()
         memory.map(ADDRESS, memoryview(self._arena))
-        self.bar2 = bytearray(bar2_size(profile))
         self.device = Device(
             profile,
             MAC,
@@ -106,7 +105,6 @@ class Card:
             self.cable,
             self._raise,
             lambda: self.time,
-            bar2=memoryview(self.bar2),
             strict=True,
             report=self.reports.append,
         )
@@ -144,7 +142,7 @@ class Card:
     # What the card does in the driver's process.
 
     def _write_llq(self, _, offset: int, source: int, size: int) -> None:
-        self.bar2[offset : offset + size] = c.string_at(source, size)
+        self.device.bar2[offset : offset + size] = c.string_at(source, size)
 
     def _run(self, _, microseconds: int) -> None:
         self.time += microseconds * 1e-6
@@ -169,7 +167,7 @@ class Card:
     # The driver.
 
     def attach(self, **options: int) -> int:
-        known = {"vectors": len(self.device.vectors.io) + 1, "llq_bytes": len(self.bar2)}
+        known = {"vectors": len(self.device.vectors.io) + 1, "llq_bytes": len(self.device.bar2)}
         return int(self.c.host_attach(self._host, c.byref(Options(**(known | options)))))
 
     def up(self, pairs: int = 2, depth: int = 256, buffer: int = 4096) -> int:

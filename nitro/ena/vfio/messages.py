@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 HEADER = struct.Struct("<HHIII")
 HEADER_SIZE = HEADER.size
@@ -44,7 +43,7 @@ REGION_ACCESS = struct.Struct("<QII")
 
 DMA_READABLE, DMA_WRITABLE = 1, 2
 DEVICE_RESETS, DEVICE_IS_PCI = 1, 2
-REGION_READABLE, REGION_WRITABLE, REGION_MAPPABLE = 1, 2, 4
+REGION_READABLE, REGION_WRITABLE = 1, 2
 IRQ_EVENTFD, IRQ_NO_RESIZE = 1, 8
 IRQ_DATA_NONE, IRQ_DATA_BOOL, IRQ_DATA_EVENTFD = 1, 2, 4
 IRQ_TRIGGER = 1 << 5
@@ -54,15 +53,14 @@ class ProtocolError(Exception):
     """The client's bytes are no vfio-user messages: the connection is of no more use."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One request: its payload, and the descriptors that came with it (the receiver's to close)."""
 
     id: int
     command: int
     flags: int
     payload: memoryview
-    descriptors: tuple[int, ...] = field(default=())
+    descriptors: tuple[int, ...] = ()
 
     @property
     def wants_reply(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import select
 import socket
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from nitro.ena.device import Device, bar2_size
+from nitro.ena.device import Device
 from nitro.ena.memory import Memory
 from nitro.ena.ports import Port
 from nitro.ena.profiles import Profile
@@ -50,7 +49,6 @@ class Server:
     ) -> None:
         self._path, self._port, self._report = path, port, report
         self._irqs = Irqs(profile.queues + 1)
-        self._bar2 = _memory_file(bar2_size(profile))
         self.device = Device(
             profile,
             mac,
@@ -58,7 +56,6 @@ class Server:
             port,
             self._irqs.raise_vector,
             time.monotonic,
-            bar2=memoryview(self._bar2[1]) if self._bar2 else None,
             strict=strict,
             report=report,
             trace=trace,
@@ -101,7 +98,7 @@ class Server:
 
     def _serve(self, transport: Transport) -> None:
         device = self.device
-        session = Session(transport, device, self._irqs, self._bar2)
+        session = Session(transport, device, self._irqs)
         client = transport.fileno()
         others = {one.fileno(): one for one in self.watched}
         now = time.monotonic
@@ -125,15 +122,6 @@ class Server:
             for one in ready:
                 if one in others:
                     others[one].ready(device)
-
-
-def _memory_file(size: int) -> tuple[int, mmap.mmap] | None:
-    """A file in memory that client and card both map."""
-    if not size:
-        return None
-    descriptor = os.memfd_create("ena-bar2", os.MFD_CLOEXEC)
-    os.ftruncate(descriptor, size)
-    return descriptor, mmap.mmap(descriptor, size)
 
 
 def _listen(path: Path) -> socket.socket:

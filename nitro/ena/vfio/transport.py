@@ -86,14 +86,9 @@ class Transport:
         last = messages[-1]
         messages[-1] = Message(last.id, last.command, last.flags, last.payload, descriptors)
 
-    def send(self, data: bytes, descriptors: Sequence[int] = ()) -> None:
+    def send(self, data: bytes) -> None:
         """Send one reply. Raises Disconnected."""
         try:
-            if descriptors:
-                rights = array.array("i", descriptors)
-                kind = (socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)
-                sent = self._socket.sendmsg([data], [kind])
-                data = data[sent:]
             self._socket.sendall(data)
         except OSError as error:
             raise Disconnected(str(error)) from error

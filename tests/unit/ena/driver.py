@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nitro.ena.device import Device, bar2_size
+from nitro.ena.device import Device
 from nitro.ena.memory import Memory
 from nitro.ena.offload import PLAIN, Buffer
 from nitro.ena.ports import scatter
@@ -106,7 +106,6 @@ class Driver:
         self.raised: list[int] = []
         self.reports: list[str] = []
         self.now = 100.0
-        self.bar2 = bytearray(bar2_size(self.profile))
         self.device = Device(
             self.profile,
             MAC,
@@ -114,10 +113,10 @@ class Driver:
             self.port,
             self.raised.append,
             lambda: self.now,
-            bar2=memoryview(self.bar2),
             strict=True,
             report=self.reports.append,
         )
+        self.bar2 = self.device.bar2
         self.device.set_bus_master(True)
         self._next = BASE + 0x1000
         self.admin_depth = 8

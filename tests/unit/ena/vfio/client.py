@@ -10,7 +10,7 @@ import socket
 import struct
 from collections.abc import Sequence
 
-from nitro.ena.device import Device, bar2_size
+from nitro.ena.device import Device
 from nitro.ena.memory import Memory
 from nitro.ena.profiles import PROFILES
 from nitro.ena.vfio.irqs import Irqs
@@ -29,15 +29,9 @@ class Client:
         self.socket.settimeout(5)
         card = PROFILES[profile]
         self.irqs = Irqs(card.queues + 1)
-        size = bar2_size(card)
-        self.bar2 = None
-        if size:
-            descriptor = os.memfd_create("bar2")
-            os.ftruncate(descriptor, size)
-            self.bar2 = (descriptor, mmap.mmap(descriptor, size))
         self.device = Device(card, MAC, Memory(), FakePort(), self.irqs.raise_vector, lambda: 1.0)
         self.transport = Transport(theirs)
-        self.session = Session(self.transport, self.device, self.irqs, self.bar2)
+        self.session = Session(self.transport, self.device, self.irqs)
         self._ident = 0
 
     def post(
@@ -101,5 +95,3 @@ class Client:
     def close(self) -> None:
         self.socket.close()
         self.transport.close()
-        if self.bar2 is not None:
-            os.close(self.bar2[0])

@@ -53,7 +53,8 @@ def test_regions(client: Client):
         answer = client.call(5, struct.pack("<IIIIQQ", 32, 0, index, 0, 0, 0))
         _, flags, _, _, size, _ = struct.unpack("<IIIIQQ", answer)
         sizes[index] = size
-        assert bool(flags & 4) == (index == BAR2)
+        # A region that can be mapped, even one, makes QEMU wait for the answer to every write.
+        assert flags == (3 if size else 0)
     assert sizes == {0: 0x4000, 1: 0x2000, 2: 1 << 20, 3: 0, 4: 0, 5: 0, 6: 0, 7: 4096, 8: 0}
     client.call(5, struct.pack("<IIIIQQ", 32, 0, 9, 0, 0, 0), expect=errno.EINVAL)
 
