@@ -220,10 +220,10 @@ class Device:
     def run(self) -> None:
         """Do what the guest's doorbells asked for."""
         self._refresh()
-        if self.admin.run() and not self.faults.hits("admin-interrupt-lost"):
-            self.vectors.post_management()
         if self._ringing:
             self._transmit()
+        if self.admin.run() and not self.faults.hits("admin-interrupt-lost"):
+            self.vectors.post_management()
 
     def receive(self) -> None:
         """Take frames from the port, as many as one turn may."""

@@ -18,6 +18,7 @@ from nitro.ena.doubt import Doubt
 from nitro.ena.faults import Faults
 from nitro.ena.headers import PEEK, STATUS_L4_CHECKED, Classifier, Flow
 from nitro.ena.offload import (
+    HEADER,
     HEADER_SIZE,
     NEEDS_CSUM,
     Buffer,
@@ -153,13 +154,13 @@ class Receiver:
 
     def _finish(self, views: list[memoryview], length: int, single: bool) -> None:
         """Complete the checksum of a frame in place."""
-        offload = Offload.parse(self._header)
+        *_, start, offset = HEADER.unpack(self._header)
         if single:
-            finish_checksum(views[0][:length], offload.csum_start, offload.csum_offset)
+            finish_checksum(views[0][:length], start, offset)
             return
-        at = offload.csum_start + offload.csum_offset
+        at = start + offset
         pieces = self._pieces(views, length)
-        value = checksum(b"".join(pieces)[offload.csum_start :]) or 0xFFFF
+        value = checksum(b"".join(pieces)[start:]) or 0xFFFF
         for position, byte in ((at, value >> 8), (at + 1, value & 0xFF)):
             for piece in pieces:
                 if position < len(piece):

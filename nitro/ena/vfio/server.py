@@ -18,6 +18,7 @@ from nitro.ena.profiles import Profile
 from nitro.ena.trace import Trace
 from nitro.ena.vfio.irqs import Irqs
 from nitro.ena.vfio.messages import ProtocolError
+from nitro.ena.vfio.poller import IN, OUT, Poller
 from nitro.ena.vfio.session import Session
 from nitro.ena.vfio.transport import Disconnected, Transport
 from nitro.errors import NitroError
@@ -97,31 +98,31 @@ class Server:
                 others[descriptor].ready(self.device)
 
     def _serve(self, transport: Transport) -> None:
-        device = self.device
+        device, port, client = self.device, self._port.fileno(), transport.fileno()
         session = Session(transport, device, self._irqs)
-        client = transport.fileno()
         others = {one.fileno(): one for one in self.watched}
-        now = time.monotonic
-        while True:
-            wait = max(0.0, device.tick() - now())
-            port = self._port.fileno()
-            connected = port >= 0
-            readers = [client, *others]
-            if connected and device.wants_frames:
-                readers.append(port)
-            writers = [port] if connected and device.blocked else []
-            ready, writable, _ = select.select(readers, writers, [], wait)
-            if client in ready:
-                for message in transport.receive():
-                    session.handle(message)
-                device.run()
-            elif writable:
-                device.run()
-            if port in ready:
-                device.receive()
-            for one in ready:
-                if one in others:
-                    others[one].ready(device)
+        with contextlib.closing(Poller()) as poller:
+            for descriptor in (client, *others):
+                poller.watch(descriptor, IN)
+            while True:
+                wait = device.tick() - time.monotonic()
+                if self._port.fileno() < 0:
+                    poller.forget(port)
+                else:
+                    wanted = IN if device.wants_frames else 0
+                    poller.watch(port, wanted | OUT if device.blocked else wanted)
+                ready = poller.wait(wait)
+                if client in ready:
+                    for message in transport.receive():
+                        session.handle(message)
+                    device.run()
+                if port in ready:
+                    if device.blocked:
+                        device.run()
+                    device.receive()
+                for descriptor in ready:
+                    if descriptor in others:
+                        others[descriptor].ready(device)
 
 
 def _listen(path: Path) -> socket.socket:

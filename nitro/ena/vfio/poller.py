@@ -1,0 +1,83 @@
+"""Waiting for descriptors: awake for a moment, then asleep.
+
+To wake a process on another processor takes tens of microseconds, more than the card needs for a
+packet, and the answer to a packet is often there sooner. So the card asks again and again for a
+short while before it sleeps, unless somebody else needs the processor.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+
+AWAKE = 200e-6
+# So long between two questions means that another process ran in between.
+CROWDED = 100e-6
+RESPITE = 10e-3
+
+IN, OUT = select.EPOLLIN, select.EPOLLOUT
+
+
+class Poller:
+    """Which of the watched descriptors are ready, and for what. Times are in seconds."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._events: dict[int, int] = {}
+        self._crowded_until = 0.0
+
+    def watch(self, descriptor: int, events: int) -> None:
+        """Wait for `events` (`IN`, `OUT`, both or 0) of a descriptor from now on."""
+        before = self._events.get(descriptor, 0)
+        if before == events:
+            return
+        if not events:
+            # Registered for nothing, it would still report the other end's leaving, for ever.
+            self._epoll.unregister(descriptor)
+            del self._events[descriptor]
+            return
+        if before:
+            self._epoll.modify(descriptor, events)
+        else:
+            self._epoll.register(descriptor, events)
+        self._events[descriptor] = events
+
+    def forget(self, descriptor: int) -> None:
+        """The descriptor was closed.
+
+        Another process may have it open still, and epoll would go on reporting it.
+        """
+        if self._events.pop(descriptor, 0):
+            self._epoll.close()
+            self._epoll = select.epoll()
+            for other, events in self._events.items():
+                self._epoll.register(other, events)
+
+    def wait(self, seconds: float) -> dict[int, int]:
+        """Events of the descriptors that are ready; empty after `seconds`."""
+        ready = self._epoll.poll(0)
+        if not ready and seconds > 0:
+            ready = self._ask(seconds)
+        return dict(ready)
+
+    def close(self) -> None:
+        self._epoll.close()
+
+    def _ask(self, seconds: float) -> list[tuple[int, int]]:
+        poll, clock = self._epoll.poll, time.perf_counter
+        last = clock()
+        deadline = last + seconds
+        end = last + AWAKE if last >= self._crowded_until else last
+        while last < end:
+            if ready := poll(0):
+                return ready
+            now = clock()
+            if now >= deadline:
+                return []
+            if now - last > CROWDED:
+                self._crowded_until = now + RESPITE
+                break
+            last = now
+        # Not epoll's own wait, which knows only milliseconds.
+        select.select([self._epoll], [], [], max(0.0, deadline - clock()))
+        return poll(0)
