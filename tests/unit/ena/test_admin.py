@@ -86,6 +86,9 @@ def test_basic_statistics_count_packets(driver: Driver):
     body = struct.pack("<12xBB", StatsType.BASIC, 1)
     values = struct.unpack("<7Q", driver.command(Opcode.GET_STATS, body).payload)
     assert values == (60, 1, 0, 0, 0, 0, 0)
+    driver.reset()
+    driver.start()
+    assert struct.unpack("<7Q", driver.command(Opcode.GET_STATS, body).payload) == (0,) * 7
 
 
 def test_allowances_are_there_if_the_capability_says_so(driver: Driver):

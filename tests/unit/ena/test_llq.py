@@ -194,10 +194,24 @@ def test_8th_generation_wants_llq_and_meta_descriptors():
     assert driver.port.sent == [(PLAIN, FRAME)]
 
 
-def test_burst_limit():
-    driver = Driver("gen8")
+@pytest.mark.parametrize(("size", "limit"), [(1, 32), (4, 16)])
+def test_burst_limit(size: int, limit: int):
+    driver = Driver("gen8")  # 4096 bytes
     driver.start()
-    negotiate(driver)
-    ring = driver.tx_queue(depth=64, llq=True)
-    driver.write(ring.doorbell, 33)
+    negotiate(driver, size=size)
+    ring = driver.tx_queue(depth=128, llq=True)
+    driver.write(ring.doorbell, limit)
+    assert "llq-burst" not in driver.broken
+    driver.write(ring.doorbell, 2 * limit + 1)
     assert "llq-burst" in driver.broken
+
+
+@pytest.mark.parametrize("flags", [0, 1])
+def test_meta_descriptors_may_be_left_out_unless_caching_was_turned_off(flags: int):
+    driver = Driver(meta_caching=False)
+    driver.start()
+    negotiate(driver, flags=flags)
+    ring = driver.tx_queue(llq=True)
+    push(driver, ring, FRAME, 60, meta=False)
+    assert ("tx-meta-missing" in driver.broken) == bool(flags)
+    assert len(driver.port.sent) == 1 - flags
