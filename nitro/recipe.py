@@ -206,5 +206,6 @@ def _checked(path: Path, document: Mapping[str, Any]) -> Recipe:
             raise InputError(
                 f"{path}: unknown key {key!r}", hint=f"known keys: {', '.join(keys)}"
             ) from None
-        message = first["msg"].removeprefix("Value error, ")
+        # pydantic's word is Python's, the reader's is TOML's.
+        message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
         raise InputError(f"{path}: {key}: {message}", hint="see docs/recipes.md") from None

@@ -98,6 +98,10 @@ class AptRoot:
         reason = next(
             (s for s in done.stderr.splitlines() if s.startswith("E:")), "no reason given"
         )
+        if "does not have a Release file" in reason:
+            raise InputError(
+                f"the Debian mirror has no suite {self.suite!r}", hint="check the recipe's suite"
+            )
         raise NitroError(
             f"apt could not read Debian {self.suite}: {reason.removeprefix('E:').strip()}",
             hint="check that this machine reaches its Debian mirror (apt-get update)",

@@ -35,7 +35,7 @@ class Contents:
             self._file(file)
         home = self._closure(self._sysroot("folder"))
         for library in self.recipe.libraries:
-            home.library(library, "the recipe")
+            home.library(library, f"the key libraries of {self._name}")
         for root, closure in self._closures.items():
             if "unwind" in self.recipe.extras:
                 _add_unwinder(closure)
@@ -101,12 +101,12 @@ class Contents:
         root = self._sysroot(kind or "folder")
         if file.source.startswith("/"):
             source = elf.Sysroot(root).locate(file.source)
-            where = {"package": "the recipe's packages", "host": "this machine"}
+            where = {"package": "in the recipe's packages", "host": "on this machine"}
             if source is None:
                 hint = (
                     'add its package, or from = "host"' if kind == "package" else "check the path"
                 )
-                raise self._bad(f"{file.source} is not in {where[kind or 'host']}", hint)
+                raise self._bad(f"{file.source} is not {where[kind or 'host']}", hint)
             return file.target, source, root
         source = self.recipe.folder / file.source
         if not source.exists():
@@ -131,7 +131,10 @@ class Contents:
         return self._closures.setdefault(root, elf.Closure(elf.Sysroot(root)))
 
     def _check(self, source: Path) -> None:
-        machine = elf.read(source).machine
+        found = elf.read(source)
+        machine = found.machine
+        if found.kind not in ("ET_EXEC", "ET_DYN"):
+            raise self._bad(f"{source} is not an executable", "link it into a program")
         if machine != "EM_X86_64":
             raise self._bad(
                 f"{source} is for {machine.removeprefix('EM_').lower()}", "build it for x86_64"
@@ -162,7 +165,12 @@ class Contents:
         )
 
     def _bad(self, what: str, hint: str) -> InputError:
-        return InputError(f"{self.recipe.file or self.recipe.name}: {what}", hint=hint)
+        return InputError(f"{self._name}: {what}", hint=hint)
+
+    @property
+    def _name(self) -> str:
+        """What a person calls the recipe: its file, where it has one."""
+        return str(self.recipe.file or self.recipe.name)
 
 
 def _add_unwinder(closure: elf.Closure) -> None:

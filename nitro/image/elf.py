@@ -26,6 +26,7 @@ _MAX_LINKS = 40
 class Object:
     """What matters here of one ELF file."""
 
+    kind: str  # "ET_EXEC", "ET_DYN", …
     machine: str
     bits: int
     interpreter: str | None
@@ -55,6 +56,7 @@ def read(path: Path) -> Object:
                     elif tag.entry.d_tag == "DT_RUNPATH":
                         runpath = tag.runpath
             return Object(
+                elf["e_type"],
                 elf["e_machine"],
                 elf.elfclass,
                 interpreter,
@@ -63,7 +65,9 @@ def read(path: Path) -> Object:
                 tuple(filter(None, runpath.split(":"))),
             )
     except Exception as error:  # of a damaged file pyelftools raises whatever falls out
-        raise InputError(f"{path}: not an ELF file that can be read: {error}") from None
+        raise InputError(
+            f"{path}: not an ELF file that can be read: {error}", hint="is it whole? build it anew"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,7 @@ class Closure:
 
     def library(self, name: str, by: str) -> None:
         """Add a library that a program loads while it runs: a soname or an absolute path."""
-        like = Object("EM_X86_64", 64, None, (), (), ())
+        like = Object("ET_DYN", "EM_X86_64", 64, None, (), (), ())
         target = self._search(name, by, like, ())
         self.add(target, self._include(target, by))
 

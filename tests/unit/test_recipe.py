@@ -88,6 +88,7 @@ def test_every_key(tmp_path: Path) -> None:
         ("", "no command", 'add command = ["/usr/bin/'),
         ("command = []", "command", "docs/recipes.md"),
         ('command = ["/x"]\nports = [0]', "0 is no port", "docs/recipes.md"),
+        ('command = ["/x"]\nports = "80"', "ports: Input should be a list", "docs/recipes.md"),
         ('command = ["/x"]\nports = ["tcp:1"]', "'tcp:1' is no port", "docs/recipes.md"),
         ('command = ["/x"]\nname = "Ä"', "name", "docs/recipes.md"),
         ('command = ["/x"]\narchitecture = "arm64"', "architecture", "docs/recipes.md"),

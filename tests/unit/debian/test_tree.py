@@ -95,3 +95,11 @@ def test_a_package_that_debian_does_not_have_is_named(tmp_path: Path, closure: b
     wanted = Wanted(("no-such-package-anywhere",), closure=closure)
     with pytest.raises(InputError, match="trixie has no package no-such-package-anywhere"):
         tree(wanted, lock=Lock(tmp_path / "lock"))
+
+
+def test_suite_that_the_mirror_does_not_have(
+    pool: Path, lock: Lock, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(apt, "archives", lambda: {"debian": f"file:{pool}"})
+    with pytest.raises(InputError, match="has no suite 'nosuch'"):
+        tree(Wanted(("one",), "nosuch"), lock=lock)

@@ -96,16 +96,25 @@ def test_unwinder_comes_with_glibc(tmp_path: Path) -> None:
     [
         ({"command": ["/usr/bin/none"]}, "command: /usr/bin/none is not in the image"),
         ({"programs": [{"source": "gone"}]}, "gone does not exist"),
-        ({"programs": [{"source": "/gone"}]}, "/gone is not in this machine"),
+        ({"programs": [{"source": "/gone"}]}, "/gone is not on this machine"),
         ({"files": [{"source": "/x", "from": "package"}]}, "the recipe has no packages"),
         ({"programs": [{"source": "."}]}, "is not a program"),
         ({"programs": [{"source": "text"}]}, "text: not a program"),
         ({"programs": [{"source": "arm"}]}, "arm is for aarch64"),
+        ({"programs": [{"source": "object"}]}, "object is not an executable"),
+        ({"programs": [{"source": "torn"}]}, "torn: not an ELF file that can be read"),
+        (
+            {"libraries": ["libgone.so.1"]},
+            "libgone.so.1, which the key libraries of test needs, is not on this machine",
+        ),
     ],
 )
 def test_what_is_refused(tmp_path: Path, keys: dict[str, Any], what: str) -> None:
     (tmp_path / "text").write_text("no program")
     elves.write(tmp_path / "arm", machine=183)
+    whole = elves.write(tmp_path / "object").read_bytes()
+    (tmp_path / "object").write_bytes(whole[:16] + b"\1" + whole[17:])  # as a compiler leaves it
+    (tmp_path / "torn").write_bytes(whole[:10])
     with pytest.raises(InputError) as raised:
         filled(tmp_path, **{"command": ["/bin/sh"], **keys})
     assert what in raised.value.what
