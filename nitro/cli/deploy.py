@@ -50,6 +50,8 @@ def deploy(
 
     if keep and ephemeral:
         raise InputError("--keep and --ephemeral exclude each other", hint="choose one")
+    wanted = None if probe is None else [probes.parse(word) for word in probe]
+    lifetime = options.duration(ttl)
     report = reporter()
     made = recipes.find(recipe, port, env, arguments)
     with connected(
@@ -58,10 +60,10 @@ def deploy(
         wish = deployer.Wish(
             made,
             instance,
-            probes=None if probe is None else [probes.parse(word) for word in probe],
+            probes=wanted,
             measure_from=source,
             keep=Keep.INSTANCE if keep else Keep.NOTHING if ephemeral else Keep.IMAGE,
-            ttl=options.duration(ttl),
+            ttl=lifetime,
             allow=target.allow,
             subnet=target.settings.subnet,
             bucket=target.settings.bucket,

@@ -45,6 +45,7 @@ def launch(
     from nitro.cloud import Keep
     from nitro.probe import parse
 
+    lifetime = options.duration(ttl)
     report = reporter()
     made = recipes.find(recipe, port, env, arguments)
     with connected(report, cloud=cloud, region=region, profile=profile, allow=allow) as target:
@@ -53,7 +54,7 @@ def launch(
             instance,
             probes=[parse("boot")],
             keep=Keep.INSTANCE,
-            ttl=options.duration(ttl),
+            ttl=lifetime,
             allow=target.allow,
             subnet=target.settings.subnet,
             bucket=target.settings.bucket,
@@ -79,12 +80,13 @@ def probe(
     from nitro.cli import summary
     from nitro.probe import parse
 
+    wanted = None if probes is None else [parse(word) for word in probes]
     report = reporter()
     with connected(report, cloud=cloud, region=region, profile=profile) as target:
         results = measure.measure(
             target.cloud,
             instance,
-            probes=None if probes is None else [parse(word) for word in probes],
+            probes=wanted,
             measure_from=source,
             bucket=target.settings.bucket,
             report=report,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nitro import config
 from nitro.cli.output import say
+from nitro.errors import InputError
 from nitro.progress import Reporter
 
 if TYPE_CHECKING:
@@ -65,6 +66,11 @@ def connected(
     say(f"cloud: local ({settings.origin}; --cloud aws for AWS)")
     from nitro import local
 
+    if region not in (None, local.REGION):
+        raise InputError(
+            f"--region {region}: the local Nitro is {local.REGION} alone",
+            hint="leave it out, or use --cloud aws",
+        )
     with local.session(report) as session:
         yield Target(
             Cloud.connect(

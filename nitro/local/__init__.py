@@ -12,6 +12,6 @@ Not done: EBS volumes besides the root disk, elastic addresses, security groups 
 instances, anything that leaves this machine.
 """
 
-from nitro.local.control import Endpoint, Session, Status, down, session, status, up
+from nitro.local.control import REGION, Endpoint, Session, Status, down, session, status, up
 
-__all__ = ["Endpoint", "Session", "Status", "down", "session", "status", "up"]
+__all__ = ["REGION", "Endpoint", "Session", "Status", "down", "session", "status", "up"]

@@ -44,6 +44,27 @@ def test_bad_input_is_one_line_on_stderr_and_code_2(tmp_path: Path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--probe", "ping"), "no probe is called 'ping'"),
+        (("--ttl", "soon"), "--ttl soon is not a time"),
+        (("--region", "mars-1"), "--region mars-1: the local Nitro is us-east-1 alone"),
+        (("--keep", "--ephemeral"), "--keep and --ephemeral exclude each other"),
+    ],
+)
+def test_options_are_judged_before_anything_starts(
+    tmp_path: Path, words: tuple[str, ...], says: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("NITRO_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("NITRO_CLOUD", "local")
+    done = nitro("deploy", "hello", "--instance", "c5.large", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "start the local Nitro" not in done.stderr
+    assert not (tmp_path / "state/local").exists()
+
+
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_verbose_shows_the_traceback_wherever_it_stands(tmp_path: Path, place: str):
     words = ["build", "no-such-recipe"]
