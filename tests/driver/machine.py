@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from nitro.image.rootfs import Node, Rootfs
 from tests.boot.ena import guest as ena_guest
 from tests.boot.ena.guest import GUEST, Guest
 from tests.boot.ena.lab import HOST, Lab, eventually
-from tests.boot.ena.traffic import tell
+from tests.boot.ena.traffic import measure, tell
 
 MODULE = "/modules/nitro_ena.ko"
 
@@ -54,9 +53,7 @@ class Machine:
 
     def iperf(self, *options: str, seconds: int = 2) -> float:
         """Mbit/s that arrived; the server runs at the host."""
-        command = f"iperf3 -c {HOST} -J -t {seconds} {' '.join(options)}"
-        result = json.loads(self.run(command, seconds + 60))
-        return float(result["end"]["sum_received"]["bits_per_second"]) / 1e6
+        return measure(self.guest, *options, seconds=seconds)[0]
 
     def stat(self, name: str) -> int:
         out = self.run(f"ethtool -S {self.interface}")

@@ -9,15 +9,15 @@ import pytest
 from nitro.ena.profiles import PROFILES
 from tests.boot.ena.guest import GUEST
 from tests.boot.ena.lab import FLOWS, HOST, eventually
+from tests.boot.ena.traffic import FLOWS_AT
 from tests.driver.machine import MODULE, Machine, machine, machines
 
 pytestmark = [pytest.mark.driver, pytest.mark.boot]
-ENOUGH = 20  # Mbit/s: traffic flows, on however busy a host
 
 
 def carries_traffic(subject: Machine, *options: str) -> None:
     for direction in ((), ("-R",)):
-        assert subject.iperf(*options, *direction) > ENOUGH
+        assert subject.iperf(*options, *direction) > FLOWS_AT
 
 
 def is_clean(subject: Machine) -> None:
@@ -70,7 +70,7 @@ def test_the_module_does_what_the_stock_driver_does(tmp_path: Path, suite: str) 
         subject.run("ethtool -K eth0 tso off tx off sg off")
         carries_traffic(subject, "-P", "4")
         subject.run("ethtool -K eth0 rx off")  # whole segments come in with no valid checksum
-        assert subject.iperf() > ENOUGH
+        assert subject.iperf() > FLOWS_AT
         subject.run("ethtool -K eth0 sg on tx on tso on rx on")
         carries_traffic(subject, "-P", "4")
         after = subject.stat("rx0_checksum_good") + subject.stat("rx1_checksum_good")

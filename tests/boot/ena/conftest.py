@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.boot.ena.lab import Lab
+from tests.boot.ena.lab import ANOTHER, Lab
 
 
 @pytest.fixture
@@ -13,5 +13,6 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     with (
         Lab(tmp_path, taps=tuple(f"tap{n}" for n in range(6))) as made,
         made.start("iperf3", [*made.tools.program("iperf3"), "-s"]),
+        made.start("another", [*made.tools.program("iperf3"), "-s", "-p", ANOTHER]),
     ):
         yield made

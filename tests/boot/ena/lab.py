@@ -21,6 +21,7 @@ TOOLS = debian.Wanted(
     suite="trixie",
 )
 HOST = "10.99.0.1"
+ANOTHER = "5202"  # port of a second iperf3 server, which no test has just left
 
 # Runs inside the namespace: a bridge with the host's address and persistent taps in it.
 _SET_UP = """

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.boot.ena.guest import boot, ena_nic
-from tests.boot.ena.lab import HOST, Lab
+from tests.boot.ena.lab import ANOTHER, HOST, Lab
 from tests.boot.ena.traffic import both_ways, iperf, tell, up
 
 pytestmark = pytest.mark.boot
@@ -30,7 +30,7 @@ def test_a_hostile_guest_and_a_dead_card_disturb_no_other(lab: Lab) -> None:
         assert "client dropped" in lab.log("ena-bad")
 
         with lab.start("hostile", [*hostile, "60"]):
-            guest.send(f"iperf3 -c {HOST} -t 4 --bidir > /tmp/out 2>&1")
+            guest.send(f"iperf3 -c {HOST} -p {ANOTHER} -t 4 --bidir > /tmp/out 2>&1")
             lab.kill("ena-bad")
             guest.result("iperf3 while a card dies", seconds=60)
         both_ways(guest)

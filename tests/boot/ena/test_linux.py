@@ -10,7 +10,7 @@ import pytest
 from nitro.ena.explain import explain
 from nitro.ena.profiles import PROFILES
 from tests.boot.ena.guest import GUEST, boot, ena_nic
-from tests.boot.ena.lab import HOST, Lab, eventually
+from tests.boot.ena.lab import ANOTHER, HOST, Lab, eventually
 from tests.boot.ena.traffic import (
     both_ways,
     counters,
@@ -69,7 +69,7 @@ def test_driver(lab: Lab, suite: str) -> None:
         assert guest.trouble() == []
         assert tell(control, "rules") == []
 
-        guest.send(f"iperf3 -c {HOST} -t 14 > /tmp/out 2>&1")
+        guest.send(f"iperf3 -c {HOST} -p {ANOTHER} -t 14 > /tmp/out 2>&1")
         tell(control, "fault keep-alive-stops on")
         log = f"ena-{card.name}"
         eventually("a reset", lambda: "keep-alive timeout" in lab.log(log))
@@ -142,9 +142,9 @@ def test_hostile_cards(lab: Lab) -> None:
             net = f"10.98.{number}"
             lab.run(["ip", "addr", "add", f"{net}.1/24", "dev", "br0"])
             # A server of its own: it may go on waiting for a client that is gone.
-            with lab.start("peer", [*lab.tools.program("iperf3"), "-s", "-p", "5202"]):
+            with lab.start("peer", [*lab.tools.program("iperf3"), "-s", "-p", "5203"]):
                 guest.run(f"ip link set eth{number} up; ip addr add {net}.2/24 dev eth{number}")
-                traffic = f"iperf3 -c {net}.1 -p 5202 --connect-timeout 3000 -t 4 --bidir"
+                traffic = f"iperf3 -c {net}.1 -p 5203 --connect-timeout 3000 -t 4 --bidir"
                 guest.run(f"timeout 8 {traffic}", seconds=90, check=False)
             assert tell(controls[number], "faults"), faults
             for fault in faults.split(","):
