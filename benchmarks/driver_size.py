@@ -48,7 +48,7 @@ class Size:
     def within_limits(self) -> bool:
         return (
             self.lines <= MAX_LINES
-            and self.longest_file <= MAX_FILE_LINES
+            and self.longest_file < MAX_FILE_LINES
             and self.total_bytes <= MAX_BYTES
         )
 

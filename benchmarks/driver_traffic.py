@@ -1,6 +1,6 @@
 """This project's ENA driver beside Amazon's: one guest, one kernel, two cards of the same kind.
 
-    python -m benchmarks.driver_traffic [--suite trixie] [--rounds 16] [--seconds 2] [--llq]
+    python -m benchmarks.driver_traffic [--suite trixie] [--rounds 12] [--seconds 2] [--llq]
 
 Each driver has one of the cards; they measure in turn, A B B A, and exchange the cards halfway.
 What else the machine does varies far more than the drivers differ, but hits both turns of a round
@@ -153,7 +153,7 @@ def ratios(found: dict[str, Samples], what: str) -> list[float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--suite", default="trixie")
-    parser.add_argument("--rounds", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--llq", action="store_true")
     parser.add_argument("--json", action="store_true")

@@ -16,9 +16,9 @@ import pytest
 from nitro.debian import chroot, tree
 from tests.driver.compiling import CLANG, compile_in, copy_sources, sources
 
-pytestmark = [pytest.mark.driver, pytest.mark.slow]
-CORPUS = Path(__file__).with_name("corpus.tar.xz")
 SECONDS = int(os.environ.get("NITRO_FUZZ_SECONDS", "120"))
+pytestmark = [pytest.mark.driver, pytest.mark.slow, pytest.mark.timeout(SECONDS + 600)]
+CORPUS = Path(__file__).with_name("corpus.tar.xz")
 SANITIZE = "-fsanitize=fuzzer,address,undefined"
 
 
@@ -36,4 +36,5 @@ def test_fuzzing_finds_nothing(tmp_path: Path) -> None:
     output = chroot.run([compiler], command, tmp_path, timeout=SECONDS + 300)
     tried = re.search(r"number_of_executed_units: (\d+)", output)
     assert tried is not None
+    print(f"\n{tried[1]} inputs in {SECONDS} s")
     assert int(tried[1]) > 10 * SECONDS, output[-1000:]
