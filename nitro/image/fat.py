@@ -1,4 +1,4 @@
-"""FAT16 volumes: written once, read back, never changed.
+"""FAT12 and FAT16 volumes: written once, read back, never changed.
 
 Names are short ones (8.3, upper case), which is all that firmware and GRUB need; every file's
 clusters are contiguous; there are no times, so equal files give equal bytes. Facts from
@@ -11,12 +11,15 @@ import re
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
 SECTOR = 512
-_MAX_CLUSTER_SIZE = 32768
-_MIN_CLUSTERS, _MAX_CLUSTERS = 4085, 65524  # what makes a volume FAT16 and not 12 or 32
+_CLUSTER_SIZE = 32768  # the largest: a boot loader takes a step for each cluster
+# The number of clusters alone says which FAT it is; GRUB's limit is off by one from 4085, so keep
+# as far from it as fatgen103 recommends.
+_MAX_FAT12, _MIN_FAT16, _MAX_FAT16 = 4085 - 16, 4085 + 16, 65524
 _ROOT_ENTRIES = 512
 _ENTRY = struct.Struct("<11sB8xHHHHI")
 _BOOT = struct.Struct("<3s8sHBHBHHBHHHIIBBBI11s8s")
@@ -47,7 +50,7 @@ class Volume:
     """A volume that just holds `files`: path ("EFI/BOOT/BOOTX64.EFI") → bytes or file.
 
     `size` is its length in bytes. Raises ValueError for a name that is not a short one, and
-    when the files need more than FAT16 can hold (2 GiB).
+    when the files need more than FAT16 can hold (2 GiB). Up to 127 MiB it is FAT12.
     """
 
     def __init__(self, files: Mapping[str, Source], *, label: str, serial: int) -> None:
@@ -55,13 +58,15 @@ class Volume:
         self._root = _Node()
         for path, source in sorted(files.items()):
             self._add(path, source)
-        self._cluster_size, used = self._place()
-        clusters = max(used, _MIN_CLUSTERS + 1)
-        if clusters > _MAX_CLUSTERS:
+        clusters = self._place()
+        self._bits = 12 if clusters <= _MAX_FAT12 else 16
+        if self._bits == 16:
+            clusters = max(clusters, _MIN_FAT16)
+        if clusters > _MAX_FAT16:
             raise ValueError("the files are larger than a FAT16 volume")
-        self._fat_sectors = -(-(clusters + 2) * 2 // SECTOR)
+        self._fat_sectors = -(-(clusters + 2) * self._bits // (8 * SECTOR))
         self._data = (1 + 2 * self._fat_sectors) * SECTOR + _ROOT_ENTRIES * _ENTRY.size
-        self.size = self._data + clusters * self._cluster_size
+        self.size = self._data + clusters * _CLUSTER_SIZE
 
     def write(self, out: BinaryIO, offset: int) -> None:
         """Write the volume at `offset` of `out`. What is zero is skipped, not written."""
@@ -73,7 +78,9 @@ class Volume:
         label = _ENTRY.pack(self._label, _VOLUME_LABEL, 0, 0, _DATE, 0, 0)
         self._put(out, root, label + self._entries(self._root))
         for node, parent in self._walk(self._root):
-            at = offset + self._data + (node.cluster - 2) * self._cluster_size
+            if not node.count:
+                continue
+            at = offset + self._data + (node.cluster - 2) * _CLUSTER_SIZE
             self._put(out, at, _folder(node, parent) if node.source is None else node.source)
 
     def _add(self, path: str, source: Source) -> None:
@@ -85,22 +92,14 @@ class Volume:
             node = node.children.setdefault(part, _Node())
         node.source = source
 
-    def _place(self) -> tuple[int, int]:
-        """Give every node its clusters, of the largest size that FAT16 allows for so little.
-
-        A boot loader takes a step for each cluster: with 4 KiB it reads a kernel in 0.4 s less
-        than with 1 KiB on a machine without hardware virtualization.
-        """
-        nodes = [node for node, _ in self._walk(self._root)]
-        size = _MAX_CLUSTER_SIZE
-        while size > SECTOR and sum(-(-n.size // size) for n in nodes) < _MIN_CLUSTERS:
-            size //= 2
+    def _place(self) -> int:
+        """Give every node its clusters; returns how many there are."""
         cluster = 2
-        for node in nodes:
-            node.count = -(-node.size // size)
+        for node, _ in self._walk(self._root):
+            node.count = -(-node.size // _CLUSTER_SIZE)
             node.cluster = cluster if node.count else 0
             cluster += node.count
-        return size, cluster - 2
+        return max(cluster - 2, 1)
 
     def _walk(self, folder: _Node) -> Iterator[tuple[_Node, _Node]]:
         for _, node in sorted(folder.children.items()):
@@ -111,9 +110,9 @@ class Volume:
         sectors = self.size // SECTOR
         small, large = (sectors, 0) if sectors < 0x10000 else (0, sectors)
         fields = _BOOT.pack(
-            *(b"\xeb\x3c\x90", b"NITRO   ", SECTOR, self._cluster_size // SECTOR, 1, 2),
+            *(b"\xeb\x3c\x90", b"NITRO   ", SECTOR, _CLUSTER_SIZE // SECTOR, 1, 2),
             *(_ROOT_ENTRIES, small, 0xF8, self._fat_sectors, 63, 255, hidden, large),
-            *(0x80, 0, 0x29, self._serial, self._label, b"FAT16   "),
+            *(0x80, 0, 0x29, self._serial, self._label, b"FAT%d   " % self._bits),
         )
         return fields.ljust(SECTOR - 2, b"\0") + b"\x55\xaa"
 
@@ -123,7 +122,10 @@ class Volume:
             if node.count:
                 table += range(node.cluster + 1, node.cluster + node.count)
                 table.append(0xFFFF)
-        return struct.pack(f"<{len(table)}H", *table)
+        if self._bits == 16:
+            return struct.pack(f"<{len(table)}H", *table)
+        pairs = zip_longest(table[::2], table[1::2], fillvalue=0)
+        return b"".join((a & 0xFFF | (b & 0xFFF) << 12).to_bytes(3, "little") for a, b in pairs)
 
     def _entries(self, folder: _Node) -> bytes:
         return b"".join(_entry(_short(n), node) for n, node in sorted(folder.children.items()))
@@ -160,12 +162,13 @@ def read(volume: BinaryIO, offset: int) -> dict[str, tuple[int, int]]:
     """
     volume.seek(offset)
     sector = volume.read(SECTOR)
-    if len(sector) < SECTOR or sector[54:59] != b"FAT16" or sector[510:] != b"\x55\xaa":
-        raise ValueError("no FAT16 volume")
+    kind = sector[54:59]
+    if len(sector) < SECTOR or kind not in (b"FAT12", b"FAT16") or sector[510:] != b"\x55\xaa":
+        raise ValueError("no FAT12 or FAT16 volume")
     boot = _BOOT.unpack_from(sector)
     cluster_size, fat_sectors, roots = boot[3] * SECTOR, boot[9], boot[6]
     fats = _exactly(volume, fat_sectors * SECTOR)
-    fat = struct.unpack(f"<{len(fats) // 2}H", fats)
+    fat = _links12(fats) if kind == b"FAT12" else struct.unpack(f"<{len(fats) // 2}H", fats)
     root = offset + (boot[4] + boot[5] * fat_sectors) * SECTOR
     data = root + roots * _ENTRY.size
     found: dict[str, tuple[int, int]] = {}
@@ -185,7 +188,7 @@ def read(volume: BinaryIO, offset: int) -> dict[str, tuple[int, int]]:
             stem, extension = name[:8].decode().rstrip(), name[8:].decode().rstrip()
             path = prefix + (f"{stem}.{extension}" if extension else stem)
             clusters = _run(fat, cluster)
-            start = data + (cluster - 2) * cluster_size
+            start = data + max(cluster - 2, 0) * cluster_size  # an empty file has no cluster
             if not kind & _DIRECTORY:
                 if size > clusters * cluster_size:
                     raise ValueError(f"{path} is longer than its clusters")
@@ -202,6 +205,13 @@ def _exactly(volume: BinaryIO, length: int) -> bytes:
     if len(data) < length:
         raise ValueError("the volume ends too early")
     return data
+
+
+def _links12(fats: bytes) -> tuple[int, ...]:
+    """The entries of 12 bits, two in three bytes, with marks of the end as in 16 bits."""
+    pairs = (int.from_bytes(fats[at : at + 3], "little") for at in range(0, len(fats) - 2, 3))
+    links = (half for pair in pairs for half in (pair & 0xFFF, pair >> 12))
+    return tuple(link | 0xF000 if link >= 0xFF8 else link for link in links)
 
 
 def _run(fat: tuple[int, ...], cluster: int) -> int:

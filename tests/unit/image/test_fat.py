@@ -49,6 +49,22 @@ def test_file_from_the_host(tmp_path: Path) -> None:
     assert out.getvalue()[position : position + size] == source.read_bytes()
 
 
+@pytest.mark.parametrize(("clusters", "kind"), [(4069, b"FAT12"), (4070, b"FAT16")])
+def test_number_of_clusters_decides_the_width(tmp_path: Path, clusters: int, kind: bytes) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate((clusters - 1) * 32768)  # sparse
+    volume = fat.Volume({"A": large, "B": b"b"}, label="TEST", serial=7)
+    with (tmp_path / "volume").open("w+b") as out:
+        volume.write(out, 0)
+        out.truncate(volume.size)
+        out.seek(54)
+        assert out.read(5) == kind
+        position, size = fat.read(out, 0)["B"]
+        out.seek(position)
+        assert out.read(size) == b"b"
+
+
 def test_same_files_same_bytes() -> None:
     files: dict[str, fat.Source] = {"B/C": b"1", "A": b"2"}
     assert image(files).getvalue() == image(dict(reversed(files.items()))).getvalue()
