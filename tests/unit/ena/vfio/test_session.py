@@ -215,6 +215,15 @@ def test_bad_interrupt_requests(
     client.call(8, struct.pack("<IIIII", 20, flags, index, start, count), expect=expected)
 
 
+def test_an_llq_entry_comes_in_posted_writes(client: Client):
+    entry = bytes(range(128))
+    for at in (*range(0, 128, 8), 1 << 20):  # the last one lies past the end
+        piece = entry[at : at + 8].ljust(8, b"!")
+        client.post(10, struct.pack("<QII", at, BAR2, 8) + piece, flags=1 << 4)
+    client.turn()
+    assert client.read(BAR2, 0, 128) == entry
+
+
 def test_device_reset(client: Client):
     client.write(BAR0, Reg.INTR_MASK, bytes(4))
     client.call(13)
