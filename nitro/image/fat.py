@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 SECTOR = 512
 _CLUSTER_SIZE = 32768  # the largest: a boot loader takes a step for each cluster
+_ALIGNED = _CLUSTER_SIZE // SECTOR
 # The number of clusters alone says which FAT it is; GRUB's limit is off by one from 4085, so keep
 # as far from it as fatgen103 recommends.
 _MAX_FAT12, _MIN_FAT16, _MAX_FAT16 = 4085 - 16, 4085 + 16, 65524
@@ -65,7 +66,10 @@ class Volume:
         if clusters > _MAX_FAT16:
             raise ValueError("the files are larger than a FAT16 volume")
         self._fat_sectors = -(-(clusters + 2) * self._bits // (8 * SECTOR))
-        self._data = (1 + 2 * self._fat_sectors) * SECTOR + _ROOT_ENTRIES * _ENTRY.size
+        # Sectors kept free in front align the clusters, so that a loader's cache needs no copies.
+        head = 2 * self._fat_sectors + _ROOT_ENTRIES * _ENTRY.size // SECTOR
+        self._reserved = _ALIGNED - head % _ALIGNED
+        self._data = (self._reserved + head) * SECTOR
         self.size = self._data + clusters * _CLUSTER_SIZE
 
     def write(self, out: BinaryIO, offset: int) -> None:
@@ -73,8 +77,8 @@ class Volume:
         self._put(out, offset, self._boot_sector(offset // SECTOR))
         fat = self._fat()
         for copy in range(2):
-            self._put(out, offset + (1 + copy * self._fat_sectors) * SECTOR, fat)
-        root = offset + (1 + 2 * self._fat_sectors) * SECTOR
+            self._put(out, offset + (self._reserved + copy * self._fat_sectors) * SECTOR, fat)
+        root = offset + (self._reserved + 2 * self._fat_sectors) * SECTOR
         label = _ENTRY.pack(self._label, _VOLUME_LABEL, 0, 0, _DATE, 0, 0)
         self._put(out, root, label + self._entries(self._root))
         for node, parent in self._walk(self._root):
@@ -110,7 +114,7 @@ class Volume:
         sectors = self.size // SECTOR
         small, large = (sectors, 0) if sectors < 0x10000 else (0, sectors)
         fields = _BOOT.pack(
-            *(b"\xeb\x3c\x90", b"NITRO   ", SECTOR, _CLUSTER_SIZE // SECTOR, 1, 2),
+            *(b"\xeb\x3c\x90", b"NITRO   ", SECTOR, _CLUSTER_SIZE // SECTOR, self._reserved, 2),
             *(_ROOT_ENTRIES, small, 0xF8, self._fat_sectors, 63, 255, hidden, large),
             *(0x80, 0, 0x29, self._serial, self._label, b"FAT%d   " % self._bits),
         )
@@ -167,6 +171,7 @@ def read(volume: BinaryIO, offset: int) -> dict[str, tuple[int, int]]:
         raise ValueError("no FAT12 or FAT16 volume")
     boot = _BOOT.unpack_from(sector)
     cluster_size, fat_sectors, roots = boot[3] * SECTOR, boot[9], boot[6]
+    volume.seek(offset + boot[4] * SECTOR)
     fats = _exactly(volume, fat_sectors * SECTOR)
     fat = _links12(fats) if kind == b"FAT12" else struct.unpack(f"<{len(fats) // 2}H", fats)
     root = offset + (boot[4] + boot[5] * fat_sectors) * SECTOR

@@ -70,6 +70,12 @@ def test_same_files_same_bytes() -> None:
     assert image(files).getvalue() == image(dict(reversed(files.items()))).getvalue()
 
 
+def test_files_start_at_multiples_of_a_cluster() -> None:
+    """Of the disk, when the volume does: a loader reads whole blocks of its cache."""
+    found = fat.read(image({"A": b"1", "B/C": bytes(40000), "D": b"2"}, 1 << 20), 1 << 20)
+    assert all(position % 32768 == 0 for position, _ in found.values())
+
+
 @pytest.mark.parametrize("name", ["lower", "TOOLONGNAME", "A.HTML", "SP ACE", "", "A//B"])
 def test_long_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="short file name"):
