@@ -113,7 +113,7 @@ class Server:
                     poller.watch(port, wanted | OUT if device.blocked else wanted)
                 ready = poller.wait(wait)
                 if client in ready:
-                    for message in transport.receive():
+                    for message in transport.receive(session.store):
                         session.handle(message)
                     device.run()
                 if port in ready:

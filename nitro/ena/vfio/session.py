@@ -21,6 +21,7 @@ REGION_BAR0, REGION_MSIX, REGION_BAR2, REGION_CONFIG = 0, 1, 2, 7
 IRQS = 5
 IRQ_MSIX = 2
 _WRITE = int(m.Command.REGION_WRITE)
+_LLQ_STORE = struct.pack("<II", REGION_BAR2, 8)
 
 
 class _RequestError(Exception):
@@ -76,6 +77,23 @@ class Session:
             answer = m.failure(message, error.number)
         if message.wants_reply:
             self._transport.send(answer)
+
+    def store(self, data: memoryview) -> int:
+        """Carry out the posted writes to LLQ memory that `data` begins with; returns their length.
+
+        Sixteen of them make an entry, so they come faster than messages one by one can be handled,
+        and QEMU would keep any number waiting, a read of a register behind them.
+        """
+        llq, done = self._device.bar2, 0
+        for header, offset, where, value in m.STORE.iter_unpack(
+            data[: len(data) // m.STORE.size * m.STORE.size]
+        ):
+            if where != _LLQ_STORE or header != m.STORE_HEADER:
+                break
+            if offset + 8 <= len(llq):
+                llq[offset : offset + 8] = value
+            done += m.STORE.size
+        return done
 
     def _version(self, message: m.Message) -> bytes:
         major = m.parse_version(message.payload)

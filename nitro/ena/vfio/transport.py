@@ -6,12 +6,15 @@ import array
 import contextlib
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from nitro.ena.vfio.messages import (
     HEADER,
     HEADER_SIZE,
     MAX_SIZE,
+    NO_REPLY,
+    STORE,
     TYPE_MASK,
     Message,
     ProtocolError,
@@ -19,6 +22,8 @@ from nitro.ena.vfio.messages import (
 
 MAX_DESCRIPTORS = 16
 _CHUNK = 1 << 16
+# Carries out what it can of the messages that the bytes begin with; returns their length.
+Store: TypeAlias = Callable[[memoryview], int]
 _ANCILLARY = socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
 
 
@@ -37,8 +42,11 @@ class Transport:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def receive(self) -> list[Message]:
+    def receive(self, store: Store) -> list[Message]:
         """All requests that one read completes; waits for it. Raises Disconnected, ProtocolError.
+
+        Messages that `store` carries out are left out. It sees them before the others are carried
+        out, which is as good: a driver writes no LLQ entry again before it was completed.
 
         Descriptors belong to the last message of the read, as the kernel never merges data from
         behind a message with descriptors into the same read.
@@ -55,13 +63,13 @@ class Transport:
             close_all(descriptors)
             raise Disconnected("the client closed the connection")
         try:
-            messages = self._split(self._rest + data if self._rest else data, descriptors)
+            messages = self._split(self._rest + data if self._rest else data, descriptors, store)
         except ProtocolError:
             close_all(descriptors)
             raise
         return messages
 
-    def _split(self, data: bytes, descriptors: tuple[int, ...]) -> list[Message]:
+    def _split(self, data: bytes, descriptors: tuple[int, ...], store: Store) -> list[Message]:
         messages: list[Message] = []
         view, at, end = memoryview(data), 0, len(data)
         while end - at >= HEADER_SIZE:
@@ -72,6 +80,9 @@ class Transport:
                 raise ProtocolError("a reply, or a type that there is not")
             if end - at < size:
                 break
+            if size == STORE.size and flags == NO_REPLY and (after := store(view[at:])):
+                at += after
+                continue
             payload = view[at + HEADER_SIZE : at + size]
             at += size
             messages.append(Message(ident, command, flags, payload))

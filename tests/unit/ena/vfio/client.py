@@ -44,7 +44,7 @@ class Client:
 
     def turn(self) -> None:
         """The server handles what has arrived."""
-        for message in self.transport.receive():
+        for message in self.transport.receive(self.session.store):
             self.session.handle(message)
         self.device.run()
 
