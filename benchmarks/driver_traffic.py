@@ -4,8 +4,10 @@
 
 Each driver has one of the cards; they measure in turn, A B B A, and exchange the cards halfway.
 What else the machine does varies far more than the drivers differ, but hits both turns of a round
-alike: the result is the median of the rounds' ratios, the middle half of them beside it. Exits of
-the guest are counted by the card: they are exact.
+alike: the result is the median of the rounds' ratios, the middle half of them beside it. Where
+other work takes the processors away, compare the second ratio: what a second of the guest's
+processor brings about (QEMU's time on the processor, of all rounds). Exits of the guest are counted
+by the card: they are exact.
 
 Without LLQ unless asked for: QEMU 11.1 makes its doorbells wait (docs/ena-device.md).
 """
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -57,9 +60,10 @@ class Card:
 
 @dataclass
 class Samples:
-    """Rates and, by card counter, what was counted meanwhile; a pair of each a round."""
+    """Of each measurement: rates, QEMU's seconds on the processor, what the card counted."""
 
     rates: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in UNITS})
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(UNITS, 0.0))
     counts: dict[str, dict[str, int]] = field(default_factory=lambda: {name: {} for name in UNITS})
 
 
@@ -81,6 +85,17 @@ MEASURE: dict[str, Callable[[Guest, Card, int], float]] = {
     "in": lambda guest, card, seconds: stream(guest, card, seconds, "-R"),
     "rr": round_trips,
 }
+
+
+def guest_seconds() -> float:
+    """Time on the processor of the QEMU that this process started."""
+    total = 0
+    for task in Path("/proc/self/task").iterdir():
+        for child in (task / "children").read_text().split():
+            if "qemu-system" in Path(f"/proc/{child}/cmdline").read_text():
+                fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+                total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -136,8 +151,9 @@ def measure(suite: str, rounds: int, seconds: int, llq: bool) -> dict[str, Sampl
             for what in UNITS:
                 for name in list(DRIVERS)[:: 1 if number % 2 == 0 else -1]:
                     card, samples = owner[name], found[name]
-                    before = card.counters()
+                    before, spent = card.counters(), guest_seconds()
                     samples.rates[what].append(MEASURE[what](guest, card, seconds))
+                    samples.seconds[what] += guest_seconds() - spent
                     for key, value in card.counters().items():
                         total = samples.counts[what].get(key, 0)
                         samples.counts[what][key] = total + value - before[key]
@@ -148,6 +164,12 @@ def ratios(found: dict[str, Samples], what: str) -> list[float]:
     """Of each round, what the ported driver reached of what the stock driver did."""
     both = (found["ported"].rates[what], found["stock"].rates[what])
     return [ported / stock for ported, stock in zip(*both, strict=True)]
+
+
+def per_second(samples: Samples, what: str) -> float:
+    """Bytes, or transactions, that a second of the guest's processor brings about."""
+    key = PER[what] if what == "rr" else PER[what].replace("packets", "bytes")
+    return samples.counts[what][key] / samples.seconds[what]
 
 
 def main() -> int:
@@ -164,12 +186,15 @@ def main() -> int:
         return 0
     for what, unit in UNITS.items():
         low, middle, high = statistics.quantiles(ratios(found, what), n=4)
-        print(f"{what}: {middle:.3f} of the stock driver ({low:.2f} to {high:.2f})")
+        work = per_second(found["ported"], what) / per_second(found["stock"], what)
+        print(f"{what}: {middle:.3f} of the stock driver ({low:.2f} to {high:.2f});", end=" ")
+        print(f"for each second of the guest's processor {work:.3f}")
         for name, samples in found.items():
             counts = samples.counts[what]
             exits = ", ".join(f"{counts[key] / counts[PER[what]]:.3f} {key}" for key in EXITS)
             rate = statistics.median(samples.rates[what])
-            print(f"  {name:>6}: {rate:6.0f} {unit}; for each of {PER[what]}: {exits}")
+            size = counts[PER[what].replace("packets", "bytes")] / counts[PER[what]]
+            print(f"  {name:>6}: {rate:6.0f} {unit}; {PER[what]} of {size:.0f} bytes, each {exits}")
     return 0
 
 
