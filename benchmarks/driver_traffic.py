@@ -9,7 +9,7 @@ other work takes the processors away, compare the second ratio: what a second of
 processor brings about (QEMU's time on the processor, of all rounds). Exits of the guest are counted
 by the card: they are exact.
 
-Without LLQ unless asked for: QEMU 11.1 makes its doorbells wait (docs/ena-device.md).
+Without LLQ unless asked for: each of its entries is sixteen exits (docs/ena-device.md).
 """
 
 from __future__ import annotations

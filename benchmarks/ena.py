@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--mtu", type=int, default=9001)
-    parser.add_argument("--llq", action="store_true", help="with LLQ, which QEMU makes slow")
+    parser.add_argument("--llq", action="store_true", help="with LLQ")
     parser.add_argument("--json", action="store_true", help="every value instead of a table")
     options = parser.parse_args()
     found = compare(options)

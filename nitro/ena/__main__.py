@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--profile", default="c5", help="a profile or an instance type")
     serve.add_argument("--mac", help="default: made from the socket's path")
     serve.add_argument("--queues", type=int, help="queue pairs (default: the profile's)")
-    serve.add_argument("--no-llq", action="store_true", help="leave LLQ out (quicker in QEMU)")
+    serve.add_argument("--no-llq", action="store_true", help="leave LLQ out")
     serve.add_argument("--strict", action="store_true", help="report every broken rule")
     serve.add_argument("--trace", type=Path, help="write the dialogue to this file")
     serve.add_argument("--control", type=Path, help="socket for commands such as `link down`")

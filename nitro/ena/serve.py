@@ -38,7 +38,7 @@ def serve(
 
     `port` is the cable (`tap:IF`, `unix:PATH`, `fd:N`), `profile` a name of `profiles.py` or an
     instance type, `queues` the number of queue pairs (default: the profile's); without `llq` the
-    card has none even if its profile does, which makes it quicker under QEMU. `trace` is a file for
+    card has none even if its profile does. `trace` is a file for
     the dialogue (frames go to `trace` + ".pcapng"), `control` a socket for commands (see
     `control.py`). `report` takes lines for people, by default written to stderr.
 
