@@ -6,6 +6,7 @@ imported by the command that uses it, so that `nitro --help` answers at once.
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 import traceback
@@ -19,6 +20,12 @@ from nitro.cli import options
 from nitro.errors import NitroError
 
 _INTERRUPTED = 130
+
+# What the machine, rather than a mistake of ours, makes of reading and writing files.
+_NO_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
+_PLACES = (
+    "give access or make room; NITRO_CACHE and NITRO_STATE name other folders to keep things in"
+)
 
 
 class _Commands(TyperGroup):
@@ -37,6 +44,12 @@ class _Commands(TyperGroup):
             ctx.exit(_INTERRUPTED)
         except BrokenPipeError:  # the reader of our output has gone
             sys.stderr.close()
+            ctx.exit(1)
+        except OSError as error:
+            if error.errno not in _NO_PLACE:
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            self._explain(f"nitro: {where}{error.strerror}", _PLACES)
             ctx.exit(1)
 
     @staticmethod

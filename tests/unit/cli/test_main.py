@@ -65,6 +65,16 @@ def test_options_are_judged_before_anything_starts(
     assert not (tmp_path / "state/local").exists()
 
 
+def test_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NITRO_CACHE", str(tmp_path / "file/cache"))
+    done = nitro("build", "hello", cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"nitro: {tmp_path / 'file/cache'}: Not a directory\n" in done.stderr
+    assert "NITRO_CACHE" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_verbose_shows_the_traceback_wherever_it_stands(tmp_path: Path, place: str):
     words = ["build", "no-such-recipe"]
