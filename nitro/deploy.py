@@ -30,6 +30,7 @@ from nitro.cloud import (
     publish,
 )
 from nitro.cloud.dryrun import is_planned
+from nitro.cloud.network import check_ranges
 from nitro.cloud.tags import PORTS
 from nitro.console import milestones
 from nitro.image import Image
@@ -136,6 +137,7 @@ def deploy(cloud: Cloud, wish: Wish, report: Reporter) -> Deployment:
     Raises NitroError and its kind as the parts do; whatever was made is then taken back.
     A probe that failed is no exception but a result that says so.
     """
+    check_ranges(wish.allow)
     probes = chosen_probes(wish.probes, wish.recipe.ports, wish.measure_from)
     recipes = [wish.recipe, *([client_recipe()] if wants_client(probes, wish.measure_from) else [])]
     with report.stage("check"):

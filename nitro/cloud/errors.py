@@ -72,6 +72,10 @@ class ApiRefused(ApiError, RefusedError):
     """A call that was refused: trying again does not help, changing something does."""
 
 
+class ApiUnknown(ApiError, InputError):
+    """A call about an instance that is not there: its id was given by the user."""
+
+
 @contextmanager
 def ignoring(*codes: str) -> Iterator[None]:
     """Let errors with one of `codes` pass in silence; "absent" stands for all kinds of that."""
@@ -123,6 +127,8 @@ def translate(error: Exception, service: str, operation: str, region: str) -> Ni
     message = _one_line(error.response.get("Error", {}).get("Message", ""))
     hint = _remedy(code, message, action, region)
     kind: type[ApiError] = ApiRefused if hint else ApiError
+    if code.startswith("InvalidInstanceID"):
+        kind, hint = ApiUnknown, "`nitro ls` lists what is there"
     if code in DENIED:
         denied = _DENIED_ACTION.search(message)
         what = f"permission denied: {denied[1] if denied else action}"

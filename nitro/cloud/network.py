@@ -149,6 +149,12 @@ def remove_group(cloud: Cloud, group_id: str) -> None:
     )
 
 
+def check_ranges(allow: Iterable[str]) -> None:
+    """Raises InputError for what is no range of addresses."""
+    for cidr in allow:
+        _network(cidr)
+
+
 def _network(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
         return ipaddress.ip_network(cidr)

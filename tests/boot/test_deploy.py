@@ -118,6 +118,7 @@ def test_a_dry_run_changes_nothing(nitro: Nitro, tmp_path: Path):
         (("--instance", "m6g.large"), 3, "arm64"),
         (("no-such", "--instance", "c5.large"), 2, "no recipe 'no-such'"),
         (("--instance", "c5.large", "--from", "mars"), 2, "mars"),
+        (("hello", "--instance", "c5.large", "--allow", "all"), 2, "'all' is not a range"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_made(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nitro.cloud import ApiError, Cloud, DiskImage, Keep, console_output, terminate
+from nitro.errors import InputError
 from nitro.local.hypervisor import NullHypervisor
 from tests.cloud.conftest import connect, deploy, everything, recorded
 
@@ -37,3 +40,10 @@ def test_ending_what_is_gone_is_no_error(cloud: Cloud, disk: DiskImage) -> None:
     terminate(cloud, [server.id])
     terminate(cloud, ["i-00000000000000000"])
     assert server.id not in everything(cloud)["instances"]
+
+
+def test_an_id_that_is_not_there_is_bad_input(cloud: Cloud) -> None:
+    with pytest.raises(InputError, match="i-00000000000000000") as caught:
+        console_output(cloud, "i-00000000000000000")
+    assert caught.value.exit_code == 2
+    assert "nitro ls" in str(caught.value.hint)
