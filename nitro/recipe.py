@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from nitro.errors import InputError
-from nitro.recipes import find, is_program, names
+from nitro.recipes import find, is_program, name_from, names
 
 __all__ = ["DEFAULT_EXTRAS", "File", "Recipe", "find", "for_program", "is_program", "load", "names"]
 
@@ -178,11 +178,10 @@ def for_program(
     if not is_program(str(path)):
         raise InputError(f"{path}: not a program", hint="give an ELF executable or a script")
     target = f"/usr/bin/{path.name}"
-    name = re.sub(r"[^a-z0-9.-]+", "-", path.name.lower()).strip("-.")[:63] or "program"
     return _checked(
         path,
         {
-            "name": name,
+            "name": name_from(path.name),
             "programs": [{"source": path.resolve().name, "path": target, "from": "host"}],
             "sysroot": str(sysroot.resolve()),
             "command": [target, *arguments],

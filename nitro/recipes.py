@@ -5,6 +5,7 @@ Apart so that a command which has nothing to do need not import pydantic to find
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from nitro.errors import InputError
@@ -21,6 +22,11 @@ def is_program(name: str) -> bool:
     with path.open("rb") as file:
         start = file.read(4)
     return start == _ELF or start.startswith(b"#!")
+
+
+def name_from(text: str) -> str:
+    """`text` as a name that recipes may have: "My_App" → "my-app"."""
+    return re.sub(r"[^a-z0-9.-]+", "-", text.lower()).strip("-.")[:63] or "program"
 
 
 def names() -> list[str]:

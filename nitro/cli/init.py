@@ -9,6 +9,7 @@ import typer
 
 from nitro.cli.output import say
 from nitro.errors import InputError
+from nitro.recipes import name_from
 
 _SETTINGS = """\
 # Settings of nitro for this folder and those below it; docs/recipes.md lists every key.
@@ -36,7 +37,7 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Where to write; made if absent.")] = Path(),
 ) -> None:
     """Write a nitro.toml and a recipe to start from."""
-    name = folder.resolve().name.lower()
+    name = name_from(folder.resolve().name)
     texts = {
         folder / "nitro.toml": _SETTINGS,
         folder / f"{name}.toml": _RECIPE.format(name=name),
@@ -44,7 +45,12 @@ def init(
     for path in texts:
         if path.exists():
             raise InputError(f"{path} is there already", hint="choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot write to {folder}: {error.strerror}", hint="choose another folder"
+        ) from None
     for path, text in texts.items():
         path.write_text(text)
         say(f"wrote {path}")

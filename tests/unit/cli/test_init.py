@@ -24,3 +24,16 @@ def test_init_overwrites_nothing(tmp_path: Path):
     assert "is there already" in done.stderr
     assert (tmp_path / "nitro.toml").read_text() == "mine"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_init_names_the_recipe_as_recipes_may_be_named(tmp_path: Path):
+    folder = tmp_path / "My_App 2"
+    assert CliRunner().invoke(app, ["init", str(folder)]).exit_code == 0
+    assert recipe.load(folder / "my-app-2.toml").name == "my-app-2"
+
+
+def test_init_where_a_file_is(tmp_path: Path):
+    (tmp_path / "file").write_text("mine")
+    done = CliRunner().invoke(app, ["init", str(tmp_path / "file")])
+    assert done.exit_code == 2
+    assert "cannot write to" in done.stderr
