@@ -136,11 +136,15 @@ def run(
 def chosen_probes(
     probes: Sequence[Probe] | None, ports: Sequence[int | str], measure_from: str
 ) -> list[Probe]:
+    """Raises InputError for an unknown client, ProbeError when this machine lacks a tool."""
     if measure_from not in CLIENTS:
         raise InputError(
             f"cannot measure from {measure_from!r}", hint=f"use {' or '.join(CLIENTS)}"
         )
-    return probe.defaults(ports) if probes is None else list(probes)
+    chosen = probe.defaults(ports) if probes is None else list(probes)
+    if measure_from == "host":
+        host.check(probe.build(chosen, "any"))
+    return chosen
 
 
 def wants_client(probes: Sequence[Probe], measure_from: str) -> bool:

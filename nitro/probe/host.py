@@ -13,18 +13,23 @@ from nitro.probe.step import Record, Step
 from nitro.progress import Reporter
 
 
-def run(plan: Plan, *, report: Reporter | None = None) -> list[Result]:
-    """Run the steps one after the other, each under its deadline.
-
-    Raises ProbeError, before anything runs, that names the tools that are missing.
-    """
-    report = report or Reporter()
+def check(plan: Plan) -> None:
+    """Raises ProbeError that names the tools of `plan` that this machine does not have."""
     tools = sorted({step.argv[0] for step in plan.steps})
     if missing := [tool for tool in tools if not shutil.which(tool)]:
         raise ProbeError(
             f"cannot measure from this machine: no {', '.join(missing)} on PATH",
             hint="install what is missing, or measure from a client instance",
         )
+
+
+def run(plan: Plan, *, report: Reporter | None = None) -> list[Result]:
+    """Run the steps one after the other, each under its deadline.
+
+    Raises ProbeError, before anything runs, as `check` does.
+    """
+    report = report or Reporter()
+    check(plan)
     records: dict[str, Record] = {}
     with report.stage("measure") as stage:
         for number, step in enumerate(plan.steps):

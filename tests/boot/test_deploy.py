@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
+import shlex
 import shutil
 import signal
 import urllib.request
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from nitro import debian
 from nitro.paths import resource
 
 from .commands import Nitro, eventually
@@ -68,6 +71,30 @@ def test_a_second_deploy_uploads_nothing(nitro: Nitro, deployed: Any):
     assert again["snapshot"] == {**deployed["snapshot"], "bytes_uploaded": 0}
     assert again["ami"] == deployed["ami"]
     assert again["instance"]["id"] != deployed["instance"]["id"]
+
+
+def test_udp_and_many_streams_from_another_instance(nitro: Nitro, deployed: Any):
+    udp, tcp = "iperf3:udp=5M,seconds=1,direction=in", "iperf3:streams=3,seconds=1,direction=out"
+    probes = nitro.json("deploy", "--instance", "c5.large", "--probe", udp, "--probe", tcp)[
+        "probes"
+    ]
+    assert [probe["ok"] for probe in probes] == [True, True]
+    assert 0 < probes[0]["metrics"]["udp_in"]["value"] < 6e6
+    assert len(json.loads(probes[1]["raw"])["end"]["streams"]) == 3
+
+
+def test_measuring_from_this_machine(
+    nitro: Nitro, deployed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    command = debian.tree(debian.Wanted(("iperf3",))).program("iperf3")
+    tool = tmp_path / "iperf3"
+    tool.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    words = ("--instance", "c5.large", "--from", "host", "--probe", "iperf3:seconds=1")
+    into, out = nitro.json("deploy", *words)["probes"]
+    assert into["metrics"]["tcp_in"]["value"] > 1e6
+    assert out["metrics"]["tcp_out"]["value"] > 1e6
 
 
 def page_of(address: str) -> str:

@@ -1,8 +1,11 @@
 """Measuring from this machine: programs of the tools' names stand in for them."""
 
+from pathlib import Path
+
 import pytest
 
 from nitro.errors import ProbeError
+from nitro.measure import chosen_probes
 from nitro.probe import host, step
 from nitro.probe.http import Http
 from nitro.probe.iperf3 import Iperf3
@@ -55,3 +58,12 @@ def test_a_tool_that_cannot_be_started_says_why(path):
     (path / "wrk").chmod(0o755)
     [result] = host.run(build([Http()], "127.0.0.1"))
     assert "No such file" in (result.error or "")
+
+
+def test_tools_are_missed_before_there_is_anything_to_measure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ProbeError, match="no iperf3 on PATH"):
+        chosen_probes([Iperf3()], [5201], "host")
+    assert chosen_probes([Iperf3()], [5201], "instance") == [Iperf3()]
