@@ -1,0 +1,1 @@
+"""The driver's OSv binding in OSv kernels that you have built: see docs/ena-driver.md."""
