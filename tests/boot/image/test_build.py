@@ -155,7 +155,7 @@ def test_recipe_that_does_not_work_leaves_nothing(tmp_path: Path) -> None:
     before = set((cache_dir() / "images").iterdir()) if (cache_dir() / "images").exists() else set()
     path = tmp_path / "bad.toml"
     path.write_text('programs = ["/usr/bin/none"]\n')
-    with pytest.raises(Exception, match=r"/usr/bin/none is not in this machine"):
+    with pytest.raises(Exception, match=r"bad.toml: /usr/bin/none is not on this machine"):
         build(recipe.load(path))
     assert set((cache_dir() / "images").iterdir()) == before
 
