@@ -55,7 +55,8 @@ def bar2_size(profile: Profile) -> int:
 class Device:
     """One ENA card.
 
-    `clock` gives seconds; `report` takes lines for people (a reset, a broken rule in strict
+    `clock` gives seconds; `interrupt_lag` is what it takes, at the least, from `raise_vector` to
+    the guest, in seconds; `report` takes lines for people (a reset, a broken rule in strict
     mode). `bar2` is the LLQ memory, `bar2_size(profile)` bytes for the driver to write to.
     """
 
@@ -68,6 +69,7 @@ class Device:
         raise_vector: Callable[[int], None],
         clock: Callable[[], float],
         *,
+        interrupt_lag: float = 0.0,
         strict: bool = False,
         report: Callable[[str], None] = lambda line: None,
         trace: Trace | None = None,
@@ -75,7 +77,7 @@ class Device:
         self.profile, self.memory, self.port = profile, memory, port
         self.bar2 = memoryview(bytearray(bar2_size(profile)))
         self._mac, self._clock, self._report, self._trace = mac, clock, report, trace
-        self._raise_vector = raise_vector
+        self._raise_vector, self._interrupt_lag = raise_vector, interrupt_lag
         self.rules = Rules(strict=strict, report=self._say)
         self.faults = Faults(profile.faults, profile.fault_seed)
         self._random = random.Random(profile.fault_seed)
@@ -204,7 +206,7 @@ class Device:
             self.rules.breach("unknown-register", f"offset {offset:#x}")
             return
         self.counters.unmasks += 1
-        vector.rearm(value, (self.profile.moderation_us or 1) * 1e-6)
+        vector.rearm(value, (self.profile.moderation_us or 1) * 1e-6, self._interrupt_lag)
         if self.profile.rx_region_by_hash:
             for queue in self.queues.rx.values():
                 if queue.cq.vector is vector:

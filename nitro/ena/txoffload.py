@@ -38,7 +38,7 @@ class OffloadError(Exception):
     """The request does not fit the packet, or the card does not offer it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Meta:
     """A meta descriptor: where the headers are. Offsets and lengths in bytes."""
 

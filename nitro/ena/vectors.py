@@ -40,11 +40,14 @@ class Vector:
         if due < self.due:
             self.due = due
 
-    def rearm(self, value: int, resolution: float) -> None:
-        """The driver wrote `value` to the unmask register; delays count in `resolution`."""
+    def rearm(self, value: int, resolution: float, lag: float = 0.0) -> None:
+        """The driver wrote `value` to the unmask register; delays count in `resolution`.
+
+        They are counted to the guest, which an interrupt reaches `lag` after it is raised.
+        """
         if not value & KEEP_DELAYS_BIT:
-            self.rx_delay = (value & _DELAY_MASK) * resolution
-            self.tx_delay = (value >> 15 & _DELAY_MASK) * resolution
+            self.rx_delay = max(0.0, (value & _DELAY_MASK) * resolution - lag)
+            self.tx_delay = max(0.0, (value >> 15 & _DELAY_MASK) * resolution - lag)
         self.masked = not value & UNMASK_BIT
 
 

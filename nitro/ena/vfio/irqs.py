@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from nitro.ena.vfio.transport import close_all
@@ -20,9 +19,10 @@ class Irqs:
     def raise_vector(self, number: int) -> None:
         eventfd = self._eventfds.get(number)
         if eventfd is not None:
-            # A counter that nobody reads fills up and would block: the interrupt is pending then.
-            with contextlib.suppress(BlockingIOError):
+            try:
                 os.write(eventfd, _ONE)
+            except BlockingIOError:
+                return  # a counter that nobody reads is full: the interrupt is pending
 
     def set(self, start: int, count: int, eventfds: tuple[int, ...]) -> None:
         """Give vectors `start`… these eventfds; those left over lose theirs."""

@@ -41,10 +41,12 @@ IRQ_INFO = struct.Struct("<IIII")
 IRQ_SET = struct.Struct("<IIIII")
 REGION_ACCESS = struct.Struct("<QII")
 
-# A posted write of eight bytes, whole: what is the same in all of them; offset; region and
-# count; data.
-STORE = struct.Struct("<2x14sQ8s8s")
-STORE_HEADER = struct.pack("<HIII", Command.REGION_WRITE, STORE.size, NO_REPLY, 0)
+# Posted writes of four and of eight bytes, whole: what is the same in all of them; offset; region
+# and count; data.
+POSTED_4 = struct.Struct("<2x14sQ8sI")
+POSTED_4_HEADER = struct.pack("<HIII", Command.REGION_WRITE, POSTED_4.size, NO_REPLY, 0)
+POSTED_8 = struct.Struct("<2x14sQ8sQ")
+POSTED_8_HEADER = struct.pack("<HIII", Command.REGION_WRITE, POSTED_8.size, NO_REPLY, 0)
 
 DMA_READABLE, DMA_WRITABLE = 1, 2
 DEVICE_RESETS, DEVICE_IS_PCI = 1, 2

@@ -23,6 +23,9 @@ from nitro.ena.vfio.session import Session
 from nitro.ena.vfio.transport import Disconnected, Transport
 from nitro.errors import NitroError
 
+# From the eventfd through QEMU's main loop to a guest under TCG, at the least.
+INTERRUPT_LAG = 20e-6
+
 
 class Watched(Protocol):
     """Something else to wait for, such as the control socket."""
@@ -57,6 +60,7 @@ class Server:
             port,
             self._irqs.raise_vector,
             time.monotonic,
+            interrupt_lag=INTERRUPT_LAG,
             strict=strict,
             report=report,
             trace=trace,
@@ -113,8 +117,7 @@ class Server:
                     poller.watch(port, wanted | OUT if device.blocked else wanted)
                 ready = poller.wait(wait)
                 if client in ready:
-                    for message in transport.receive(session.store):
-                        session.handle(message)
+                    transport.receive(session)
                     device.run()
                 if port in ready:
                     if device.blocked:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import mmap
 import os
@@ -20,8 +19,8 @@ REGIONS = 9
 REGION_BAR0, REGION_MSIX, REGION_BAR2, REGION_CONFIG = 0, 1, 2, 7
 IRQS = 5
 IRQ_MSIX = 2
-_WRITE = int(m.Command.REGION_WRITE)
-_LLQ_STORE = struct.pack("<II", REGION_BAR2, 8)
+_REGISTER = struct.pack("<II", REGION_BAR0, 4)
+_LLQ_WORD = struct.pack("<II", REGION_BAR2, 8)
 
 
 class _RequestError(Exception):
@@ -43,6 +42,7 @@ class Session:
     def __init__(self, transport: Transport, device: Device, irqs: Irqs) -> None:
         self._transport, self._device, self._irqs = transport, device, irqs
         self._config = ConfigSpace(irqs.count, llq=bool(device.bar2))
+        self._llq = device.bar2.cast("Q")
         self._handlers: dict[int, Callable[[m.Message], bytes]] = {
             m.Command.VERSION: self._version,
             m.Command.DMA_MAP: self._dma_map,
@@ -58,11 +58,6 @@ class Session:
 
     def handle(self, message: m.Message) -> None:
         """Carry out one request and answer it. Raises Disconnected."""
-        if message.command == _WRITE and not message.wants_reply and not message.descriptors:
-            # Nearly all messages are these; one that is wrong is lost, as on a bus.
-            with contextlib.suppress(_RequestError):
-                self._write(message.payload)
-            return
         handler = self._handlers.get(message.command)
         try:
             if handler is None:
@@ -78,21 +73,38 @@ class Session:
         if message.wants_reply:
             self._transport.send(answer)
 
-    def store(self, data: memoryview) -> int:
-        """Carry out the posted writes to LLQ memory that `data` begins with; returns their length.
+    def posted(self, data: memoryview) -> int:
+        """Carry out the posted writes to registers and LLQ memory that `data` begins with, as far
+        as they are in order; returns their length.
 
-        Sixteen of them make an entry, so they come faster than messages one by one can be handled,
-        and QEMU would keep any number waiting, a read of a register behind them.
+        Nearly all messages are these. Sixteen make an LLQ entry, so they come faster than messages
+        could be handled one by one, and QEMU would keep any number waiting, a read of a register
+        behind them.
         """
-        llq, done = self._device.bar2, 0
-        for header, offset, where, value in m.STORE.iter_unpack(
-            data[: len(data) // m.STORE.size * m.STORE.size]
-        ):
-            if where != _LLQ_STORE or header != m.STORE_HEADER:
+        done, end = 0, len(data) - m.POSTED_4.size
+        while done <= end:
+            header, offset, where, value = m.POSTED_4.unpack_from(data, done)
+            if header == m.POSTED_4_HEADER:
+                if where != _REGISTER or offset & 3 or offset >= BAR0_SIZE:
+                    break
+                self._device.write(offset, value)
+                done += m.POSTED_4.size
+            elif header == m.POSTED_8_HEADER and (stored := self._store(data[done:])):
+                done += stored
+            else:
                 break
-            if offset + 8 <= len(llq):
-                llq[offset : offset + 8] = value
-            done += m.STORE.size
+        return done
+
+    def _store(self, data: memoryview) -> int:
+        """The same for nothing but writes to LLQ memory."""
+        llq, done = self._llq, 0
+        whole = len(data) // m.POSTED_8.size * m.POSTED_8.size
+        for header, offset, where, value in m.POSTED_8.iter_unpack(data[:whole]):
+            word = offset >> 3
+            if where != _LLQ_WORD or header != m.POSTED_8_HEADER or offset & 7 or word >= len(llq):
+                break
+            llq[word] = value
+            done += m.POSTED_8.size
         return done
 
     def _version(self, message: m.Message) -> bytes:

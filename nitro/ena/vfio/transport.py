@@ -6,15 +6,13 @@ import array
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Protocol
 
 from nitro.ena.vfio.messages import (
     HEADER,
     HEADER_SIZE,
     MAX_SIZE,
-    NO_REPLY,
-    STORE,
     TYPE_MASK,
     Message,
     ProtocolError,
@@ -22,13 +20,24 @@ from nitro.ena.vfio.messages import (
 
 MAX_DESCRIPTORS = 16
 _CHUNK = 1 << 16
-# Carries out what it can of the messages that the bytes begin with; returns their length.
-Store: TypeAlias = Callable[[memoryview], int]
 _ANCILLARY = socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
 
 
 class Disconnected(Exception):
     """The client is gone."""
+
+
+class Handler(Protocol):
+    """Who carries the messages out."""
+
+    def posted(self, data: memoryview) -> int:
+        """Carry out those of the messages that `data` begins with that it can without taking
+        them apart; returns their length."""
+        ...
+
+    def handle(self, message: Message) -> None:
+        """Carry out one message. Its payload is valid for the call."""
+        ...
 
 
 class Transport:
@@ -42,11 +51,9 @@ class Transport:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def receive(self, store: Store) -> list[Message]:
-        """All requests that one read completes; waits for it. Raises Disconnected, ProtocolError.
-
-        Messages that `store` carries out are left out. It sees them before the others are carried
-        out, which is as good: a driver writes no LLQ entry again before it was completed.
+    def receive(self, handler: Handler) -> None:
+        """Have all messages that one read completes carried out, in order; waits for it. Raises
+        Disconnected, ProtocolError.
 
         Descriptors belong to the last message of the read, as the kernel never merges data from
         behind a message with descriptors into the same read.
@@ -55,47 +62,47 @@ class Transport:
             data, ancillary, flags, _ = self._socket.recvmsg(_CHUNK, _ANCILLARY)
         except ConnectionError as error:
             raise Disconnected(str(error)) from error
-        descriptors = _descriptors(ancillary)
+        descriptors = _descriptors(ancillary) if ancillary else ()
         if flags & socket.MSG_CTRUNC:
             close_all(descriptors)
             raise ProtocolError(f"more than {MAX_DESCRIPTORS} descriptors in a message")
         if not data:
             close_all(descriptors)
             raise Disconnected("the client closed the connection")
+        data = self._rest + data if self._rest else data
+        if descriptors:
+            self._dispatch_with(descriptors, data, handler)
+        else:
+            self._dispatch(data, handler)
+
+    def _dispatch(self, data: bytes, handler: Handler) -> None:
+        view, at, end = memoryview(data), 0, len(data)
+        while at < end:
+            if done := handler.posted(view[at:]):
+                at += done
+            elif message := _parse(view[at:]):
+                at += HEADER_SIZE + len(message.payload)
+                handler.handle(message)
+            else:
+                break
+        self._rest = data[at:]
+
+    def _dispatch_with(self, descriptors: tuple[int, ...], data: bytes, handler: Handler) -> None:
+        view, at, messages = memoryview(data), 0, []
         try:
-            messages = self._split(self._rest + data if self._rest else data, descriptors, store)
+            while message := _parse(view[at:]):
+                at += HEADER_SIZE + len(message.payload)
+                messages.append(message)
+            if at < len(data):
+                raise ProtocolError("descriptors inside a message")
         except ProtocolError:
             close_all(descriptors)
             raise
-        return messages
-
-    def _split(self, data: bytes, descriptors: tuple[int, ...], store: Store) -> list[Message]:
-        messages: list[Message] = []
-        view, at, end = memoryview(data), 0, len(data)
-        while end - at >= HEADER_SIZE:
-            ident, command, size, flags, _ = HEADER.unpack_from(view, at)
-            if not HEADER_SIZE <= size <= MAX_SIZE:
-                raise ProtocolError(f"a message of {size} bytes")
-            if flags & TYPE_MASK:
-                raise ProtocolError("a reply, or a type that there is not")
-            if end - at < size:
-                break
-            if size == STORE.size and flags == NO_REPLY and (after := store(view[at:])):
-                at += after
-                continue
-            payload = view[at + HEADER_SIZE : at + size]
-            at += size
-            messages.append(Message(ident, command, flags, payload))
-        self._rest = data[at:]
-        if descriptors:
-            self._attach(messages, descriptors)
-        return messages
-
-    def _attach(self, messages: list[Message], descriptors: tuple[int, ...]) -> None:
-        if not messages or self._rest:
-            raise ProtocolError("descriptors inside a message")
-        last = messages[-1]
-        messages[-1] = Message(last.id, last.command, last.flags, last.payload, descriptors)
+        self._rest = b""
+        *others, last = messages
+        for message in others:
+            handler.handle(message)
+        handler.handle(last._replace(descriptors=descriptors))
 
     def send(self, data: bytes) -> None:
         """Send one reply. Raises Disconnected."""
@@ -106,6 +113,21 @@ class Transport:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def _parse(data: memoryview) -> Message | None:
+    """The message that `data` begins with; None if it does not hold all of it. Raises
+    ProtocolError."""
+    if len(data) < HEADER_SIZE:
+        return None
+    ident, command, size, flags, _ = HEADER.unpack_from(data)
+    if not HEADER_SIZE <= size <= MAX_SIZE:
+        raise ProtocolError(f"a message of {size} bytes")
+    if flags & TYPE_MASK:
+        raise ProtocolError("a reply, or a type that there is not")
+    if len(data) < size:
+        return None
+    return Message(ident, command, flags, data[HEADER_SIZE:size])
 
 
 def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> tuple[int, ...]:

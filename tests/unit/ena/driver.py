@@ -96,7 +96,9 @@ class Ring:
 class Driver:
     """The card and the memory of its guest. `run` lets the card work."""
 
-    def __init__(self, profile: str | Profile = "c5", **changes: Any) -> None:
+    def __init__(
+        self, profile: str | Profile = "c5", *, interrupt_lag: float = 0.0, **changes: Any
+    ) -> None:
         card = PROFILES[profile] if isinstance(profile, str) else profile
         self.profile = replace(card, **changes)
         self.ram = bytearray(RAM)
@@ -113,6 +115,7 @@ class Driver:
             self.port,
             self.raised.append,
             lambda: self.now,
+            interrupt_lag=interrupt_lag,
             strict=True,
             report=self.reports.append,
         )

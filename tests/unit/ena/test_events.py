@@ -137,6 +137,20 @@ def test_moderation_delays_the_interrupt(driver: Driver):
     assert driver.raised == [1]
 
 
+@pytest.mark.parametrize(("delay", "due"), [(64, 44e-6), (20, 0.0), (5, 0.0)])
+def test_a_slow_way_to_the_guest_counts_as_delay(delay: int, due: float):
+    driver = Driver(interrupt_lag=20e-6)
+    driver.start()
+    tx = driver.tx_queue()
+    driver.unmask(tx_delay=delay)
+    driver.raised.clear()
+    driver.send(tx, FRAME)
+    assert driver.raised == ([] if due else [1])
+    driver.now += due + 1e-6
+    driver.run()
+    assert driver.raised == [1]
+
+
 def test_receiving_is_not_held_up_by_moderated_sending(driver: Driver):
     tx = driver.tx_queue()
     driver.rx_queue()

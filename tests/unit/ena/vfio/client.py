@@ -44,8 +44,7 @@ class Client:
 
     def turn(self) -> None:
         """The server handles what has arrived."""
-        for message in self.transport.receive(self.session.store):
-            self.session.handle(message)
+        self.transport.receive(self.session)
         self.device.run()
 
     def reply(self) -> tuple[int, bytes, list[int]]:

@@ -112,6 +112,19 @@ def test_several_messages_in_one_read(client: Client):
     assert client.device.rules.broken["unknown-register"] == 3
 
 
+def test_messages_of_one_read_are_carried_out_in_order(client: Client):
+    def access(command: int, flags: int, data: bytes = b"") -> bytes:
+        payload = struct.pack("<QII", Reg.INTR_MASK, BAR0, 4) + data
+        return struct.pack("<HHIII", 1, command, 16 + len(payload), flags, 0) + payload
+
+    read = access(9, 0)
+    client._ident = 1
+    client.socket.send(access(10, 1 << 4, bytes(4)) + read + access(10, 1 << 4, b"\1\0\0\0") + read)
+    client.turn()
+    answers = client.socket.recv(1 << 12)
+    assert [answers[at + 32] for at in (0, 36)] == [0, 1]
+
+
 def test_a_message_in_two_pieces(client: Client):
     payload = struct.pack("<QII", Reg.VERSION, BAR0, 4)
     data = struct.pack("<HHIII", 1, 9, 32, 0, 0) + payload
