@@ -148,6 +148,8 @@ struct ena_tx {
 	uint16_t ids_taken;               /* free-running */
 	uint16_t burst_left;              /* LLQ entries until a doorbell must come */
 	struct ena_hw_tx_desc meta;       /* the last meta descriptor, which the device caches */
+	/* A packet's descriptors and an LLQ entry. Some kernels clear what stands on the stack. */
+	struct ena_hw_tx_desc desc[ENA_MAX_SEGMENTS + 1], entry[16] __attribute__((aligned(8)));
 	/* The completer's. */
 	uint16_t ids_given, slots_freed;  /* free-running; the latter follows sq.count */
 	uint16_t free_ids[ENA_MAX_DEPTH]; /* a ring: completions put, the sender takes */

@@ -5,8 +5,6 @@
  * one descriptors alone; a packet begins a new entry. */
 #include "ena_internal.h"
 
-#define MAX_ENTRY 256
-#define MAX_DESCS (ENA_MAX_SEGMENTS + 1) /* a meta descriptor and one for each segment */
 #define MAX_MSS 0x3fff
 
 void ena_tx_ring(struct ena_tx *tx)
@@ -28,10 +26,10 @@ static void write_slots(struct ena_tx *tx, struct ena_hw_tx_desc *desc, uint8_t 
 {
 	const struct ena_llq *llq = &tx->device->llq;
 	struct ena_hw_tx_desc *ring = tx->sq.dma.memory;
+	struct ena_hw_tx_desc *entry = tx->entry;
 	uint8_t room = llq->first_descs;
 
 	for (uint8_t done = 0; done < count; room = llq->more_descs, tx->sq.count++) {
-		struct ena_hw_tx_desc entry[MAX_ENTRY / sizeof(*desc)] __attribute__((aligned(8)));
 		uint32_t slot = tx->sq.count & (tx->sq.depth - 1u);
 		uint32_t phase = ENA_HW_TX_PHASE * ena_phase(tx->sq.count, tx->sq.depth);
 
@@ -113,7 +111,7 @@ int ena_tx_send(struct ena_tx *tx, const struct ena_tx_packet *packet)
 	const struct ena_segment *segment = packet->segment_count ? packet->segments : &empty;
 	uint8_t segments = packet->segment_count ? packet->segment_count : 1, count = 0;
 	const struct ena_device *device = tx->device;
-	struct ena_hw_tx_desc desc[MAX_DESCS];
+	struct ena_hw_tx_desc *desc = tx->desc;
 
 	if (tx->broken)
 		return ENA_E_DOWN;
