@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 
 from nitro.ena import llq
-from nitro.ena.admin import AdminQueue, Command, CommandError
+from nitro.ena.admin import AdminQueue
 from nitro.ena.aenq import NOTIFY_HINTS, EventQueue
 from nitro.ena.commands import Commands
 from nitro.ena.faults import Faults
@@ -36,13 +36,15 @@ from nitro.ena.rssfeatures import RssFeatures
 from nitro.ena.rules import Rules
 from nitro.ena.rx import RxQueue
 from nitro.ena.stats import Counters
-from nitro.ena.trace import Trace
+from nitro.ena.trace import Trace, traced
 from nitro.ena.tx import TxQueue
 from nitro.ena.vectors import NEVER, Vectors
 
 KEEP_ALIVE_PERIOD = 1.0
 # Frames in one turn: few enough that doorbells do not wait long.
 RECEIVE_BUDGET = 16
+# More than anybody reads; a driver in a loop would fill the disk.
+LOUD_RESETS = 1000
 
 
 def bar2_size(profile: Profile) -> int:
@@ -78,9 +80,10 @@ class Device:
         self.bar2 = memoryview(bytearray(bar2_size(profile)))
         self._mac, self._clock, self._report, self._trace = mac, clock, report, trace
         self._raise_vector, self._interrupt_lag = raise_vector, interrupt_lag
-        self.rules = Rules(strict=strict, report=self._say)
+        self.rules = Rules(self._say if strict else self._note)
         self.faults = Faults(profile.faults, profile.fault_seed)
         self._random = random.Random(profile.fault_seed)
+        self._resets = 0
         self.counters = Counters()
         self.link_up = True
         self.vectors = Vectors(profile.queues + 1, self._interrupt)
@@ -124,7 +127,7 @@ class Device:
         )
         self._commands = commands
         self.admin = AdminQueue(
-            memory, self.rules, self._traced(commands.execute) if trace else commands.execute
+            memory, self.rules, traced(commands.execute, trace) if trace else commands.execute
         )
         self.registers = Registers(
             memory,
@@ -304,7 +307,11 @@ class Device:
         if reason:
             known = reason < len(RESET_REASONS)
             name = RESET_REASONS[reason] if known else f"unknown ({reason})"
-            self._say(f"the driver resets the card: {name}")
+            self._resets += 1
+            say = self._say if self._resets <= LOUD_RESETS else self._note
+            say(f"the driver resets the card: {name}")
+            if self._resets == LOUD_RESETS:
+                self._say("further resets are not told")
         if self.faults.hits("mac-changes"):
             self.features.mac = self._mac[:5] + bytes([self._random.randrange(256)])
         self._clear()
@@ -363,28 +370,14 @@ class Device:
         self._raise_vector(number)
 
     def _say(self, line: str) -> None:
-        if self._trace is not None:
-            self._trace.event("report", line=line)
+        """For people and the trace."""
+        self._note(line)
         self._report(line)
 
-    def _traced(
-        self, execute: Callable[[Command], bytes | None]
-    ) -> Callable[[Command], bytes | None]:
-        trace = self._trace
-        assert trace is not None
-
-        def run(command: Command) -> bytes | None:
-            trace.event("command", id=command.id, opcode=command.opcode, entry=command.entry)
-            told = {"id": command.id, "opcode": command.opcode}
-            try:
-                payload = execute(command)
-            except (CommandError, DmaError) as error:
-                trace.event("completion", **told, error=str(error))
-                raise
-            trace.event("completion", **told, payload=payload)
-            return payload
-
-        return run
+    def _note(self, line: str) -> None:
+        """For the trace alone."""
+        if self._trace is not None:
+            self._trace.event("report", line=line)
 
     def _send_traced(self, header: bytes, parts: list[Buffer]) -> bool:
         sent = self.port.send(header, parts)

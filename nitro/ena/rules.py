@@ -1,7 +1,7 @@
-"""The rules a driver can break, by name, and who hears of it.
+"""The rules a driver can break, by name.
 
-Every breach is counted. In strict mode each is also reported, once per name and then every
-hundredth time, so that a driver in a loop does not drown the console.
+Every breach is counted and reported, once per name and then every hundredth time, so that a driver
+in a loop does not drown the console.
 """
 
 from __future__ import annotations
@@ -65,10 +65,9 @@ RULES: dict[str, str] = {
 
 
 class Rules:
-    """Counts breaches and, in strict mode, reports them through `report(line)`."""
+    """Counts breaches and reports them through `report(line)`."""
 
-    def __init__(self, *, strict: bool, report: Callable[[str], None]) -> None:
-        self.strict = strict
+    def __init__(self, report: Callable[[str], None]) -> None:
         self.broken: Counter[str] = Counter()
         self._report = report
 
@@ -76,7 +75,7 @@ class Rules:
         """A driver broke the rule `name`; `detail` says where."""
         self.broken[name] += 1
         count = self.broken[name]
-        if self.strict and (count == 1 or count % 100 == 0):
+        if count == 1 or count % 100 == 0:
             times = "" if count == 1 else f" ({count} times)"
             where = f" [{detail}]" if detail else ""
             self._report(f"rule broken: {name}: {RULES[name]}{where}{times}")

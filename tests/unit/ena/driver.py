@@ -25,6 +25,7 @@ from nitro.ena.regs import (
     Opcode,
     Reg,
 )
+from nitro.ena.trace import Trace
 from nitro.ena.vectors import UNMASK_BIT
 
 RAM = 4 << 20
@@ -97,7 +98,13 @@ class Driver:
     """The card and the memory of its guest. `run` lets the card work."""
 
     def __init__(
-        self, profile: str | Profile = "c5", *, interrupt_lag: float = 0.0, **changes: Any
+        self,
+        profile: str | Profile = "c5",
+        *,
+        interrupt_lag: float = 0.0,
+        strict: bool = True,
+        trace: Trace | None = None,
+        **changes: Any,
     ) -> None:
         card = PROFILES[profile] if isinstance(profile, str) else profile
         self.profile = replace(card, **changes)
@@ -116,8 +123,9 @@ class Driver:
             self.raised.append,
             lambda: self.now,
             interrupt_lag=interrupt_lag,
-            strict=True,
+            strict=strict,
             report=self.reports.append,
+            trace=trace,
         )
         self.bar2 = self.device.bar2
         self.device.set_bus_master(True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from nitro.ena.control import execute
+from nitro.ena.device import LOUD_RESETS
 from nitro.ena.explain import explain
 from nitro.ena.pcapng import PcapngWriter
 from nitro.ena.profiles import PROFILES
@@ -105,8 +106,7 @@ def test_mac_addresses():
 
 def test_a_trace_reads_like_a_dialogue(tmp_path: Path):
     out = io.StringIO()
-    driver = Driver()
-    driver.device._trace = Trace(out)
+    driver = Driver(trace=Trace(out))
     driver.reset(reason=0)
     driver.start()
     for tail in (1, 2, 3):
@@ -120,6 +120,26 @@ def test_a_trace_reads_like_a_dialogue(tmp_path: Path):
     assert "driver writes AQ_CAPS: 8 entries of 64 bytes" in text
     assert "2 × TX doorbell 0" in text
     assert "the driver resets the card: keep-alive timeout" in text
+
+
+def test_a_trace_names_broken_rules_in_silence(tmp_path: Path):
+    out = io.StringIO()
+    driver = Driver(strict=False, trace=Trace(out))
+    driver.write(0x48, 0)
+    path = tmp_path / "trace"
+    path.write_text(out.getvalue())
+    assert any("rule broken: unknown-register" in line for line in explain(path))
+    assert not driver.reports
+
+
+def test_a_driver_that_resets_in_a_loop_is_told_of_for_a_while(tmp_path: Path):
+    driver = Driver()
+    driver.start()
+    for _ in range(LOUD_RESETS + 5):
+        driver.reset(reason=1)
+    told = [line for line in driver.reports if "resets the card" in line]
+    assert len(told) == LOUD_RESETS
+    assert driver.reports[-1] == "further resets are not told"
 
 
 def test_commands_and_answers_are_decoded(tmp_path: Path):
@@ -148,11 +168,7 @@ def explained(driver: Driver, out: io.StringIO, path: Path) -> str:
 def traced(profile: str) -> tuple[Driver, io.StringIO]:
     """A card whose every word is written down."""
     out = io.StringIO()
-    driver = Driver(profile)
-    driver.device._trace = Trace(out)
-    driver.device.events._trace = driver.device._trace
-    driver.device.admin._execute = driver.device._traced(driver.device._commands.execute)
-    return driver, out
+    return Driver(profile, trace=Trace(out)), out
 
 
 @pytest.mark.parametrize("profile", PROFILES)
