@@ -74,8 +74,8 @@ class Session:
             self._transport.send(answer)
 
     def posted(self, data: memoryview) -> int:
-        """Carry out the posted writes to registers and LLQ memory that `data` begins with, as far
-        as they are in order; returns their length.
+        """Carry out the posted writes to registers and LLQ memory that `data` begins with, up to
+        one that is not as it should be; returns their length.
 
         Nearly all messages are these. Sixteen make an LLQ entry, so they come faster than messages
         could be handled one by one, and QEMU would keep any number waiting, a read of a register
