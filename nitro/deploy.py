@@ -22,11 +22,11 @@ from nitro.cloud import (
     Undo,
     console_output,
     cost,
-    instance_type,
+    create_placement,
+    find_instance_type,
     instance_types,
     launch,
     new_deployment,
-    place,
     publish,
 )
 from nitro.cloud.dryrun import is_planned
@@ -141,7 +141,7 @@ def deploy(cloud: Cloud, wish: Wish, report: Reporter) -> Deployment:
     probes = chosen_probes(wish.probes, wish.recipe.ports, wish.measure_from)
     recipes = [wish.recipe, *([client_recipe()] if wants_client(probes, wish.measure_from) else [])]
     with report.stage("check"):
-        kind = instance_type(cloud, wish.instance_type)
+        kind = find_instance_type(cloud, wish.instance_type)
         for made in recipes:
             needed = image.needs(made, locked=wish.locked, report=report)
             instance_types.requires(kind, made.architecture, made.boot_mode, needed)
@@ -153,7 +153,7 @@ def deploy(cloud: Cloud, wish: Wish, report: Reporter) -> Deployment:
                 publish(cloud, disk_of(made, built), undo, bucket=wish.bucket, report=report)
                 for made, built in zip(recipes, images, strict=True)
             ]
-        placement = place(
+        placement = create_placement(
             cloud,
             undo,
             deployment=new_deployment(),

@@ -21,12 +21,12 @@ from nitro.cloud import (
     Placement,
     Undo,
     console_output,
+    find_instance_type,
     instance,
-    instance_type,
     publish,
 )
 from nitro.cloud.dryrun import is_planned
-from nitro.cloud.launch import placed
+from nitro.cloud.launch import placement_of
 from nitro.cloud.tags import PORTS
 from nitro.console import tail
 from nitro.errors import InputError
@@ -64,8 +64,8 @@ def measure(
     Raises InputError for an instance that nitro did not make.
     """
     server = instance.get(cloud, instance_id)
-    placement = placed(cloud, server)
-    kind = instance_type(cloud, server.type)
+    placement = placement_of(cloud, server)
+    kind = find_instance_type(cloud, server.type)
     ports = [int(p) if p.isdecimal() else p for p in server.tags.get(PORTS, "").split()]
     chosen = chosen_probes(probes, ports, measure_from)
     ami_id = ""

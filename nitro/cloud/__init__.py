@@ -9,7 +9,7 @@
 
     disk.py            what goes in, what comes out
     publish.py         disk → S3 → snapshot → AMI, by
-    storage.py  upload.py  importer.py  verify.py  ami.py
+    storage.py  upload.py  importer.py  snapshot.py  verify.py  ami.py
     instance_types.py  what a type can run
     launch.py          AMI → instance, in
     network.py         a subnet and a security group; user_data.py: what the guest is told
@@ -25,12 +25,12 @@ regions, no sharing, no encryption with keys of the user's own.
 
     with Undo(keep=Keep.IMAGE) as undo:
         published = publish(cloud, disk, undo)
-        placement = place(cloud, undo, deployment=new_deployment(), ports=[80])
-        server = launch(cloud, published.ami_id, kind, placement, undo, name="web")
+        placement = create_placement(cloud, undo, deployment=new_deployment(), ports=[80])
+        server = launch(cloud, published.ami_id, instance_type, placement, undo, name="web")
 """
 
 from nitro.cloud.disk import DiskImage, Published
-from nitro.cloud.dryrun import Call, Plan
+from nitro.cloud.dryrun import Call, CallPlan
 from nitro.cloud.errors import ApiError, ApiRefused
 from nitro.cloud.instance import (
     Instance,
@@ -39,9 +39,9 @@ from nitro.cloud.instance import (
     terminate,
     wait_console,
 )
-from nitro.cloud.instance_types import InstanceType, check, instance_type
+from nitro.cloud.instance_types import InstanceType, check, find_instance_type
 from nitro.cloud.inventory import Resource, destroy, expired, inventory
-from nitro.cloud.launch import Placement, launch, place
+from nitro.cloud.launch import Placement, create_placement, launch
 from nitro.cloud.publish import publish
 from nitro.cloud.session import Cloud
 from nitro.cloud.tags import new_deployment
@@ -51,6 +51,7 @@ __all__ = [
     "ApiError",
     "ApiRefused",
     "Call",
+    "CallPlan",
     "Cloud",
     "DiskImage",
     "Instance",
@@ -58,19 +59,18 @@ __all__ = [
     "Keep",
     "NeverReady",
     "Placement",
-    "Plan",
     "Published",
     "Resource",
     "Undo",
     "check",
     "console_output",
+    "create_placement",
     "destroy",
     "expired",
-    "instance_type",
+    "find_instance_type",
     "inventory",
     "launch",
     "new_deployment",
-    "place",
     "publish",
     "terminate",
     "wait_console",

@@ -8,7 +8,7 @@ from nitro.cloud import tags, wait
 from nitro.cloud.disk import DiskImage
 from nitro.cloud.errors import ignoring, missing
 from nitro.cloud.session import Cloud
-from nitro.cloud.teardown import Kind, Undo
+from nitro.cloud.teardown import Lifetime, Undo
 from nitro.errors import NitroError, RefusedError
 from nitro.progress import Stage
 
@@ -27,8 +27,8 @@ def find(cloud: Cloud, disk: DiskImage) -> dict[str, Any] | None:
     if not images:
         return None
     image: dict[str, Any] = images[0]
-    marks = tags.from_list(image.get("Tags"))
-    if tags.ours(marks) and marks.get(tags.DIGEST) == disk.digest:
+    tag_map = tags.from_list(image.get("Tags"))
+    if tags.ours(tag_map) and tag_map.get(tags.DIGEST) == disk.digest:
         if image["Architecture"] != disk.architecture:
             raise RefusedError(
                 f"the AMI {image['ImageId']} has this disk as {image['Architecture']}",
@@ -61,11 +61,11 @@ def snapshot_of(image: dict[str, Any]) -> str:
 def register(cloud: Cloud, disk: DiskImage, snapshot_id: str, undo: Undo) -> str:
     """Register the snapshot as an image; returns its id, which is not available yet."""
     name = tags.ami_name(disk.name, disk.digest, disk.boot_mode)
-    marks = tags.image_tags(disk.name, disk.digest, disk.tags)
-    marks[tags.MEMORY] = str(disk.minimum_memory_mib)
+    tag_map = tags.image_tags(disk.name, disk.digest, disk.tags)
+    tag_map[tags.MEMORY] = str(disk.minimum_memory_mib)
     with undo.making(
         f"AMI {name}",
-        Kind.IMAGE,
+        Lifetime.IMAGE,
         find=lambda: [i["ImageId"] for i in _own(cloud, name) if _is_ours(i)],
         remove=lambda id_: deregister(cloud, id_),
     ) as entry:
@@ -88,7 +88,7 @@ def register(cloud: Cloud, disk: DiskImage, snapshot_id: str, undo: Undo) -> str
                     },
                 }
             ],
-            TagSpecifications=tags.as_specification(["image"], marks),
+            TagSpecifications=tags.as_specification(["image"], tag_map),
         )
         entry.id = str(answer["ImageId"])
     return entry.id

@@ -28,22 +28,22 @@ def examine(cloud: Cloud, bucket: str | None = None) -> list[Check]:
 
     Without usable credentials only the first is made: nothing else could be said.
     """
-    first = _made("credentials", lambda: _credentials(cloud))
+    first = _run_check("credentials", lambda: _credentials(cloud))
     if not first.ok:
         return [first]
     name = bucket or storage.own_bucket_name(cloud)
     return [
         first,
-        _made("region", lambda: _region(cloud)),
-        _made("permissions", lambda: _permissions(cloud)),
-        _made("bucket", lambda: _bucket(cloud, bucket)),
-        _made("role vmimport", lambda: _role(cloud, name)),
-        _made("subnet", lambda: _subnet(cloud)),
-        _made("vCPU quota", lambda: _quota(cloud)),
+        _run_check("region", lambda: _region(cloud)),
+        _run_check("permissions", lambda: _permissions(cloud)),
+        _run_check("bucket", lambda: _bucket(cloud, bucket)),
+        _run_check("role vmimport", lambda: _role(cloud, name)),
+        _run_check("subnet", lambda: _subnet(cloud)),
+        _run_check("vCPU quota", lambda: _quota(cloud)),
     ]
 
 
-def _made(name: str, check: Callable[[], Check]) -> Check:
+def _run_check(name: str, check: Callable[[], Check]) -> Check:
     try:
         return check()
     except NitroError as error:

@@ -1,6 +1,6 @@
 """A dry run: the same code makes the same calls, and those that change something stop here.
 
-`Plan` listens to botocore's events. A call's parameters have been validated and the request
+`CallPlan` listens to botocore's events. A call's parameters have been validated and the request
 has been built when the plan notes it; a mutating one is then answered with made-up ids
 instead of being sent. Reads are made for real, but for those about made-up things, which
 are answered as if all had gone well. There is no second description of the work that could
@@ -94,7 +94,7 @@ class Journal:
 
 
 @dataclass
-class Plan(Journal):
+class CallPlan(Journal):
     """The calls of a dry run; those that change something are held back."""
 
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -156,7 +156,7 @@ _CHANGE_ANSWERS: dict[str, _Answer] = {
 }
 
 # What reads about made-up things answer.
-_READ_ANSWERS: dict[str, Callable[[Plan, dict[str, Any]], dict[str, Any]]] = {
+_READ_ANSWERS: dict[str, Callable[[CallPlan, dict[str, Any]], dict[str, Any]]] = {
     "DescribeImportSnapshotTasks": lambda _, params: {
         "ImportSnapshotTasks": [
             {

@@ -8,16 +8,15 @@ and a failed one can be tried again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nitro.cloud import tags, wait
+from nitro.cloud import snapshot, tags, wait
 from nitro.cloud.disk import DiskImage
-from nitro.cloud.errors import ApiError, ignoring, missing
+from nitro.cloud.errors import ignoring, missing
 from nitro.cloud.session import Cloud
 from nitro.cloud.storage import Bucket, image_key
-from nitro.cloud.teardown import Entry, Kind, Undo
+from nitro.cloud.teardown import Entry, Lifetime, Undo
 from nitro.errors import NitroError
 from nitro.progress import Stage
 
@@ -54,15 +53,6 @@ def tasks(cloud: Cloud, digest: str | None = None) -> list[Task]:
     ]
 
 
-def find_snapshot(cloud: Cloud, digest: str) -> str | None:
-    """A finished snapshot that was compared with the disk of this digest, and found equal."""
-    pages = cloud.ec2.get_paginator("describe_snapshots").paginate(
-        OwnerIds=["self"], Filters=tags.by(digest=digest)
-    )
-    states = {s["SnapshotId"]: s["State"] for page in pages for s in page["Snapshots"]}
-    return next((id_ for id_, state in sorted(states.items()) if state == "completed"), None)
-
-
 def find_task(cloud: Cloud, digest: str) -> Task | None:
     """An earlier task that is under way, or whose snapshot still waits to be used."""
     earlier = tasks(cloud, digest)
@@ -70,7 +60,7 @@ def find_task(cloud: Cloud, digest: str) -> Task | None:
         if task.running:
             return task
     for task in earlier:
-        if task.status == "completed" and snapshot_exists(cloud, task.snapshot_id):
+        if task.status == "completed" and snapshot.exists(cloud, task.snapshot_id):
             return task
     return None
 
@@ -83,7 +73,7 @@ def start(cloud: Cloud, bucket: Bucket, disk: DiskImage, undo: Undo) -> Entry:
     spent = {task.id for task in tasks(cloud, disk.digest)}
     with undo.making(
         f"import of {disk.name}",
-        Kind.IMAGE,
+        Lifetime.IMAGE,
         find=lambda: [t.id for t in tasks(cloud, disk.digest) if t.id not in spent],
         remove=lambda id_: remove_task(cloud, id_),
     ) as entry:
@@ -114,7 +104,7 @@ def _import(cloud: Cloud, bucket: Bucket, disk: DiskImage, attempt: int) -> dict
     return answer
 
 
-def finished(cloud: Cloud, task_id: str, stage: Stage, deadline: float = DEADLINE) -> str:
+def wait_for_import(cloud: Cloud, task_id: str, stage: Stage, deadline: float = DEADLINE) -> str:
     """Wait for the task; returns the id of its snapshot.
 
     Raises NitroError with EC2's own message when the task ends in any other way; `deleting`
@@ -136,14 +126,7 @@ def finished(cloud: Cloud, task_id: str, stage: Stage, deadline: float = DEADLIN
 
     what = f"import {task_id}"
     snapshot_id = wait.until(cloud, look, what=what, deadline=deadline, stage=stage, new=True)
-    wait.until(
-        cloud,
-        lambda: _completed(cloud, snapshot_id),
-        what=f"snapshot {snapshot_id}",
-        deadline=deadline,
-        stage=stage,
-        new=True,
-    )
+    snapshot.wait_completed(cloud, snapshot_id, stage, deadline)
     return snapshot_id
 
 
@@ -171,38 +154,7 @@ def remove_task(cloud: Cloud, task_id: str) -> None:
         cloud, ended, what=f"the end of {task_id}", deadline=STOPPING_DEADLINE, new=True
     )
     if task.snapshot_id:
-        remove_snapshot(cloud, task.snapshot_id)
-
-
-def remove_snapshot(cloud: Cloud, snapshot_id: str) -> None:
-    """Remove a snapshot; one that an image still uses stays."""
-    with ignoring("absent", "InvalidSnapshot.InUse"):
-        cloud.ec2.delete_snapshot(SnapshotId=snapshot_id)
-
-
-def snapshot_exists(cloud: Cloud, snapshot_id: str) -> bool:
-    try:
-        return bool(cloud.ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"])
-    except ApiError as error:
-        if error.absent:
-            return False
-        raise
-
-
-def adopt(cloud: Cloud, snapshot_id: str, marks: Sequence[dict[str, str]]) -> None:
-    """Tag a snapshot: ImportSnapshot itself cannot."""
-    cloud.ec2.create_tags(Resources=[snapshot_id], Tags=list(marks))
-
-
-def _completed(cloud: Cloud, snapshot_id: str) -> bool | None:
-    found = cloud.ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"]
-    if not found:
-        raise missing(f"snapshot {snapshot_id}")
-    snapshot = found[0]
-    if snapshot["State"] == "error":
-        reason = snapshot.get("StateMessage", "no reason given")
-        raise NitroError(f"the snapshot {snapshot_id} failed: {reason}")
-    return True if snapshot["State"] == "completed" else None
+        snapshot.remove(cloud, task.snapshot_id)
 
 
 def _task(raw: dict[str, Any]) -> Task:

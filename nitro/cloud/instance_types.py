@@ -28,7 +28,7 @@ class InstanceType:
     network: str  # as EC2 words it: "Up to 10 Gigabit"
 
 
-def instance_type(cloud: Cloud, name: str) -> InstanceType:
+def find_instance_type(cloud: Cloud, name: str) -> InstanceType:
     """Ask EC2 about an instance type. Raises InputError, with near names, for an unknown one."""
     try:
         found = cloud.ec2.describe_instance_types(InstanceTypes=[name])["InstanceTypes"]
@@ -53,32 +53,38 @@ def names(cloud: Cloud) -> list[str]:
     return [raw["InstanceType"] for page in pages for raw in page["InstanceTypes"]]
 
 
-def check(kind: InstanceType, disk: DiskImage) -> None:
+def check(instance_type: InstanceType, disk: DiskImage) -> None:
     """Raise RefusedError when an instance of this type could not run the disk."""
-    requires(kind, disk.architecture, disk.boot_mode, disk.minimum_memory_mib)
+    requires(instance_type, disk.architecture, disk.boot_mode, disk.minimum_memory_mib)
 
 
-def requires(kind: InstanceType, architecture: str, boot_mode: str, memory_mib: int) -> None:
+def requires(
+    instance_type: InstanceType, architecture: str, boot_mode: str, memory_mib: int
+) -> None:
     """As `check`, for what is known before there is a disk."""
-    if architecture not in kind.architectures:
+    if architecture not in instance_type.architectures:
         raise RefusedError(
-            f"{kind.name} is {' or '.join(kind.architectures)}, the image is {architecture}",
+            f"{instance_type.name} is {' or '.join(instance_type.architectures)}, "
+            f"the image is {architecture}",
             hint="choose an instance type of the image's architecture",
         )
-    modes = set(kind.boot_modes)
+    modes = set(instance_type.boot_modes)
     wanted = _NEEDED_FOR_PREFERRED if boot_mode == "uefi-preferred" else {boot_mode}
     if not modes & wanted:
         raise RefusedError(
-            f"{kind.name} boots by {' or '.join(kind.boot_modes)}, the image by {boot_mode}",
+            f"{instance_type.name} boots by {' or '.join(instance_type.boot_modes)}, "
+            f"the image by {boot_mode}",
             hint="set boot_mode in the recipe, or choose another instance type",
         )
-    if kind.ena == "unsupported":
+    if instance_type.ena == "unsupported":
         raise RefusedError(
-            f"{kind.name} has no ENA network card", hint="choose a Nitro type such as c5.large"
+            f"{instance_type.name} has no ENA network card",
+            hint="choose a Nitro type such as c5.large",
         )
-    if kind.memory_mib < memory_mib:
+    if instance_type.memory_mib < memory_mib:
         raise RefusedError(
-            f"{kind.name} has {kind.memory_mib} MiB of memory, the image needs {memory_mib} MiB",
+            f"{instance_type.name} has {instance_type.memory_mib} MiB of memory, "
+            f"the image needs {memory_mib} MiB",
             hint="choose a larger instance type",
         )
 

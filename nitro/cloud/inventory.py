@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from nitro.cloud import ami, importer, instance, network, storage, tags
+from nitro.cloud import ami, importer, instance, network, snapshot, storage, tags
 from nitro.cloud.errors import ApiError, ignoring
 from nitro.cloud.session import Cloud
 from nitro.errors import NitroError
@@ -39,21 +39,21 @@ class Resource:
     state: str = ""
     created: datetime | None = None
     size_bytes: int = 0
-    marks: tags.Tags = field(default_factory=dict)
+    tags: tags.Tags = field(default_factory=dict)
 
     @property
     def deployment(self) -> str:
-        return self.marks.get(tags.DEPLOYMENT, "")
+        return self.tags.get(tags.DEPLOYMENT, "")
 
     @property
     def digest(self) -> str:
-        return self.marks.get(tags.DIGEST, "")
+        return self.tags.get(tags.DIGEST, "")
 
     @property
     def expires(self) -> datetime | None:
         """When its time to live ends; None: it has none, or not one that can be read."""
         try:
-            return datetime.fromisoformat(self.marks.get(tags.EXPIRES, ""))
+            return datetime.fromisoformat(self.tags.get(tags.EXPIRES, ""))
         except ValueError:
             return None
 
@@ -91,16 +91,16 @@ def destroy(
     Goes on after a failure. Raises NitroError at the end, naming what could not be removed.
     """
     report = report or Reporter()
-    doomed = sorted(resources, key=lambda resource: KINDS.index(resource.kind))
+    deletion_order = sorted(resources, key=lambda resource: KINDS.index(resource.kind))
     gone: list[Resource] = []
     problems: list[str] = []
     with report.stage("destroy") as stage:
-        for resource in doomed:
+        for resource in deletion_order:
             if resource.kind == "instance":  # each takes a minute: let them end side by side
                 with suppress(NitroError):  # it is told again, and heard, when its turn comes
                     cloud.ec2.terminate_instances(InstanceIds=[resource.id])
-        for number, resource in enumerate(doomed):
-            stage.progress(number, len(doomed), "resources")
+        for number, resource in enumerate(deletion_order):
+            stage.progress(number, len(deletion_order), "resources")
             try:
                 with ignoring("absent"):
                     _REMOVERS[resource.kind](cloud, resource)
@@ -121,8 +121,8 @@ def _pages(cloud: Cloud, operation: str, key: str, **params: Any) -> Iterator[di
 
 
 def _resource(kind: str, id_: str, raw: dict[str, Any], **known: Any) -> Resource:
-    marks = tags.from_list(raw.get("Tags") or raw.get("TagSet"))
-    return Resource(kind, id_, marks.get("Name", ""), marks=marks, **known)
+    tag_map = tags.from_list(raw.get("Tags") or raw.get("TagSet"))
+    return Resource(kind, id_, tag_map.get("Name", ""), tags=tag_map, **known)
 
 
 def _import_tasks(cloud: Cloud) -> Iterator[Resource]:
@@ -131,7 +131,7 @@ def _import_tasks(cloud: Cloud) -> Iterator[Resource]:
         name = task.tags.get("Name", "")
         unclaimed = task.status == "completed" and _is_unclaimed(cloud, task.snapshot_id)
         if task.running or unclaimed:
-            yield Resource("import-task", task.id, name, task.status, marks=task.tags)
+            yield Resource("import-task", task.id, name, task.status, tags=task.tags)
 
 
 def _is_unclaimed(cloud: Cloud, snapshot_id: str) -> bool:
@@ -141,7 +141,7 @@ def _is_unclaimed(cloud: Cloud, snapshot_id: str) -> bool:
         if error.absent:
             return False
         raise
-    return any(not tags.from_list(snapshot.get("Tags")) for snapshot in found)
+    return any(not tags.from_list(raw.get("Tags")) for raw in found)
 
 
 def _instances(cloud: Cloud) -> Iterator[Resource]:
@@ -257,7 +257,7 @@ _REMOVERS: dict[str, Callable[[Cloud, Resource], None]] = {
     "volume": lambda cloud, r: cloud.ec2.delete_volume(VolumeId=r.id),
     "security-group": lambda cloud, r: network.remove_group(cloud, r.id),
     "image": lambda cloud, r: ami.deregister(cloud, r.id),
-    "snapshot": lambda cloud, r: importer.remove_snapshot(cloud, r.id),
+    "snapshot": lambda cloud, r: snapshot.remove(cloud, r.id),
     "upload": _remove_upload,
     "object": _remove_object,
     "bucket": lambda cloud, r: storage.remove_bucket(cloud, _bucket(cloud, r)[0]),

@@ -12,7 +12,7 @@ from nitro.cloud.dryrun import is_planned
 from nitro.cloud.instance import Instance, NeverReady, console_tail, get, terminate
 from nitro.cloud.instance_types import InstanceType, requires
 from nitro.cloud.session import Cloud
-from nitro.cloud.teardown import Kind, Undo
+from nitro.cloud.teardown import Lifetime, Undo
 from nitro.cloud.user_data import compose
 from nitro.errors import InputError
 from nitro.progress import Reporter, Stage
@@ -31,7 +31,7 @@ class Placement:
     extra_tags: Mapping[str, str] = field(default_factory=dict)
 
 
-def place(
+def create_placement(
     cloud: Cloud,
     undo: Undo,
     *,
@@ -58,13 +58,13 @@ def place(
         deployment=deployment,
         ports=ports,
         allow=allow,
-        marks=tags.deployment_tags(f"nitro-{deployment}", deployment, "network", expires, extra),
+        tag_map=tags.deployment_tags(f"nitro-{deployment}", deployment, "network", expires, extra),
         undo=undo,
     )
     return Placement(deployment, subnet, group_id, ttl, extra)
 
 
-def placed(cloud: Cloud, server: Instance) -> Placement:
+def placement_of(cloud: Cloud, server: Instance) -> Placement:
     """The placement of an instance that is there, for another one beside it.
 
     Raises InputError for an instance that is not of one of our deployments.
@@ -79,7 +79,7 @@ def placed(cloud: Cloud, server: Instance) -> Placement:
 def launch(
     cloud: Cloud,
     ami_id: str,
-    kind: InstanceType,
+    instance_type: InstanceType,
     placement: Placement,
     undo: Undo,
     *,
@@ -95,12 +95,12 @@ def launch(
     image cannot run on, NitroError when the instance ends instead of running.
     """
     report = report or Reporter()
-    _check(cloud, ami_id, kind)
+    _check(cloud, ami_id, instance_type)
     expires = tags.expiry(placement.ttl) if placement.ttl else None
-    marks = tags.deployment_tags(name, placement.deployment, role, expires, placement.extra_tags)
+    tag_map = tags.deployment_tags(name, placement.deployment, role, expires, placement.extra_tags)
     request = {
         "ImageId": ami_id,
-        "InstanceType": kind.name,
+        "InstanceType": instance_type.name,
         "MinCount": 1,
         "MaxCount": 1,
         "ClientToken": client_token(placement.deployment, role, ami_id),
@@ -110,13 +110,13 @@ def launch(
         "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
         "UserData": compose(environment or {}, payload, placement.ttl),
         "TagSpecifications": tags.as_specification(
-            ["instance", "volume", "network-interface"], marks
+            ["instance", "volume", "network-interface"], tag_map
         ),
     }
     with report.stage(f"launch {role}") as stage:
         with undo.making(
             f"{role} instance {name}",
-            Kind.INSTANCE,
+            Lifetime.INSTANCE,
             find=lambda: _started(cloud, placement.deployment, role),
             remove=lambda id_: terminate(cloud, [id_]),
         ) as entry:
@@ -136,13 +136,13 @@ def client_token(deployment: str, role: str, ami_id: str) -> str:
     return f"nitro-{hashlib.sha256(f'{deployment} {role} {ami_id}'.encode()).hexdigest()[:48]}"
 
 
-def _check(cloud: Cloud, ami_id: str, kind: InstanceType) -> None:
+def _check(cloud: Cloud, ami_id: str, instance_type: InstanceType) -> None:
     if is_planned(ami_id):
         return
     image = ami.describe(cloud, ami_id)
     memory = tags.from_list(image.get("Tags")).get(tags.MEMORY, "0")
     requires(
-        kind,
+        instance_type,
         image["Architecture"],
         image.get("BootMode") or "legacy-bios",
         int(memory) if memory.isdigit() else 0,

@@ -15,7 +15,7 @@ from typing import Any
 from nitro.cloud import tags, wait
 from nitro.cloud.errors import ApiError
 from nitro.cloud.session import Cloud
-from nitro.cloud.teardown import Kind, Undo
+from nitro.cloud.teardown import Lifetime, Undo
 from nitro.errors import InputError, RefusedError
 
 REMOVAL_DEADLINE = 300.0  # seconds; network interfaces linger for a while after their instance
@@ -93,7 +93,7 @@ def create_group(
     deployment: str,
     ports: Iterable[int | str],
     allow: Sequence[str],
-    marks: tags.Tags,
+    tag_map: tags.Tags,
     undo: Undo,
 ) -> str:
     """Make the deployment's security group; returns its id."""
@@ -101,7 +101,7 @@ def create_group(
     name = f"nitro-{deployment}"
     with undo.making(
         f"security group {name}",
-        Kind.INSTANCE,
+        Lifetime.INSTANCE,
         find=lambda: find_groups(cloud, deployment),
         remove=lambda id_: remove_group(cloud, id_),
     ) as entry:
@@ -109,7 +109,7 @@ def create_group(
             GroupName=name,
             Description=f"nitro deployment {deployment}",
             VpcId=subnet.vpc_id,
-            TagSpecifications=tags.as_specification(["security-group"], marks),
+            TagSpecifications=tags.as_specification(["security-group"], tag_map),
         )
         entry.id = group_id = str(answer["GroupId"])
     wait.until(
@@ -117,7 +117,7 @@ def create_group(
         lambda: cloud.ec2.authorize_security_group_ingress(
             GroupId=group_id,
             IpPermissions=permissions(group_id, ports, allow),
-            TagSpecifications=tags.as_specification(["security-group-rule"], marks),
+            TagSpecifications=tags.as_specification(["security-group-rule"], tag_map),
         ),
         what=f"security group {name}",
         deadline=wait.VISIBLE_AFTER,

@@ -9,10 +9,10 @@ Each question is put to the API, by digest and tags; nothing is remembered on th
 
 from __future__ import annotations
 
-from nitro.cloud import ami, importer, storage, tags, verify
+from nitro.cloud import ami, importer, snapshot, storage, tags, verify
 from nitro.cloud.disk import DiskImage, Published
 from nitro.cloud.session import Cloud
-from nitro.cloud.teardown import Kind, Undo
+from nitro.cloud.teardown import Lifetime, Undo
 from nitro.cloud.upload import upload_disk
 from nitro.progress import Reporter
 
@@ -34,7 +34,7 @@ def publish(
     name = tags.ami_name(disk.name, disk.digest, disk.boot_mode)
     with report.stage("look for the image"):
         image = ami.find(cloud, disk)
-        snapshot_id = None if image else importer.find_snapshot(cloud, disk.digest)
+        snapshot_id = None if image else snapshot.find(cloud, disk.digest)
     if image:
         with report.stage("wait for the AMI") as stage:
             ami.wait_available(cloud, image["ImageId"], stage)
@@ -54,36 +54,36 @@ def _import(
     cloud: Cloud, disk: DiskImage, undo: Undo, bucket_name: str | None, report: Reporter
 ) -> tuple[str, int]:
     """Returns the id of a snapshot that is the disk, and the bytes uploaded for it."""
-    marks = tags.as_list(tags.image_tags(disk.name, disk.digest, disk.tags))
-    unproven = [mark for mark in marks if mark["Key"] != tags.DIGEST]
+    tag_map = tags.image_tags(disk.name, disk.digest, disk.tags)
+    unproven = {key: value for key, value in tag_map.items() if key != tags.DIGEST}
     task = importer.find_task(cloud, disk.digest)
     if task:
         sent = 0
         with report.stage("import snapshot") as stage:
-            snapshot_id = importer.finished(cloud, task.id, stage)
+            snapshot_id = importer.wait_for_import(cloud, task.id, stage)
         _remove_upload(cloud, disk, bucket_name)
     else:
         with report.stage("upload") as stage:
             bucket = storage.ensure_bucket(cloud, undo, bucket_name)
             upload = undo.push(
                 f"s3://{bucket.name}/{storage.image_key(disk.digest)}",
-                Kind.SCRATCH,
+                Lifetime.SCRATCH,
                 remove=lambda key: storage.remove_image(cloud, bucket, key),
                 id=storage.image_key(disk.digest),
             )
             sent = upload_disk(cloud, bucket, disk, stage)
         with report.stage("import snapshot") as stage:
             entry = importer.start(cloud, bucket, disk, undo)
-            snapshot_id = importer.finished(cloud, str(entry.id), stage)
-            undo.take_back(upload)
-    importer.adopt(cloud, snapshot_id, unproven)
+            snapshot_id = importer.wait_for_import(cloud, str(entry.id), stage)
+            undo.remove(upload)
+    snapshot.tag_snapshot(cloud, snapshot_id, unproven)
     with report.stage("read back") as stage:
         try:
             verify.compare(cloud, snapshot_id, disk, stage)
         except verify.Mismatch:
-            importer.remove_snapshot(cloud, snapshot_id)
+            snapshot.remove(cloud, snapshot_id)
             raise
-    importer.adopt(cloud, snapshot_id, marks)
+    snapshot.tag_snapshot(cloud, snapshot_id, tag_map)
     return snapshot_id, sent
 
 

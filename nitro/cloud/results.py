@@ -13,14 +13,14 @@ from nitro.cloud import instance, storage, wait
 from nitro.cloud.dryrun import is_planned
 from nitro.cloud.errors import ApiError
 from nitro.cloud.session import Cloud
-from nitro.cloud.teardown import Kind, Undo
+from nitro.cloud.teardown import Lifetime, Undo
 from nitro.progress import Stage
 
 _GRACE = 3  # looks at the bucket after the instance has ended: the object may come last
 
 
 @dataclass(frozen=True)
-class Drop:
+class ResultUpload:
     """Where a result is to be put. `url` takes one PUT; it works inside the instance."""
 
     bucket: storage.Bucket
@@ -36,21 +36,21 @@ def prepare(
     name: str,
     lifetime: timedelta = timedelta(hours=6),
     bucket: str | None = None,
-) -> Drop:
+) -> ResultUpload:
     """Choose the place for a result, make the bucket if need be, and sign the URL.
 
     The object is removed with the deployment. With temporary credentials the URL ends with
     them, whatever `lifetime` says.
     """
-    place = storage.ensure_bucket(cloud, undo, bucket)
+    holder = storage.ensure_bucket(cloud, undo, bucket)
     key = f"{storage.RESULTS}{deployment}/{name}"
     undo.push(
-        f"s3://{place.name}/{key}",
-        Kind.SCRATCH,
+        f"s3://{holder.name}/{key}",
+        Lifetime.SCRATCH,
         id=key,
-        remove=lambda id_: storage.remove_object(cloud, place, id_),
+        remove=lambda id_: storage.remove_object(cloud, holder, id_),
     )
-    return Drop(place, key, presign_put(cloud, place, key, lifetime))
+    return ResultUpload(holder, key, presign_put(cloud, holder, key, lifetime))
 
 
 def presign_put(cloud: Cloud, bucket: storage.Bucket, key: str, lifetime: timedelta) -> str:
@@ -64,10 +64,10 @@ def presign_put(cloud: Cloud, bucket: storage.Bucket, key: str, lifetime: timede
     )
 
 
-def fetch(cloud: Cloud, drop: Drop) -> bytes | None:
+def fetch(cloud: Cloud, upload: ResultUpload) -> bytes | None:
     """The result, or None while there is none."""
     try:
-        answer = cloud.s3.get_object(**drop.bucket.address, Key=drop.key)
+        answer = cloud.s3.get_object(**upload.bucket.address, Key=upload.key)
     except ApiError as error:
         if error.absent:
             return None
@@ -76,7 +76,12 @@ def fetch(cloud: Cloud, drop: Drop) -> bytes | None:
 
 
 def wait_result(
-    cloud: Cloud, drop: Drop, instance_id: str, *, deadline: float, stage: Stage | None = None
+    cloud: Cloud,
+    upload: ResultUpload,
+    instance_id: str,
+    *,
+    deadline: float,
+    stage: Stage | None = None,
 ) -> bytes:
     """Wait for the result that `instance_id` is to send; `deadline` in seconds.
 
@@ -90,7 +95,7 @@ def wait_result(
         state = instance.get(cloud, instance_id).state
         if is_planned(instance_id):
             return b""
-        found = fetch(cloud, drop)
+        found = fetch(cloud, upload)
         ended += found is None and state not in {"pending", "running"}
         if ended > _GRACE:
             raise instance.NeverReady(

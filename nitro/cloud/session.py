@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
 from nitro.cloud import errors
-from nitro.cloud.dryrun import READS, Plan
+from nitro.cloud.dryrun import READS, CallPlan
 from nitro.errors import InputError, RefusedError
 
 ATTEMPTS = 8
@@ -43,7 +43,7 @@ class Cloud:
     session: boto3.Session
     endpoint_url: str | None = None
     guest_endpoint_url: str | None = None
-    plan: Plan | None = None
+    plan: CallPlan | None = None
     sleep: Callable[[float], None] = time.sleep
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -80,7 +80,7 @@ class Cloud:
                 "no AWS credentials found",
                 hint="set AWS_PROFILE, run `aws configure`, or use --cloud local",
             )
-        plan = Plan() if dry_run else None
+        plan = CallPlan() if dry_run else None
         cloud = cls(session.region_name, session, endpoint_url, guest_endpoint_url, plan, sleep)
         session.events.register("creating-client-class", cloud._add_retries)
         if plan:

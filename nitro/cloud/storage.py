@@ -12,7 +12,7 @@ from typing import Any
 from nitro.cloud import tags
 from nitro.cloud.errors import ApiError, ignoring
 from nitro.cloud.session import Cloud
-from nitro.cloud.teardown import Kind, Undo
+from nitro.cloud.teardown import Lifetime, Undo
 from nitro.errors import RefusedError
 
 IMAGES, RESULTS = "images/", "results/"
@@ -72,13 +72,13 @@ def ensure_bucket(cloud: Cloud, undo: Undo, name: str | None = None) -> Bucket:
     if name:
         raise RefusedError(f"there is no bucket {name}", hint="omit --bucket to use one of ours")
     bucket = Bucket(own_bucket_name(cloud), cloud.account, new=True)
-    marks = {"Name": bucket.name, tags.OWNER: tags.OWNER_VALUE}
-    location: dict[str, Any] = {"Tags": tags.as_list(marks)}
+    tag_map = {"Name": bucket.name, tags.OWNER: tags.OWNER_VALUE}
+    location: dict[str, Any] = {"Tags": tags.as_list(tag_map)}
     if cloud.region != "us-east-1":  # the one region that may not be named
         location["LocationConstraint"] = cloud.region
     with undo.making(
         f"bucket {bucket.name}",
-        Kind.IMAGE,
+        Lifetime.IMAGE,
         find=lambda: [bucket.name] if find_bucket(cloud) else [],
         remove=lambda _: remove_bucket(cloud, bucket),
     ) as entry:
@@ -90,7 +90,7 @@ def ensure_bucket(cloud: Cloud, undo: Undo, name: str | None = None) -> Bucket:
             entry.done = True  # another run was quicker: it is for that one to take back
             return Bucket(bucket.name, bucket.account)
         entry.id = bucket.name
-    cloud.s3.put_bucket_tagging(**bucket.address, Tagging={"TagSet": tags.as_list(marks)})
+    cloud.s3.put_bucket_tagging(**bucket.address, Tagging={"TagSet": tags.as_list(tag_map)})
     cloud.s3.put_public_access_block(
         **bucket.address,
         PublicAccessBlockConfiguration={

@@ -1,4 +1,4 @@
-"""Taking back what was made: in reverse order, on failure, on Ctrl-C, and at the end.
+"""Removing what was made: in reverse order, on failure, on Ctrl-C, and at the end.
 
 An entry is pushed before the call that makes the thing, because a call that was interrupted
 may have had effect. Its `find` then looks for the thing by our tags; once the id is known it
@@ -32,7 +32,7 @@ class Keep(enum.Enum):
     INSTANCE = "instance"  # and the image
 
 
-class Kind(enum.Enum):
+class Lifetime(enum.Enum):
     """How long an entry is meant to live."""
 
     SCRATCH = "scratch"  # never longer than the work itself
@@ -44,27 +44,27 @@ class Kind(enum.Enum):
 
 
 _KEPT = {
-    Keep.NOTHING: frozenset[Kind](),
-    Keep.IMAGE: frozenset({Kind.IMAGE}),
-    Keep.INSTANCE: frozenset({Kind.IMAGE, Kind.INSTANCE}),
+    Keep.NOTHING: frozenset[Lifetime](),
+    Keep.IMAGE: frozenset({Lifetime.IMAGE}),
+    Keep.INSTANCE: frozenset({Lifetime.IMAGE, Lifetime.INSTANCE}),
 }
 
 
 @dataclass
 class Entry:
-    """One thing to take back."""
+    """One thing to remove."""
 
     what: str
-    kind: Kind
+    lifetime: Lifetime
     find: Callable[[], Sequence[str]]
     remove: Callable[[str], None]
     id: str | None = None  # once it is known
-    done: bool = False  # taken back, or never made
+    done: bool = False  # removed, or never made
 
 
 @dataclass
 class Undo:
-    """A context whose end takes back what was pushed, last first.
+    """A context whose end removes what was pushed, last first.
 
     After success it keeps what `keep` says. On Ctrl-C or SIGTERM everything goes and
     `Interrupted` is raised; a second Ctrl-C abandons the rest and names it. Raises NitroError
@@ -80,14 +80,14 @@ class Undo:
     def push(
         self,
         what: str,
-        kind: Kind,
+        lifetime: Lifetime,
         *,
         find: Callable[[], Sequence[str]] = tuple,
         remove: Callable[[str], None],
         id: str | None = None,
     ) -> Entry:
         """Remember something that is about to be made, or that is there under `id`."""
-        entry = Entry(what, kind, find, remove, id)
+        entry = Entry(what, lifetime, find, remove, id)
         self.entries.append(entry)
         return entry
 
@@ -95,7 +95,7 @@ class Undo:
     def making(
         self,
         what: str,
-        kind: Kind,
+        lifetime: Lifetime,
         *,
         find: Callable[[], Sequence[str]],
         remove: Callable[[str], None],
@@ -105,14 +105,14 @@ class Undo:
         `find` returns the ids of what is there, for when the block did not come so far. A call
         that was clearly refused made nothing.
         """
-        entry = self.push(what, kind, find=find, remove=remove)
+        entry = self.push(what, lifetime, find=find, remove=remove)
         try:
             yield entry
         except ApiError as error:
             entry.done = not error.may_have_happened
             raise
 
-    def take_back(self, entry: Entry) -> None:
+    def remove(self, entry: Entry) -> None:
         """Remove one thing now, because it has served its purpose."""
         for id_ in [entry.id] if entry.id else self._search(entry):
             entry.remove(id_)
@@ -130,7 +130,7 @@ class Undo:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
@@ -146,18 +146,20 @@ class Undo:
             raise NitroError(f"could not remove {', '.join(left)}", hint=_SWEEP)
 
     def unwind(self, keep: Keep) -> list[str]:
-        """Take back what `keep` does not keep. Returns what could not be removed."""
-        doomed = [e for e in reversed(self.entries) if not e.done and not e.kind.kept_by(keep)]
-        if not doomed:
+        """Remove what `keep` does not keep. Returns what could not be removed."""
+        deletion_order = [
+            e for e in reversed(self.entries) if not e.done and not e.lifetime.kept_by(keep)
+        ]
+        if not deletion_order:
             return []
         left: list[str] = []
         with self.report.stage("clean up") as stage, _second_interrupt_only(self.report):
-            for number, entry in enumerate(doomed):
+            for number, entry in enumerate(deletion_order):
                 stage.status(f"removing {entry.what}")
                 try:
-                    self.take_back(entry)
+                    self.remove(entry)
                 except KeyboardInterrupt:
-                    left += [e.what for e in doomed[number:]]
+                    left += [e.what for e in deletion_order[number:]]
                     self.report.note(f"clean-up abandoned; left behind: {', '.join(left)}")
                     break
                 except Exception as error:  # a defect in one removal is no reason to leave the rest

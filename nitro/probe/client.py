@@ -32,7 +32,7 @@ class Client:
 
     cloud: Cloud
     instance_id: str
-    drop: results.Drop
+    upload: results.ResultUpload
     plan: Plan
     report: Reporter
 
@@ -42,7 +42,7 @@ class Client:
         deadline = BOOT_WITHIN + self.plan.deadline
         with self.report.stage("measure") as stage:
             data = results.wait_result(
-                self.cloud, self.drop, self.instance_id, deadline=deadline, stage=stage
+                self.cloud, self.upload, self.instance_id, deadline=deadline, stage=stage
             )
             return self.plan.results(archive.read(data)) if data else []  # b"": a dry run
 
@@ -68,7 +68,7 @@ def client(
     role = f"client-{secrets.token_hex(4)}"
     lifetime = timedelta(seconds=BOOT_WITHIN + plan.deadline + SPARE)
     with Undo(keep=Keep.NOTHING, report=report) as undo:
-        drop = results.prepare(
+        upload = results.prepare(
             cloud,
             undo,
             deployment=placement.deployment,
@@ -84,8 +84,8 @@ def client(
             undo,
             name=f"nitro-{placement.deployment}-{role}",
             role=role,
-            environment={"NITRO_RESULT_URL": drop.url},
+            environment={"NITRO_RESULT_URL": upload.url},
             payload=plan.text(),
             report=report,
         )
-        yield Client(cloud, instance.id, drop, plan, report)
+        yield Client(cloud, instance.id, upload, plan, report)

@@ -27,9 +27,9 @@ from nitro.cloud import (
     Published,
     Undo,
     console_output,
-    instance_type,
+    create_placement,
+    find_instance_type,
     launch,
-    place,
     publish,
     results,
     role,
@@ -203,7 +203,7 @@ NOTHING: dict[str, list[str]] = {
 
 
 def kind(cloud: Cloud) -> InstanceType:
-    return instance_type(cloud, "c5.large")
+    return find_instance_type(cloud, "c5.large")
 
 
 def deploy(
@@ -217,8 +217,8 @@ def deploy(
     """All that a deployment does: publish, a server and a client, a result, and the end."""
     with Undo(keep=keep, sleep=cloud.sleep) as undo:
         published = publish(cloud, disk, undo)
-        drop = results.prepare(cloud, undo, deployment=deployment, name="client.tar.gz")
-        placement = place(
+        upload = results.prepare(cloud, undo, deployment=deployment, name="client.tar.gz")
+        placement = create_placement(
             cloud,
             undo,
             deployment=deployment,
@@ -236,7 +236,7 @@ def deploy(
             undo,
             name="bench-client",
             role="client",
-            environment={"NITRO_RESULT_URL": drop.url},
+            environment={"NITRO_RESULT_URL": upload.url},
         )
         console_output(cloud, server.id)
     return published, server

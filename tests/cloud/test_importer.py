@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from nitro.cloud import Cloud, DiskImage, Undo, importer, storage, tags
+from nitro.cloud import Cloud, DiskImage, Undo, importer, snapshot, storage, tags
 from nitro.cloud.upload import upload_disk
 from nitro.errors import NitroError
 from nitro.local.aws import Pace, Site
@@ -65,8 +65,8 @@ def test_taking_back_a_finished_task_takes_its_snapshot(
 ) -> None:
     task = start(cloud, bucket, disk)
     with Reporter().stage("") as stage:
-        snapshot = importer.finished(cloud, task, stage)
-    assert everything(cloud)["snapshots"] == [snapshot]
+        snapshot_id = importer.wait_for_import(cloud, task, stage)
+    assert everything(cloud)["snapshots"] == [snapshot_id]
     importer.remove_task(cloud, task)
     assert everything(cloud)["snapshots"] == []
 
@@ -77,7 +77,7 @@ def test_progress_is_reported_until_the_deadline(
     site.pace = replace(Pace(), import_snapshot=60.0)
     task = start(cloud, bucket, disk)
     with pytest.raises(NitroError, match=f"import {task} took longer"), Reporter().stage("") as s:
-        importer.finished(cloud, task, s, deadline=0.1)
+        importer.wait_for_import(cloud, task, s, deadline=0.1)
 
 
 def test_tasks_of_others_are_not_ours(
@@ -93,7 +93,7 @@ def test_a_snapshot_counts_only_when_it_was_proven(
     cloud: Cloud, bucket: storage.Bucket, disk: DiskImage
 ) -> None:
     with Reporter().stage("") as stage:
-        snapshot = importer.finished(cloud, start(cloud, bucket, disk), stage)
-    assert importer.find_snapshot(cloud, disk.digest) is None
-    importer.adopt(cloud, snapshot, tags.as_list(tags.image_tags("bench", disk.digest)))
-    assert importer.find_snapshot(cloud, disk.digest) == snapshot
+        snapshot_id = importer.wait_for_import(cloud, start(cloud, bucket, disk), stage)
+    assert snapshot.find(cloud, disk.digest) is None
+    snapshot.tag_snapshot(cloud, snapshot_id, tags.image_tags("bench", disk.digest))
+    assert snapshot.find(cloud, disk.digest) == snapshot_id

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from nitro.cloud import Cloud, DiskImage, check, instance_type
+from nitro.cloud import Cloud, DiskImage, check, find_instance_type
 from nitro.errors import InputError, RefusedError
 
 
 def test_ec2s_words(cloud: Cloud) -> None:
-    kind = instance_type(cloud, "c5.large")
+    kind = find_instance_type(cloud, "c5.large")
     assert (kind.vcpus, kind.memory_mib, kind.ena) == (2, 4096, "required")
     assert kind.architectures == ("x86_64",)
     assert kind.boot_modes == ("legacy-bios", "uefi")
@@ -21,7 +21,7 @@ def test_ec2s_words(cloud: Cloud) -> None:
 
 def test_an_unknown_type_is_answered_with_near_names(cloud: Cloud) -> None:
     with pytest.raises(InputError) as caught:
-        instance_type(cloud, "c5.lagre")
+        find_instance_type(cloud, "c5.lagre")
     assert caught.value.what == "there is no instance type 'c5.lagre' in eu-central-1"
     assert "c5.large" in str(caught.value.hint)
 
@@ -44,10 +44,10 @@ def test_what_does_not_fit_is_refused(
     cloud: Cloud, disk: DiskImage, type_name: str, needs: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(RefusedError, match=message):
-        check(instance_type(cloud, type_name), replace(disk, **needs))
+        check(find_instance_type(cloud, type_name), replace(disk, **needs))
 
 
 @pytest.mark.parametrize("mode", ["legacy-bios", "uefi", "uefi-preferred"])
 def test_what_fits_passes(cloud: Cloud, disk: DiskImage, mode: str) -> None:
-    kind = instance_type(cloud, "c5.large")
+    kind = find_instance_type(cloud, "c5.large")
     check(kind, replace(disk, boot_mode=mode, minimum_memory_mib=4096))

@@ -41,7 +41,7 @@ def foreign(cloud: Cloud, disk: DiskImage) -> dict[str, list[str]]:
         RoleName="others",
     )
     with Reporter().stage("") as stage:
-        snapshot = importer.finished(cloud, task["ImportTaskId"], stage)
+        snapshot = importer.wait_for_import(cloud, task["ImportTaskId"], stage)
     image = cloud.ec2.register_image(
         Name="bench",
         Architecture="x86_64",
@@ -137,7 +137,7 @@ def test_a_snapshot_that_nobody_claimed_is_found_through_its_task(
     with Undo() as undo, Reporter().stage("") as stage:
         bucket = storage.ensure_bucket(cloud, undo)
         upload_disk(cloud, bucket, disk, stage)
-        importer.finished(cloud, str(importer.start(cloud, bucket, disk, undo).id), stage)
+        importer.wait_for_import(cloud, str(importer.start(cloud, bucket, disk, undo).id), stage)
     found = inventory(cloud)
     assert found[0].kind == "import-task"
     destroy(cloud, found)

@@ -14,16 +14,16 @@ from nitro.cloud import (
     Keep,
     NeverReady,
     Undo,
+    create_placement,
     expired,
-    instance_type,
+    find_instance_type,
     inventory,
     launch,
-    place,
     publish,
     tags,
     wait_console,
 )
-from nitro.cloud.launch import placed
+from nitro.cloud.launch import placement_of
 from nitro.errors import InputError, RefusedError
 from nitro.local.hypervisor import NullHypervisor
 from tests.cloud.conftest import NOTHING, connect, deploy, everything, kind, recorded, refuse
@@ -31,13 +31,13 @@ from tests.cloud.conftest import NOTHING, connect, deploy, everything, kind, rec
 
 def start(cloud: Cloud, disk: DiskImage, undo: Undo, type_name: str = "c5.large", **more):
     published = publish(cloud, disk, undo)
-    placement = place(
+    placement = create_placement(
         cloud, undo, deployment="d-1", ports=[80], ttl=more.pop("ttl", None), extra_tags={"a": "b"}
     )
     return launch(
         cloud,
         published.ami_id,
-        instance_type(cloud, type_name),
+        find_instance_type(cloud, type_name),
         placement,
         undo,
         name="web",
@@ -99,7 +99,7 @@ def test_its_time_to_live_is_told_to_the_guest_and_to_the_sweep(
 def test_the_same_start_twice_is_one_instance(cloud: Cloud, disk: DiskImage) -> None:
     with Undo() as undo:
         published = publish(cloud, disk, undo)
-        placement = place(cloud, undo, deployment="d-1", ports=[80])
+        placement = create_placement(cloud, undo, deployment="d-1", ports=[80])
         ids = {
             launch(cloud, published.ami_id, kind(cloud), placement, undo, name="web").id
             for _ in range(2)
@@ -180,7 +180,7 @@ def test_another_instance_can_be_put_beside_one_that_is_there(
     cloud: Cloud, disk: DiskImage
 ) -> None:
     published, server = deploy(cloud, disk, keep=Keep.INSTANCE)
-    placement = placed(cloud, server)
+    placement = placement_of(cloud, server)
     assert placement.deployment == "d-test"
     with Undo() as undo:
         second = launch(
@@ -193,4 +193,4 @@ def test_another_instance_can_be_put_beside_one_that_is_there(
 def test_nothing_is_put_beside_an_instance_of_others(cloud: Cloud) -> None:
     foreign = Instance("i-1", "c5.large", "running", "", "", "subnet-1")
     with pytest.raises(InputError, match="nitro did not launch i-1"):
-        placed(cloud, foreign)
+        placement_of(cloud, foreign)

@@ -18,7 +18,7 @@ def make(cloud: Cloud, undo: Undo, ports, allow) -> str:
         deployment="d-1",
         ports=ports,
         allow=allow,
-        marks=tags.deployment_tags("nitro-d-1", "d-1", "network", None, {}),
+        tag_map=tags.deployment_tags("nitro-d-1", "d-1", "network", None, {}),
         undo=undo,
     )
 

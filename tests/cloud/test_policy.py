@@ -135,9 +135,9 @@ def cut_off_upload(user: Cloud, disk: DiskImage) -> None:
 
 def fetch_result(user: Cloud) -> None:
     with Undo() as undo:
-        drop = results.prepare(user, undo, deployment="d-1", name="r")
-        requests.put(drop.url, data=b"x", timeout=5)
-        assert results.fetch(user, drop) == b"x"
+        upload = results.prepare(user, undo, deployment="d-1", name="r")
+        requests.put(upload.url, data=b"x", timeout=5)
+        assert results.fetch(user, upload) == b"x"
 
 
 def interrupted_import(user: Cloud, disk: DiskImage, site: Site) -> None:
@@ -152,16 +152,16 @@ def interrupted_import(user: Cloud, disk: DiskImage, site: Site) -> None:
 
 def loose_ends(cloud: Cloud) -> None:
     """What an instance may leave when its ending goes wrong."""
-    marks = tags.deployment_tags("x", "d-1", "server", None, {})
+    tag_map = tags.deployment_tags("x", "d-1", "server", None, {})
     subnet = cloud.ec2.describe_subnets()["Subnets"][0]
     cloud.ec2.create_network_interface(
         SubnetId=subnet["SubnetId"],
-        TagSpecifications=tags.as_specification(["network-interface"], marks),
+        TagSpecifications=tags.as_specification(["network-interface"], tag_map),
     )
     cloud.ec2.create_volume(
         AvailabilityZone=subnet["AvailabilityZone"],
         Size=1,
-        TagSpecifications=tags.as_specification(["volume"], marks),
+        TagSpecifications=tags.as_specification(["volume"], tag_map),
     )
 
 

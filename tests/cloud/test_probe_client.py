@@ -9,7 +9,7 @@ import base64
 
 import pytest
 
-from nitro.cloud import Cloud, DiskImage, Keep, Undo, launch, place, publish
+from nitro.cloud import Cloud, DiskImage, Keep, Undo, create_placement, launch, publish
 from nitro.cloud.launch import Placement
 from nitro.cloud.user_data import compose
 from nitro.errors import NitroError, ProbeError
@@ -24,14 +24,14 @@ from tests.unit.probe.test_archive import archive
 def started(cloud: Cloud, disk: DiskImage, undo: Undo) -> tuple[str, Placement, Plan]:
     """A server to be measured, from the AMI that also serves as the client's."""
     ami_id = publish(cloud, disk, undo).ami_id
-    placement = place(cloud, undo, deployment="d-test", ports=[80])
+    placement = create_placement(cloud, undo, deployment="d-test", ports=[80])
     server = launch(cloud, ami_id, kind(cloud), placement, undo, name="bench")
     return ami_id, placement, build([Http()], server.private_ip)
 
 
 def send(running: Client, data: bytes) -> None:
-    drop = running.drop
-    running.cloud.s3.put_object(Bucket=drop.bucket.name, Key=drop.key, Body=data)
+    upload = running.upload
+    running.cloud.s3.put_object(Bucket=upload.bucket.name, Key=upload.key, Body=data)
 
 
 def test_a_client_is_told_its_plan_and_measures(cloud: Cloud, disk: DiskImage) -> None:
@@ -46,7 +46,7 @@ def test_a_client_is_told_its_plan_and_measures(cloud: Cloud, disk: DiskImage) -
             text = base64.b64decode(told).decode()
             head, _, payload = text.partition("\n\n")
             assert head.startswith("NITRO=1\nNITRO_TTL=")
-            assert f"\nNITRO_RESULT_URL={running.drop.url}" in head
+            assert f"\nNITRO_RESULT_URL={running.upload.url}" in head
             assert payload == plan.text()
             send(
                 running,

@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from nitro.cloud import Cloud, DiskImage, Keep, Undo, ami, importer, publish, storage, tags
+from nitro.cloud import (
+    Cloud,
+    DiskImage,
+    Keep,
+    Undo,
+    ami,
+    importer,
+    publish,
+    snapshot,
+    storage,
+    tags,
+)
 from nitro.cloud.upload import upload_disk
 from nitro.errors import NitroError, RefusedError
 from nitro.local.aws import Site
@@ -146,11 +157,11 @@ def test_an_unproven_snapshot_of_a_killed_run_is_proven_before_it_is_used(
         with Reporter().stage("") as stage:
             upload_disk(cloud, bucket, disk, stage)
             task = importer.start(cloud, bucket, disk, undo)
-            snapshot = importer.finished(cloud, str(task.id), stage)
+            snapshot_id = importer.wait_for_import(cloud, str(task.id), stage)
     again = connect()
     calls = recorded(again)
     published = publish_it(again, disk)
-    assert published.snapshot_id == snapshot
+    assert published.snapshot_id == snapshot_id
     assert published.bytes_uploaded == 0
     assert "GetSnapshotBlock" in {call.operation for call in calls}
     assert "ImportSnapshot" not in {call.operation for call in calls}
@@ -180,7 +191,7 @@ def test_an_import_can_be_repeated_after_its_image_was_destroyed(
 ) -> None:
     first = publish_it(cloud, disk, keep=Keep.IMAGE)
     ami.deregister(cloud, first.ami_id)
-    importer.remove_snapshot(cloud, first.snapshot_id)
+    snapshot.remove(cloud, first.snapshot_id)
     second = publish_it(cloud, disk)
     assert second.snapshot_id != first.snapshot_id
 

@@ -16,12 +16,12 @@ from tests.cloud.conftest import NOTHING, connect, deploy, everything
 
 def test_the_url_takes_one_put(cloud: Cloud) -> None:
     with Undo() as undo:
-        drop = results.prepare(cloud, undo, deployment="d-1", name="client.tar.gz")
-        assert results.fetch(cloud, drop) is None
-        answer = requests.put(drop.url, data=b"numbers", timeout=5)
+        upload = results.prepare(cloud, undo, deployment="d-1", name="client.tar.gz")
+        assert results.fetch(cloud, upload) is None
+        answer = requests.put(upload.url, data=b"numbers", timeout=5)
         assert answer.status_code == 200
-        assert results.fetch(cloud, drop) == b"numbers"
-    assert results.fetch(cloud, drop) is None
+        assert results.fetch(cloud, upload) == b"numbers"
+    assert results.fetch(cloud, upload) is None
 
 
 def test_the_url_is_signed_for_where_the_guest_is() -> None:
@@ -63,19 +63,19 @@ def test_a_client_that_takes_too_long_is_given_up(
 def test_the_result_is_waited_for(cloud: Cloud, disk: DiskImage) -> None:
     _, client = deploy(cloud, disk, keep=Keep.INSTANCE)
     with Undo() as undo:
-        drop = results.prepare(cloud, undo, deployment="d-2", name="r")
-        requests.put(drop.url, data=b"numbers", timeout=5)
-        assert results.wait_result(cloud, drop, client.id, deadline=5) == b"numbers"
+        upload = results.prepare(cloud, undo, deployment="d-2", name="r")
+        requests.put(upload.url, data=b"numbers", timeout=5)
+        assert results.wait_result(cloud, upload, client.id, deadline=5) == b"numbers"
 
 
 def test_nothing_stays(cloud: Cloud) -> None:
     with Undo(Keep.NOTHING) as undo:
-        drop = results.prepare(cloud, undo, deployment="d-1", name="r")
-        requests.put(drop.url, data=b"numbers", timeout=5)
+        upload = results.prepare(cloud, undo, deployment="d-1", name="r")
+        requests.put(upload.url, data=b"numbers", timeout=5)
     assert everything(connect()) == NOTHING
 
 
 def wait(cloud: Cloud, instance_id: str, deadline: float) -> bytes:
     with Undo() as undo:
-        drop = results.prepare(cloud, undo, deployment="d-2", name="r")
-        return results.wait_result(cloud, drop, instance_id, deadline=deadline)
+        upload = results.prepare(cloud, undo, deployment="d-2", name="r")
+        return results.wait_result(cloud, upload, instance_id, deadline=deadline)

@@ -21,15 +21,15 @@ def test_whatever_the_recipe_is_called_ec2_takes_the_name(name: str, mode: str) 
 
 
 def test_a_recipe_cannot_take_our_tags_away() -> None:
-    marks = tags.image_tags("x", "sha256:1", {tags.OWNER: "me", tags.DIGEST: "x", "own": "1"})
-    assert marks == {"own": "1", "Name": "x", tags.OWNER: "nitro", tags.DIGEST: "sha256:1"}
-    assert tags.ours(marks)
+    tag_map = tags.image_tags("x", "sha256:1", {tags.OWNER: "me", tags.DIGEST: "x", "own": "1"})
+    assert tag_map == {"own": "1", "Name": "x", tags.OWNER: "nitro", tags.DIGEST: "sha256:1"}
+    assert tags.ours(tag_map)
 
 
 def test_the_end_of_a_deployment_is_written_in_utc() -> None:
     zone = datetime(2030, 1, 1, 12, tzinfo=UTC) + timedelta(hours=1)
-    marks = tags.deployment_tags("x", "d-1", "server", zone, {})
-    assert marks[tags.EXPIRES] == "2030-01-01T13:00:00Z"
+    tag_map = tags.deployment_tags("x", "d-1", "server", zone, {})
+    assert tag_map[tags.EXPIRES] == "2030-01-01T13:00:00Z"
     assert tags.EXPIRES not in tags.deployment_tags("x", "d-1", "server", None, {})
 
 
@@ -37,6 +37,6 @@ def test_deployments_are_told_apart() -> None:
     assert tags.new_deployment() != tags.new_deployment()
 
 
-@pytest.mark.parametrize("marks", [{}, {"Name": "nitro"}, {tags.OWNER: "someone"}])
-def test_what_lacks_the_owner_tag_is_not_ours(marks: dict[str, str]) -> None:
-    assert not tags.ours(marks)
+@pytest.mark.parametrize("tag_map", [{}, {"Name": "nitro"}, {tags.OWNER: "someone"}])
+def test_what_lacks_the_owner_tag_is_not_ours(tag_map: dict[str, str]) -> None:
+    assert not tags.ours(tag_map)

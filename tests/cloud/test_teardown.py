@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from nitro.cloud.errors import ApiError
-from nitro.cloud.teardown import Keep, Kind, Undo
+from nitro.cloud.teardown import Keep, Lifetime, Undo
 from nitro.errors import Interrupted, NitroError
 from nitro.progress import Reporter
 
@@ -23,10 +23,10 @@ class Notes(Reporter):
 
 def filled(undo: Undo, removed: list[str]) -> None:
     for name, kind in (
-        ("image", Kind.IMAGE),
-        ("object", Kind.SCRATCH),
-        ("group", Kind.INSTANCE),
-        ("instance", Kind.INSTANCE),
+        ("image", Lifetime.IMAGE),
+        ("object", Lifetime.SCRATCH),
+        ("group", Lifetime.INSTANCE),
+        ("instance", Lifetime.INSTANCE),
     ):
         undo.push(name, kind, id=name, remove=removed.append)
 
@@ -65,9 +65,9 @@ def test_one_failure_does_not_stop_the_rest() -> None:
     report = Notes()
     left = pytest.raises(NitroError, match="could not remove stubborn")
     with left, Undo(report=report) as undo:
-        undo.push("first", Kind.INSTANCE, id="first", remove=removed.append)
-        undo.push("stubborn", Kind.INSTANCE, id="x", remove=fail)
-        undo.push("last", Kind.INSTANCE, id="last", remove=removed.append)
+        undo.push("first", Lifetime.INSTANCE, id="first", remove=removed.append)
+        undo.push("stubborn", Lifetime.INSTANCE, id="x", remove=fail)
+        undo.push("last", Lifetime.INSTANCE, id="last", remove=removed.append)
     assert removed == ["last", "first"]
     assert report.notes == ["could not remove stubborn: still in use"]
 
@@ -78,7 +78,7 @@ def test_what_was_not_heard_of_is_looked_for() -> None:
     with (
         pytest.raises(Interrupted),
         Undo(sleep=lambda _: None) as undo,
-        undo.making("x", Kind.INSTANCE, find=lambda: next(looks), remove=removed.append),
+        undo.making("x", Lifetime.INSTANCE, find=lambda: next(looks), remove=removed.append),
     ):
         raise KeyboardInterrupt
     assert removed == ["i-1", "i-2"]
@@ -96,7 +96,7 @@ def test_a_clear_refusal_made_nothing(unclear: bool, searched: int) -> None:
     with (
         pytest.raises(ApiError),
         Undo() as undo,
-        undo.making("x", Kind.INSTANCE, find=find, remove=lambda _: None),
+        undo.making("x", Lifetime.INSTANCE, find=find, remove=lambda _: None),
     ):
         raise error
     assert len(looked) == searched
@@ -112,9 +112,9 @@ def test_a_second_interrupt_abandons_the_rest_and_names_it() -> None:
 
     report = Notes()
     with pytest.raises(Interrupted) as caught, Undo(report=report) as undo:  # noqa: PT012
-        undo.push("bucket", Kind.IMAGE, id="bucket", remove=removed.append)
-        undo.push("slow instance", Kind.INSTANCE, id="i-1", remove=impatient)
-        undo.push("client", Kind.INSTANCE, id="i-2", remove=removed.append)
+        undo.push("bucket", Lifetime.IMAGE, id="bucket", remove=removed.append)
+        undo.push("slow instance", Lifetime.INSTANCE, id="i-1", remove=impatient)
+        undo.push("client", Lifetime.INSTANCE, id="i-2", remove=removed.append)
         raise KeyboardInterrupt
     assert removed == ["i-2", "i-1"]
     assert caught.value.what == "interrupted; left behind: slow instance, bucket"
@@ -126,8 +126,8 @@ def test_a_second_interrupt_abandons_the_rest_and_names_it() -> None:
 def test_taken_back_early_is_not_taken_back_twice() -> None:
     removed: list[str] = []
     with Undo(Keep.NOTHING) as undo:
-        entry = undo.push("object", Kind.SCRATCH, id="key", remove=removed.append)
-        undo.take_back(entry)
+        entry = undo.push("object", Lifetime.SCRATCH, id="key", remove=removed.append)
+        undo.remove(entry)
         assert removed == ["key"]
     assert removed == ["key"]
 
@@ -135,9 +135,9 @@ def test_taken_back_early_is_not_taken_back_twice() -> None:
 def test_nested_stacks_unwind_from_the_inside_and_tell_once() -> None:
     removed: list[str] = []
     with pytest.raises(Interrupted) as caught, Undo(Keep.INSTANCE) as outer:  # noqa: PT012
-        outer.push("server", Kind.INSTANCE, id="server", remove=removed.append)
+        outer.push("server", Lifetime.INSTANCE, id="server", remove=removed.append)
         with Undo(Keep.INSTANCE) as inner:
-            inner.push("client", Kind.INSTANCE, id="client", remove=removed.append)
+            inner.push("client", Lifetime.INSTANCE, id="client", remove=removed.append)
             raise KeyboardInterrupt
     assert removed == ["client", "server"]
     assert caught.value.what == "interrupted"

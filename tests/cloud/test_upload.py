@@ -40,8 +40,8 @@ def test_every_part_carries_its_sha256(cloud: Cloud, disk: DiskImage) -> None:
 def test_the_object_is_ours_from_the_start(cloud: Cloud, disk: DiskImage) -> None:
     upload(cloud, disk)
     where = {"Bucket": storage.own_bucket_name(cloud), "Key": storage.image_key(disk.digest)}
-    marks = tags.from_list(cloud.s3.get_object_tagging(**where)["TagSet"])
-    assert marks == tags.image_tags("bench", disk.digest)
+    tag_map = tags.from_list(cloud.s3.get_object_tagging(**where)["TagSet"])
+    assert tag_map == tags.image_tags("bench", disk.digest)
 
 
 def test_what_is_there_is_not_sent_again(cloud: Cloud, disk: DiskImage) -> None:

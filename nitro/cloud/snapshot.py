@@ -1,0 +1,61 @@
+"""Snapshots: found by the digest of their disk, waited for, tagged, removed."""
+
+from __future__ import annotations
+
+from nitro.cloud import tags, wait
+from nitro.cloud.errors import ApiError, ignoring, missing
+from nitro.cloud.session import Cloud
+from nitro.errors import NitroError
+from nitro.progress import Stage
+
+
+def find(cloud: Cloud, digest: str) -> str | None:
+    """A finished snapshot that was compared with the disk of this digest, and found equal."""
+    pages = cloud.ec2.get_paginator("describe_snapshots").paginate(
+        OwnerIds=["self"], Filters=tags.by(digest=digest)
+    )
+    states = {s["SnapshotId"]: s["State"] for page in pages for s in page["Snapshots"]}
+    return next((id_ for id_, state in sorted(states.items()) if state == "completed"), None)
+
+
+def exists(cloud: Cloud, snapshot_id: str) -> bool:
+    try:
+        return bool(cloud.ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"])
+    except ApiError as error:
+        if error.absent:
+            return False
+        raise
+
+
+def wait_completed(cloud: Cloud, snapshot_id: str, stage: Stage, deadline: float) -> None:
+    """Raises NitroError when the snapshot fails or the deadline (seconds) passes."""
+    wait.until(
+        cloud,
+        lambda: _is_completed(cloud, snapshot_id),
+        what=f"snapshot {snapshot_id}",
+        deadline=deadline,
+        stage=stage,
+        new=True,
+    )
+
+
+def tag_snapshot(cloud: Cloud, snapshot_id: str, tag_map: tags.Tags) -> None:
+    """Tag a snapshot: ImportSnapshot itself cannot."""
+    cloud.ec2.create_tags(Resources=[snapshot_id], Tags=tags.as_list(tag_map))
+
+
+def remove(cloud: Cloud, snapshot_id: str) -> None:
+    """Remove a snapshot; one that an image still uses stays."""
+    with ignoring("absent", "InvalidSnapshot.InUse"):
+        cloud.ec2.delete_snapshot(SnapshotId=snapshot_id)
+
+
+def _is_completed(cloud: Cloud, snapshot_id: str) -> bool | None:
+    found = cloud.ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"]
+    if not found:
+        raise missing(f"snapshot {snapshot_id}")
+    described = found[0]
+    if described["State"] == "error":
+        reason = described.get("StateMessage", "no reason given")
+        raise NitroError(f"the snapshot {snapshot_id} failed: {reason}")
+    return True if described["State"] == "completed" else None
