@@ -87,21 +87,32 @@ class Service:
 
 
 def add_vmimport_role() -> None:
-    """An account that is ready for imports, so that `nitro doctor` finds nothing to mend."""
+    """Make the role that VM Import needs, with the permissions that AWS documents for it.
+
+    https://docs.aws.amazon.com/vm-import/latest/userguide/required-permissions.html
+    """
     trust = {
         "Effect": "Allow",
         "Principal": {"Service": vmimport.SERVICE},
         "Action": "sts:AssumeRole",
         "Condition": {"StringEquals": {"sts:Externalid": vmimport.EXTERNAL_ID}},
     }
-    reading = {
+    importing = {
         "Effect": "Allow",
-        "Action": ["s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"],
+        "Action": [
+            "s3:GetBucketLocation",
+            "s3:GetObject",
+            "s3:ListBucket",
+            "ec2:ModifySnapshotAttribute",
+            "ec2:CopySnapshot",
+            "ec2:RegisterImage",
+            "ec2:Describe*",
+        ],
         "Resource": ["*"],
     }
     iam = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
     iam.create_role("vmimport", _policy(trust), "/", None, "", [], None)
-    iam.put_role_policy("vmimport", "vmimport", _policy(reading))
+    iam.put_role_policy("vmimport", "vmimport", _policy(importing))
 
 
 def second_octet(folder: Path) -> int:
