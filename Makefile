@@ -5,18 +5,26 @@ VENV ?= .venv
 INSTANCE ?= c5.large
 PYTEST := $(VENV)/bin/python -m pytest
 
-.PHONY: deploy test check test-fast test-slow soak clean
+.PHONY: deploy test check docs pictures test-fast test-slow soak clean
 
 deploy: $(VENV)/.deploy
 	$(VENV)/bin/nitro deploy --instance $(INSTANCE)
 
 test: check test-fast test-slow
 
-# Style and types.
-check: $(VENV)/.test
+# Style, types and the documentation's links.
+check: $(VENV)/.test docs
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+# The documentation as a site in build/site. A broken link or anchor fails.
+docs: $(VENV)/.test
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
+
+# Draw the terminal pictures of docs/ anew, from what the commands print now.
+pictures: $(VENV)/.test
+	$(VENV)/bin/python tools/pictures.py
 
 # Seconds: no virtual machine, no download.
 test-fast: $(VENV)/.test

@@ -1,0 +1,127 @@
+"""Draws the terminal pictures of the documentation: `make pictures`.
+
+Each picture is what a command really prints on a terminal, run against a local Nitro of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import pty
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyte
+from rich.console import Console
+from rich.text import Text
+
+COLUMNS, LINES = 100, 120
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+#: The 16 colours of pyte that rich calls otherwise.
+_COLOURS = {"default": "", "brown": "yellow"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A command to show. `before` and `after` run unseen, around it."""
+
+    name: str
+    command: str
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+PICTURES = (
+    Picture("deploy", "nitro deploy --instance c5.large"),
+    Picture(
+        "ls",
+        "nitro ls",
+        before=("nitro launch httpd --instance c5.large --ttl 2h",),
+        after=("nitro destroy --all", "nitro local down"),
+    ),
+    Picture(
+        "doctor",
+        "nitro doctor",
+        before=("nitro local up",),
+        after=("nitro local down",),
+    ),
+)
+
+
+def main() -> None:
+    """Draw the named pictures, or all of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all pictures")
+    names = parser.parse_args().names
+    if unknown := set(names) - {picture.name for picture in PICTURES}:
+        parser.error(f"no picture {', '.join(sorted(unknown))}")
+    with tempfile.TemporaryDirectory(prefix="nitro-pictures-") as state:
+        for picture in PICTURES:
+            if not names or picture.name in names:
+                draw(picture, {**os.environ, "NITRO_STATE": state, "NITRO_CLOUD": "local"})
+
+
+def draw(picture: Picture, environment: dict[str, str]) -> None:
+    """Run the picture's commands and write docs/NAME.svg.
+
+    Raises CalledProcessError when one of them fails.
+    """
+    scripts = Path(sys.executable).parent
+    environment["PATH"] = f"{scripts}:{environment['PATH']}"
+    for command in picture.before:
+        subprocess.run(command, shell=True, check=True, env=environment)
+    try:
+        output = on_terminal(picture.command, environment)
+    finally:
+        for command in picture.after:
+            subprocess.run(command, shell=True, check=True, env=environment)
+    console = Console(record=True, width=COLUMNS, file=io.StringIO())
+    console.print(f"$ {picture.command}", highlight=False)
+    console.print(as_text(output))
+    console.save_svg(str(DOCS / f"{picture.name}.svg"), title=picture.command)
+
+
+def on_terminal(command: str, environment: dict[str, str]) -> bytes:
+    """What `command` writes to a terminal of COLUMNS by LINES."""
+    leader, follower = pty.openpty()
+    size = {"COLUMNS": str(COLUMNS), "LINES": str(LINES), "TERM": "xterm-256color"}
+    with subprocess.Popen(
+        command, shell=True, stdout=follower, stderr=follower, env={**environment, **size}
+    ) as process:
+        os.close(follower)
+        written = b""
+        try:
+            while chunk := os.read(leader, 65536):
+                written += chunk
+        except OSError:  # the last writer is gone
+            pass
+    os.close(leader)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, written)
+    return written
+
+
+def as_text(output: bytes) -> Text:
+    """The screen as it stands after `output`, with its colours."""
+    screen = pyte.Screen(COLUMNS, LINES)
+    pyte.ByteStream(screen).feed(output)
+    rows = [screen.buffer[row] for row in range(LINES)]
+    text = Text()
+    for row in rows:
+        for column in range(COLUMNS):
+            cell = row[column]
+            colour = _COLOURS.get(cell.fg, cell.fg)
+            text.append(cell.data, style=f"{'bold ' if cell.bold else ''}{colour}".strip())
+        text.rstrip()
+        text.append("\n")
+    text.rstrip()
+    return text
+
+
+if __name__ == "__main__":
+    main()
