@@ -5,7 +5,7 @@ VENV ?= .venv
 INSTANCE ?= c5.large
 PYTEST := $(VENV)/bin/python -m pytest
 
-.PHONY: deploy test check docs pictures test-fast test-slow soak clean
+.PHONY: deploy test check docs pictures lock test-fast test-slow soak clean
 
 deploy: $(VENV)/.deploy
 	$(VENV)/bin/nitro deploy --instance $(INSTANCE)
@@ -38,12 +38,21 @@ test-slow: $(VENV)/.test
 soak: $(VENV)/.test
 	NITRO_SOAK_SECONDS=1800 $(PYTEST) -m slow -s tests/driver/test_soak.py
 
-$(VENV)/.deploy: pyproject.toml tools/bootstrap
-	tools/bootstrap $(VENV) '.[local]'
+# Pin anew what pyproject.toml asks for: the newest versions that fit, with their hashes.
+# Needs an environment that `make test` made.
+lock:
+	for extras in local "local dev"; do \
+	  $(VENV)/bin/uv pip compile pyproject.toml requirements/build.in $$(printf -- ' --extra %s' $$extras) \
+	    --universal --upgrade --generate-hashes --no-annotate --quiet \
+	    --custom-compile-command "make lock" --output-file requirements/$${extras##* }.txt; \
+	done
+
+$(VENV)/.deploy: pyproject.toml tools/bootstrap requirements/local.txt
+	tools/bootstrap $(VENV) requirements/local.txt
 	touch $@
 
-$(VENV)/.test: pyproject.toml tools/bootstrap
-	tools/bootstrap $(VENV) '.[local,dev]'
+$(VENV)/.test: pyproject.toml tools/bootstrap requirements/dev.txt
+	tools/bootstrap $(VENV) requirements/dev.txt
 	touch $@ $(VENV)/.deploy
 
 clean:
