@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nitro.cli import options, recipes
+from nitro.cli import options, recipe_arg
 from nitro.cli.output import print_json, print_table, reporter
 
 
@@ -31,7 +31,7 @@ def build(
     built = None if port or env or arguments else image.known(recipe)
     if built is None:
         report = reporter()
-        made = recipes.find(recipe, port, env, arguments)
+        made = recipe_arg.find(recipe, port, env, arguments)
         built = image.build(made, report=report, locked=locked)
         report.close()
     if json:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nitro.cli import options, recipes
+from nitro.cli import options, recipe_arg
 from nitro.cli.output import print_json, reporter
 from nitro.cli.target import connected
 from nitro.errors import InputError
@@ -53,7 +53,7 @@ def deploy(
     wanted = None if probe is None else [probes.parse(word) for word in probe]
     lifetime = options.duration(ttl)
     report = reporter()
-    made = recipes.find(recipe, port, env, arguments)
+    made = recipe_arg.find(recipe, port, env, arguments)
     with connected(
         report, cloud=cloud, region=region, profile=profile, allow=allow, dry_run=dry_run
     ) as target:

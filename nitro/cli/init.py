@@ -9,7 +9,7 @@ import typer
 
 from nitro.cli.output import say
 from nitro.errors import InputError
-from nitro.recipes import name_from
+from nitro.recipe import name_from
 
 _SETTINGS = """\
 # Settings of nitro for this folder and those below it; docs/recipes.md lists every key.

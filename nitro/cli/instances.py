@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nitro.cli import options, recipes
+from nitro.cli import options, recipe_arg
 from nitro.cli.output import print_json, print_table, reporter, say
 from nitro.cli.target import connected
 from nitro.errors import InputError
@@ -47,7 +47,7 @@ def launch(
 
     lifetime = options.duration(ttl)
     report = reporter()
-    made = recipes.find(recipe, port, env, arguments)
+    made = recipe_arg.find(recipe, port, env, arguments)
     with connected(report, cloud=cloud, region=region, profile=profile, allow=allow) as target:
         wish = deploy.Wish(
             made,

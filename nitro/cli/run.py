@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nitro.cli import options, recipes
+from nitro.cli import options, recipe_arg
 from nitro.cli.output import reporter, say
 from nitro.errors import InputError, NitroError
 
@@ -53,7 +53,7 @@ def run(
 
     forwards = _forwards(forward or [])
     report = reporter()
-    made = recipes.find(recipe, port, env, arguments)
+    made = recipe_arg.find(recipe, port, env, arguments)
     built = image.build(made, report=report, locked=locked, trace=missing)
     report.close()
     console = _boot(built, forwards, memory or built.minimum_memory_mib, vcpus, uefi=uefi)

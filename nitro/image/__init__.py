@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nitro import recipes
+from nitro import recipe
 from nitro.image import record
 from nitro.image.record import Image
 
@@ -28,9 +28,9 @@ def known(name_or_path: str | Path, *, trace: bool = False) -> Image | None:
 
     Raises InputError when there is no such recipe.
     """
-    if recipes.is_program(str(name_or_path)):
+    if recipe.is_program(str(name_or_path)):
         return None
-    return record.find(record.request(recipes.find(name_or_path), trace=trace))
+    return record.find(record.request(recipe.find(name_or_path), trace=trace))
 
 
 def __getattr__(name: str) -> object:

@@ -201,7 +201,8 @@ def _watched(parts: _Parts, lock: Lock) -> list[Path]:
     files = [path for path in parts.rootfs.sources() if cache not in path.parents]
     # A file that appears in a folder of the recipe changes the folder.
     folders = {path.parent for path in files}
-    code = [*Path(__file__).parent.glob("*.py"), Path(__file__).parents[1] / "recipe.py"]
+    own, recipes = Path(__file__).parent, Path(__file__).parents[1] / "recipe"
+    code = [*own.glob("*.py"), *recipes.glob("*.py")]
     code += driver.sources()
     locks = [lock.path, *([lock.base.path] if lock.base else [])]
     return [*files, *folders, *code, *locks]

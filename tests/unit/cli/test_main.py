@@ -31,6 +31,24 @@ def test_help_imports_nothing_heavy():
     assert not loaded & set(HEAVY)
 
 
+def test_finding_a_built_image_imports_nothing_heavy(tmp_path: Path):
+    code = (
+        "import json, sys; from nitro import image\n"
+        "assert image.known('hello') is None\n"
+        "print(json.dumps(list(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"NITRO_CACHE": str(tmp_path)},
+    )
+    loaded = set(json.loads(done.stdout))
+    assert "nitro.recipe" in loaded
+    assert not loaded & set(HEAVY)
+
+
 @pytest.mark.parametrize("command", ["deploy", "build", "local", "device", "ls", "destroy"])
 def test_every_command_is_in_the_help(command: str):
     assert f"  {command} " in nitro("--help").stdout

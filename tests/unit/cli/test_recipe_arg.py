@@ -4,32 +4,32 @@ import sys
 
 import pytest
 
-from nitro.cli import recipes
+from nitro.cli import recipe_arg
 from nitro.errors import InputError
 
 PROGRAM = sys.executable
 
 
 def test_a_program_becomes_a_recipe_with_the_words_given():
-    recipe = recipes.find(PROGRAM, ["8080"], ["A=b=c"], ["-m", "http.server"])
+    recipe = recipe_arg.find(PROGRAM, ["8080"], ["A=b=c"], ["-m", "http.server"])
     assert recipe.ports == (8080,)
     assert recipe.env == {"A": "b=c"}
     assert recipe.argv[1:] == ("-m", "http.server")
 
 
 def test_a_recipe_states_its_own():
-    assert recipes.find("hello").name == "hello"
+    assert recipe_arg.find("hello").name == "hello"
     with pytest.raises(InputError, match="--port given with the recipe hello"):
-        recipes.find("hello", ports=["80"])
+        recipe_arg.find("hello", ports=["80"])
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "8080:80"])
 def test_a_bad_port_is_named(port: str):
     with pytest.raises(InputError, match=f"--port {port}"):
-        recipes.find(PROGRAM, ports=[port])
+        recipe_arg.find(PROGRAM, ports=[port])
 
 
 @pytest.mark.parametrize("pair", ["", "A", "=b"])
 def test_a_bad_variable_is_named(pair: str):
     with pytest.raises(InputError, match="is not KEY=VALUE"):
-        recipes.find(PROGRAM, env=[pair])
+        recipe_arg.find(PROGRAM, env=[pair])

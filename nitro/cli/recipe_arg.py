@@ -1,4 +1,4 @@
-"""From the words of a command line to a recipe."""
+"""The arguments of a command that name a recipe or a program."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Recipes: what goes into an image and what it does there, as TOML that a person writes.
+"""The keys of a recipe, checked. `docs/recipes.md` describes every one.
 
-`docs/recipes.md` describes every key. A recipe only says; nothing here reads a program, looks
-for a library or asks for a package.
+A recipe only states what is wanted; nothing here reads a program, looks for a library or resolves
+a package.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from nitro.errors import InputError
-from nitro.recipes import find, is_program, name_from, names
-
-__all__ = ["DEFAULT_EXTRAS", "File", "Recipe", "find", "for_program", "is_program", "load", "names"]
+from nitro.recipe.find import find, is_program, name_from
 
 Extra = Literal[
     "passwd",

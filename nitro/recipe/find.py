@@ -1,7 +1,4 @@
-"""Where recipes are: from a name or path to a file. Reads none of them (`nitro.recipe` does).
-
-Apart so that a command which has nothing to do need not import pydantic to find that out.
-"""
+"""From a recipe's name or path to its file. `nitro.recipe.model` parses that file."""
 
 from __future__ import annotations
 

@@ -1,0 +1,35 @@
+"""Recipes: what goes into an image and what it does there, as TOML that a person writes.
+
+`find` locates a recipe's file, `model` reads it. Only the second needs pydantic, which is
+imported when it is used: finding an image that is already built must not pay for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nitro.recipe.find import find, is_program, name_from, names
+
+if TYPE_CHECKING:
+    from nitro.recipe.model import DEFAULT_EXTRAS, Extra, File, Recipe, for_program, load
+
+__all__ = [
+    "DEFAULT_EXTRAS",
+    "Extra",
+    "File",
+    "Recipe",
+    "find",
+    "for_program",
+    "is_program",
+    "load",
+    "name_from",
+    "names",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        from nitro.recipe import model
+
+        return getattr(model, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
