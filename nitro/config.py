@@ -69,7 +69,7 @@ def _read(path: Path) -> dict[str, str]:
     try:
         document = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {error}", hint="mend the TOML") from None
+        raise InputError(f"{path}: {error}", hint="fix the TOML syntax") from None
     known = {field.name for field in fields(Settings)} - {"origin"}
     for key, value in document.items():
         if key not in known:

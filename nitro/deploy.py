@@ -34,7 +34,14 @@ from nitro.cloud.network import check_ranges
 from nitro.cloud.tags import PORTS
 from nitro.console import milestones
 from nitro.image import Image
-from nitro.measure import Target, chosen_probes, client_recipe, disk_of, run, wants_client
+from nitro.measure import (
+    Measurement,
+    client_recipe,
+    disk_of,
+    needs_client,
+    run_probes,
+    select_probes,
+)
 from nitro.probe import Probe, Result
 from nitro.progress import Reporter, Span
 from nitro.recipe import Recipe
@@ -50,7 +57,7 @@ _CARDS = {"ena": "ena", "nitro_ena": "ena", "virtio_net": "virtio-net"}
 
 
 @dataclass(frozen=True)
-class Wish:
+class DeployRequest:
     """What is to be deployed, and how.
 
     `probes` None: those that suit the recipe's ports. `measure_from` is one of
@@ -71,7 +78,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Ran:
+class InstanceReport:
     """An instance as it was while it ran, `nic` and `driver` in the guest's own words.
 
     `fallback`: why the ported driver made room for the stock one; None when it did not.
@@ -89,16 +96,16 @@ class Ran:
 
 @dataclass
 class Deployment:
-    """What became of a wish. `stays`: what is left behind, in words, with its cost."""
+    """What a request led to. `leftovers`: what is left behind, in words, with its cost."""
 
     id: str
     name: str
     image: Image
     published: Published
-    instance: Ran
+    instance: InstanceReport
     probes: list[Result] = field(default_factory=list)
     timeline: list[Span] = field(default_factory=list)
-    stays: list[str] = field(default_factory=list)
+    leftovers: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -127,79 +134,88 @@ class Deployment:
             "instance": vars(self.instance),
             "timeline": [vars(span) for span in self.timeline],
             "probes": [result.to_json() for result in self.probes],
-            "stays": self.stays,
+            "leftovers": self.leftovers,
         }
 
 
-def deploy(cloud: Cloud, wish: Wish, report: Reporter) -> Deployment:
-    """Build, publish, launch, measure, and take down again what `wish.keep` does not keep.
+def deploy(cloud: Cloud, request: DeployRequest, report: Reporter) -> Deployment:
+    """Build, publish, launch, measure, and take down again what `request.keep` does not keep.
 
-    Raises NitroError and its kind as the parts do; whatever was made is then taken back.
+    Raises NitroError and its subclasses as the parts do; whatever was made is then taken back.
     A probe that failed is no exception but a result that says so.
     """
-    check_ranges(wish.allow)
-    probes = chosen_probes(wish.probes, wish.recipe.ports, wish.measure_from)
-    recipes = [wish.recipe, *([client_recipe()] if wants_client(probes, wish.measure_from) else [])]
+    check_ranges(request.allow)
+    probes = select_probes(request.probes, request.recipe.ports, request.measure_from)
+    recipes = [
+        request.recipe,
+        *([client_recipe()] if needs_client(probes, request.measure_from) else []),
+    ]
     with report.stage("check"):
-        kind = find_instance_type(cloud, wish.instance_type)
-        for made in recipes:
-            needed = image.needs(made, locked=wish.locked, report=report)
-            instance_types.requires(kind, made.architecture, made.boot_mode, needed)
+        instance_type = find_instance_type(cloud, request.instance_type)
+        for recipe in recipes:
+            needed = image.needs(recipe, locked=request.locked, report=report)
+            instance_types.requires(instance_type, recipe.architecture, recipe.boot_mode, needed)
     with report.stage("build"):
-        images = [image.build(made, report=report, locked=wish.locked) for made in recipes]
-    with Undo(keep=wish.keep, report=report) as undo:
+        images = [image.build(recipe, report=report, locked=request.locked) for recipe in recipes]
+    with Undo(keep=request.keep, report=report) as undo:
         with report.stage("publish"):
             published = [
-                publish(cloud, disk_of(made, built), undo, bucket=wish.bucket, report=report)
-                for made, built in zip(recipes, images, strict=True)
+                publish(cloud, disk_of(recipe, built), undo, bucket=request.bucket, report=report)
+                for recipe, built in zip(recipes, images, strict=True)
             ]
         placement = create_placement(
             cloud,
             undo,
             deployment=new_deployment(),
-            ports=wish.recipe.ports,
-            allow=wish.allow,
-            subnet_id=wish.subnet,
-            type_name=kind.name,
-            ttl=wish.ttl,
-            extra_tags={PORTS: " ".join(map(str, wish.recipe.ports))},
+            ports=request.recipe.ports,
+            allow=request.allow,
+            subnet_id=request.subnet,
+            type_name=instance_type.name,
+            ttl=request.ttl,
+            extra_tags={PORTS: " ".join(map(str, request.recipe.ports))},
         )
         launched = time.monotonic()
         server = launch(
             cloud,
             published[0].ami_id,
-            kind,
+            instance_type,
             placement,
             undo,
-            name=f"nitro-{wish.recipe.name}",
+            name=f"nitro-{request.recipe.name}",
             report=report,
         )
-        target = Target(server, kind, placement, published[-1].ami_id, wish.measure_from)
-        first_port = wish.recipe.tcp_ports[:1] if wish.allow else ()
-        results = run(cloud, target, probes, report, wish.bucket, first_port, launched)
-        ran = _ran(cloud, server, kind)
+        target = Measurement(
+            server, instance_type, placement, published[-1].ami_id, request.measure_from
+        )
+        first_tcp_port = next(iter(request.recipe.tcp_ports), None) if request.allow else None
+        results = run_probes(
+            cloud, target, probes, report, request.bucket, first_tcp_port, launched
+        )
+        instance = _describe_instance(cloud, server, instance_type)
     return Deployment(
         placement.deployment,
-        wish.recipe.name,
+        request.recipe.name,
         images[0],
         published[0],
-        ran,
+        instance,
         results,
         report.timeline,
-        _stays(cloud, undo, server, images, wish),
+        _leftovers(cloud, undo, server, images, request),
     )
 
 
-def _ran(cloud: Cloud, server: Instance, kind: InstanceType) -> Ran:
+def _describe_instance(
+    cloud: Cloud, server: Instance, instance_type: InstanceType
+) -> InstanceReport:
     """What the server turned out to be, in the words of its console."""
     said = milestones("" if is_planned(server.id) else console_output(cloud, server.id))
     # The last one: a driver that brought no link up makes room for another.
     driver = next((m.fields for m in reversed(said) if m.name == "driver"), {})
     module = str(driver.get("driver", "unknown"))
     fallback = next((str(m.fields.get("what")) for m in said if m.name == "fallback"), None)
-    return Ran(
+    return InstanceReport(
         server.id,
-        kind.name,
+        instance_type.name,
         nic=_CARDS.get(module, module),
         driver=str(driver.get("kind", "unknown")),
         fallback=fallback,
@@ -209,15 +225,15 @@ def _ran(cloud: Cloud, server: Instance, kind: InstanceType) -> Ran:
     )
 
 
-def _stays(
-    cloud: Cloud, undo: Undo, server: Instance, images: Sequence[Image], wish: Wish
+def _leftovers(
+    cloud: Cloud, undo: Undo, server: Instance, images: Sequence[Image], request: DeployRequest
 ) -> list[str]:
     """What is left behind, and what it costs a month."""
     lines = []
-    if wish.keep is not Keep.NOTHING:
+    if request.keep is not Keep.NOTHING:
         size = sum(built.size_bytes for built in images)
         lines.append(f"{_AMIS[len(images)]}, {cost.of_snapshot(size, cloud.region)}")
-    if wish.keep is Keep.INSTANCE:
-        until = f"until {wish.ttl} are over" if wish.ttl else "until `nitro destroy` ends it"
+    if request.keep is Keep.INSTANCE:
+        until = f"until {request.ttl} are over" if request.ttl else "until `nitro destroy` ends it"
         lines.append(f"instance {server.id}, {until}")
     return lines

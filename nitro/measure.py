@@ -1,6 +1,6 @@
 """Measuring an instance: one that was just launched, or one that an earlier command left.
 
-The client is launched beside it and told what to do; the numbers are the probes' affair.
+The client is launched beside it and told what to do; nitro.probe reads the numbers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from nitro import image, probe, recipe
+from nitro import image, probe
 from nitro.cloud import (
     Cloud,
     DiskImage,
@@ -34,17 +34,18 @@ from nitro.image import Image
 from nitro.probe import Probe, Result, boot, client, host
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
+from nitro.recipe import load as load_recipe
 
 CLIENTS = ("instance", "host")
 CLIENT_RECIPE = "client"
 
 
 @dataclass(frozen=True)
-class Target:
+class Measurement:
     """What is measured, and what it takes to start a client beside it."""
 
     server: Instance
-    kind: InstanceType
+    instance_type: InstanceType
     placement: Placement
     client_ami: str
     measure_from: str
@@ -59,45 +60,45 @@ def measure(
     bucket: str | None = None,
     report: Reporter,
 ) -> list[Result]:
-    """Measure an instance that an earlier command left running; `probes` as in Wish.
+    """Measure an instance that an earlier command left running; `probes` as in DeployRequest.
 
     Raises InputError for an instance that nitro did not make.
     """
     server = instance.get(cloud, instance_id)
     placement = placement_of(cloud, server)
-    kind = find_instance_type(cloud, server.type)
+    instance_type = find_instance_type(cloud, server.type)
     ports = [int(p) if p.isdecimal() else p for p in server.tags.get(PORTS, "").split()]
-    chosen = chosen_probes(probes, ports, measure_from)
+    chosen = select_probes(probes, ports, measure_from)
     ami_id = ""
     with Undo(keep=Keep.IMAGE, report=report) as undo:
-        if wants_client(chosen, measure_from):
-            made = client_recipe()
+        if needs_client(chosen, measure_from):
+            recipe = client_recipe()
             with report.stage("build"):
-                built = image.build(made, report=report)
+                built = image.build(recipe, report=report)
             with report.stage("publish"):
-                disk = disk_of(made, built)
+                disk = disk_of(recipe, built)
                 ami_id = publish(cloud, disk, undo, bucket=bucket, report=report).ami_id
-        target = Target(server, kind, placement, ami_id, measure_from)
-        return run(cloud, target, chosen, report, bucket)
+        measurement = Measurement(server, instance_type, placement, ami_id, measure_from)
+        return run_probes(cloud, measurement, chosen, report, bucket)
 
 
-def run(
+def run_probes(
     cloud: Cloud,
-    target: Target,
+    measurement: Measurement,
     probes: Sequence[Probe],
     report: Reporter,
     bucket: str | None,
-    first_port: Sequence[int] = (),
+    first_tcp_port: int | None = None,
     launched: float | None = None,
 ) -> list[Result]:
     """Wait until the server is ready, then run the probes against it.
 
     The client is launched first: both machines boot at the same time, and the client waits
-    for the server's ports. With `launched`, a moment of the monotonic clock, and `first_port`
+    for the server's ports. With `launched`, a moment of the monotonic clock, and `first_tcp_port`
     the time to the first connection from here is measured, too.
     """
-    server = target.server
-    inside = target.measure_from == "instance"
+    server = measurement.server
+    inside = measurement.measure_from == "instance"
     address = server.private_ip if inside else server.public_ip
     plan = probe.build(probes, address or "planned")
     results: list[Result] = []
@@ -107,9 +108,9 @@ def run(
             running = stack.enter_context(
                 client.client(
                     cloud,
-                    target.client_ami,
-                    target.kind,
-                    target.placement,
+                    measurement.client_ami,
+                    measurement.instance_type,
+                    measurement.placement,
                     plan,
                     bucket=bucket,
                     report=report,
@@ -118,7 +119,7 @@ def run(
         if not is_planned(server.id):
             watch = boot.Watch(
                 console=lambda: _console(cloud, server.id),
-                address=next(((server.public_ip, port) for port in first_port), None),
+                address=(server.public_ip, first_tcp_port) if first_tcp_port else None,
                 launched=time.monotonic() if launched is None else launched,
             )
             wanted = next((p for p in probes if isinstance(p, boot.Boot)), None)
@@ -133,7 +134,7 @@ def run(
     return results
 
 
-def chosen_probes(
+def select_probes(
     probes: Sequence[Probe] | None, ports: Sequence[int | str], measure_from: str
 ) -> list[Probe]:
     """Raises InputError for an unknown client, ProbeError when this machine lacks a tool."""
@@ -147,26 +148,26 @@ def chosen_probes(
     return chosen
 
 
-def wants_client(probes: Sequence[Probe], measure_from: str) -> bool:
+def needs_client(probes: Sequence[Probe], measure_from: str) -> bool:
     return measure_from == "instance" and bool(probe.build(probes, "any").steps)
 
 
 def client_recipe() -> Recipe:
-    return recipe.load(CLIENT_RECIPE)
+    return load_recipe(CLIENT_RECIPE)
 
 
-def disk_of(made: Recipe, built: Image) -> DiskImage:
+def disk_of(recipe: Recipe, built: Image) -> DiskImage:
     """An image in the words of the cloud side."""
     return DiskImage(
         path=built.path,
         digest=built.digest,
         size_bytes=built.size_bytes,
-        name=made.name,
+        name=recipe.name,
         architecture=built.architecture,
         boot_mode=built.boot_mode,
         minimum_memory_mib=built.minimum_memory_mib,
-        description=made.description,
-        tags=made.tags,
+        description=recipe.description,
+        tags=recipe.tags,
     )
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from nitro.cli import options, recipe_arg
+from nitro.cli.connection import connected
 from nitro.cli.output import print_json, reporter
-from nitro.cli.target import connected
 from nitro.errors import InputError
 
 _FAILED_PROBE = 4
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def deploy(
     instance: options.InstanceType,
-    recipe: options.RecipeName = "bench",
+    recipe_name: options.RecipeName = "bench",
     arguments: options.Arguments = None,
     port: options.Ports = None,
     env: options.Env = None,
@@ -53,38 +53,40 @@ def deploy(
     wanted = None if probe is None else [probes.parse(word) for word in probe]
     lifetime = options.duration(ttl)
     report = reporter()
-    made = recipe_arg.find(recipe, port, env, arguments)
+    recipe = recipe_arg.find(recipe_name, port, env, arguments)
     with connected(
         report, cloud=cloud, region=region, profile=profile, allow=allow, dry_run=dry_run
-    ) as target:
-        wish = deployer.Wish(
-            made,
+    ) as connection:
+        request = deployer.DeployRequest(
+            recipe,
             instance,
             probes=wanted,
             measure_from=source,
             keep=Keep.INSTANCE if keep else Keep.NOTHING if ephemeral else Keep.IMAGE,
             ttl=lifetime,
-            allow=target.allow,
-            subnet=target.settings.subnet,
-            bucket=target.settings.bucket,
+            allow=connection.allow,
+            subnet=connection.settings.subnet,
+            bucket=connection.settings.bucket,
             locked=locked,
         )
-        deployment = deployer.deploy(target.cloud, wish, report)
+        deployment = deployer.deploy(connection.cloud, request, report)
         if keep and not dry_run:
-            target.keep()
-    if target.cloud.plan:
-        _show_plan([str(call) for call in target.cloud.plan.changes], deployment.stays, json)
+            connection.keep()
+    if connection.cloud.plan:
+        _show_plan(
+            [str(call) for call in connection.cloud.plan.changes], deployment.leftovers, json
+        )
         return
     summary.show(deployment, as_json=json)
     if not deployment.ok:
         raise typer.Exit(_FAILED_PROBE)
 
 
-def _show_plan(calls: list[str], stays: list[str], as_json: bool) -> None:
+def _show_plan(calls: list[str], leftovers: list[str], as_json: bool) -> None:
     if as_json:
-        print_json({"calls": calls, "stays": stays})
+        print_json({"calls": calls, "leftovers": leftovers})
         return
     for call in calls:
         print(call)
-    for line in stays:
-        print(f"would stay: {line}")
+    for line in leftovers:
+        print(f"would be left over: {line}")

@@ -1,4 +1,4 @@
-"""`nitro doctor`: will it work, and how to mend it when it will not."""
+"""`nitro doctor`: checks what a deployment needs and says how to fix what is missing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import typer
 from nitro import config
 from nitro.check import Check
 from nitro.cli import options
+from nitro.cli.connection import connected
 from nitro.cli.output import print_json, reporter
-from nitro.cli.target import connected
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     create_role: Annotated[
-        bool, typer.Option("--create-role", help="Make the role that VM Import needs, or mend it.")
+        bool, typer.Option("--create-role", help="Create or repair the role that VM Import needs.")
     ] = False,
     cloud: options.CloudName = None,
     region: options.Region = None,
@@ -38,11 +38,11 @@ def doctor(
 
         checks += machine.examine()
     if all(check.ok for check in checks):
-        with connected(report, cloud=cloud, region=region, profile=profile) as target:
+        with connected(report, cloud=cloud, region=region, profile=profile) as connection:
             if create_role:
-                bucket = target.settings.bucket or storage.own_bucket_name(target.cloud)
-                role.create(target.cloud, bucket)
-            checks += account.examine(target.cloud, target.settings.bucket)
+                bucket = connection.settings.bucket or storage.own_bucket_name(connection.cloud)
+                role.create(connection.cloud, bucket)
+            checks += account.examine(connection.cloud, connection.settings.bucket)
     if json:
         print_json([vars(check) for check in checks])
     else:

@@ -1,4 +1,4 @@
-"""`nitro launch`, `probe`, `console`, `ls` and `destroy`: what is there, and its end."""
+"""`nitro launch`, `probe`, `console`, `ls` and `destroy`: commands about instances."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nitro.cli import options, recipe_arg
+from nitro.cli.connection import connected
 from nitro.cli.output import print_json, print_table, reporter, say
-from nitro.cli.target import connected
 from nitro.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def launch(
-    recipe: options.RecipeName,
+    recipe_name: options.RecipeName,
     instance: options.InstanceType,
     arguments: options.Arguments = None,
     port: options.Ports = None,
@@ -47,21 +47,21 @@ def launch(
 
     lifetime = options.duration(ttl)
     report = reporter()
-    made = recipe_arg.find(recipe, port, env, arguments)
-    with connected(report, cloud=cloud, region=region, profile=profile, allow=allow) as target:
-        wish = deploy.Wish(
-            made,
+    recipe = recipe_arg.find(recipe_name, port, env, arguments)
+    with connected(report, cloud=cloud, region=region, profile=profile, allow=allow) as connection:
+        request = deploy.DeployRequest(
+            recipe,
             instance,
             probes=[parse("boot")],
             keep=Keep.INSTANCE,
             ttl=lifetime,
-            allow=target.allow,
-            subnet=target.settings.subnet,
-            bucket=target.settings.bucket,
+            allow=connection.allow,
+            subnet=connection.settings.subnet,
+            bucket=connection.settings.bucket,
             locked=locked,
         )
-        deployment = deploy.deploy(target.cloud, wish, report)
-        target.keep()
+        deployment = deploy.deploy(connection.cloud, request, report)
+        connection.keep()
     summary.show(deployment, as_json=json)
 
 
@@ -82,13 +82,13 @@ def probe(
 
     wanted = None if probes is None else [parse(word) for word in probes]
     report = reporter()
-    with connected(report, cloud=cloud, region=region, profile=profile) as target:
+    with connected(report, cloud=cloud, region=region, profile=profile) as connection:
         results = measure.measure(
-            target.cloud,
+            connection.cloud,
             instance,
             probes=wanted,
             measure_from=source,
-            bucket=target.settings.bucket,
+            bucket=connection.settings.bucket,
             report=report,
         )
     summary.show_probes(results, as_json=json)
@@ -108,8 +108,8 @@ def console(
     from nitro.cloud import console_output
 
     report = reporter()
-    with connected(report, cloud=cloud, region=region, profile=profile) as target:
-        text = console_output(target.cloud, instance)
+    with connected(report, cloud=cloud, region=region, profile=profile) as connection:
+        text = console_output(connection.cloud, instance)
     if json:
         from nitro.console import milestones
 
@@ -130,8 +130,8 @@ def ls(
     from nitro.cloud import inventory
 
     report = reporter()
-    with connected(report, cloud=cloud, region=region, profile=profile) as target:
-        found = inventory(target.cloud, target.settings.bucket)
+    with connected(report, cloud=cloud, region=region, profile=profile) as connection:
+        found = inventory(connection.cloud, connection.settings.bucket)
     _show(found, as_json=json)
 
 
@@ -161,8 +161,8 @@ def destroy(
             hint="give ids (see `nitro ls`), or --expired, or --all",
         )
     report = reporter()
-    with connected(report, cloud=cloud, region=region, profile=profile) as target:
-        found = clouds.inventory(target.cloud, target.settings.bucket)
+    with connected(report, cloud=cloud, region=region, profile=profile) as connection:
+        found = clouds.inventory(connection.cloud, connection.settings.bucket)
         if names:
             chosen = [r for r in found if {r.id, r.deployment} & set(names)]
             known = {r.id for r in chosen} | {r.deployment for r in chosen}
@@ -170,7 +170,7 @@ def destroy(
                 raise InputError(f"nitro made no {', '.join(unknown)}", hint="see `nitro ls`")
         else:
             chosen = clouds.expired(found) if expired else found
-        gone = clouds.destroy(target.cloud, chosen, report)
+        gone = clouds.destroy(connection.cloud, chosen, report)
     _show(gone, as_json=json)
     say(f"{len(gone)} removed")
 
@@ -196,7 +196,7 @@ def _show(found: list[Resource], *, as_json: bool) -> None:
         rows = [(r.kind, r.id, r.name or "-", r.state or "-", _left(r)) for r in found]
         print_table(("KIND", "ID", "NAME", "STATE", "EXPIRES"), rows)
     else:
-        say("nothing of nitro's is there")
+        say("no resources found")
 
 
 def _left(resource: Resource) -> str:

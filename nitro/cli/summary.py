@@ -10,7 +10,7 @@ from nitro.cli.output import print_json
 
 if TYPE_CHECKING:
     from nitro.deploy import Deployment
-    from nitro.probe.samples import Result
+    from nitro.probe.result import Result
 
 _WIDTH = 84  # characters of a row's text
 
@@ -34,8 +34,8 @@ def show(deployment: Deployment, *, as_json: bool) -> None:
     spans = [f"{span.stage} {span.seconds:.1f}" for span in deployment.timeline]
     total = sum(span.seconds for span in deployment.timeline)
     _print_row("timeline", f"{' · '.join(spans)} = {total:.1f} s")
-    for line in deployment.stays:
-        _print_row("stays", line)
+    for line in deployment.leftovers:
+        _print_row("left over", line)
 
 
 def show_probes(results: Sequence[Result], *, as_json: bool) -> None:

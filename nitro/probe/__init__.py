@@ -9,7 +9,7 @@ It does not repeat, average or compare measurements, and it launches nothing but
 """
 
 from nitro.probe.plan import Plan, build
-from nitro.probe.samples import Metric, Result
+from nitro.probe.result import Metric, Result
 from nitro.probe.spec import Probe, defaults, parse
 
 __all__ = ["Metric", "Plan", "Probe", "Result", "build", "defaults", "parse"]

@@ -13,33 +13,33 @@ import zlib
 
 from nitro.errors import ProbeError
 from nitro.probe.reading import number, quote
-from nitro.probe.step import Record
+from nitro.probe.step import StepOutput
 
 LARGEST = 16 * 1024 * 1024  # bytes, uncompressed
 MOST_FILES = 1024
 _NAME = re.compile(r"([a-z0-9][a-z0-9-]{0,63})\.(out|err|rc|times)")
 
 
-def read(data: bytes) -> dict[str, Record]:
-    """The records by the names of their steps; a step without `.times` did not end and is left out.
+def read(data: bytes) -> dict[str, StepOutput]:
+    """The outputs by the names of their steps; a step without `.times` did not end and is left out.
 
     Raises ProbeError for anything but a gzipped tar of such files.
     """
     files = _files(_unpack(data))
     names = {name for name, kind in files if kind == "times"}
-    return {name: _record(name, files) for name in sorted(names)}
+    return {name: _output(name, files) for name in sorted(names)}
 
 
-def _record(name: str, files: dict[tuple[str, str], str]) -> Record:
+def _output(name: str, files: dict[tuple[str, str], str]) -> StepOutput:
     times = files[name, "times"].split()
     if len(times) != 3:
         raise ProbeError(f"the client's {name}.times is damaged: {quote(files[name, 'times'])}")
     began, start, end = (number(time, f"a time in the client's {name}.times") for time in times)
     if not 0 <= began < 1e11 or not 0 <= start <= end < 1e9:
         raise ProbeError(f"the client's {name}.times is impossible: {quote(' '.join(times))}")
-    return Record(
-        out=files.get((name, "out"), ""),
-        err=files.get((name, "err"), ""),
+    return StepOutput(
+        stdout=files.get((name, "out"), ""),
+        stderr=files.get((name, "err"), ""),
         started=began,
         seconds=round(end - start, 3),
     )

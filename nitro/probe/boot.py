@@ -16,8 +16,8 @@ from typing import ClassVar
 
 from nitro.console import milestones, tail
 from nitro.errors import ProbeError
-from nitro.probe.options import Options, Seconds
-from nitro.probe.samples import Metric, Result
+from nitro.probe.base import Probe, Seconds
+from nitro.probe.result import Metric, Result
 from nitro.probe.step import Step
 from nitro.progress import Stage
 
@@ -27,7 +27,7 @@ CONNECT_EVERY = 0.1  # seconds: the resolution of the time to the first connecti
 CONNECT_TIMEOUT = 1.0  # seconds
 
 
-class Boot(Options):
+class Boot(Probe):
     """`seconds` is the deadline, not the length of a measurement."""
 
     tool: ClassVar[str] = "boot"

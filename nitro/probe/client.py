@@ -19,7 +19,7 @@ from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Keep, Undo
 from nitro.probe import archive
 from nitro.probe.plan import Plan
-from nitro.probe.samples import Result
+from nitro.probe.result import Result
 from nitro.progress import Reporter
 
 BOOT_WITHIN = 180.0  # seconds from `running` until the plan begins
@@ -51,7 +51,7 @@ class Client:
 def client(
     cloud: Cloud,
     ami_id: str,
-    kind: InstanceType,
+    instance_type: InstanceType,
     placement: Placement,
     plan: Plan,
     *,
@@ -79,7 +79,7 @@ def client(
         instance = launch(
             cloud,
             ami_id,
-            kind,
+            instance_type,
             replace(placement, ttl=lifetime),
             undo,
             name=f"nitro-{placement.deployment}-{role}",

@@ -8,8 +8,8 @@ import time
 
 from nitro.errors import ProbeError
 from nitro.probe.plan import Plan
-from nitro.probe.samples import Result
-from nitro.probe.step import Record, Step
+from nitro.probe.result import Result
+from nitro.probe.step import Step, StepOutput
 from nitro.progress import Reporter
 
 
@@ -30,17 +30,17 @@ def run(plan: Plan, *, report: Reporter | None = None) -> list[Result]:
     """
     report = report or Reporter()
     check(plan)
-    records: dict[str, Record] = {}
+    outputs: dict[str, StepOutput] = {}
     with report.stage("measure") as stage:
         for number, step in enumerate(plan.steps):
             stage.progress(number, len(plan.steps), "steps")
             stage.status(step.name)
             time.sleep(step.settle)
-            records[step.name] = _run(step)
-    return plan.results(records)
+            outputs[step.name] = _run(step)
+    return plan.results(outputs)
 
 
-def _run(step: Step) -> Record:
+def _run(step: Step) -> StepOutput:
     started, begun = time.time(), time.monotonic()
     try:
         done = subprocess.run(
@@ -55,4 +55,4 @@ def _run(step: Step) -> Record:
     except OSError as error:  # on PATH, but cannot be started
         out, err = b"", str(error).encode()
     seconds = round(time.monotonic() - begun, 3)
-    return Record(out.decode(errors="replace"), err.decode(errors="replace"), started, seconds)
+    return StepOutput(out.decode(errors="replace"), err.decode(errors="replace"), started, seconds)

@@ -12,9 +12,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from nitro.errors import ProbeError
-from nitro.probe.options import Options, Port, Seconds
+from nitro.probe.base import Port, Probe, Seconds
 from nitro.probe.reading import number, quote
-from nitro.probe.samples import Measured, Metric
+from nitro.probe.result import Measured, Metric
 from nitro.probe.step import Step
 
 _TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -30,7 +30,7 @@ _SOCKET = re.compile(
 _STATUS = re.compile(r"^ +Non-2xx or 3xx responses: (\d+)$", re.MULTILINE)
 
 
-class Http(Options):
+class Http(Probe):
     """GET requests over `connections` that stay open, each with one request at a time."""
 
     tool: ClassVar[str] = "http"

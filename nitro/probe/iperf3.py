@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from nitro.errors import ProbeError
-from nitro.probe.options import Options, Port, Seconds
+from nitro.probe.base import Port, Probe, Seconds
 from nitro.probe.reading import finite, quote
-from nitro.probe.samples import Measured, Metric
+from nitro.probe.result import Measured, Metric
 from nitro.probe.step import Step
 
 CONNECT_TIMEOUT = 5000  # milliseconds
@@ -24,7 +24,7 @@ CONNECT_TIMEOUT = 5000  # milliseconds
 SETTLE = 0.5
 
 
-class Iperf3(Options):
+class Iperf3(Probe):
     """`in` is from the client into the instance, `out` the other way. `udp` is the rate of
     each stream in bit/s (`100M`); without it the runs are TCP."""
 

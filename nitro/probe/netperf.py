@@ -13,9 +13,9 @@ from functools import partial
 from typing import ClassVar, Literal
 
 from nitro.errors import ProbeError
-from nitro.probe.options import Options, Port, Seconds
+from nitro.probe.base import Port, Probe, Seconds
 from nitro.probe.reading import number, quote
-from nitro.probe.samples import Measured, Metric
+from nitro.probe.result import Measured, Metric
 from nitro.probe.step import Step
 
 DATA_PORT = 12866  # of the instance: netperf's own choice would be a random one
@@ -32,7 +32,7 @@ _LATENCIES = {
 
 
 @dataclass(frozen=True)
-class Test:
+class NetperfTest:
     """A test of netperf, and by which values of its answer one knows that it ran."""
 
     name: str
@@ -50,8 +50,10 @@ class Test:
 
 # Directions in netperf's answers are those of the client.
 TESTS = {
-    "rr": Test("TCP_RR", "tcp_rr", "Send|Recv", "Trans/s", 1, "transactions/s", tuple(_LATENCIES)),
-    "in": Test(
+    "rr": NetperfTest(
+        "TCP_RR", "tcp_rr", "Send|Recv", "Trans/s", 1, "transactions/s", tuple(_LATENCIES)
+    ),
+    "in": NetperfTest(
         "TCP_STREAM",
         "tcp_stream_in",
         "Send",
@@ -60,7 +62,7 @@ TESTS = {
         "bit/s",
         ("LOCAL_TRANSPORT_RETRANS",),
     ),
-    "out": Test(
+    "out": NetperfTest(
         "TCP_MAERTS",
         "tcp_stream_out",
         "Receive",
@@ -72,7 +74,7 @@ TESTS = {
 }
 
 
-class Netperf(Options):
+class Netperf(Probe):
     """`rr` is TCP_RR with one byte each way, `in` TCP_STREAM, `out` TCP_MAERTS."""
 
     tool: ClassVar[str] = "netperf"
@@ -85,7 +87,7 @@ class Netperf(Options):
         wanted = ["in", "rr"] if self.test == "default" else [self.test]
         return [self._step(target, TESTS[key]) for key in wanted]
 
-    def _step(self, target: str, test: Test) -> Step:
+    def _step(self, target: str, test: NetperfTest) -> Step:
         argv = ["netperf", "-H", target, "-p", str(self.port), "-t", test.name]
         argv += ["-l", str(self.seconds), "--", "-P", f",{self.data_port}"]
         argv += ["-r", "1,1"] if test.name == "TCP_RR" else []
@@ -94,7 +96,7 @@ class Netperf(Options):
         return Step(name, self.tool, self.port, tuple(argv), self.seconds, partial(parse, test))
 
 
-def parse(test: Test, out: str, err: str = "") -> Measured:
+def parse(test: NetperfTest, out: str, err: str = "") -> Measured:
     """Read the KEY=VALUE answer (`-k`) of `test`.
 
     The metric of the test in transactions/s or bit/s; latencies of a transaction in s; the

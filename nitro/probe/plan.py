@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from nitro.errors import InputError
-from nitro.probe.options import Options
-from nitro.probe.samples import Result
-from nitro.probe.step import Record, Step, judge
+from nitro.probe.base import Probe
+from nitro.probe.result import Result
+from nitro.probe.step import Step, StepOutput, evaluate
 
 READY_WITHIN = 180.0  # seconds that the client waits for the target's ports
 UPLOAD_WITHIN = 120.0  # seconds for sending the results
@@ -45,17 +45,17 @@ class Plan:
             lines.append(f"{step.name} {math.ceil(step.deadline)} {pause}exec {step.command}")
         return "".join(f"{line}\n" for line in lines)
 
-    def results(self, records: Mapping[str, Record]) -> list[Result]:
-        """One result for each step; a step without a record has failed."""
+    def results(self, outputs: Mapping[str, StepOutput]) -> list[Result]:
+        """One result for each step; a step without an output has failed."""
         return [
-            judge(step, records[step.name])
-            if step.name in records
+            evaluate(step, outputs[step.name])
+            if step.name in outputs
             else Result(step.tool, step.name, error=f"{step.name}: did not run")
             for step in self.steps
         ]
 
 
-def build(probes: Iterable[Options], target: str) -> Plan:
+def build(probes: Iterable[Probe], target: str) -> Plan:
     """The plan for `target`; a name that comes again gets a number. Boot has no steps.
 
     Raises InputError for a target that is no plain address or host name.

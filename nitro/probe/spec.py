@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from pydantic import ValidationError
 
 from nitro.errors import InputError
+from nitro.probe.base import Probe
 from nitro.probe.boot import Boot
 from nitro.probe.http import Http
 from nitro.probe.iperf3 import Iperf3
 from nitro.probe.netperf import Netperf
-from nitro.probe.options import Options as Probe
 
 PROBES: dict[str, type[Probe]] = {p.tool: p for p in (Boot, Iperf3, Netperf, Http)}
 HTTP_PORTS = (80, 8080, 8000)

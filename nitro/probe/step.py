@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nitro.errors import ProbeError
-from nitro.probe.samples import Measured, Result
+from nitro.probe.result import Measured, Result
 
 SLACK = 15.0  # seconds a tool may need beyond its measurement: connecting, TCG, slow ends
 
@@ -40,25 +40,25 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Record:
+class StepOutput:
     """How a step went. `seconds` by a clock that does not jump."""
 
-    out: str
-    err: str
+    stdout: str
+    stderr: str
     started: float
     seconds: float
 
 
-def judge(step: Step, record: Record) -> Result:
+def evaluate(step: Step, output: StepOutput) -> Result:
     """The result of a step. A failed one says why and keeps the output."""
     measured, error = Measured({}), None
     try:
-        measured = step.parse(record.out, record.err)
+        measured = step.parse(output.stdout, output.stderr)
     except ProbeError as failure:
         error = f"{step.name}: {failure}"
-        if record.seconds >= step.deadline:
+        if output.seconds >= step.deadline:
             error = f"{step.name}: stopped at its deadline of {step.deadline:g} s; {failure}"
-    raw = "\n".join(text.rstrip() for text in (record.out, record.err) if text.strip())
+    raw = "\n".join(text.rstrip() for text in (output.stdout, output.stderr) if text.strip())
     return Result(
         tool=step.tool,
         name=step.name,
@@ -66,7 +66,7 @@ def judge(step: Step, record: Record) -> Result:
         raw=raw,
         error=error,
         command=step.command,
-        started=record.started,
-        seconds=record.seconds,
+        started=output.started,
+        seconds=output.seconds,
         version=measured.version,
     )

@@ -121,7 +121,7 @@ def test_ephemeral_leaves_nothing_of_its_own(nitro: Nitro, tmp_path: Path):
     (tmp_path / "once.toml").write_text('command = ["/bin/sh", "-c", "echo only once"]\n')
     before = {r["id"] for r in nitro.json("ls")}
     words = ("deploy", str(tmp_path / "once.toml"), "--instance", "t3.micro", "--ephemeral")
-    assert nitro.json(*words)["stays"] == []
+    assert nitro.json(*words)["leftovers"] == []
     assert {r["id"] for r in nitro.json("ls")} <= before
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nitro.errors import ProbeError
 from nitro.probe.archive import LARGEST, read
-from nitro.probe.step import Record
+from nitro.probe.step import StepOutput
 
 FILES = {
     "wait.out": b"",
@@ -37,10 +37,10 @@ def archive(files: dict[str, bytes]) -> bytes:
     return gzip.compress(tar(*((tarfile.TarInfo(n), c) for n, c in files.items())))
 
 
-def test_records_by_name():
+def test_outputs_by_name():
     assert read(archive(FILES)) == {
-        "wait": Record("", "", 1700000000.0, 0.51),
-        "http": Record("Running 3s test\n", "warning\n", 1700000003.0, 3.15),
+        "wait": StepOutput("", "", 1700000000.0, 0.51),
+        "http": StepOutput("Running 3s test\n", "warning\n", 1700000003.0, 3.15),
     }
 
 
@@ -50,7 +50,7 @@ def test_a_step_that_did_not_end_is_left_out():
 
 
 def test_output_that_is_not_utf8_is_kept_as_far_as_it_is():
-    assert read(archive(FILES | {"http.out": b"a\xffb"}))["http"].out == "a\ufffdb"
+    assert read(archive(FILES | {"http.out": b"a\xffb"}))["http"].stdout == "a\ufffdb"
 
 
 @pytest.mark.parametrize(
@@ -122,13 +122,13 @@ def test_arbitrary_bytes_give_a_probe_error(data):
 
 
 @given(st.binary(min_size=1, max_size=2048))
-def test_arbitrary_tars_give_records_or_a_probe_error(data):
+def test_arbitrary_tars_give_outputs_or_a_probe_error(data):
     with contextlib.suppress(ProbeError):
-        assert all(record.seconds >= 0 for record in read(gzip.compress(data)).values())
+        assert all(output.seconds >= 0 for output in read(gzip.compress(data)).values())
 
 
 @given(st.integers(0, 511), st.binary(min_size=1, max_size=16), st.booleans())
-def test_changed_headers_give_records_or_a_probe_error(at, change, repair):
+def test_changed_headers_give_outputs_or_a_probe_error(at, change, repair):
     data = bytearray(tar(*((tarfile.TarInfo(n), c) for n, c in FILES.items())))
     data[at : at + len(change)] = change
     if repair:

@@ -7,7 +7,7 @@ import pytest
 
 from nitro.errors import ProbeError
 from nitro.probe.boot import Watch, wait
-from nitro.probe.samples import Metric
+from nitro.probe.result import Metric
 
 LINES = [
     '{"nitro":"kernel","uptime":0.9,"release":"6.12"}',

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nitro.errors import ProbeError
 from nitro.probe.iperf3 import Iperf3, parse
-from nitro.probe.samples import Metric
+from nitro.probe.result import Metric
 from tests.unit.probe.recorded import recorded
 
 

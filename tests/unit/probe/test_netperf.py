@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nitro.errors import ProbeError
 from nitro.probe.netperf import TESTS, Netperf, parse
-from nitro.probe.samples import Metric
+from nitro.probe.result import Metric
 from tests.unit.probe.recorded import recorded
 
 FOLDER = "netperf-2.7.1"

@@ -1,4 +1,4 @@
-"""Plans: lines for the client's runner, deadlines, and results from records."""
+"""Plans: lines for the client's runner, deadlines, and results from outputs."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from nitro.probe.http import Http
 from nitro.probe.iperf3 import SETTLE, Iperf3
 from nitro.probe.netperf import Netperf
 from nitro.probe.plan import READY_WITHIN, UPLOAD_WITHIN, build
-from nitro.probe.step import SLACK, Record
+from nitro.probe.step import SLACK, StepOutput
 from tests.unit.probe.recorded import recorded
 
 BENCH = [Boot(), Iperf3(), Netperf(), Http()]
@@ -53,11 +53,11 @@ def test_a_target_that_is_no_address_is_refused(target):
 
 def test_results_come_in_the_plans_order_and_missing_ones_failed():
     plan = build([Http(), Iperf3(direction="in"), Http(port=8080)], "10.0.0.9")
-    records = {
-        "iperf3-tcp-in": Record(recorded("iperf3-3.12/busy.json"), "", 1000.0, 0.3),
-        "http": Record(recorded("wrk-4.1.0/ok.txt"), "", 1001.0, 3.1),
+    outputs = {
+        "iperf3-tcp-in": StepOutput(recorded("iperf3-3.12/busy.json"), "", 1000.0, 0.3),
+        "http": StepOutput(recorded("wrk-4.1.0/ok.txt"), "", 1001.0, 3.1),
     }
-    http, iperf3, missing = plan.results(records)
+    http, iperf3, missing = plan.results(outputs)
     assert http.ok
     assert http.metrics["http"].value == 59083.39
     assert (http.started, http.seconds) == (1001.0, 3.1)
@@ -72,11 +72,11 @@ def test_results_come_in_the_plans_order_and_missing_ones_failed():
 
 def test_a_tool_that_was_stopped_says_so():
     [step] = build([Http()], "10.0.0.9").steps
-    [result] = build([Http()], "10.0.0.9").results({"http": Record("", "", 0.0, step.deadline)})
+    [result] = build([Http()], "10.0.0.9").results({"http": StepOutput("", "", 0.0, step.deadline)})
     assert result.error is not None
     assert result.error.startswith("http: stopped at its deadline of 18 s; wrk printed no complete")
 
 
 def test_raw_output_has_both_streams():
-    [result] = build([Http()], "10.0.0.9").results({"http": Record("out\n", "err\n", 0.0, 1.0)})
+    [result] = build([Http()], "10.0.0.9").results({"http": StepOutput("out\n", "err\n", 0.0, 1.0)})
     assert result.raw == "out\nerr"

@@ -76,15 +76,15 @@ def test_every_command_leaves_its_output_whatever_became_of_it(tools, tmp_path):
         done = run(tools, tmp_path, plan, url)
     assert done.returncode == 0, done.stderr
     [data] = got
-    records = read(data)
-    assert list(records) == ["bad", "good", "hangs", "last", "missing"]
-    assert (records["good"].out, records["good"].err) == ("out\n", "err\n")
-    assert records["bad"].out == "before\n"
-    assert "no-such-tool" in records["missing"].err
-    assert records["hangs"].out == "started\n"
-    assert 1 <= records["hangs"].seconds < 10
-    assert records["last"].out == "a  b\n"
-    assert records["last"].started > 1.6e9
+    outputs = read(data)
+    assert list(outputs) == ["bad", "good", "hangs", "last", "missing"]
+    assert (outputs["good"].stdout, outputs["good"].stderr) == ("out\n", "err\n")
+    assert outputs["bad"].stdout == "before\n"
+    assert "no-such-tool" in outputs["missing"].stderr
+    assert outputs["hangs"].stdout == "started\n"
+    assert 1 <= outputs["hangs"].seconds < 10
+    assert outputs["last"].stdout == "a  b\n"
+    assert outputs["last"].started > 1.6e9
     assert "run-plan: bad from" in done.stdout
     assert "exit code 3" in done.stdout
 
@@ -93,7 +93,7 @@ def test_the_upload_is_tried_again(tools, tmp_path):
     with bucket(503, 503) as (url, got):
         done = run(tools, tmp_path, "good 5 echo hello\n", url)
     assert done.returncode == 0, done.stderr
-    assert read(got[0])["good"].out == "hello\n"
+    assert read(got[0])["good"].stdout == "hello\n"
 
 
 def test_an_upload_that_is_always_refused_ends_and_is_an_error(tools, tmp_path):

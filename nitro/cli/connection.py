@@ -20,7 +20,7 @@ _LOOPBACK = "127.0.0.0/8"
 
 
 @dataclass(frozen=True)
-class Target:
+class Connection:
     """A cloud to work with and, when it is the local one, the session that keeps it up."""
 
     cloud: Cloud
@@ -49,7 +49,7 @@ def connected(
     profile: str | None = None,
     allow: str | None = None,
     dry_run: bool = False,
-) -> Iterator[Target]:
+) -> Iterator[Connection]:
     """The cloud that options, environment and `nitro.toml` choose.
 
     Raises InputError for settings that do not fit, RefusedError without credentials.
@@ -58,7 +58,7 @@ def connected(
     from nitro.cloud.session import Cloud
 
     if settings.cloud == "aws":
-        yield Target(
+        yield Connection(
             Cloud.connect(region=settings.region, profile=settings.profile, dry_run=dry_run),
             settings,
         )
@@ -72,7 +72,7 @@ def connected(
             hint="leave it out, or use --cloud aws",
         )
     with local.session(report) as session:
-        yield Target(
+        yield Connection(
             Cloud.connect(
                 region=session.endpoint.region,
                 endpoint_url=session.endpoint.url,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nitro.probe.samples import Metric, Result
+from nitro.probe.result import Metric, Result
 
 
 @pytest.mark.parametrize(

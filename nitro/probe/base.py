@@ -13,7 +13,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
 
 
-class Options(BaseModel, ABC):
+class Probe(BaseModel, ABC):
     """What was asked of one tool. `tool` is its name on the command line and in results."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
