@@ -111,7 +111,7 @@ def _boot(disk: Path, memory_mib: int, boot_mode: str, folder: Path) -> float:
         memory_mib=memory_mib,
         boot_mode=boot_mode,
         console=console,
-        cards=(UserNic({}).card,),
+        cards=(UserNic().card,),
     )
     emulator = qemu.find()
     started = time.perf_counter()

@@ -31,7 +31,7 @@ from nitro.cloud import (
 )
 from nitro.cloud.dryrun import is_planned
 from nitro.cloud.network import check_ranges
-from nitro.cloud.tags import PORTS
+from nitro.cloud.tags import ports_tag
 from nitro.console import milestones
 from nitro.image import Image
 from nitro.measure import (
@@ -172,7 +172,7 @@ def deploy(cloud: Cloud, request: DeployRequest, report: Reporter) -> Deployment
             subnet_id=request.subnet,
             type_name=instance_type.name,
             ttl=request.ttl,
-            extra_tags={PORTS: " ".join(map(str, request.recipe.ports))},
+            extra_tags=ports_tag(request.recipe.ports),
         )
         launched = time.monotonic()
         server = launch(

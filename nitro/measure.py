@@ -27,10 +27,11 @@ from nitro.cloud import (
 )
 from nitro.cloud.dryrun import is_planned
 from nitro.cloud.launch import placement_of
-from nitro.cloud.tags import PORTS
+from nitro.cloud.tags import ports_from
 from nitro.console import tail
 from nitro.errors import InputError
 from nitro.image import Image
+from nitro.ports import Port
 from nitro.probe import Probe, Result, boot, client, host
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
@@ -67,8 +68,7 @@ def measure(
     server = instance.get(cloud, instance_id)
     placement = placement_of(cloud, server)
     instance_type = find_instance_type(cloud, server.type)
-    ports = [int(p) if p.isdecimal() else p for p in server.tags.get(PORTS, "").split()]
-    chosen = select_probes(probes, ports, measure_from)
+    chosen = select_probes(probes, ports_from(server.tags), measure_from)
     ami_id = ""
     with Undo(keep=Keep.IMAGE, report=report) as undo:
         if needs_client(chosen, measure_from):
@@ -135,7 +135,7 @@ def run_probes(
 
 
 def select_probes(
-    probes: Sequence[Probe] | None, ports: Sequence[int | str], measure_from: str
+    probes: Sequence[Probe] | None, ports: Sequence[Port], measure_from: str
 ) -> list[Probe]:
     """Raises InputError for an unknown client, ProbeError when this machine lacks a tool."""
     if measure_from not in CLIENTS:

@@ -42,7 +42,10 @@ Allow = Annotated[
 Ports = Annotated[
     list[str] | None,
     typer.Option(
-        "-p", "--port", metavar="PORT", help="Port the program listens on; repeat for more."
+        "-p",
+        "--port",
+        metavar="PORT",
+        help="Port the program listens on: 80, or udp:53; repeat for more.",
     ),
 ]
 Env = Annotated[

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nitro.errors import InputError
+from nitro.ports import Port
 
 if TYPE_CHECKING:
     from nitro.recipe import Recipe
@@ -41,10 +42,11 @@ def find(
     )
 
 
-def _port(text: str) -> int:
-    if text.isdecimal() and 0 < int(text) < 65536:
-        return int(text)
-    raise InputError(f"--port {text} is not a port", hint="give a number from 1 to 65535")
+def _port(text: str) -> Port:
+    try:
+        return Port.parse(text)
+    except InputError as error:
+        raise InputError(f"--port {error.what}", hint=error.hint) from None
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ import typer
 from nitro.cli import options, recipe_arg
 from nitro.cli.output import reporter, say
 from nitro.errors import InputError, NitroError
+from nitro.ports import Forward, Protocol
 
 if TYPE_CHECKING:
     from nitro.image import Image
@@ -33,7 +34,8 @@ def run(
             "-f",
             "--forward",
             metavar="HOST:GUEST",
-            help="Port of this machine to one of the guest.",
+            help="Port of this machine to one of the guest, such as 8080:80 or udp:5353:53; "
+            "repeat for more.",
         ),
     ] = None,
     memory: Annotated[
@@ -65,14 +67,14 @@ def run(
 
 
 def _boot(
-    built: Image, forwards: dict[int, int], memory_mib: int, vcpus: int, *, uefi: bool
+    built: Image, forwards: list[Forward], memory_mib: int, vcpus: int, *, uefi: bool
 ) -> bytes:
     """Returns what the machine wrote on its console."""
     from nitro.local import accel, attach, nic, qemu
 
     emulator = qemu.find()
-    for outside, inside in forwards.items():
-        say(f"127.0.0.1:{outside} → port {inside} of the machine")
+    for forward in forwards:
+        say(f"127.0.0.1 {forward.host}/{forward.protocol} → port {forward.guest} of the machine")
     say("Ctrl-] leaves")
     with tempfile.TemporaryDirectory(prefix="nitro-run-") as name:
         folder = Path(name)
@@ -94,21 +96,35 @@ def _boot(
     return console
 
 
-def _forwards(words: list[str]) -> dict[int, int]:
-    """Raises InputError for what is not HOST:GUEST, or for a port that is taken here."""
-    forwards = {}
+def _forwards(words: list[str]) -> list[Forward]:
+    """Raises InputError for what is not a forward, or when its port of this machine is taken."""
+    forwards: list[Forward] = []
     for word in words:
-        outside, _, inside = word.partition(":")
-        if not outside.isdecimal() or not inside.isdecimal():
-            raise InputError(f"--forward {word} is not HOST:GUEST", hint="such as 8080:80")
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", int(outside)))
-            except (OSError, OverflowError) as error:
-                raise InputError(
-                    f"--forward {word}: port {outside} of this machine: {error}",
-                    hint="choose another one",
-                ) from None
-        forwards[int(outside)] = int(inside)
+        try:
+            forward = Forward.parse(word)
+        except InputError as error:
+            raise InputError(f"--forward {error.what}", hint=error.hint) from None
+        outside = (forward.protocol, forward.host)
+        problem = _unusable(*outside)
+        if outside in [(other.protocol, other.host) for other in forwards]:
+            problem = "forwarded twice"
+        if problem:
+            raise InputError(
+                f"--forward {word}: port {forward.host} of this machine: {problem}",
+                hint="choose another one",
+            )
+        forwards.append(forward)
     return forwards
+
+
+def _unusable(protocol: Protocol, number: int) -> str | None:
+    """Why a port of 127.0.0.1 cannot be listened on; None when it can."""
+    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    with socket.socket(type=kind) as probe:
+        if protocol == "tcp":  # a connection that was closed just now is not in the way
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", number))
+        except OSError as error:
+            return error.strerror
+    return None

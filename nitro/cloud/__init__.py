@@ -25,7 +25,8 @@ regions, no sharing, no encryption with keys of the user's own.
 
     with Undo(keep=Keep.IMAGE) as undo:
         published = publish(cloud, disk, undo)
-        placement = create_placement(cloud, undo, deployment=new_deployment(), ports=[80])
+        ports = [Port.parse("80"), Port.parse("udp:53")]
+        placement = create_placement(cloud, undo, deployment=new_deployment(), ports=ports)
         server = launch(cloud, published.ami_id, instance_type, placement, undo, name="web")
 """
 

@@ -15,6 +15,7 @@ from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
 from nitro.cloud.user_data import compose
 from nitro.errors import InputError
+from nitro.ports import Port
 from nitro.progress import Reporter, Stage
 
 RUNNING_DEADLINE = 300.0  # seconds
@@ -36,7 +37,7 @@ def create_placement(
     undo: Undo,
     *,
     deployment: str,
-    ports: Iterable[int | str],
+    ports: Iterable[Port],
     allow: Sequence[str] = (),
     subnet_id: str | None = None,
     type_name: str | None = None,

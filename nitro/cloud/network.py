@@ -17,6 +17,7 @@ from nitro.cloud.errors import ApiError
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
 from nitro.errors import InputError, RefusedError
+from nitro.ports import Port
 
 REMOVAL_DEADLINE = 300.0  # seconds; network interfaces linger for a while after their instance
 
@@ -65,10 +66,11 @@ def _zones_with(cloud: Cloud, type_name: str) -> set[str]:
     return {offer["Location"] for page in pages for offer in page["InstanceTypeOfferings"]}
 
 
-def permissions(
-    group_id: str, ports: Iterable[int | str], allow: Sequence[str]
-) -> list[dict[str, Any]]:
-    """The group's inbound rules. Ports are `80` or `"udp:53"`; `allow` are CIDR ranges."""
+def permissions(group_id: str, ports: Iterable[Port], allow: Sequence[str]) -> list[dict[str, Any]]:
+    """The group's inbound rules; `allow` are the CIDR ranges that may reach the ports.
+
+    Each port gets one rule, however often it is named: EC2 refuses a rule that comes twice.
+    """
     rules: list[dict[str, Any]] = [
         {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group_id}]},
     ]
@@ -81,8 +83,9 @@ def permissions(
     if v6:
         sources["Ipv6Ranges"] = v6
     if sources:
-        for protocol, port in map(_port, ports):
-            rules.append({"IpProtocol": protocol, "FromPort": port, "ToPort": port} | sources)
+        for port in dict.fromkeys(ports):
+            span = {"FromPort": port.number, "ToPort": port.number}
+            rules.append({"IpProtocol": port.protocol, **span, **sources})
     return rules
 
 
@@ -91,13 +94,14 @@ def create_group(
     subnet: Subnet,
     *,
     deployment: str,
-    ports: Iterable[int | str],
+    ports: Iterable[Port],
     allow: Sequence[str],
     tag_map: tags.Tags,
     undo: Undo,
 ) -> str:
     """Make the deployment's security group; returns its id."""
-    permissions("", ports := tuple(ports), allow)  # bad ports and ranges, before anything is made
+    ports = tuple(ports)
+    check_ranges(allow)  # before anything is made
     name = f"nitro-{deployment}"
     with undo.making(
         f"security group {name}",
@@ -162,11 +166,3 @@ def _network(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         raise InputError(
             f"{cidr!r} is not a range of addresses: {error}", hint="such as 198.51.100.7/32"
         ) from None
-
-
-def _port(port: int | str) -> tuple[str, int]:
-    protocol, _, number = f"tcp:{port}".rpartition(":")
-    protocol = protocol.removeprefix("tcp:") or "tcp"
-    if protocol not in {"tcp", "udp"} or not number.isdigit() or not 0 < int(number) < 65536:
-        raise InputError(f"{port!r} is not a port", hint='such as 80, "tcp:80" or "udp:53"')
-    return protocol, int(number)

@@ -13,6 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from nitro.errors import InputError
+from nitro.ports import Port
+
 OWNER = "nitro:owner"
 OWNER_VALUE = "nitro"
 DIGEST = "nitro:digest"
@@ -20,7 +23,7 @@ DEPLOYMENT = "nitro:deployment"
 ROLE = "nitro:role"
 EXPIRES = "nitro:expires"
 MEMORY = "nitro:memory-mib"
-PORTS = "nitro:ports"  # of the recipe, for measuring an instance again
+PORTS = "nitro:ports"  # of the recipe: see `ports_tag`
 
 Tags = dict[str, str]
 
@@ -47,6 +50,24 @@ def new_deployment() -> str:
 
 def expiry(ttl: timedelta) -> datetime:
     return datetime.now(UTC) + ttl
+
+
+def ports_tag(ports: Iterable[Port]) -> Tags:
+    """The tag that remembers a recipe's ports, for measuring its instance again."""
+    return {PORTS: " ".join(map(str, ports))}
+
+
+def ports_from(tags: Mapping[str, str]) -> tuple[Port, ...]:
+    """The ports that `ports_tag` wrote; none without the tag.
+
+    Raises InputError when somebody else has changed it to something else.
+    """
+    try:
+        return tuple(map(Port.parse, tags.get(PORTS, "").split()))
+    except InputError as error:
+        raise InputError(
+            f"the tag {PORTS} does not list ports: {error.what}", hint="such as 80 udp:53"
+        ) from None
 
 
 def as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:

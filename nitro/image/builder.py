@@ -185,7 +185,7 @@ def _manifest(
         "size_bytes": path.stat().st_size,
         "architecture": recipe.architecture,
         "boot_mode": recipe.boot_mode,
-        "ports": list(recipe.ports),
+        "ports": [port.to_json() for port in recipe.ports],
         "tags": recipe.tags,
         "minimum_memory_mib": _memory(recipe, parts),
         "kernel": {"release": parts.kernel.release, "command_line": kernel.COMMAND_LINE},

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from nitro import __version__
+from nitro.errors import InputError
 from nitro.paths import cache_dir
+from nitro.ports import Port
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Image:
     minimum_memory_mib: int
     architecture: str
     boot_mode: str
-    ports: tuple[int | str, ...]
+    ports: tuple[Port, ...]
     tags: dict[str, str]
     description: str
 
@@ -56,7 +58,7 @@ def from_manifest(path: Path) -> Image:
         minimum_memory_mib=document["minimum_memory_mib"],
         architecture=document["architecture"],
         boot_mode=document["boot_mode"],
-        ports=tuple(document["ports"]),
+        ports=tuple(map(Port.parse, document["ports"])),
         tags=document["tags"],
         description=document["description"],
     )
@@ -84,7 +86,7 @@ def find(name: str) -> Image | None:
         if any(_state(path) != state for path, state in document["watched"].items()):
             return None
         image = from_manifest(Path(document["manifest"]))
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, InputError):
         return None
     return image if _intact(image) else None
 

@@ -12,12 +12,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 from nitro.errors import NitroError
 from nitro.local.qemu import Card, end
+from nitro.ports import Forward
 
 CARD_SECONDS = 30.0
 
@@ -84,21 +85,19 @@ class EnaNic:
 
 
 class UserNic:
-    """virtio-net on QEMU's user-mode network, cut off but for forwarded TCP ports.
-
-    `ports` maps ports of 127.0.0.1 to ports of the guest.
-    """
+    """virtio-net on QEMU's user-mode network, cut off but for `forwards` from 127.0.0.1."""
 
     name = "virtio-net"
 
-    def __init__(self, ports: Mapping[int, int]) -> None:
-        forwards = "".join(
-            f",hostfwd=tcp:127.0.0.1:{outside}-:{inside}" for outside, inside in ports.items()
+    def __init__(self, forwards: Iterable[Forward] = ()) -> None:
+        options = "".join(
+            f",hostfwd={forward.protocol}:127.0.0.1:{forward.host}-:{forward.guest}"
+            for forward in forwards
         )
         self.card = Card(
             (
                 "-netdev",
-                f"user,id=net0,restrict=on{forwards}",
+                f"user,id=net0,restrict=on{options}",
                 "-device",
                 "virtio-net-pci,netdev=net0,romfile=",
             )

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pydantic import ValidationError
 
 from nitro.errors import InputError
+from nitro.ports import Port, tcp_numbers
 from nitro.probe.base import Probe
 from nitro.probe.boot import Boot
 from nitro.probe.http import Http
@@ -42,12 +43,12 @@ def parse(text: str) -> Probe:
         ) from None
 
 
-def defaults(ports: Iterable[int | str]) -> list[Probe]:
-    """The probes that suit an instance with these open TCP ports; boot always does.
+def defaults(ports: Iterable[Port]) -> list[Probe]:
+    """The probes that suit an instance with these open ports; boot always does.
 
     Together their tools measure for 13 s.
     """
-    tcp = {port for port in ports if isinstance(port, int)}
+    tcp = tcp_numbers(ports)
     chosen: list[Probe] = [Boot()]
     chosen += [probe() for probe in (Iperf3, Netperf) if probe().port in tcp]
     chosen += [Http(port=port) for port in HTTP_PORTS if port in tcp][:1]

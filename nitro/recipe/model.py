@@ -12,9 +12,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    field_validator,
+)
 
 from nitro.errors import InputError
+from nitro.ports import Port, tcp_numbers
 from nitro.recipe.find import find, is_program, name_from
 
 Extra = Literal[
@@ -33,6 +42,16 @@ BootMode = Literal["legacy-bios", "uefi", "uefi-preferred"]
 
 _NAME = r"^[a-z0-9][a-z0-9.-]{0,62}$"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _port(value: Any) -> Port:
+    try:
+        return value if isinstance(value, Port) else Port.parse(value)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+
+
+_Port = Annotated[Port, BeforeValidator(_port), PlainSerializer(Port.to_json)]
 
 
 class _Table(BaseModel):
@@ -87,7 +106,7 @@ class Recipe(_Table):
     #: argv; None: the first program without arguments
     command: tuple[str, ...] | None = Field(default=None, min_length=1)
     env: dict[str, str] = {}
-    ports: tuple[int | str, ...] = ()
+    ports: tuple[_Port, ...] = ()
     #: the driver of the ENA card: nitro's own, with the kernel's to fall back to, or the kernel's
     nic: Literal["ported", "stock"] = "ported"
     #: None: computed from the image
@@ -117,17 +136,6 @@ class Recipe(_Table):
                 raise ValueError(f"{key} has a NUL byte in its value")
         return env
 
-    @field_validator("ports")
-    @classmethod
-    def _ports(cls, ports: tuple[int | str, ...]) -> tuple[int | str, ...]:
-        for port in ports:
-            number = port.removeprefix("udp:") if isinstance(port, str) else str(port)
-            if (isinstance(port, str) and not port.startswith("udp:")) or not (
-                number.isdecimal() and 0 < int(number) < 65536
-            ):
-                raise ValueError(f'{port!r} is no port; write 80 or "udp:53"')
-        return ports
-
     @property
     def argv(self) -> tuple[str, ...]:
         """The command line to run in the guest."""
@@ -135,7 +143,7 @@ class Recipe(_Table):
 
     @property
     def tcp_ports(self) -> tuple[int, ...]:
-        return tuple(port for port in self.ports if isinstance(port, int))
+        return tcp_numbers(self.ports)
 
 
 def load(name_or_path: str | Path) -> Recipe:
@@ -163,7 +171,7 @@ def load(name_or_path: str | Path) -> Recipe:
 def for_program(
     path: Path,
     *,
-    ports: Sequence[int | str] = (),
+    ports: Sequence[Port] = (),
     env: Mapping[str, str] | None = None,
     arguments: Sequence[str] = (),
     sysroot: Path = Path("/"),

@@ -39,6 +39,7 @@ from nitro.cloud.dryrun import Journal
 from nitro.local.aws import Site, install
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
+from nitro.ports import Port
 
 REGION = "eu-central-1"
 
@@ -222,7 +223,7 @@ def deploy(
             cloud,
             undo,
             deployment=deployment,
-            ports=[80],
+            ports=[Port("tcp", 80)],
             allow=["198.51.100.0/24"],
             type_name="c5.large",
             ttl=ttl,

@@ -26,13 +26,19 @@ from nitro.cloud import (
 from nitro.cloud.launch import placement_of
 from nitro.errors import InputError, RefusedError
 from nitro.local.hypervisor import NullHypervisor
+from nitro.ports import Port
 from tests.cloud.conftest import NOTHING, connect, deploy, everything, kind, recorded, refuse
 
 
 def start(cloud: Cloud, disk: DiskImage, undo: Undo, type_name: str = "c5.large", **more):
     published = publish(cloud, disk, undo)
     placement = create_placement(
-        cloud, undo, deployment="d-1", ports=[80], ttl=more.pop("ttl", None), extra_tags={"a": "b"}
+        cloud,
+        undo,
+        deployment="d-1",
+        ports=[Port("tcp", 80)],
+        ttl=more.pop("ttl", None),
+        extra_tags={"a": "b"},
     )
     return launch(
         cloud,
@@ -99,7 +105,7 @@ def test_its_time_to_live_is_told_to_the_guest_and_to_the_sweep(
 def test_the_same_start_twice_is_one_instance(cloud: Cloud, disk: DiskImage) -> None:
     with Undo() as undo:
         published = publish(cloud, disk, undo)
-        placement = create_placement(cloud, undo, deployment="d-1", ports=[80])
+        placement = create_placement(cloud, undo, deployment="d-1", ports=[Port("tcp", 80)])
         ids = {
             launch(cloud, published.ami_id, kind(cloud), placement, undo, name="web").id
             for _ in range(2)

@@ -13,6 +13,7 @@ from nitro.cloud import Cloud, DiskImage, Keep, Undo, create_placement, launch, 
 from nitro.cloud.launch import Placement
 from nitro.cloud.user_data import compose
 from nitro.errors import NitroError, ProbeError
+from nitro.ports import Port
 from nitro.probe.client import Client, client
 from nitro.probe.http import Http
 from nitro.probe.plan import Plan, build
@@ -24,7 +25,7 @@ from tests.unit.probe.test_archive import archive
 def started(cloud: Cloud, disk: DiskImage, undo: Undo) -> tuple[str, Placement, Plan]:
     """A server to be measured, from the AMI that also serves as the client's."""
     ami_id = publish(cloud, disk, undo).ami_id
-    placement = create_placement(cloud, undo, deployment="d-test", ports=[80])
+    placement = create_placement(cloud, undo, deployment="d-test", ports=[Port("tcp", 80)])
     server = launch(cloud, ami_id, kind(cloud), placement, undo, name="bench")
     return ami_id, placement, build([Http()], server.private_ip)
 

@@ -16,6 +16,7 @@ from nitro.console import Milestone, milestones
 from nitro.image import Image
 from nitro.local import qemu
 from nitro.local.nic import UserNic
+from nitro.ports import Forward, tcp_numbers
 
 DEADLINE = 90.0
 """Seconds for a milestone: an image is up in five, a busy machine may take many times that."""
@@ -76,7 +77,7 @@ class Booted:
 @contextmanager
 def booted(image: Image, folder: Path, **machine: Any) -> Iterator[Booted]:
     """`machine`: fields of `nitro.local.qemu.Machine` that differ from the image's own."""
-    tcp = [port for port in image.ports if isinstance(port, int)]
+    tcp = tcp_numbers(image.ports)
     ports = dict(zip(tcp, _free(len(tcp)), strict=True))
     disk = folder / "disk"
     shutil.copyfile(image.path, disk)
@@ -86,7 +87,7 @@ def booted(image: Image, folder: Path, **machine: Any) -> Iterator[Booted]:
         "console": console,
         "memory_mib": image.minimum_memory_mib,
         "boot_mode": "legacy-bios",
-        "cards": (UserNic({outside: inside for inside, outside in ports.items()}).card,),
+        "cards": (UserNic(Forward("tcp", host, guest) for guest, host in ports.items()).card,),
         "extra": ("-no-reboot",),
         **machine,
     }

@@ -12,6 +12,7 @@ from nitro.debian import Wanted, tree
 from nitro.image import build
 from nitro.image.trace import missing_files
 from nitro.paths import resource
+from nitro.ports import Port
 from tests.boot.image.machine import booted
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow]
@@ -40,7 +41,7 @@ def test_redis_by_path_from_another_root(tmp_path: Path) -> None:
     root = tree(Wanted(("redis-server",))).root
     made = recipe.for_program(
         root / "usr/bin/redis-server",
-        ports=[6379],
+        ports=[Port("tcp", 6379)],
         arguments=["--protected-mode", "no", "--save", ""],
         sysroot=root,
     )

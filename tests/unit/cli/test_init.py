@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from nitro import config, recipe
 from nitro.cli import app
+from nitro.ports import Port
 
 
 def test_what_init_writes_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -14,7 +15,7 @@ def test_what_init_writes_can_be_used(tmp_path: Path, monkeypatch: pytest.Monkey
     folder = tmp_path / "app"
     assert CliRunner().invoke(app, ["init", str(folder)]).exit_code == 0
     assert config.load(folder).cloud == "local"
-    assert recipe.load(folder / "app.toml").ports == (8080,)
+    assert recipe.load(folder / "app.toml").ports == (Port("tcp", 8080),)
 
 
 def test_init_overwrites_nothing(tmp_path: Path):

@@ -6,13 +6,14 @@ import pytest
 
 from nitro.cli import recipe_arg
 from nitro.errors import InputError
+from nitro.ports import Port
 
 PROGRAM = sys.executable
 
 
 def test_a_program_becomes_a_recipe_with_the_words_given():
-    recipe = recipe_arg.find(PROGRAM, ["8080"], ["A=b=c"], ["-m", "http.server"])
-    assert recipe.ports == (8080,)
+    recipe = recipe_arg.find(PROGRAM, ["8080", "udp:53"], ["A=b=c"], ["-m", "http.server"])
+    assert recipe.ports == (Port("tcp", 8080), Port("udp", 53))
     assert recipe.env == {"A": "b=c"}
     assert recipe.argv[1:] == ("-m", "http.server")
 
@@ -25,7 +26,7 @@ def test_a_recipe_states_its_own():
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "8080:80"])
 def test_a_bad_port_is_named(port: str):
-    with pytest.raises(InputError, match=f"--port {port}"):
+    with pytest.raises(InputError, match=f"--port '{port}' is not a port"):
         recipe_arg.find(PROGRAM, ports=[port])
 
 

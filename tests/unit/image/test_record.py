@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nitro.image import record
+from nitro.ports import Port
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_found_while_nothing_changed(image: record.Image, tmp_path: Path) -> Non
     found = record.find("key")
     assert found == image
     assert found.cached
-    assert found.ports == (80, "udp:53")
+    assert found.ports == (Port("tcp", 80), Port("udp", 53))
     assert record.find("other") is None
 
 

@@ -12,12 +12,13 @@ import pytest
 
 from nitro.errors import NitroError
 from nitro.local.nic import EnaNic, UserNic
+from nitro.ports import Forward
 
 
 def test_user_mode_is_cut_off_but_for_its_ports() -> None:
-    netdev = UserNic({8080: 80, 2222: 22}).card.arguments[1]
+    netdev = UserNic([Forward("tcp", 8080, 80), Forward("udp", 5353, 53)]).card.arguments[1]
     assert netdev == (
-        "user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:8080-:80,hostfwd=tcp:127.0.0.1:2222-:22"
+        "user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:8080-:80,hostfwd=udp:127.0.0.1:5353-:53"
     )
 
 

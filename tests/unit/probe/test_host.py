@@ -6,6 +6,7 @@ import pytest
 
 from nitro.errors import ProbeError
 from nitro.measure import select_probes
+from nitro.ports import Port
 from nitro.probe import host, step
 from nitro.probe.http import Http
 from nitro.probe.iperf3 import Iperf3
@@ -65,5 +66,5 @@ def test_tools_are_missed_before_there_is_anything_to_measure(
 ):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ProbeError, match="no iperf3 on PATH"):
-        select_probes([Iperf3()], [5201], "host")
-    assert select_probes([Iperf3()], [5201], "instance") == [Iperf3()]
+        select_probes([Iperf3()], [Port("tcp", 5201)], "host")
+    assert select_probes([Iperf3()], [Port("tcp", 5201)], "instance") == [Iperf3()]

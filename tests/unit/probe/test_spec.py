@@ -3,11 +3,14 @@
 import pytest
 
 from nitro.errors import InputError
+from nitro.ports import Port
 from nitro.probe.boot import Boot
 from nitro.probe.http import Http
 from nitro.probe.iperf3 import Iperf3
 from nitro.probe.netperf import Netperf
 from nitro.probe.spec import PROBES, defaults, parse
+
+BENCH = [Port("tcp", number) for number in (5201, 12865, 80)]
 
 
 @pytest.mark.parametrize(
@@ -47,14 +50,17 @@ def test_what_cannot_be_asked_for(text, says):
 
 
 def test_defaults_follow_the_open_ports():
-    assert defaults([5201, 12865, 80]) == [Boot(), Iperf3(), Netperf(), Http()]
-    assert defaults([8080, "udp:53"]) == [Boot(), Http(port=8080)]
-    assert defaults([6379]) == [Boot()]
+    assert defaults(BENCH) == [Boot(), Iperf3(), Netperf(), Http()]
+    assert defaults([Port("tcp", 8080), Port("udp", 53), Port("udp", 5201)]) == [
+        Boot(),
+        Http(port=8080),
+    ]
+    assert defaults([Port("tcp", 6379)]) == [Boot()]
     assert defaults([]) == [Boot()]
 
 
 def test_the_defaults_measure_for_at_most_15_seconds():
-    steps = [step for probe in defaults([5201, 12865, 80]) for step in probe.steps("10.0.0.9")]
+    steps = [step for probe in defaults(BENCH) for step in probe.steps("10.0.0.9")]
     assert {step.tool for step in steps} == {"iperf3", "netperf", "http"}
     assert sum(step.seconds for step in steps) == 13
 

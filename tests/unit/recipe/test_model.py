@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nitro import recipe
 from nitro.errors import InputError
+from nitro.ports import Port
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -59,7 +60,7 @@ def test_every_key(tmp_path: Path) -> None:
             sysroot = "root"
             command = ["/usr/bin/redis-server", "--port", "1"]
             env = { LANG = "C.UTF-8" }
-            ports = [6379, "udp:53"]
+            ports = [6379, "tcp:80", "udp:53"]
             nic = "stock"
             minimum_memory_mib = 512
             extras = ["passwd", "tzdata"]
@@ -68,7 +69,9 @@ def test_every_key(tmp_path: Path) -> None:
             """,
         )
     )
-    assert found.tcp_ports == (6379,)
+    assert found.tcp_ports == (6379, 80)
+    assert found.ports == (Port("tcp", 6379), Port("tcp", 80), Port("udp", 53))
+    assert found.model_dump(mode="json")["ports"] == [6379, 80, "udp:53"]
     assert found.programs[0].target == "/usr/bin/redis-server"
     assert found.programs[1].target == "/opt/tool"
     assert found.files[0].origin == "host"
@@ -87,9 +90,9 @@ def test_every_key(tmp_path: Path) -> None:
         ('files = [{ source = "" }]', "files.0.source", "docs/recipes.md"),
         ("", "no command", 'add command = ["/usr/bin/'),
         ("command = []", "command", "docs/recipes.md"),
-        ('command = ["/x"]\nports = [0]', "0 is no port", "docs/recipes.md"),
+        ('command = ["/x"]\nports = [0]', "ports.0: 0 is not a port", "docs/recipes.md"),
         ('command = ["/x"]\nports = "80"', "ports: Input should be a list", "docs/recipes.md"),
-        ('command = ["/x"]\nports = ["tcp:1"]', "'tcp:1' is no port", "docs/recipes.md"),
+        ('command = ["/x"]\nports = ["sctp:1"]', "'sctp:1' is not a port", "docs/recipes.md"),
         ('command = ["/x"]\nname = "Ä"', "name", "docs/recipes.md"),
         ('command = ["/x"]\narchitecture = "arm64"', "architecture", "docs/recipes.md"),
         ('command = ["/x"]\nextras = ["magic"]', "extras.0", "docs/recipes.md"),
@@ -128,11 +131,14 @@ def test_file_here_with_a_name_like_a_recipe(
 
 def test_program_is_its_own_recipe() -> None:
     made = recipe.for_program(
-        Path(sys.executable), ports=[8080], env={"A": "1"}, arguments=["-m", "http.server"]
+        Path(sys.executable),
+        ports=[Port("tcp", 8080)],
+        env={"A": "1"},
+        arguments=["-m", "http.server"],
     )
     name = Path(sys.executable).name
     assert made.argv == (f"/usr/bin/{name}", "-m", "http.server")
-    assert made.ports == (8080,)
+    assert made.ports == (Port("tcp", 8080),)
     assert made.on_exit == "restart"
     assert made.programs[0].origin == "host"
     assert recipe.load(sys.executable).on_exit == "poweroff"
