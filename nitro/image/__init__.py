@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nitro import recipe
-from nitro.image import record
-from nitro.image.record import Image
+from nitro.image import build_cache
+from nitro.image.build_cache import Image
 
 if TYPE_CHECKING:
     from nitro.image.builder import build as build
@@ -30,7 +30,7 @@ def known(name_or_path: str | Path, *, trace: bool = False) -> Image | None:
     """
     if recipe.is_program(str(name_or_path)):
         return None
-    return record.find(record.request(recipe.find(name_or_path), trace=trace))
+    return build_cache.find(build_cache.request(recipe.find(name_or_path), trace=trace))
 
 
 def __getattr__(name: str) -> object:

@@ -13,6 +13,7 @@ from typing import Any
 from nitro.debian import Lock, Package, Tree, Wanted, default_lock, tree
 from nitro.errors import InputError
 from nitro.image import (
+    build_cache,
     disk,
     driver,
     extras,
@@ -23,13 +24,12 @@ from nitro.image import (
     manifest,
     memory,
     owners,
-    record,
 )
 from nitro.image import (
     trace as tracing,
 )
+from nitro.image.build_cache import Image
 from nitro.image.contents import Contents
-from nitro.image.record import Image
 from nitro.image.rootfs import Rootfs
 from nitro.paths import cache_dir, resource
 from nitro.progress import Reporter
@@ -59,7 +59,7 @@ def build(
     """
     started = time.monotonic()
     key = _key(recipe, trace=trace)
-    if found := record.find(key):
+    if found := build_cache.find(key):
         return found
     report = report or Reporter()
     with report.stage("build image") as stage:
@@ -67,11 +67,13 @@ def build(
         parts = _gather(recipe, lock, report, trace=trace)
         stage.status("writing the disk")
         image = _write(recipe, parts, lock, report)
-    image = record.timed(image, time.monotonic() - started)
+    image = build_cache.with_build_time(image, time.monotonic() - started)
     watched = _watched(parts, lock)
-    record.put(key, image, watched)
+    build_cache.put(key, image, watched)
     if recipe.file is not None:
-        record.put(record.request(recipe.file, trace=trace), image, [*watched, recipe.file])
+        build_cache.put(
+            build_cache.request(recipe.file, trace=trace), image, [*watched, recipe.file]
+        )
     return image
 
 
@@ -80,7 +82,7 @@ def needs(recipe: Recipe, *, report: Reporter | None = None, locked: bool = Fals
 
     Raises as `build` does, for what cannot be gathered.
     """
-    if found := record.find(_key(recipe, trace=False)):
+    if found := build_cache.find(_key(recipe, trace=False)):
         return found.minimum_memory_mib
     parts = _gather(recipe, _lock(recipe, locked), report or Reporter(), trace=False)
     return _memory(recipe, parts)
@@ -94,7 +96,7 @@ def resolve(recipe: Recipe, lock: Lock, report: Reporter) -> None:
 
 
 def _key(recipe: Recipe, *, trace: bool) -> str:
-    return record.key(recipe.model_dump_json(), str(recipe.folder), str(trace))
+    return build_cache.key(recipe.model_dump_json(), str(recipe.folder), str(trace))
 
 
 def _memory(recipe: Recipe, parts: _Parts) -> int:
@@ -171,7 +173,7 @@ def _write(recipe: Recipe, parts: _Parts, lock: Lock, report: Reporter) -> Image
         raise InputError(f"{recipe.name}: {error}", hint="make the image smaller") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return record.from_manifest(home / "manifest.json")
+    return build_cache.from_manifest(home / "manifest.json")
 
 
 def _manifest(
@@ -196,16 +198,13 @@ def _manifest(
 
 
 def _watched(parts: _Parts, lock: Lock) -> list[Path]:
-    """The files whose change makes another image: sources, locks and nitro's own code."""
+    """The input files whose change makes another image; the code is in the entry's key."""
     cache = cache_dir()
     files = [path for path in parts.rootfs.sources() if cache not in path.parents]
     # A file that appears in a folder of the recipe changes the folder.
     folders = {path.parent for path in files}
-    own, recipes = Path(__file__).parent, Path(__file__).parents[1] / "recipe"
-    code = [*own.glob("*.py"), *recipes.glob("*.py")]
-    code += driver.sources()
     locks = [lock.path, *([lock.base.path] if lock.base else [])]
-    return [*files, *folders, *code, *locks]
+    return [*files, *folders, *locks]
 
 
 def _dump(path: Path, document: dict[str, Any]) -> None:

@@ -72,8 +72,8 @@ def uefi_program(tools: Tree, modules: Tree, script: str) -> bytes:
 
 def _make(tools: Tree, modules: Tree, script: str, platform: str, names: tuple[str, ...]) -> bytes:
     versions = " ".join(p.sha256 for p in (*tools.packages, *modules.packages))
-    recipe = f"{versions} {platform} {names} {script}"
-    key = hashlib.sha256(recipe.encode()).hexdigest()
+    inputs = f"{versions} {platform} {names} {script}".encode()
+    key = hashlib.sha256(inputs + Path(__file__).read_bytes()).hexdigest()
 
     def make(target: Path) -> None:
         with tempfile.NamedTemporaryFile("w", suffix=".cfg") as config:

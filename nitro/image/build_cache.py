@@ -1,22 +1,24 @@
-"""Remembers builds, so that an unchanged recipe costs nothing: the quick half of `build`.
+"""Remembers builds, so that an unchanged recipe is found instead of built again.
 
-A record names the image and the size and time of every file that it was made from. Light on
-imports: this is all that a repeated command runs.
+An entry names the image and the size, time and inode of every input file. Its key contains a
+hash of all code that can influence an image. Light on imports: this is all that a repeated
+command runs.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nitro import __version__
 from nitro.errors import InputError
-from nitro.paths import cache_dir
+from nitro.paths import PACKAGE, cache_dir, resource
 from nitro.ports import Port
 
 
@@ -64,14 +66,41 @@ def from_manifest(path: Path) -> Image:
     )
 
 
-def timed(image: Image, seconds: float) -> Image:
+def with_build_time(image: Image, seconds: float) -> Image:
     """`image` as built just now, in so many seconds."""
     return replace(image, cached=False, build_seconds=round(seconds, 3))
 
 
+def code() -> list[Path]:
+    """The files and folders of nitro's own that can influence an image."""
+    packages = [PACKAGE / name for name in ("image", "debian", "recipe")]
+    shared = sorted(PACKAGE.glob("*.py"))
+    return [*packages, *shared, resource("amis") / "guest", resource("drivers") / "ena"]
+
+
+@functools.cache
+def code_digest() -> str:
+    """A hash of the names and contents of all files in `code()`; takes a few milliseconds."""
+    content = hashlib.sha256()
+    for start in code():
+        for path in sorted(_files(start)):
+            content.update(f"{path.relative_to(start.parent)}\0".encode())
+            content.update(hashlib.sha256(path.read_bytes()).digest())
+    return content.hexdigest()
+
+
+def _files(start: Path) -> Iterator[Path]:
+    if start.is_file():
+        yield start
+        return
+    for folder, folders, names in os.walk(start):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        yield from (Path(folder, name) for name in names)
+
+
 def key(*parts: str) -> str:
     """Names a build by what was asked for."""
-    return hashlib.sha256("\0".join((__version__, *parts)).encode()).hexdigest()
+    return hashlib.sha256("\0".join((__version__, code_digest(), *parts)).encode()).hexdigest()
 
 
 def request(recipe: Path, *, trace: bool) -> str:
