@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.osv.image import compose
 from nitro import debian
-from nitro.image import elf
+from nitro.image.libraries import Closure, Sysroot
 from nitro.local import qemu
 from nitro.paths import resource
 from tests.boot.ena.guest import CPU, ena_nic
@@ -36,7 +36,7 @@ def programs(folder: Path) -> dict[str, bytes]:
     """iperf3 with its libraries, and the soak's program."""
     packages = debian.tree(IPERF)
     program = packages.path("/usr/bin/iperf3")
-    closure = elf.Closure(elf.Sysroot(packages.root))
+    closure = Closure(Sysroot(packages.root))
     closure.add("/usr/bin/iperf3", program)
     files = {"/usr/bin/iperf3": program.read_bytes()}
     for path, file in closure.found.items():

@@ -60,7 +60,7 @@ def run(
     report.close()
     console = _boot(built, forwards, memory or built.minimum_memory_mib, vcpus, uefi=uefi)
     if missing:
-        from nitro.image.trace import missing_files
+        from nitro.image.linux.trace import missing_files
 
         for path in missing_files(console.decode(errors="replace")):
             print(path)

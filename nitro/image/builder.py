@@ -12,24 +12,11 @@ from typing import Any
 
 from nitro.debian import Lock, Package, Tree, Wanted, default_lock, tree
 from nitro.errors import InputError
-from nitro.image import (
-    build_cache,
-    disk,
-    driver,
-    extras,
-    grub,
-    guest,
-    kernel,
-    layers,
-    manifest,
-    memory,
-    owners,
-)
-from nitro.image import (
-    trace as tracing,
-)
+from nitro.image import build_cache, extras, manifest, owners
 from nitro.image.build_cache import Image
 from nitro.image.contents import Contents
+from nitro.image.linux import disk, driver, grub, guest, kernel, layers, memory
+from nitro.image.linux import trace as tracing
 from nitro.image.rootfs import Rootfs
 from nitro.paths import cache_dir, resource
 from nitro.progress import Reporter
@@ -53,7 +40,7 @@ def build(
     """The image of `recipe`, built or, when nothing that it was made from changed, found.
 
     With `locked`, no package is resolved anew; with `trace`, the program runs under strace and
-    `nitro.image.trace` can read from the console what it sought in vain.
+    `nitro.image.linux.trace` can read from the console what it sought in vain.
 
     Raises InputError for a recipe that cannot be built, NitroError when packages are missing.
     """

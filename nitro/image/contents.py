@@ -10,7 +10,8 @@ from pathlib import Path
 
 from nitro.debian import Tree
 from nitro.errors import InputError
-from nitro.image import elf
+from nitro.image.formats import elf
+from nitro.image.libraries import Closure, Sysroot
 from nitro.image.rootfs import Layer, Node, Rootfs
 from nitro.recipe import File, Recipe
 
@@ -25,7 +26,7 @@ class Contents:
     recipe: Recipe
     packages: Tree | None
     rootfs: Rootfs
-    _closures: dict[Path, elf.Closure] = field(default_factory=dict)
+    _closures: dict[Path, Closure] = field(default_factory=dict)
 
     def add(self) -> None:
         """Raises InputError for what the recipe names and is not there."""
@@ -60,7 +61,7 @@ class Contents:
     def _interpreter(self, path: str, script: str, root: Path) -> None:
         if path in ("/bin/sh", "/usr/bin/sh", "/usr/bin/env"):
             return  # busybox's, unless the recipe brings its own
-        sysroot = elf.Sysroot(root)
+        sysroot = Sysroot(root)
         places = [path] if path.startswith("/") else [f"{folder}/{path}" for folder in _PATH]
         for place in places:
             source = sysroot.locate(place)
@@ -100,7 +101,7 @@ class Contents:
             kind = "package" if self.packages else "host"
         root = self._sysroot(kind or "folder")
         if file.source.startswith("/"):
-            source = elf.Sysroot(root).locate(file.source)
+            source = Sysroot(root).locate(file.source)
             where = {"package": "in the recipe's packages", "host": "on this machine"}
             if source is None:
                 hint = (
@@ -127,8 +128,8 @@ class Contents:
             return "packages", "Debian"
         return "program", "this machine" if root == Path("/") else str(root)
 
-    def _closure(self, root: Path) -> elf.Closure:
-        return self._closures.setdefault(root, elf.Closure(elf.Sysroot(root)))
+    def _closure(self, root: Path) -> Closure:
+        return self._closures.setdefault(root, Closure(Sysroot(root)))
 
     def _check(self, source: Path) -> None:
         found = elf.read(source)
@@ -173,7 +174,7 @@ class Contents:
         return str(self.recipe.file or self.recipe.name)
 
 
-def _add_unwinder(closure: elf.Closure) -> None:
+def _add_unwinder(closure: Closure) -> None:
     """glibc loads this library when a thread is ended, and aborts the program without it."""
     libc = next((path for path in closure.found if path.endswith("/libc.so.6")), None)
     if libc is not None:

@@ -16,7 +16,8 @@ from typing import Any
 
 from nitro.debian import Wanted, tree
 from nitro.errors import InputError
-from nitro.image import cpio, disk
+from nitro.image.formats import cpio
+from nitro.image.linux import disk
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from nitro import __version__
 from nitro.debian import Package
-from nitro.image.layers import Packed
+from nitro.image.linux.layers import Packed
 from nitro.image.rootfs import Rootfs
 
 VERSION = 1

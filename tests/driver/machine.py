@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from nitro.image import cpio
-from nitro.image.driver import build_module
+from nitro.image.formats import cpio
+from nitro.image.linux.driver import build_module
 from nitro.image.rootfs import Node, Rootfs
 from tests.boot.ena import guest as ena_guest
 from tests.boot.ena.guest import GUEST, Guest

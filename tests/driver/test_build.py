@@ -9,7 +9,7 @@ from elftools.elf.elffile import ELFFile
 
 from nitro.debian import chroot, tree
 from nitro.errors import InputError, NitroError
-from nitro.image import driver
+from nitro.image.linux import driver
 from tests.boot.ena.guest import kernel
 from tests.driver.compiling import GCC
 

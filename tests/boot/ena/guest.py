@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nitro import debian
-from nitro.image import cpio, elf, modules
+from nitro.image.formats import cpio
+from nitro.image.libraries import Closure, Sysroot
+from nitro.image.linux import modules
 from nitro.image.rootfs import Node, Rootfs
 from nitro.local import qemu
 from tests.boot.ena.lab import Lab
@@ -57,7 +59,7 @@ def kernel(suite: str) -> tuple[Path, Path]:
 def initramfs(tools: debian.Tree, kernel_modules: Path, out: Path) -> None:
     """Write the guest's file system as a cpio archive."""
     root = Rootfs()
-    closure = elf.Closure(elf.Sysroot(tools.root))
+    closure = Closure(Sysroot(tools.root))
     found: dict[str, Path] = {}
     for name in _PROGRAMS:
         program = tools.path(f"/usr/{name}")

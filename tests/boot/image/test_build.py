@@ -14,7 +14,7 @@ from nitro import recipe
 from nitro.debian import Wanted, tree
 from nitro.image import Image, build, known
 from nitro.image import inspect as reader
-from nitro.image.gpt import SECTOR
+from nitro.image.formats.gpt import SECTOR
 from nitro.paths import cache_dir
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 from nitro import recipe
 from nitro.debian import Wanted, tree
 from nitro.image import build
-from nitro.image.trace import missing_files
+from nitro.image.linux.trace import missing_files
 from nitro.paths import resource
 from nitro.ports import Port
 from tests.boot.image.machine import booted

@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 
 from nitro import debian
-from nitro.image import disk, grub
+from nitro.image.linux import disk, grub
 
 KERNEL = debian.Wanted(("linux-image-cloud-amd64", "busybox-static"))
 MODULES = ("drivers/net/ethernet/amazon/ena/ena",)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nitro.errors import InputError
-from nitro.image import disk
 from nitro.image.inspect import inspect
+from nitro.image.linux import disk
 
 
 @pytest.mark.parametrize(

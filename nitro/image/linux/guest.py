@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from nitro.debian import Tree, Wanted
-from nitro.image import driver
-from nitro.image.kernel import Kernel
+from nitro.image.linux import driver
+from nitro.image.linux.kernel import Kernel
 from nitro.image.rootfs import Node, Rootfs
 from nitro.paths import resource
 

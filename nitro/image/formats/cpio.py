@@ -9,15 +9,27 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from nitro.errors import InputError
-from nitro.image.rootfs import Node
 
 _MAGIC = b"070701"
 _HEADER = 110
 _TRAILER = "TRAILER!!!"
 _LARGEST = 0xFFFFFFFF
+
+
+class Member(Protocol):
+    """A file (bytes or a host path), a symbolic link (`target`) or a folder (neither)."""
+
+    @property
+    def source(self) -> bytes | Path | None: ...
+    @property
+    def target(self) -> str | None: ...
+    @property
+    def executable(self) -> bool: ...
+    @property
+    def size(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -30,23 +42,23 @@ class Entry:
     target: str | None = None
 
 
-def write(out: BinaryIO, nodes: Iterable[tuple[str, Node]]) -> None:
-    """Write the archive of `nodes`. Raises InputError for a file of 4 GiB or more."""
+def write(out: BinaryIO, members: Iterable[tuple[str, Member]]) -> None:
+    """Write the archive of `members`. Raises InputError for a file of 4 GiB or more."""
     number = 0
-    for number, (path, node) in enumerate(nodes, 1):
+    for number, (path, member) in enumerate(members, 1):
         name = path.lstrip("/") or "."
-        if node.target is not None:
-            target = node.target.encode()
+        if member.target is not None:
+            target = member.target.encode()
             _header(out, number, name, stat.S_IFLNK | 0o777, len(target))
             _padded(out, target)
-        elif node.source is None:
+        elif member.source is None:
             _header(out, number, name, stat.S_IFDIR | 0o755, 0)
         else:
-            mode = stat.S_IFREG | (0o755 if node.executable else 0o644)
-            if node.size > _LARGEST:
+            mode = stat.S_IFREG | (0o755 if member.executable else 0o644)
+            if member.size > _LARGEST:
                 raise InputError(f"{path}: 4 GiB and larger files do not fit into an image")
-            _header(out, number, name, mode, node.size)
-            _content(out, node.source, node.size)
+            _header(out, number, name, mode, member.size)
+            _content(out, member.source, member.size)
     _header(out, number + 1, _TRAILER, 0, 0)
 
 

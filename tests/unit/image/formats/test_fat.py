@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nitro.image import fat
+from nitro.image.formats import fat
 
 NAMES = st.from_regex(r"[A-Z0-9]{1,8}(\.[A-Z0-9]{1,3})?", fullmatch=True)
 FOLDERS = st.lists(st.from_regex(r"D[A-Z0-9]{0,7}", fullmatch=True), max_size=3)

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
 
-from nitro.image import fat, gpt
-from nitro.image.gpt import SECTOR
+from nitro.image.formats import fat, gpt
+from nitro.image.formats.gpt import SECTOR
 
 CORE_SECTOR = gpt.FIRST_USABLE
 ESP_SECTOR = 2048

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nitro.errors import InputError
-from nitro.image import cpio
+from nitro.image.formats import cpio
 from nitro.image.rootfs import Node
 
 PATHS = st.from_regex(r"(/[.]?[a-z0-9ü-]{1,20}){1,3}", fullmatch=True)

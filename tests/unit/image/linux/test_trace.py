@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nitro.image import trace
+from nitro.image.linux import trace
 
 CONSOLE = """\
 {"nitro":"start","uptime":2.6,"command":"/usr/bin/server"}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nitro.image import gpt
+from nitro.image.formats import gpt
 
 DISK = uuid.UUID("11111111-2222-3333-4444-555555555555")
 

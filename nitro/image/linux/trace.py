@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from nitro.debian import Tree, Wanted
-from nitro.image import elf
+from nitro.image.libraries import Closure, Sysroot
 from nitro.image.rootfs import Node, Rootfs
 
 STRACE = Wanted(("strace",))
@@ -26,7 +26,7 @@ _USUAL = re.compile(r"/glibc-hwcaps/|^/etc/ld\.so\.(preload|cache|nohwcap)$|^/(p
 
 def add(rootfs: Rootfs, strace: Tree) -> None:
     """Put strace beside the program, with libraries of its own, and start the command by it."""
-    closure = elf.Closure(elf.Sysroot(strace.root))
+    closure = Closure(Sysroot(strace.root))
     program = strace.path("/usr/bin/strace")
     closure.add("/usr/bin/strace", program)
     loader = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nitro.image.memory import minimum_mib
+from nitro.image.linux.memory import minimum_mib
 
 SIZES = st.integers(0, 4 << 30)
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import re
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nitro.errors import InputError
-from nitro.image import elf
+from nitro.image.libraries import Closure, Sysroot
 from tests.unit.image import elves
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 
 
 def closure(root: Path, path: str) -> dict[str, Path]:
-    found = elf.Closure(elf.Sysroot(root))
+    found = Closure(Sysroot(root))
     found.add(path, root / path.lstrip("/"))
     return found.found
 
@@ -131,7 +128,7 @@ def test_links_stay_inside_the_root(tmp_path: Path) -> None:
 def test_links_that_lead_in_circles_are_no_file(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
-    assert elf.Sysroot(tmp_path).locate("/a") is None
+    assert Sysroot(tmp_path).locate("/a") is None
 
 
 def test_musl_is_its_own_library(tmp_path: Path) -> None:
@@ -144,32 +141,8 @@ def test_musl_is_its_own_library(tmp_path: Path) -> None:
 def test_named_library(tmp_path: Path) -> None:
     elves.write(tmp_path / "usr/lib/libplugin.so.3", needed=["liba.so"])
     elves.write(tmp_path / "usr/lib/liba.so")
-    found = elf.Closure(elf.Sysroot(tmp_path))
+    found = Closure(Sysroot(tmp_path))
     found.library("libplugin.so.3", "the recipe")
     assert set(found.found) == {"/usr/lib/libplugin.so.3", "/usr/lib/liba.so"}
     with pytest.raises(InputError, match="libnone, which the recipe needs"):
         found.library("libnone", "the recipe")
-
-
-@given(st.binary(max_size=300))
-def test_any_bytes_are_read_or_refused(
-    tmp_path_factory: pytest.TempPathFactory, rest: bytes
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "bytes"
-    path.write_bytes(b"\x7fELF" + rest)
-    with suppress(InputError):
-        assert elf.read(path).bits in (32, 64)
-
-
-@given(st.data())
-def test_any_damage_is_read_or_refused(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "damaged"
-    elves.write(path, needed=["liba.so"], rpath="/opt", interpreter=LOADER)
-    raw = bytearray(path.read_bytes())
-    for _ in range(data.draw(st.integers(1, 4))):
-        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-    path.write_bytes(raw)
-    with suppress(InputError):
-        assert elf.read(path).bits in (32, 64)

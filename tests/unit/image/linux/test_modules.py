@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nitro.errors import NitroError
-from nitro.image import modules
+from nitro.image.linux import modules
 
 
 def module(tree: Path, name: str, depends: str = "", *, compressed: bool = False) -> bytes:

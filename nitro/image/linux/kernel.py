@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nitro.debian import Lock, Package, Wanted, tree
 from nitro.errors import NitroError
-from nitro.image import modules
+from nitro.image.linux import modules
 from nitro.progress import Reporter
 
 _META = "linux-image-cloud-amd64"

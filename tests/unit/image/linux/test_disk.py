@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nitro.image import disk, fat, gpt
-from nitro.image.gpt import SECTOR
+from nitro.image.formats import fat, gpt
+from nitro.image.formats.gpt import SECTOR
+from nitro.image.linux import disk
 
 FILES: dict[str, fat.Source] = {"VMLINUZ": b"kernel", "EFI/BOOT/BOOTX64.EFI": b"grub"}
 

@@ -18,8 +18,8 @@ from typing import IO
 
 from nitro.debian import Tree
 from nitro.errors import NitroError
-from nitro.image import cpio
 from nitro.image.cache import stored
+from nitro.image.formats import cpio
 from nitro.image.rootfs import LAYERS, Layer, Rootfs
 
 # Levels above gain two percent at most and take three times as long.

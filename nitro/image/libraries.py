@@ -1,4 +1,4 @@
-"""What a program needs: its interpreter and shared libraries, found without running it.
+"""The shared libraries that programs need, found without running them.
 
 The search is that of glibc's dynamic linker, ld.so(8): RPATH of the object and of those that
 loaded it, or else its RUNPATH; the directories of ld.so.conf; the default ones, musl's among
@@ -14,60 +14,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from elftools.elf.elffile import ELFFile
-
 from nitro.errors import InputError
+from nitro.image.formats.elf import Object, read
 
 _TRIPLET = {"EM_X86_64": "x86_64-linux-gnu", "EM_AARCH64": "aarch64-linux-gnu"}
 _MAX_LINKS = 40
-
-
-@dataclass(frozen=True)
-class Object:
-    """What matters here of one ELF file."""
-
-    kind: str  # "ET_EXEC", "ET_DYN", …
-    machine: str
-    bits: int
-    interpreter: str | None
-    needed: tuple[str, ...]
-    rpath: tuple[str, ...]
-    runpath: tuple[str, ...]
-
-
-def is_elf(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) == b"\x7fELF"
-
-
-def read(path: Path) -> Object:
-    """Raises InputError when `path` is not an ELF file that can be read."""
-    try:
-        with path.open("rb") as file:
-            elf = ELFFile(file)
-            interpreter = next((s.get_interp_name() for s in elf.iter_segments("PT_INTERP")), None)
-            needed, rpath, runpath = [], "", ""
-            for section in elf.iter_segments("PT_DYNAMIC"):
-                for tag in section.iter_tags():
-                    if tag.entry.d_tag == "DT_NEEDED":
-                        needed.append(tag.needed)
-                    elif tag.entry.d_tag == "DT_RPATH":
-                        rpath = tag.rpath
-                    elif tag.entry.d_tag == "DT_RUNPATH":
-                        runpath = tag.runpath
-            return Object(
-                elf["e_type"],
-                elf["e_machine"],
-                elf.elfclass,
-                interpreter,
-                tuple(needed),
-                tuple(filter(None, rpath.split(":"))),
-                tuple(filter(None, runpath.split(":"))),
-            )
-    except Exception as error:  # of a damaged file pyelftools raises whatever falls out
-        raise InputError(
-            f"{path}: not an ELF file that can be read: {error}", hint="is it whole? build it anew"
-        ) from None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Formats of disks and files: bytes in, bytes out; nothing of kernels, recipes or packages."""

@@ -1,0 +1,1 @@
+"""Linux images: Debian's cloud kernel, its first file system, GRUB, and the guest's own part."""
