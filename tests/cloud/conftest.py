@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import random
 import time
@@ -13,7 +12,6 @@ from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse, HTTPHeaders
-from botocore.loaders import JSONFileLoader
 from botocore.validate import ParamValidator
 from moto import mock_aws
 
@@ -40,6 +38,7 @@ from nitro.local.aws import Site, install
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
 from nitro.ports import Port
+from tests.cloud.speed import prepared_once
 
 REGION = "eu-central-1"
 
@@ -62,11 +61,8 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _models_read_once() -> Iterator[None]:
-    """Parsing the services' models is most of the time that a new connection takes."""
-    with pytest.MonkeyPatch.context() as patch:
-        read = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
-        patch.setattr(JSONFileLoader, "load_file", lambda _, path: read(path))
+def _clients_are_cheap() -> Iterator[None]:
+    with prepared_once():
         yield
 
 
@@ -253,7 +249,7 @@ def make_disk(path: Path, *, seed: int, name: str = "bench") -> DiskImage:
     data = random.Random(seed).randbytes(700_000)
     with path.open("wb") as file:
         file.write(data)
-        file.seek(9_000_000)
+        file.seek(2_700_000)
         file.write(data[:300_001])
     content = path.read_bytes()
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"

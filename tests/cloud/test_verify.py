@@ -34,7 +34,7 @@ def test_holes_need_no_reading(snapshot: str, disk: DiskImage) -> None:
     assert compare(snapshot, disk) == verify.ReadBack(blocks=3, block_size=BLOCK)
 
 
-@pytest.mark.parametrize("at", [0, 699_999, 700_000, 8_999_999, 9_300_000])
+@pytest.mark.parametrize("at", [0, 699_999, 700_000, 2_699_999, 3_000_000])
 def test_one_bit_in_the_disk_is_seen(snapshot: str, disk: DiskImage, at: int) -> None:
     with disk.path.open("r+b") as file:
         file.seek(at)

@@ -266,11 +266,12 @@ class Fuzzer:
         for _ in range(cases):
             data = self._breed()
             before = len(self.lines)
+            tracer = sys.gettrace()  # a debugger's, or that of a coverage measurement
             sys.settrace(self._trace)
             try:
                 self._run(data)
             finally:
-                sys.settrace(None)
+                sys.settrace(tracer)
             if len(self.lines) > before:
                 self.corpus.append(data)
 

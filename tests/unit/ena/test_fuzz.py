@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from nitro.ena.memory import Memory
@@ -56,3 +58,15 @@ def test_targets_are_cards_that_work() -> None:
     driver.start()
     assert driver.rx_queue().buffers
     assert BASE + MEMORY < 1 << 32
+
+
+def test_a_debuggers_tracer_is_put_back() -> None:
+    def trace(*_: object) -> None: ...
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        Fuzzer(seed=1).explore(1)
+        assert sys.gettrace() is trace
+    finally:
+        sys.settrace(before)

@@ -1,0 +1,61 @@
+"""What botocore and moto prepare anew for each client and each test, prepared once.
+
+A test makes a connection or two, and each of their clients costs botocore more than its calls
+cost moto: it reads the service's model, and makes a method of each of EC2's 700 operations.
+None of that depends on the session, so it is kept for the process. Parts of uploads are small:
+a disk of some parts and blocks is then 3 MB that are hashed, sent, stored, and read back.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import botocore.session
+import moto.core.models
+import moto.s3.models
+import pytest
+from botocore.client import ClientCreator
+from botocore.hooks import EventAliaser
+from botocore.loaders import create_loader
+from botocore.model import ServiceModel
+
+import nitro.cloud.upload
+
+PART_SIZE = 1 << 20  # bytes
+
+
+@contextmanager
+def prepared_once() -> Iterator[None]:
+    """Keep models, methods and event names of botocore's until the block ends."""
+    with pytest.MonkeyPatch.context() as patch:
+        # A loader remembers what it has read; sessions usually have one each.
+        patch.setattr(botocore.session, "create_loader", functools.cache(create_loader))
+        for owner, name in (
+            (ClientCreator, "_load_service_model"),
+            (ClientCreator, "_create_methods"),
+            (EventAliaser, "_alias_event_name"),
+        ):
+            patch.setattr(owner, name, _kept(getattr(owner, name)))
+        # moto answers botocore by a handler, and `requests` by patterns that it adds for each
+        # method before each test. Tests only put objects by presigned URLs.
+        patch.setattr(moto.core.models, "RESPONSES_METHODS", ["PUT"])
+        patch.setattr(nitro.cloud.upload, "PART_SIZE", PART_SIZE)
+        patch.setattr(moto.s3.models, "S3_UPLOAD_PART_MIN_SIZE", PART_SIZE)
+        yield
+
+
+def _kept(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method whose results depend on its arguments only; a dict is copied for each caller."""
+    results: dict[object, Any] = {}
+
+    def call(self: object, *arguments: Any) -> Any:
+        key = tuple(a.service_name if isinstance(a, ServiceModel) else a for a in arguments)
+        if key not in results:
+            results[key] = method(self, *arguments)
+        found = results[key]
+        return dict(found) if isinstance(found, dict) else found
+
+    return call
