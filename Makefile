@@ -26,9 +26,10 @@ docs: $(VENV)/.test
 pictures: $(VENV)/.test
 	$(VENV)/bin/python tools/pictures.py
 
-# Seconds: no virtual machine, no download.
+# Less than a minute: no virtual machine, no download.
 test-fast: $(VENV)/.test
-	$(PYTEST) -n 2 -q
+	$(PYTEST) -n 2 -q --cov --cov-report=
+	$(VENV)/bin/python tools/coverage_total.py
 
 # Minutes: boots virtual machines, compiles, fuzzes. One at a time: they share two cores.
 test-slow: $(VENV)/.test
@@ -56,4 +57,4 @@ $(VENV)/.test: pyproject.toml tools/bootstrap requirements/dev.txt
 	touch $@ $(VENV)/.deploy
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
