@@ -9,7 +9,9 @@
     states.py     what those states are, and what EC2 says about them
     launch.py     which images and types fit together; from a moto instance to a `Guest`
     ebs.py        EBS direct reads and writes of the same bytes
+    attributes.py who may use a snapshot or an image
     archive.py    snapshots and images that outlive the process
+    api/          what EC2 does with every request: names, filters, pages, tokens, envelope
 
 botocore's model is the contract: parameters arrive parsed by it, results leave serialised by it.
 Not here: encryption, CopyImage, CreateImage, parents of snapshots. Those are refused, not faked.

@@ -6,6 +6,8 @@ The bytes are in the block store; a snapshot without its disk is dropped when re
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,37 +15,20 @@ from typing import Any
 from nitro.local.aws.images import LocalImage, Registration
 from nitro.local.aws.snapshots import DiskSnapshot
 
+_log = logging.getLogger(__name__)
+
 
 def save(backend: Any) -> None:
     """Write the region's file if anything in it has changed."""
     path = _path(backend)
     if path is None:
         return
-    text = json.dumps(
-        {
-            "snapshots": [
-                {
-                    "id": snapshot.id,
-                    "size_gib": snapshot.volume_size,
-                    "description": snapshot.description,
-                    "started": snapshot.start_time.isoformat(),
-                    "tags": dict(backend.tags.get(snapshot.id, {})),
-                }
-                for snapshot in backend.snapshots.values()
-                if not snapshot.open_for_writing
-            ],
-            "images": [
-                {
-                    "id": image.id,
-                    "created": image.creation_date.isoformat(),
-                    "registration": image.registration.as_dict(),
-                    "tags": dict(backend.tags.get(image.id, {})),
-                }
-                for image in backend.amis.values()
-            ],
-        },
-        indent=1,
-    )
+    snapshots = [s for s in backend.snapshots.values() if not getattr(s, "open_for_writing", True)]
+    document = {
+        "snapshots": _entries(backend, snapshots, _snapshot_entry),
+        "images": _entries(backend, backend.amis.values(), _image_entry),
+    }
+    text = json.dumps(document, indent=1)
     if text == getattr(backend, "archived", None):
         return
     partial = path.with_suffix(".partial")
@@ -70,6 +55,8 @@ def restore(backend: Any) -> None:
                 )
             )
             snapshot.add_tags(entry["tags"])
+            snapshot.create_volume_permission_userids.update(entry.get("users", []))
+            snapshot.create_volume_permission_groups.update(entry.get("groups", []))
     for entry in held["images"]:
         image = LocalImage(
             backend,
@@ -80,6 +67,42 @@ def restore(backend: Any) -> None:
         if all(snapshot_id in backend.snapshots for snapshot_id in image.snapshot_ids):
             backend.amis[image.id] = image
             image.add_tags(entry["tags"])
+            image.launch_permissions = entry.get("launch_permissions", [])
+
+
+def _entries(
+    backend: Any, resources: Iterable[Any], describe: Callable[[Any], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What is written of each resource; one that cannot be described is left out and logged."""
+    entries = []
+    for resource in resources:
+        try:
+            tags = dict(backend.tags.get(resource.id, {}))
+            entry = {"id": resource.id, **describe(resource), "tags": tags}
+            json.dumps(entry)
+        except (AttributeError, TypeError, ValueError):
+            _log.exception("%s is not archived", resource.id)
+        else:
+            entries.append(entry)
+    return entries
+
+
+def _snapshot_entry(snapshot: Any) -> dict[str, Any]:
+    return {
+        "size_gib": snapshot.volume_size,
+        "description": snapshot.description,
+        "started": snapshot.start_time.isoformat(),
+        "users": sorted(snapshot.create_volume_permission_userids),
+        "groups": sorted(snapshot.create_volume_permission_groups),
+    }
+
+
+def _image_entry(image: Any) -> dict[str, Any]:
+    return {
+        "created": image.creation_date.isoformat(),
+        "registration": image.registration.as_dict(),
+        "launch_permissions": image.launch_permissions,
+    }
 
 
 def regions(index: Path) -> list[tuple[str, str]]:

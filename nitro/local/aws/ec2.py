@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import uuid
 from types import SimpleNamespace
 from typing import Any
 
+from moto.core.exceptions import ServiceException
+from moto.core.utils import get_service_model
 from moto.ec2 import urls
+from moto.ec2.exceptions import DryRunClientError
 from moto.ec2.models import EC2Backend
 from moto.ec2.responses import EC2Response
 
 from nitro.local.aws import archive
+from nitro.local.aws.api import answers, filters, pages, requests, support
+from nitro.local.aws.api.errors import unsupported
+from nitro.local.aws.api.tokens import Tokens
+from nitro.local.aws.attributes import AttributeActions
 from nitro.local.aws.images import ImageActions, ImagesBackend
 from nitro.local.aws.imports import ImportActions, ImportsBackend
 from nitro.local.aws.instances import InstanceActions, InstancesBackend
 from nitro.local.aws.site import Site
 from nitro.local.aws.snapshots import SnapshotsBackend
+
+_log = logging.getLogger(__name__)
+
+# Operations that look at what they would act on before they say that they would.
+_OWN_DRY_RUN = frozenset({"RunInstances", "TerminateInstances", "ImportSnapshot"})
+
+# Operations whose tokens answer with the present state of what the first request made.
+_OWN_TOKENS = frozenset({"RunInstances", "ImportSnapshot"})
 
 
 class LocalEC2Backend(
@@ -30,6 +47,7 @@ class LocalEC2Backend(
     def __init__(self, region_name: str, account_id: str, site: Site) -> None:
         self.site = site
         self.lock = threading.RLock()
+        self.tokens = Tokens()
         EC2Backend.__init__(self, region_name, account_id)
         ImportsBackend.__init__(self)
         InstancesBackend.__init__(self)
@@ -51,6 +69,7 @@ class LocalEC2Backend(
 
 
 class LocalEC2Response(
+    AttributeActions,
     ImportActions,
     ImageActions,
     InstanceActions,
@@ -58,11 +77,72 @@ class LocalEC2Response(
 ):
     """One request. moto's models know no locks, so requests to a region take turns."""
 
-    def call_action(self) -> Any:
-        backend = self.ec2_backend
-        with backend.lock:
-            backend.settle()
-            try:
-                return super().call_action()
-            finally:
-                archive.save(backend)
+    def _dispatch(self, request: Any, full_url: str | None = None, headers: Any = None) -> Any:
+        """Every answer has AWS's form; what was not foreseen is `InternalError` and in the log."""
+        request_id = str(uuid.uuid4())
+        try:
+            self.setup_class(request, full_url, headers)
+            status, sent, body = self._answer(request_id)
+        except ServiceException as error:
+            status, sent = _status(error), {}
+            body = answers.error_body(error.code, error.message, request_id)
+        except Exception:
+            _log.exception("request %s, %s", request_id, self.data.get("Action"))
+            status, sent = 500, {}
+            body = answers.error_body("InternalError", "An internal error has occurred", request_id)
+        sent = {name: value for name, value in sent.items() if name.lower() != "content-type"}
+        return status, {**sent, "content-type": answers.CONTENT_TYPE}, body
+
+    def parse_parameters(self, request: Any) -> None:
+        """Read the parameters by the service model, instead of moto's own reading."""
+        values = request.values
+        self.operation = requests.operation(get_service_model("ec2"), values.get("Action"))
+        self.params = requests.parse(self.operation, values.items(multi=True))
+
+    def _answer(self, request_id: str) -> Any:
+        if not self._get_action():
+            requests.operation(get_service_model("ec2"), None)
+        filters, page = self._take_listing_parameters()
+        self._refuse_unsupported()
+        with self.ec2_backend.lock:
+            status, headers, body = self._act()
+        return status, headers, answers.finish(body, self.operation, request_id, filters, page)
+
+    def _act(self) -> Any:
+        """Do what is asked, or answer as before when the same client token comes again."""
+        backend, name, asked = self.ec2_backend, self.operation.name, dict(self.params)
+        backend.settle()
+        if body := backend.tokens.find(name, asked):
+            return 200, {}, body
+        try:
+            status, headers, body = self.call_action()
+        finally:
+            archive.save(backend)
+        if status == 200 and name not in _OWN_TOKENS:
+            backend.tokens.remember(name, asked, body)
+        return status, headers, body
+
+    def _refuse_unsupported(self) -> None:
+        name = self.operation.name
+        if name not in support.HONOURED:
+            raise unsupported(f"The local Nitro does not support {name}.")
+        if names := support.ignored(name, requests.paths(self.params)):
+            raise unsupported(f"The local Nitro does not support {', '.join(names)} of {name}.")
+        if self.params.get("DryRun") and name not in _OWN_DRY_RUN:
+            raise DryRunClientError()
+
+    def _take_listing_parameters(self) -> tuple[list[filters.Filter], pages.Page | None]:
+        """What applies to the answer, and is kept from moto."""
+        found = answers.listing(self.operation)
+        if found is None:
+            return [], None
+        name = self.operation.name
+        page = pages.parse(name, self.params, *pages.bounds(self.operation))
+        given = self.params.pop("Filters", [])
+        for parameter in ("MaxResults", "NextToken"):
+            self.params.pop(parameter, None)
+        return filters.parse(name, found.record, given), page
+
+
+def _status(error: ServiceException) -> int:
+    return 412 if isinstance(error, DryRunClientError) else 400

@@ -1,0 +1,5 @@
+"""Prints docs/local-api.md: `python -m nitro.local.aws.api`."""
+
+from nitro.local.aws.api.support import page
+
+print(page(), end="")
