@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nitro.arch import X86_64
+
 
 @dataclass(frozen=True)
 class DiskImage:
@@ -15,7 +17,7 @@ class DiskImage:
     digest: str
     size_bytes: int
     name: str
-    architecture: str = "x86_64"  # as EC2 says it: "x86_64" | "arm64"
+    architecture: str = X86_64.ec2  # as EC2 says it: "x86_64" | "arm64"
     boot_mode: str = "legacy-bios"  # "legacy-bios" | "uefi" | "uefi-preferred"
     minimum_memory_mib: int = 0
     description: str = ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from nitro.arch import Arch
 from nitro.debian.mirror import KEYRING, archives
 from nitro.debian.package import Package, Wanted
 from nitro.errors import InputError, NitroError
@@ -27,12 +28,13 @@ class AptRoot:
     """An apt configuration below the cache that sees one suite (and what it builds upon)."""
 
     suite: str
+    arch: Arch
     root: Path
 
     @classmethod
-    def open(cls, suite: str) -> AptRoot:
+    def open(cls, suite: str, arch: Arch) -> AptRoot:
         """The root for `suite`, its lists fetched if they are not fresh."""
-        apt = cls(suite, cache_dir() / "apt" / suite)
+        apt = cls(suite, arch, cache_dir() / "apt" / arch.debian / suite)
         apt._configure()
         stamp = apt.root / "updated"
         if not stamp.exists() or time.time() - stamp.stat().st_mtime > _FRESH_SECONDS:
@@ -72,8 +74,8 @@ class AptRoot:
             f'Dir::State "{self.root}/state";\n'
             f'Dir::State::status "{self.root}/state/status";\n'
             f'Dir::Cache "{self.root}/cache";\n'
-            'APT::Architecture "amd64";\n'
-            'APT::Architectures { "amd64"; };\n'
+            f'APT::Architecture "{self.arch.debian}";\n'
+            f'APT::Architectures {{ "{self.arch.debian}"; }};\n'
             'APT::Install-Recommends "false";\n'
             'APT::Sandbox::User "root";\n'
             'Acquire::Languages "none";\n'
@@ -81,7 +83,7 @@ class AptRoot:
             # else `install --print-uris` prints MD5 sums
             'Acquire::ForceHash "SHA256";\n'
         )
-        (self.root / "sources/debian.sources").write_text(_sources(self.suite))
+        (self.root / "sources/debian.sources").write_text(_sources(self.suite, self.arch))
 
     def _run(self, *arguments: str) -> str:
         environment = {**os.environ, "APT_CONFIG": str(self.root / "apt.conf"), "LC_ALL": "C"}
@@ -108,7 +110,7 @@ class AptRoot:
         )
 
 
-def _sources(suite: str) -> str:
+def _sources(suite: str, arch: Arch) -> str:
     """Deb822 sources: the suite, what it builds upon, its updates and security fixes."""
     base = suite.removesuffix("-backports")
     suites = {"debian": f"{base} {base}-updates"}
@@ -118,7 +120,7 @@ def _sources(suite: str) -> str:
     known = archives()
     return "\n".join(
         f"Types: deb\nURIs: {known[archive]}\nSuites: {names}\nComponents: main\n"
-        f"Architectures: amd64\nSigned-By: {KEYRING}\n"
+        f"Architectures: {arch.debian}\nSigned-By: {KEYRING}\n"
         for archive, names in suites.items()
         if archive in known
     )

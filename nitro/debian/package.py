@@ -5,24 +5,29 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from nitro.arch import X86_64, Arch
+
 
 @dataclass(frozen=True)
 class Wanted:
     """Packages by name, from one suite.
 
     With `closure`, everything that they depend on comes too (Depends and Pre-Depends, never
-    Recommends); without it, exactly the packages named.
+    Recommends); without it, exactly the packages named. `arch` is the one of the machine that
+    runs them.
     """
 
     names: tuple[str, ...]
     suite: str = "trixie"
     closure: bool = True
+    arch: Arch = X86_64
 
     @property
     def key(self) -> str:
-        """How a lock file names this set."""
+        """How a lock file names this set; sets for x86_64 do not name their architecture."""
+        suite = self.suite if self.arch == X86_64 else f"{self.suite} {self.arch.debian}"
         kind = "closure" if self.closure else "only"
-        return f"{self.suite} {kind}: {' '.join(sorted(set(self.names)))}"
+        return f"{suite} {kind}: {' '.join(sorted(set(self.names)))}"
 
 
 @dataclass(frozen=True, order=True)

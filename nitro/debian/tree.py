@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from nitro.arch import X86_64, Arch
 from nitro.debian.apt import AptRoot
 from nitro.debian.fetch import SupersededError, fetch
 from nitro.debian.lock import Lock, default_lock
@@ -20,8 +21,6 @@ from nitro.errors import NitroError
 from nitro.paths import cache_dir
 from nitro.progress import Reporter
 
-_LOADER = "usr/lib64/ld-linux-x86-64.so.2"
-_LIBRARIES = ("usr/lib/x86_64-linux-gnu", "usr/lib")
 _BINARIES = ("usr/bin", "usr/sbin", "usr/libexec", "usr/games")
 
 
@@ -31,6 +30,7 @@ class Tree:
 
     root: Path
     packages: tuple[Package, ...]
+    arch: Arch = X86_64
 
     def path(self, inside: str) -> Path:
         """The file that the packages install at the absolute path `inside`.
@@ -48,10 +48,11 @@ class Tree:
         for folder in _BINARIES:
             found = self._follow(f"/{folder}/{name}")
             if found.is_file():
-                loader = self._follow(f"/{_LOADER}")
+                loader = self._follow(f"/usr{self.arch.loader}")
                 if not loader.exists():  # a tree without libc can only hold static programs
                     return [str(found)]
-                libraries = ":".join(str(self.root / folder) for folder in _LIBRARIES)
+                folders = (f"usr/lib/{self.arch.triplet}", "usr/lib")
+                libraries = ":".join(str(self.root / folder) for folder in folders)
                 return [str(loader), "--library-path", libraries, str(found)]
         raise NitroError(f"no program {name} in the Debian packages")
 
@@ -95,7 +96,7 @@ def tree(wanted: Wanted, *, lock: Lock | None = None, report: Reporter | None = 
             debs = fetch(packages, report)
         if not root.is_dir():
             _unpack(debs, root, report)
-    return Tree(root, packages)
+    return Tree(root, packages, wanted.arch)
 
 
 def _resolve(wanted: Wanted, lock: Lock, report: Reporter) -> tuple[Package, ...]:
@@ -105,7 +106,7 @@ def _resolve(wanted: Wanted, lock: Lock, report: Reporter) -> tuple[Package, ...
             hint="build without --locked to pin it anew",
         )
     with report.stage(f"resolve {' '.join(wanted.names)} in Debian {wanted.suite}"):
-        packages = AptRoot.open(wanted.suite).resolve(wanted)
+        packages = AptRoot.open(wanted.suite, wanted.arch).resolve(wanted)
     lock.put(wanted, packages)
     return packages
 

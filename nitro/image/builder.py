@@ -78,7 +78,7 @@ def needs(recipe: Recipe, *, report: Reporter | None = None, locked: bool = Fals
 def resolve(recipe: Recipe, lock: Lock, report: Reporter) -> None:
     """Pin in `lock` every package that an image of `recipe` is made from and with."""
     _gather(recipe, lock, report, trace=True)
-    for wanted in (_ZSTD, grub.PACKAGES, grub.LIBRARIES):
+    for wanted in (_ZSTD, grub.packages(recipe.arch), grub.LIBRARIES):
         tree(wanted, lock=lock, report=report)
 
 
@@ -100,10 +100,11 @@ def _lock(recipe: Recipe, locked: bool) -> Lock:
 
 def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Parts:
     def get(*names: str, closure: bool = True) -> Tree:
-        return tree(Wanted(names, recipe.suite, closure=closure), lock=lock, report=report)
+        wanted = Wanted(names, recipe.suite, closure=closure, arch=recipe.arch)
+        return tree(wanted, lock=lock, report=report)
 
-    linux = kernel.get(recipe.suite, lock, report)
-    busybox = tree(guest.wanted(recipe.suite), lock=lock, report=report)
+    linux = kernel.get(recipe.suite, recipe.arch, lock, report)
+    busybox = tree(guest.wanted(recipe.suite, recipe.arch), lock=lock, report=report)
     own = get(*recipe.packages) if recipe.packages else None
     names = [name for extra in recipe.extras for name in extras.PACKAGES.get(extra, ())]
     extra = get(*names, closure=False) if names else None
@@ -112,10 +113,12 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
     extras.add(rootfs, recipe.extras, extra)
     ported = None
     if recipe.nic == "ported":
-        ported = driver.build_module(linux.release, recipe.suite, lock=lock, report=report)
+        ported = driver.build_module(
+            linux.release, recipe.suite, arch=recipe.arch, lock=lock, report=report
+        )
     guest.add(rootfs, linux, busybox, ported)
     if trace:
-        tracing.add(rootfs, tree(tracing.STRACE, lock=lock, report=report))
+        tracing.add(rootfs, tree(tracing.packages(recipe.arch), lock=lock, report=report))
     packages = [*linux.packages, *busybox.packages, *(extra.packages if extra else ())]
     if own is not None:
         packages += owners.of(own, rootfs.sources(), report)
@@ -124,7 +127,7 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
 
 def _write(recipe: Recipe, parts: _Parts, lock: Lock, report: Reporter) -> Image:
     packed = layers.pack(parts.rootfs, tree(_ZSTD, lock=lock, report=report))
-    modules = tree(grub.PACKAGES, lock=lock, report=report)
+    modules = tree(grub.packages(recipe.arch), lock=lock, report=report)
     tools = tree(grub.LIBRARIES, lock=lock, report=report)
     images = cache_dir() / "images"
     images.mkdir(exist_ok=True)
@@ -140,7 +143,7 @@ def _write(recipe: Recipe, parts: _Parts, lock: Lock, report: Reporter) -> Image
             boot=grub.boot_sector(modules, disk.CORE_SECTOR),
             core=grub.bios_core(tools, modules, bios, disk.CORE_SECTOR),
             files={
-                "EFI/BOOT/BOOTX64.EFI": grub.uefi_program(tools, modules, uefi),
+                recipe.arch.efi_path: grub.uefi_program(tools, modules, uefi),
                 "VMLINUZ": parts.kernel.image,
                 "INITRD": scratch / "initrd",
             },

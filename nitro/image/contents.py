@@ -129,16 +129,16 @@ class Contents:
         return "program", "this machine" if root == Path("/") else str(root)
 
     def _closure(self, root: Path) -> Closure:
-        return self._closures.setdefault(root, Closure(Sysroot(root)))
+        return self._closures.setdefault(root, Closure(Sysroot(root), self.recipe.arch))
 
     def _check(self, source: Path) -> None:
         found = elf.read(source)
-        machine = found.machine
+        arch = self.recipe.arch
         if found.kind not in ("ET_EXEC", "ET_DYN"):
             raise self._bad(f"{source} is not an executable", "link it into a program")
-        if machine != "EM_X86_64":
+        if found.machine != arch.elf_machine:
             raise self._bad(
-                f"{source} is for {machine.removeprefix('EM_').lower()}", "build it for x86_64"
+                f"{source} is for {elf.machine_name(found.machine)}", f"build it for {arch.ec2}"
             )
 
     def _settings(self) -> None:

@@ -74,7 +74,8 @@ def _certificates(rootfs: Rootfs, packages: Tree) -> None:
 
 def _copies(*paths: str) -> Callable[[Rootfs, Tree], None]:
     def copy(rootfs: Rootfs, packages: Tree) -> None:
-        for path in paths:
+        for template in paths:
+            path = template.format(triplet=packages.arch.triplet)
             if path not in rootfs:
                 rootfs.copy(path, packages.path(path), "packages", "extra")
 
@@ -90,7 +91,7 @@ _FROM_PACKAGES: dict[str, Callable[[Rootfs, Tree], None]] = {
     "certificates": _certificates,
     "tzdata": _copies("/usr/share/zoneinfo"),
     "locale": _copies("/usr/lib/locale/C.utf8"),
-    "gconv": _copies("/usr/lib/x86_64-linux-gnu/gconv"),
+    "gconv": _copies("/usr/lib/{triplet}/gconv"),
     "protocols": _copies("/etc/protocols", "/etc/services"),
 }
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from nitro.arch import X86_64, Arch
 from nitro.errors import InputError
 from nitro.image.formats.elf import Object, read
 
-_TRIPLET = {"EM_X86_64": "x86_64-linux-gnu", "EM_AARCH64": "aarch64-linux-gnu"}
 _MAX_LINKS = 40
 
 
@@ -73,6 +73,7 @@ class Closure:
     """Collects what any number of programs of one sysroot need: guest path → file in `found`."""
 
     sysroot: Sysroot
+    arch: Arch = X86_64
     found: dict[str, Path] = field(default_factory=dict)
 
     def add(self, path: str, file: Path) -> None:
@@ -90,10 +91,10 @@ class Closure:
             if elf.interpreter:
                 self._include(elf.interpreter, by)
                 loaded.add(PurePosixPath(elf.interpreter).name)
-            rpath = _expand_all(elf.rpath, by, elf)
+            rpath = self._expand_all(elf.rpath, by, elf)
             # An object with a RUNPATH does not use RPATHs, but what it loads may.
             passed = inherited if elf.runpath else rpath + inherited
-            places = _expand_all(elf.runpath, by, elf) or passed
+            places = self._expand_all(elf.runpath, by, elf) or passed
             for name in elf.needed:
                 if name in loaded or _is_musl(name):
                     continue
@@ -103,14 +104,14 @@ class Closure:
 
     def library(self, name: str, by: str) -> None:
         """Add a library that a program loads while it runs: a soname or an absolute path."""
-        like = Object("ET_DYN", "EM_X86_64", 64, None, (), (), ())
+        like = Object("ET_DYN", self.arch.elf_machine, 64, None, (), (), ())
         target = self._search(name, by, like, ())
         self.add(target, self._include(target, by))
 
     def _search(self, name: str, by: str, elf: Object, places: tuple[str, ...]) -> str:
         """The guest path of the library `name`."""
         if "/" in name:
-            return _expand(name, by, elf)
+            return self._expand(name, by, elf)
         for folder in (*places, *self._default(elf)):
             path = f"{folder.rstrip('/')}/{name}"
             file = self.sysroot.locate(path)
@@ -119,10 +120,30 @@ class Closure:
         raise self._missing(name, by)
 
     def _default(self, elf: Object) -> tuple[str, ...]:
-        triplet = _TRIPLET.get(elf.machine)
+        triplet = self._triplet(elf)
         multiarch = (f"/lib/{triplet}", f"/usr/lib/{triplet}") if triplet else ()
         plain = ("/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib")
         return (*self.sysroot.configured, *multiarch, *plain)
+
+    def _triplet(self, elf: Object) -> str:
+        return self.arch.triplet if elf.machine == self.arch.elf_machine else ""
+
+    def _expand_all(self, paths: tuple[str, ...], by: str, elf: Object) -> tuple[str, ...]:
+        return tuple(self._expand(path, by, elf) for path in paths)
+
+    def _expand(self, path: str, by: str, elf: Object) -> str:
+        """The linker's own variables, with or without braces."""
+        triplet = self._triplet(elf)
+        values = {
+            "ORIGIN": str(PurePosixPath(by).parent),
+            "LIB": f"lib/{triplet}".rstrip("/"),
+            "PLATFORM": triplet.split("-")[0],
+        }
+        return re.sub(
+            r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM))",
+            lambda m: values[m[1] or m[2]],
+            path,
+        )
 
     def _include(self, path: str, by: str) -> Path:
         file = self.sysroot.locate(path)
@@ -144,30 +165,11 @@ def _is_musl(name: str) -> bool:
     return name.startswith("libc.musl-")
 
 
-def _expand_all(paths: tuple[str, ...], by: str, elf: Object) -> tuple[str, ...]:
-    return tuple(_expand(path, by, elf) for path in paths)
-
-
-def _expand(path: str, by: str, elf: Object) -> str:
-    """The linker's own variables, with or without braces."""
-    values = {
-        "ORIGIN": str(PurePosixPath(by).parent),
-        "LIB": f"lib/{_TRIPLET.get(elf.machine, '')}".rstrip("/"),
-        "PLATFORM": _TRIPLET.get(elf.machine, "").split("-")[0],
-    }
-    return re.sub(
-        r"\$(?:\{(ORIGIN|LIB|PLATFORM)\}|(ORIGIN|LIB|PLATFORM))",
-        lambda m: values[m[1] or m[2]],
-        path,
-    )
-
-
 def _fits(file: Path, elf: Object) -> bool:
     """The linker passes over libraries for another machine and goes on searching."""
     with file.open("rb") as stream:
         start = stream.read(20)
     if start[:4] != b"\x7fELF" or len(start) < 20:
         return False
-    machines = {"EM_X86_64": 62, "EM_AARCH64": 183, "EM_386": 3}
     machine = int.from_bytes(start[18:20], "little")
-    return start[4] * 32 == elf.bits and machine == machines.get(elf.machine, machine)
+    return start[4] * 32 == elf.bits and machine == elf.machine

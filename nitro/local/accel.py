@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from nitro.arch import X86_64, Arch
 from nitro.local.qemu import Qemu
 from nitro.paths import cache_dir
 
@@ -19,8 +20,8 @@ _PORT, _VALUE = 0xF4, 0x2A
 _EXIT = _VALUE << 1 | 1  # how the isa-debug-exit device turns a written value into a status
 _DISK_BYTES = 1024 * 1024
 
-# A boot sector that enters 64-bit mode and tells so through the debug port. Tables at 0x1000,
-# 0x2000 and 0x3000 map the first 2 MiB onto themselves.
+# For x86_64: a boot sector that enters 64-bit mode and says so through the debug port. Tables at
+# 0x1000, 0x2000 and 0x3000 map the first 2 MiB onto themselves.
 _BOOT_SECTOR = bytes.fromhex(
     "fa 31c0 8ed8 8ec0 8ed0 bc007c"  # cli; ds = es = ss = 0; sp = 0x7c00
     "bf0010 b90018 fc f3ab"  # clear 0x1000..0x4000
@@ -37,16 +38,19 @@ _BOOT_SECTOR = bytes.fromhex(
     "0f00 707c0000"  # 0x7c80: the table's limit and address
 )
 
+# The disk of a guest that says when it has come up. Without one, KVM is not tried.
+_DISKS: dict[Arch, bytes] = {X86_64: _BOOT_SECTOR.ljust(510, b"\0") + b"\x55\xaa"}
+
 
 def best(qemu: Qemu, *, kvm: Path = Path("/dev/kvm")) -> str:
     """ "kvm" when a 64-bit guest boots under it in time, else "tcg".
 
     What was found is remembered until the machine reboots or QEMU changes.
     """
-    if not os.access(kvm, os.R_OK | os.W_OK):
+    if qemu.arch not in _DISKS or not os.access(kvm, os.R_OK | os.W_OK):
         return "tcg"
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    key = f"{boot_id} {qemu.version_text}"
+    key = f"{boot_id} {qemu.arch.ec2} {qemu.version_text}"
     memory = cache_dir() / "accelerator.json"
     try:
         known = json.loads(memory.read_text())
@@ -61,11 +65,11 @@ def best(qemu: Qemu, *, kvm: Path = Path("/dev/kvm")) -> str:
 def boots(qemu: Qemu, accelerator: str) -> bool:
     """Whether a guest reaches 64-bit mode within DEADLINE seconds."""
     with tempfile.NamedTemporaryFile() as disk:
-        disk.write(_BOOT_SECTOR.ljust(510, b"\0") + b"\x55\xaa")
+        disk.write(_DISKS[qemu.arch])
         disk.truncate(_DISK_BYTES)
         disk.flush()
         line = ["-nodefaults", "-no-user-config", "-display", "none", "-m", "32M"]
-        line += ["-machine", f"q35,accel={accelerator}"]
+        line += ["-machine", f"{qemu.arch.qemu_board},accel={accelerator}"]
         line += ["-drive", f"if=none,id=root,format=raw,file={disk.name}"]
         line += ["-device", "nvme,drive=root,serial=root"]
         line += ["-device", f"isa-debug-exit,iobase={_PORT},iosize=4"]

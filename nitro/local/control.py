@@ -71,7 +71,7 @@ def up(report: Reporter | None = None) -> Endpoint:
     with report.stage("start the local Nitro") as stage:
         stage.status("programs")
         qemu.find(report)
-        for wanted in (dnsmasq.PACKAGES, qemu.FIRMWARE):
+        for wanted in (dnsmasq.PACKAGES, qemu.firmware_packages()):
             debian.tree(wanted, report=report)
         stage.status("daemon")
         return _start(_folder())

@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from nitro.arch import booting
 from nitro.errors import NitroError
 from nitro.local import accel, qemu
 from nitro.local.broker import Host
@@ -136,7 +137,7 @@ class QemuHypervisor:
         guest = machine.guest
         folder = self._folder / guest.instance_id
         folder.mkdir(parents=True, exist_ok=True)
-        program = qemu.find()
+        program = qemu.find(arch=booting(guest.architecture))
         if fresh:
             self._store.copy_to(guest.disk, self._disk(guest), guest.disk_bytes)
         nic = undo.enter_context(self._plugged(guest))

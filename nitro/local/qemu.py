@@ -23,25 +23,20 @@ from functools import cache
 from pathlib import Path
 
 from nitro import debian
+from nitro.arch import X86_64, Arch
 from nitro.errors import NitroError
 from nitro.progress import Reporter
 
-PROGRAM = "qemu-system-x86_64"
-PACKAGES = debian.Wanted(("qemu-system-x86",), suite="trixie-backports")
-FIRMWARE = debian.Wanted(("ovmf",))
 STOP_SECONDS = 5.0
-
-# TCG interprets `rep movs` byte by byte when the CPU claims to be quick at it: without the two
-# flags network copies are two to three times faster.
-TCG_CPU = "max,-erms,-fsrm"
 
 
 @dataclass(frozen=True)
 class Qemu:
-    """A QEMU that can be run: the start of its command line, and its version."""
+    """A QEMU that can be run: the start of its command line, its version, its machines' `arch`."""
 
     command: tuple[str, ...]
     version: tuple[int, ...]
+    arch: Arch = X86_64
 
     @property
     def version_text(self) -> str:
@@ -78,33 +73,45 @@ class Machine:
     extra: Sequence[str] = field(default_factory=tuple)
 
 
-def find(report: Reporter | None = None) -> Qemu:
+def find(report: Reporter | None = None, arch: Arch = X86_64) -> Qemu:
     """The QEMU of this machine when it has what is needed, else Debian's, kept in the cache.
 
     Needed is `vfio-user-pci`, which came with QEMU 10.1.
     """
-    installed = shutil.which(PROGRAM)
+    program = f"qemu-system-{arch.qemu}"
+    installed = shutil.which(program)
     if installed and _has_vfio_user(installed):
-        return Qemu((installed,), _version((installed,)))
-    tree = debian.tree(PACKAGES, report=report)
+        return Qemu((installed,), _version((installed,)), arch)
+    wanted = debian.Wanted((arch.qemu_package,), suite="trixie-backports")
+    tree = debian.tree(wanted, report=report)
     data = tree.path("/usr/share/qemu")
     bios = tree.path("/usr/share/seabios/bios-256k.bin").parent
-    command = (*tree.program(PROGRAM), "-L", str(data), "-L", str(bios))
-    return Qemu(command, _packaged_version(tree.packages))
+    command = (*tree.program(program), "-L", str(data), "-L", str(bios))
+    return Qemu(command, _packaged_version(tree.packages, arch.qemu_package), arch)
 
 
-def arguments(machine: Machine, folder: Path, firmware: Path | None = None) -> list[str]:
+def firmware_packages(arch: Arch = X86_64) -> debian.Wanted:
+    """What boot mode "uefi" needs."""
+    return debian.Wanted((arch.firmware_package,))
+
+
+def arguments(
+    machine: Machine,
+    folder: Path,
+    firmware: debian.Tree | None = None,
+    arch: Arch = X86_64,
+) -> list[str]:
     """The command line after the program, which is to run in `folder`.
 
     There the control socket is made: a relative name, for a socket's path must be short.
-    `firmware` is the folder of UEFI's flash images, needed for boot mode "uefi"; its variables
+    `firmware` are the unpacked `firmware_packages`, needed for boot mode "uefi"; its variables
     are not kept.
     """
     shared = any(card.shared_memory for card in machine.cards)
-    board = f"q35,accel={machine.accelerator},usb=off,vmport=off,smbus=off,i8042=off,hpet=off"
+    board = f"{arch.qemu_board},accel={machine.accelerator}"
     line = ["-nodefaults", "-no-user-config", "-display", "none", "-boot", "menu=off"]
     line += ["-machine", board + (",memory-backend=ram" if shared else "")]
-    line += ["-cpu", "host" if machine.accelerator == "kvm" else TCG_CPU]
+    line += ["-cpu", "host" if machine.accelerator == "kvm" else arch.qemu_tcg_cpu]
     line += ["-smp", str(machine.vcpus), "-m", f"{machine.memory_mib}M"]
     if shared:
         size = f"{machine.memory_mib}M"
@@ -112,10 +119,11 @@ def arguments(machine: Machine, folder: Path, firmware: Path | None = None) -> l
     line += ["-smbios", f"type=1,manufacturer=Amazon EC2,product={_escaped(machine.product)}"]
     if machine.boot_mode == "uefi":
         if firmware is None:
-            raise ValueError("boot mode uefi needs the firmware's folder")
+            raise ValueError("boot mode uefi needs the firmware")
+        code, variables = (firmware.path(path) for path in arch.firmware)
         flash = "if=pflash,format=raw,unit={},file={},{}"
-        line += ["-drive", flash.format(0, firmware / "OVMF_CODE_4M.fd", "readonly=on")]
-        line += ["-drive", flash.format(1, firmware / "OVMF_VARS_4M.fd", "snapshot=on")]
+        line += ["-drive", flash.format(0, code, "readonly=on")]
+        line += ["-drive", flash.format(1, variables, "snapshot=on")]
     if machine.console:
         line += ["-chardev", f"file,id=console,append=on,path={_escaped(machine.console)}"]
     else:
@@ -153,7 +161,7 @@ def boot(
     a console without a file is the process's stdin and stdout instead of this terminal.
     """
     uefi = machine.boot_mode == "uefi"
-    firmware = debian.tree(FIRMWARE, report=report).path("/usr/share/OVMF") if uefi else None
+    firmware = debian.tree(firmware_packages(qemu.arch), report=report) if uefi else None
     with (folder / "qemu.log").open("wb") as log:
         if machine.console:
             stdin, stdout = subprocess.DEVNULL, log.fileno()
@@ -162,7 +170,7 @@ def boot(
         else:
             stdin, stdout = sys.stdin.fileno(), sys.stdout.fileno()
         process = subprocess.Popen(
-            [*qemu.command, *arguments(machine, folder, firmware)],
+            [*qemu.command, *arguments(machine, folder, firmware, qemu.arch)],
             cwd=folder,
             stdin=stdin,
             stdout=stdout,
@@ -233,9 +241,9 @@ def _version(command: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(map(int, found[1].split(".")))
 
 
-def _packaged_version(packages: Sequence[debian.Package]) -> tuple[int, ...]:
+def _packaged_version(packages: Sequence[debian.Package], name: str) -> tuple[int, ...]:
     """From "1:11.1.3+ds-1~bpo13+1", which saves starting the program."""
-    version = next(p.version for p in packages if p.name == "qemu-system-x86")
+    version = next(p.version for p in packages if p.name == name)
     found = re.search(r"(?:\d+:)?(\d+(?:\.\d+)*)", version)
     return tuple(map(int, found[1].split("."))) if found else ()
 

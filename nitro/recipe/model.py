@@ -22,6 +22,7 @@ from pydantic import (
     field_validator,
 )
 
+from nitro.arch import X86_64, Arch, named
 from nitro.errors import InputError
 from nitro.ports import Port, tcp_numbers
 from nitro.recipe.find import find, is_program, name_from
@@ -92,7 +93,8 @@ class Recipe(_Table):
 
     name: str = Field(pattern=_NAME)
     description: str = ""
-    architecture: Literal["x86_64"] = "x86_64"
+    #: as EC2 calls it
+    architecture: str = X86_64.ec2
     #: Debian suite of kernel and packages
     suite: str = Field(default="trixie", pattern=r"^[a-z][a-z-]*$")
     boot_mode: BootMode = "legacy-bios"
@@ -119,6 +121,14 @@ class Recipe(_Table):
     #: the file itself, for messages; None for a bare program
     file: Path | None = Field(default=None, exclude=True)
 
+    @field_validator("architecture")
+    @classmethod
+    def _known(cls, architecture: str) -> str:
+        try:
+            return named(architecture).ec2
+        except InputError as error:
+            raise ValueError(str(error)) from None
+
     @field_validator("programs", "files", mode="before")
     @classmethod
     def _short_form(cls, value: Any) -> Any:
@@ -135,6 +145,11 @@ class Recipe(_Table):
             if "\0" in value:
                 raise ValueError(f"{key} has a NUL byte in its value")
         return env
+
+    @property
+    def arch(self) -> Arch:
+        """The architecture of the machines that the image is for."""
+        return named(self.architecture)
 
     @property
     def argv(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
+from elftools.elf.enums import ENUM_E_MACHINE
 
 from nitro.errors import InputError
 
@@ -15,7 +16,7 @@ class Object:
     """What matters here of one ELF file."""
 
     kind: str  # "ET_EXEC", "ET_DYN", …
-    machine: str
+    machine: int  # e_machine
     bits: int
     interpreter: str | None
     needed: tuple[str, ...]
@@ -45,7 +46,7 @@ def read(path: Path) -> Object:
                         runpath = tag.runpath
             return Object(
                 elf["e_type"],
-                elf["e_machine"],
+                ENUM_E_MACHINE.get(elf["e_machine"], elf["e_machine"]),
                 elf.elfclass,
                 interpreter,
                 tuple(needed),
@@ -56,3 +57,9 @@ def read(path: Path) -> Object:
         raise InputError(
             f"{path}: not an ELF file that can be read: {error}", hint="is it whole? build it anew"
         ) from None
+
+
+def machine_name(machine: int) -> str:
+    """What ELF calls the machine of a file: "aarch64"; its number where it has no name."""
+    names = {number: name for name, number in ENUM_E_MACHINE.items()}
+    return str(names.get(machine, machine)).removeprefix("EM_").lower()

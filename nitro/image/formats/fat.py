@@ -48,7 +48,7 @@ class _Node:
 
 
 class Volume:
-    """A volume that just holds `files`: path ("EFI/BOOT/BOOTX64.EFI") → bytes or file.
+    """A volume that just holds `files`: path ("EFI/BOOT/GRUB.EFI") → bytes or file.
 
     `size` is its length in bytes. Raises ValueError for a name that is not a short one, and
     when the files need more than FAT16 can hold (2 GiB). Up to 127 MiB it is FAT12.

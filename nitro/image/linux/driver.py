@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from nitro.arch import X86_64, Arch
 from nitro.debian import Lock, Tree, Wanted, chroot, tree
 from nitro.errors import InputError
 from nitro.image.cache import stored
@@ -29,6 +30,7 @@ def build_module(
     kernel_release: str,
     suite: str,
     *,
+    arch: Arch = X86_64,
     lock: Lock | None = None,
     report: Reporter | None = None,
 ) -> Path:
@@ -39,7 +41,7 @@ def build_module(
     or the compiler fails.
     """
     report = report or Reporter()
-    headers = tree(_headers(kernel_release, suite), lock=lock, report=report)
+    headers = tree(_headers(kernel_release, suite, arch), lock=lock, report=report)
     tools = tree(_tools(suite), lock=lock, report=report)
 
     def compile_to(path: Path) -> None:
@@ -77,9 +79,9 @@ def _compile(folder: Path, kernel_release: str, trees: list[Tree]) -> Path:
     return folder / MODULE
 
 
-def _headers(release: str, suite: str) -> Wanted:
+def _headers(release: str, suite: str, arch: Arch) -> Wanted:
     """The headers' own packages; what they depend on besides (a kernel image) is not needed."""
-    match = re.fullmatch(r"((\d+\.\d+)\.\d+\S*?)-cloud-amd64", release)
+    match = re.fullmatch(rf"((\d+\.\d+)\.\d+\S*?)-cloud-{arch.debian}", release)
     if not match or suite not in _COMPILERS:
         raise InputError(
             f"no headers are known for kernel {release} of Debian {suite}",
@@ -88,7 +90,7 @@ def _headers(release: str, suite: str) -> Wanted:
     version, series = match.groups()
     kbuild = f"linux-kbuild-{series if suite == 'bookworm' else version}"
     names = (f"linux-headers-{release}", f"linux-headers-{version}-common", kbuild)
-    return Wanted(names, suite, closure=False)
+    return Wanted(names, suite, closure=False, arch=arch)
 
 
 def _tools(suite: str) -> Wanted:

@@ -12,22 +12,27 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from nitro.arch import Arch
 from nitro.debian import Tree, Wanted
 from nitro.errors import NitroError
 from nitro.image.cache import stored
 
 SECTOR = 512
 
-PACKAGES = Wanted(("grub-common", "grub-pc-bin", "grub-efi-amd64-bin"), closure=False)
 LIBRARIES = Wanted(("grub-common",))
 
-_BIOS = ("i386-pc", ("biosdisk", "part_gpt", "fat", "linux16"))
-_UEFI = ("x86_64-efi", ("part_gpt", "fat", "linux"))
+_BIOS_MODULES = ("biosdisk", "part_gpt", "fat", "linux16")
+_UEFI_MODULES = ("part_gpt", "fat", "linux")
 
 # BIOS uses the 16-bit entry: GRUB copies the kernel once more for the 32-bit one, five times
 # as many bytes, which takes two seconds on a machine without hardware virtualization.
 _BIOS_SCRIPT = "set root=(hd0,gpt2)\nlinux16 /VMLINUZ {}\ninitrd16 /INITRD\nboot\n"
 _UEFI_SCRIPT = "linux /VMLINUZ {}\ninitrd /INITRD\nboot\n"
+
+
+def packages(arch: Arch) -> Wanted:
+    """The packages of the modules that a machine of `arch` starts with."""
+    return Wanted(("grub-common", *arch.grub_packages), closure=False, arch=arch)
 
 
 def bios_script(command_line: str) -> str:
@@ -48,7 +53,8 @@ _BLOCK_LIST = struct.Struct("<QHH")
 
 def boot_sector(modules: Tree, core_sector: int) -> bytes:
     """The 440 bytes of code that load GRUB's core from `core_sector` by BIOS."""
-    code = bytearray(modules.path("/usr/lib/grub/i386-pc/boot.img").read_bytes()[:440])
+    image = modules.path(f"/usr/lib/grub/{modules.arch.grub_bios}/boot.img")
+    code = bytearray(image.read_bytes()[:440])
     struct.pack_into("<Q", code, _KERNEL_SECTOR, core_sector)
     # What grub-install does for hard disks: do not trust the drive number of odd firmware.
     code[_DRIVE_CHECK : _DRIVE_CHECK + 2] = b"\x90\x90"
@@ -57,7 +63,7 @@ def boot_sector(modules: Tree, core_sector: int) -> bytes:
 
 def bios_core(tools: Tree, modules: Tree, script: str, sector: int) -> bytes:
     """GRUB for BIOS, to be written at `sector`: its first one knows where the others lie."""
-    core = bytearray(_make(tools, modules, script, *_BIOS))
+    core = bytearray(_make(tools, modules, script, modules.arch.grub_bios, _BIOS_MODULES))
     core += bytes(-len(core) % SECTOR)
     rest = len(core) // SECTOR - 1
     segment = _BLOCK_LIST.unpack_from(core, SECTOR - _BLOCK_LIST.size)[2]
@@ -66,8 +72,8 @@ def bios_core(tools: Tree, modules: Tree, script: str, sector: int) -> bytes:
 
 
 def uefi_program(tools: Tree, modules: Tree, script: str) -> bytes:
-    """GRUB for UEFI: EFI/BOOT/BOOTX64.EFI."""
-    return _make(tools, modules, script, *_UEFI)
+    """GRUB for UEFI, which looks for it at the architecture's `efi_path`."""
+    return _make(tools, modules, script, modules.arch.grub_uefi, _UEFI_MODULES)
 
 
 def _make(tools: Tree, modules: Tree, script: str, platform: str, names: tuple[str, ...]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nitro.arch import Arch
 from nitro.debian import Tree, Wanted
 from nitro.image.linux import driver
 from nitro.image.linux.kernel import Kernel
@@ -28,8 +29,8 @@ def files() -> Path:
     return resource("amis") / "guest"
 
 
-def wanted(suite: str) -> Wanted:
-    return Wanted(BUSYBOX, suite, closure=False)
+def wanted(suite: str, arch: Arch) -> Wanted:
+    return Wanted(BUSYBOX, suite, closure=False, arch=arch)
 
 
 def add(rootfs: Rootfs, kernel: Kernel, busybox: Tree, ported: Path | None = None) -> None:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nitro.arch import Arch
 from nitro.debian import Lock, Package, Wanted, tree
 from nitro.errors import NitroError
 from nitro.image.linux import modules
 from nitro.progress import Reporter
-
-_META = "linux-image-cloud-amd64"
 
 # By PCI vendor: a guest loads only what its machine has. "*" is any machine.
 _MODULES = {
@@ -46,15 +45,16 @@ class Kernel:
                 yield vendor, module
 
 
-def get(suite: str, lock: Lock, report: Reporter) -> Kernel:
+def get(suite: str, arch: Arch, lock: Lock, report: Reporter) -> Kernel:
     """The kernel that `suite` has now, or that `lock` pins."""
-    meta = tree(Wanted((_META,), suite, closure=False), lock=lock, report=report)
+    latest = f"linux-image-cloud-{arch.debian}"
+    meta = tree(Wanted((latest,), suite, closure=False, arch=arch), lock=lock, report=report)
     # The package that always means the newest kernel names it in this link.
-    link = meta.root / "usr/share/doc" / _META
+    link = meta.root / "usr/share/doc" / latest
     if not link.is_symlink():
-        raise NitroError(f"Debian {suite}: {_META} does not name a kernel", hint="choose trixie")
+        raise NitroError(f"Debian {suite}: {latest} does not name a kernel", hint="choose trixie")
     name = link.readlink().name
-    found = tree(Wanted((name,), suite, closure=False), lock=lock, report=report)
+    found = tree(Wanted((name,), suite, closure=False, arch=arch), lock=lock, report=report)
     release = name.removeprefix("linux-image-")
     image = found.path(f"/boot/vmlinuz-{release}")
     return Kernel(release, image, found.root, (*meta.packages, *found.packages))

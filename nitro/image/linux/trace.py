@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from nitro.arch import Arch
 from nitro.debian import Tree, Wanted
 from nitro.image.libraries import Closure, Sysroot
 from nitro.image.rootfs import Node, Rootfs
-
-STRACE = Wanted(("strace",))
 
 _HOME = "/usr/lib/nitro/strace"
 _MARK = "nitro-trace"
@@ -24,9 +23,13 @@ _FAILED = re.compile(r'"((?:[^"\\]|\\.)*)".*= -1 (?:ENOENT|ENOTDIR)\b')
 _USUAL = re.compile(r"/glibc-hwcaps/|^/etc/ld\.so\.(preload|cache|nohwcap)$|^/(proc|sys|dev)/")
 
 
+def packages(arch: Arch) -> Wanted:
+    return Wanted(("strace",), arch=arch)
+
+
 def add(rootfs: Rootfs, strace: Tree) -> None:
     """Put strace beside the program, with libraries of its own, and start the command by it."""
-    closure = Closure(Sysroot(strace.root))
+    closure = Closure(Sysroot(strace.root), strace.arch)
     program = strace.path("/usr/bin/strace")
     closure.add("/usr/bin/strace", program)
     loader = ""

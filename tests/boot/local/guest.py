@@ -13,6 +13,7 @@ import stat
 from pathlib import Path
 
 from nitro import debian
+from nitro.arch import X86_64
 from nitro.image.linux import disk, grub
 
 KERNEL = debian.Wanted(("linux-image-cloud-amd64", "busybox-static"))
@@ -57,7 +58,7 @@ def make(path: Path) -> Path:
     (kernel,) = tree.root.glob("boot/vmlinuz-*")
     release = kernel.name.removeprefix("vmlinuz-")
     modules = tree.path(f"/usr/lib/modules/{release}/kernel")
-    tools, parts = debian.tree(grub.LIBRARIES), debian.tree(grub.PACKAGES)
+    tools, parts = debian.tree(grub.LIBRARIES), debian.tree(grub.packages(X86_64))
     initrd = gzip.compress(_archive(tree, modules), 1, mtime=0)
     disk.write(
         path,

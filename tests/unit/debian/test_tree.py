@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nitro.arch import X86_64
 from nitro.debian import Lock, Wanted, apt, tree
 from nitro.errors import InputError, NitroError
 from nitro.progress import Reporter
@@ -62,7 +63,8 @@ def test_a_pinned_version_that_the_archive_dropped_is_resolved_anew(
     current = make_package("one", {"a": "2"}, "2.0")
     wanted = Wanted(("one",))
     lock.put(wanted, (gone,))
-    monkeypatch.setattr(apt.AptRoot, "open", lambda suite: apt.AptRoot(suite, Path("unused")))
+    root = apt.AptRoot("trixie", X86_64, Path("unused"))
+    monkeypatch.setattr(apt.AptRoot, "open", lambda suite, arch: root)
     monkeypatch.setattr(apt.AptRoot, "resolve", lambda self, wanted: (current,))
 
     class Notes(Reporter):

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from nitro.arch import X86_64
+from nitro.debian import Tree
 from nitro.errors import NitroError
 from nitro.local import qemu
 from nitro.local.qemu import Card, Machine, Qemu, arguments
@@ -51,7 +53,11 @@ def test_kvm_shows_the_hosts_processor(tmp_path: Path) -> None:
 
 
 def test_uefi_has_flash_whose_changes_are_dropped(tmp_path: Path) -> None:
-    line = arguments(Machine(boot_mode="uefi"), tmp_path, firmware=tmp_path)
+    firmware = Tree(tmp_path, ())
+    for path in X86_64.firmware:
+        (tmp_path / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path.lstrip("/")).touch()
+    line = arguments(Machine(boot_mode="uefi"), tmp_path, firmware)
     code, variables = option(line, "-drive")
     assert "OVMF_CODE_4M.fd" in code
     assert "readonly=on" in code
@@ -75,7 +81,7 @@ def test_commas_in_paths_are_not_options(tmp_path: Path) -> None:
 
 def stand_in(folder: Path, devices: str) -> Path:
     """A program that answers as QEMU does."""
-    program = folder / qemu.PROGRAM
+    program = folder / "qemu-system-x86_64"
     program.write_text(
         f"#!/bin/sh\ncase $1 in\n--version) echo 'QEMU emulator version 10.1.2';;\n"
         f"*) echo '{devices}';;\nesac\n"
