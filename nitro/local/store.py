@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from nitro.sparse import data_blocks, read_block
+
 BLOCK_SIZE = 512 * 1024  # bytes; the only size of the EBS direct API
 _ZERO = bytes(BLOCK_SIZE)
 
@@ -56,8 +58,7 @@ class BlockStore:
     def read(self, disk: str, index: int) -> bytes:
         """One block, always BLOCK_SIZE bytes: zeros where the disk has a hole or has ended."""
         with self.path(disk).open("rb") as file:
-            file.seek(index * BLOCK_SIZE)
-            return file.read(BLOCK_SIZE).ljust(BLOCK_SIZE, b"\0")
+            return read_block(file, index, BLOCK_SIZE)
 
     def used(self, disk: str) -> list[int]:
         """The indices of the blocks that are not all zeros, ascending."""
@@ -65,8 +66,8 @@ class BlockStore:
             with self.path(disk).open("rb") as file:
                 self._blocks[disk] = [
                     index
-                    for index in _allocated(file.fileno())
-                    if os.pread(file.fileno(), BLOCK_SIZE, index * BLOCK_SIZE).strip(b"\0")
+                    for index in data_blocks(file, BLOCK_SIZE)
+                    if read_block(file, index, BLOCK_SIZE).strip(b"\0")
                 ]
         return list(self._blocks[disk])
 
@@ -90,17 +91,3 @@ def _blocks_of(piece: bytes) -> Iterable[bytes]:
 def _write_sparsely(fd: int, offset: int, block: bytes) -> None:
     if block != _ZERO[: len(block)]:
         os.pwrite(fd, block, offset)
-
-
-def _allocated(fd: int) -> Iterable[int]:
-    """Indices of the blocks in which the file system keeps data."""
-    size, offset, last = os.fstat(fd).st_size, 0, -1
-    while offset < size:
-        try:
-            start = os.lseek(fd, offset, os.SEEK_DATA)
-        except OSError:  # ENXIO: only a hole is left
-            return
-        offset = os.lseek(fd, start, os.SEEK_HOLE)
-        for index in range(max(start // BLOCK_SIZE, last + 1), -(-offset // BLOCK_SIZE)):
-            yield index
-            last = index

@@ -1,0 +1,30 @@
+"""Sparse files, in blocks: which blocks hold data, and what is in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+
+def data_blocks(file: BinaryIO, block_size: int) -> Iterator[int]:
+    """Indices of the blocks of `block_size` bytes in which the file system keeps data, ascending.
+
+    Every other block is a hole and reads as zeros; one that is listed may still be all zeros.
+    """
+    fd = file.fileno()
+    size, offset, next_index = os.fstat(fd).st_size, 0, 0
+    while offset < size:
+        try:
+            start = os.lseek(fd, offset, os.SEEK_DATA)
+        except OSError:  # ENXIO: nothing but a hole up to the end
+            return
+        offset = os.lseek(fd, start, os.SEEK_HOLE)
+        end_index = -(-offset // block_size)
+        yield from range(max(start // block_size, next_index), end_index)
+        next_index = end_index
+
+
+def read_block(file: BinaryIO, index: int, block_size: int) -> bytes:
+    """One block, always `block_size` bytes: zeros where the file has a hole or has ended."""
+    return os.pread(file.fileno(), block_size, index * block_size).ljust(block_size, b"\0")
