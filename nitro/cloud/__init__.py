@@ -1,6 +1,7 @@
 """From a raw disk to a running instance, on AWS or on anything that answers like it.
 
-    session.py         the connection; the one place where calls are retried
+    session.py         the connection
+    retries.py         the one place where calls are repeated and bodies are read
     errors.py          what a failed call means
     wait.py            the one poller
     tags.py            what makes a resource ours
@@ -9,7 +10,8 @@
 
     disk.py            what goes in, what comes out
     publish.py         disk → S3 → snapshot → AMI, by
-    storage.py  upload.py  importer.py  snapshot.py  verify.py  ami.py
+    storage.py  upload.py  importer.py  snapshot.py
+    verify.py  blocks.py  ami.py
     instance_types.py  what a type can run
     launch.py          AMI → instance, in
     network.py         a subnet and a security group; user_data.py: what the guest is told

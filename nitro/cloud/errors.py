@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import botocore.exceptions as aws
+from botocore.parsers import ResponseParserError
 
 from nitro.errors import InputError, NitroError, RefusedError
 
@@ -45,8 +46,20 @@ DENIED = frozenset(
 )
 QUOTA = re.compile(r"(LimitExceeded|QuotaExceeded|QuotaExceededException|TooManyBuckets)$")
 UNSUPPORTED = frozenset({"InsufficientInstanceCapacity", "InvalidInstanceType", "Unsupported"})
+# The answer to a token of ours that an earlier call, whose answer was lost, has used already.
+_TOKEN_USED = frozenset({"IdempotentParameterMismatch", "IdempotentInstanceTerminated"})
 _ABSENT = re.compile(r"(NotFound|^404|^NoSuch\w+|\.Unavailable|^InvalidConversionTaskId.*)$")
 _DENIED_ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
+
+
+# All that a client's call raises.
+FAILURES = (aws.ClientError, aws.BotoCoreError, ResponseParserError)
+
+
+class DamagedBodyError(aws.BotoCoreError):
+    """The body of an answer did not arrive as it was sent."""
+
+    fmt = "the body of {operation} does not match its checksum"
 
 
 class ApiError(NitroError):
@@ -74,6 +87,14 @@ class ApiRefused(ApiError, RefusedError):
 
 class ApiUnknown(ApiError, InputError):
     """A call about an instance that is not there: its id was given by the user."""
+
+
+_BROKEN_BODY = (
+    ResponseParserError,
+    aws.IncompleteReadError,
+    aws.FlexibleChecksumError,
+    DamagedBodyError,
+)
 
 
 @contextmanager
@@ -113,7 +134,7 @@ def may_have_happened(error: BaseException) -> bool:
     if isinstance(error, aws.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= 500 or code_of(error) in UNAVAILABLE
-    return isinstance(error, aws.HTTPClientError)
+    return isinstance(error, (aws.HTTPClientError, *_BROKEN_BODY))
 
 
 def translate(error: Exception, service: str, operation: str, region: str) -> NitroError:
@@ -134,7 +155,8 @@ def translate(error: Exception, service: str, operation: str, region: str) -> Ni
         what = f"permission denied: {denied[1] if denied else action}"
     else:
         what = f"{action} failed in {region}: {message or code} ({code})"
-    return kind(what, hint=hint, code=code, may_have_happened=may_have_happened(error))
+    unclear = may_have_happened(error) or code in _TOKEN_USED
+    return kind(what, hint=hint, code=code, may_have_happened=unclear)
 
 
 def _connection(error: Exception, action: str, code: str, region: str) -> ApiError:
@@ -151,8 +173,9 @@ def _connection(error: Exception, action: str, code: str, region: str) -> ApiErr
             hint="set AWS_PROFILE, run `aws configure` or `aws sso login`, or use --cloud local",
             code=code,
         )
+    broken = isinstance(error, _BROKEN_BODY)
     return ApiError(
-        f"{action} got no answer: {_one_line(error)}",
+        f"{action} got {'a damaged' if broken else 'no'} answer: {_one_line(error)}",
         hint=f"check the network and that the region {region} exists",
         code=code,
         may_have_happened=may_have_happened(error),

@@ -1,8 +1,4 @@
-"""The connection: clients whose calls are retried in one place and fail with our errors.
-
-botocore's own retries are off. Each client's one way out, `_make_api_call`, is wrapped by
-`Retrying`, so plain calls and paginators alike are repeated here and nowhere else.
-"""
+"""The connection: typed clients, whose calls `retries.py` repeats, to one region."""
 
 from __future__ import annotations
 
@@ -14,21 +10,12 @@ from functools import cached_property
 from typing import Any, Self
 
 import boto3
-import tenacity
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+from botocore.exceptions import BotoCoreError, ProfileNotFound
 
-from nitro.cloud import errors
-from nitro.cloud.dryrun import READS, CallPlan
+from nitro.cloud.dryrun import CallPlan
+from nitro.cloud.retries import with_retries
 from nitro.errors import InputError, RefusedError
-
-ATTEMPTS = 8
-ATTEMPTS_TO_CONNECT = 3  # a mistyped region looks like a network that is down: do not wait long
-LONGEST_WAIT = 20.0  # seconds between two attempts
-
-# What may be repeated although the first attempt may have had effect: calls that only read,
-# that end in the same state however often they are made, or that carry a token of ours.
-_REPEATABLE = (*READS, "Delete", "Put", "Terminate", "Deregister", "Cancel", "Abort", "Upload")
 
 
 @dataclass
@@ -82,7 +69,10 @@ class Cloud:
             )
         plan = CallPlan() if dry_run else None
         cloud = cls(session.region_name, session, endpoint_url, guest_endpoint_url, plan, sleep)
-        session.events.register("creating-client-class", cloud._add_retries)
+        retrying = with_retries(cloud.region, sleep)
+        session.events.register(
+            "creating-client-class", lambda base_classes, **_: base_classes.insert(0, retrying)
+        )
         if plan:
             plan.attach(session.events)
         return cloud
@@ -109,18 +99,22 @@ class Cloud:
         return self._client("iam")
 
     @cached_property
+    def sts(self) -> Any:
+        return self._client("sts")
+
+    @cached_property
     def quotas(self) -> Any:
         return self._client("service-quotas")
 
     @cached_property
-    def identity(self) -> dict[str, str]:
+    def identity(self) -> dict[str, Any]:
         """Account, Arn and UserId of the caller."""
-        return dict(self._client("sts").get_caller_identity())
+        return dict(self.sts.get_caller_identity())
 
     @property
     def account(self) -> str:
         """The caller's account, 12 digits."""
-        return self.identity["Account"]
+        return str(self.identity["Account"])
 
     def _client(self, service: str, endpoint_url: str | None = None) -> Any:
         config = Config(
@@ -139,43 +133,3 @@ class Cloud:
                 return make(service, endpoint_url=endpoint, config=config)
             except (BotoCoreError, ValueError) as error:
                 raise InputError(f"cannot reach {service} in {self.region}: {error}") from None
-
-    def _add_retries(self, base_classes: list[type], **_: object) -> None:
-        sleep, region = self.sleep, self.region
-
-        class Retrying:
-            """The one place where calls are repeated and their errors translated."""
-
-            meta: Any
-
-            def _make_api_call(self, operation: str, params: dict[str, Any]) -> Any:
-                attempt: Callable[..., Any] = super()._make_api_call  # type: ignore[misc]
-                retrying = tenacity.Retrying(
-                    retry=tenacity.retry_if_exception(
-                        lambda e: _worth_repeating(e, operation, params)
-                    ),
-                    stop=_enough,
-                    wait=tenacity.wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT),
-                    sleep=sleep,
-                    reraise=True,
-                )
-                try:
-                    return retrying(attempt, operation, params)
-                except (ClientError, BotoCoreError) as error:
-                    service = self.meta.service_model.service_name
-                    raise errors.translate(error, service, operation, region) from error
-
-        base_classes.insert(0, Retrying)
-
-
-def _enough(state: tenacity.RetryCallState) -> bool:
-    error = state.outcome.exception() if state.outcome else None
-    unreachable = error is not None and errors.is_unreachable(error)
-    return state.attempt_number >= (ATTEMPTS_TO_CONNECT if unreachable else ATTEMPTS)
-
-
-def _worth_repeating(error: BaseException, operation: str, params: dict[str, Any]) -> bool:
-    if errors.had_no_effect(error):
-        return True
-    repeatable = operation.startswith(_REPEATABLE) or "ClientToken" in params
-    return repeatable and errors.may_have_happened(error)

@@ -21,7 +21,7 @@ from nitro.cloud import (
     role,
     storage,
 )
-from nitro.cloud.session import ATTEMPTS, ATTEMPTS_TO_CONNECT
+from nitro.cloud.retries import ATTEMPTS, ATTEMPTS_TO_CONNECT
 from nitro.errors import InputError, RefusedError
 from nitro.local.aws import Site
 from tests.cloud.conftest import NOTHING, REGION, connect, deploy, everything, refuse

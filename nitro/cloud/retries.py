@@ -1,0 +1,108 @@
+"""The one place where calls are repeated, bodies are read and errors are translated.
+
+botocore's own retries are off. Each client's one way out, `_make_api_call`, is wrapped, so
+that plain calls and paginators alike come through here.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import tenacity
+from botocore.response import StreamingBody
+
+from nitro.cloud import errors
+from nitro.cloud.dryrun import READS
+
+if TYPE_CHECKING:
+    from botocore.client import ClientMeta
+    from botocore.model import OperationModel
+
+ATTEMPTS = 8
+ATTEMPTS_TO_CONNECT = 3  # a mistyped region looks like a network that is down: do not wait long
+LONGEST_WAIT = 20.0  # seconds between two attempts
+
+# What may be repeated although the first attempt may have had effect: calls that only read,
+# that end in the same state however often they are made, or that carry a token of ours.
+_REPEATABLE = (*READS, "Delete", "Put", "Terminate", "Deregister", "Cancel", "Abort", "Upload")
+
+
+def with_retries(region: str, sleep: Callable[[float], None]) -> type:
+    """A base class for clients: every attempt sends the same request, bodies are read whole."""
+
+    class Retrying:
+        meta: ClientMeta
+
+        def _make_api_call(self, operation: str, params: dict[str, Any]) -> Any:
+            send: Callable[..., Any] = super()._make_api_call  # type: ignore[misc]
+            model = self.meta.service_model.operation_model(operation)
+            pristine = {key: _bytes_of(value) for key, value in params.items()}
+            may_have_happened = False
+
+            def attempt() -> Any:
+                nonlocal may_have_happened
+                try:
+                    # botocore encodes and consumes what it is given, in place.
+                    return _read_body(model, send(operation, copy.deepcopy(pristine)))
+                except errors.FAILURES as error:
+                    may_have_happened |= errors.may_have_happened(error)
+                    raise
+
+            retrying = tenacity.Retrying(
+                retry=tenacity.retry_if_exception(
+                    lambda error: _is_worth_repeating(error, operation, params)
+                ),
+                stop=_is_enough,
+                wait=tenacity.wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT),
+                sleep=sleep,
+                reraise=True,
+            )
+            try:
+                return retrying(attempt)
+            except errors.FAILURES as error:
+                service = model.service_model.service_name
+                translated = errors.translate(error, service, operation, region)
+                if isinstance(translated, errors.ApiError):
+                    # A clear refusal of the second attempt says nothing about the first.
+                    translated.may_have_happened |= may_have_happened
+                raise translated from error
+
+    return Retrying
+
+
+def _is_enough(state: tenacity.RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    unreachable = error is not None and errors.is_unreachable(error)
+    return state.attempt_number >= (ATTEMPTS_TO_CONNECT if unreachable else ATTEMPTS)
+
+
+def _is_worth_repeating(error: BaseException, operation: str, params: dict[str, Any]) -> bool:
+    if errors.had_no_effect(error):
+        return True
+    repeatable = operation.startswith(_REPEATABLE) or "ClientToken" in params
+    return repeatable and errors.may_have_happened(error)
+
+
+def _bytes_of(value: Any) -> Any:
+    """A stream's content: a stream could be sent once only."""
+    return value.read() if hasattr(value, "read") else value
+
+
+def _read_body(model: OperationModel, answer: dict[str, Any]) -> dict[str, Any]:
+    """Read a streamed body, which may break off or be damaged, as part of the attempt.
+
+    All that nitro reads in this way fits into memory: a block, or a result.
+    """
+    if not model.has_streaming_output or model.output_shape is None:
+        return answer
+    name = model.output_shape.serialization["payload"]
+    content: bytes = answer[name].read()
+    checksum = answer.get("Checksum")  # of the EBS direct API; botocore checks those of S3
+    if checksum and base64.b64encode(hashlib.sha256(content).digest()).decode() != checksum:
+        raise errors.DamagedBodyError(operation=model.name)
+    return answer | {name: StreamingBody(io.BytesIO(content), len(content))}
