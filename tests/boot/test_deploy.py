@@ -185,7 +185,7 @@ def test_an_instance_that_is_never_ready_is_shown_with_its_console(nitro: Nitro,
     )
     before = {r["id"] for r in nitro.json("ls")}
     words = ("deploy", str(tmp_path / "deaf.toml"), "--instance", "t3.micro")
-    done = nitro.run(*words, "--probe", "boot:seconds=40", code=4)
-    assert "no `ready` on the console within 40 s" in done.stderr
+    done = nitro.run(*words, "--probe", "boot:seconds=20", code=4)
+    assert "no `ready` on the console within 20 s" in done.stderr
     assert "nobody listens" in done.stderr
     assert {r["id"] for r in nitro.json("ls")} <= before

@@ -1,4 +1,4 @@
-"""The fuzzer of `fuzz.py`, in its two sizes, and that it would notice."""
+"""The fuzzer of `fuzz.py`, in its sizes, and that it would notice."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from nitro.ena.memory import Memory
+from tests.lengths import length
 from tests.unit.ena.driver import BASE, Driver
 from tests.unit.ena.fuzz import MEMORY, Fuzzer, Target
 
@@ -19,10 +20,11 @@ def test_hostile_bytes_short() -> None:
 
 
 @pytest.mark.slow
-def test_hostile_bytes_200000() -> None:
+@pytest.mark.soak
+def test_hostile_bytes_long() -> None:
     fuzzer = Fuzzer(seed=1)
     fuzzer.explore(2_000)
-    fuzzer.run(198_000)
+    fuzzer.run(length(short=18_000, long=198_000))
     names = {name.rsplit("/", 1)[-1] for name, _, _ in fuzzer.lines}
     assert {"tx.py", "rx.py", "receiver.py", "admin.py", "queues.py", "llq.py"} <= names
 
