@@ -121,7 +121,7 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
         tracing.add(rootfs, tree(tracing.packages(recipe.arch), lock=lock, report=report))
     packages = [*linux.packages, *busybox.packages, *(extra.packages if extra else ())]
     if own is not None:
-        packages += owners.of(own, rootfs.sources(), report)
+        packages += owners.packages_owning(own, rootfs.sources())
     return _Parts(linux, rootfs, packages)
 
 

@@ -9,24 +9,25 @@ from functools import partial
 from pathlib import Path
 
 from nitro.debian import Package, Tree
-from nitro.debian.fetch import fetch
+from nitro.debian.fetch import download
 from nitro.errors import NitroError
 from nitro.image.cache import stored
-from nitro.progress import Reporter
+from nitro.progress import Stage
 
 
-def of(tree: Tree, files: Iterable[Path], report: Reporter) -> list[Package]:
+def packages_owning(tree: Tree, files: Iterable[Path]) -> list[Package]:
     """The packages of `tree` that any of `files` belongs to."""
     wanted = {path.resolve() for path in files}
     found = []
-    for package, deb in zip(tree.packages, fetch(tree.packages, report), strict=True):
-        listing = stored("contents", package.sha256, partial(_list, deb)).read_text()
+    for package in tree.packages:
+        listing = stored("contents", package.sha256, partial(_list, package)).read_text()
         if any((tree.root / name).resolve() in wanted for name in listing.splitlines()):
             found.append(package)
     return found
 
 
-def _list(deb: Path, target: Path) -> None:
+def _list(package: Package, target: Path) -> None:
+    [deb] = download([package], Stage())
     with (
         subprocess.Popen(
             ["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE

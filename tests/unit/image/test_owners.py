@@ -9,7 +9,6 @@ import pytest
 
 from nitro.debian import Package, Tree
 from nitro.image import owners
-from nitro.progress import Reporter
 
 
 def package(folder: Path, name: str, file: str) -> tuple[Package, Path]:
@@ -34,7 +33,7 @@ def test_only_packages_whose_files_are_used(
     (root / "lib").symlink_to("usr/lib")
     (root / "usr/lib/a.so").write_text("used")
     (root / "usr/b").write_text("other")
-    monkeypatch.setattr(owners, "fetch", lambda packages, _: [made[p] for p in packages])
+    monkeypatch.setattr(owners, "download", lambda packages, _: [made[p] for p in packages])
     tree = Tree(root, tuple(made))
-    found = owners.of(tree, [root / "usr/lib/a.so", Path("/etc/hosts")], Reporter())
+    found = owners.packages_owning(tree, [root / "usr/lib/a.so", Path("/etc/hosts")])
     assert [p.name for p in found] == ["used"]

@@ -1,0 +1,173 @@
+"""Sets of packages, resolved, downloaded and unpacked: all that a caller wants in one go."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+from nitro.debian.apt import AptRoot
+from nitro.debian.fetch import SupersededError, download
+from nitro.debian.lock import Lock, default_lock
+from nitro.debian.package import Package, Wanted
+from nitro.debian.tree import Tree
+from nitro.errors import NitroError
+from nitro.paths import cache_dir
+from nitro.progress import Reporter, Stage
+
+Packages = tuple[Package, ...]
+
+_STAGE = "Debian packages"
+
+
+def tree(wanted: Wanted, *, lock: Lock | None = None, report: Reporter | None = None) -> Tree:
+    """The one tree of `trees`."""
+    return trees((wanted,), lock=lock, report=report)[wanted]
+
+
+def trees(
+    wanted: Iterable[Wanted], *, lock: Lock | None = None, report: Reporter | None = None
+) -> dict[Wanted, Tree]:
+    """Each set resolved (or as pinned by `lock`), downloaded, verified and unpacked.
+
+    All sets are downloaded and unpacked together, shown as one stage of `report`. Trees lie in
+    the cache, named by their content; a second call costs a few milliseconds.
+
+    Raises InputError for unknown packages, NitroError when the archive is out of reach or a
+    frozen lock lacks a set or names versions that the archive has dropped.
+    """
+    lock = lock or default_lock()
+    report = report or Reporter()
+    found = _pinned(wanted, lock)
+    sets = {one: packages for one, packages in found.items() if packages is not None}
+    if len(sets) < len(found) or any(not _root(packages).is_dir() for packages in sets.values()):
+        with report.stage(_STAGE) as stage:
+            sets |= _resolve([one for one in found if one not in sets], lock, stage)
+            sets = _download(sets, lock, report, stage)
+            _unpack({_root(packages): packages for packages in sets.values()}, stage)
+    return {one: Tree(_root(sets[one]), sets[one], one.arch) for one in found}
+
+
+def resolve(wanted: Iterable[Wanted], *, lock: Lock, report: Reporter) -> dict[Wanted, Packages]:
+    """The packages of each set, as pinned by `lock` or, pinned from now on, as Debian has them.
+
+    Raises as `trees` does.
+    """
+    found = _pinned(wanted, lock)
+    sets = {one: packages for one, packages in found.items() if packages is not None}
+    if len(sets) < len(found):
+        with report.stage(_STAGE) as stage:
+            sets |= _resolve([one for one in found if one not in sets], lock, stage)
+    return sets
+
+
+def _pinned(wanted: Iterable[Wanted], lock: Lock) -> dict[Wanted, Packages | None]:
+    return {one: lock.get(one) for one in dict.fromkeys(wanted)}
+
+
+def _resolve(missing: Sequence[Wanted], lock: Lock, stage: Stage) -> dict[Wanted, Packages]:
+    """Ask apt for each set, several at the same time, and pin the answers."""
+    if missing and lock.frozen:
+        raise NitroError(
+            f"{lock.path} does not pin what Debian has now for: {missing[0].key}",
+            hint="build without --locked to pin it anew",
+        )
+    roots = {}
+    for suite, arch in dict.fromkeys((one.suite, one.arch) for one in missing):
+        stage.status(f"reading the lists of Debian {suite}")
+        roots[suite, arch] = AptRoot.open(suite, arch)
+    found = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        answers = pool.map(lambda one: roots[one.suite, one.arch].resolve(one), missing)
+        for one, packages in zip(missing, answers, strict=True):
+            stage.status(f"resolved {' '.join(one.names)}")
+            lock.put(one, packages)
+            found[one] = packages
+    return found
+
+
+def _download(
+    sets: Mapping[Wanted, Packages], lock: Lock, report: Reporter, stage: Stage
+) -> dict[Wanted, Packages]:
+    """Download what is not unpacked; a set with a version that the archive dropped is resolved."""
+    sets = dict(sets)
+    while True:
+        missing = [
+            p for packages in sets.values() if not _root(packages).is_dir() for p in packages
+        ]
+        try:
+            download(list(dict.fromkeys(missing)), stage)
+        except SupersededError as gone:
+            affected = [one for one, packages in sets.items() if gone.package in packages]
+            names = " ".join(name for one in affected for name in one.names)
+            report.note(f"{gone.what}: resolving {names} anew; digests will differ")
+            sets |= _resolve(affected, lock, stage)
+            if any(gone.package in packages for packages in sets.values()):
+                raise
+            continue
+        return sets
+
+
+def _root(packages: Sequence[Package]) -> Path:
+    content = hashlib.sha256("\n".join(p.sha256 for p in packages).encode()).hexdigest()
+    return cache_dir() / "trees" / content[:24]
+
+
+def _unpack(roots: Mapping[Path, Packages], stage: Stage) -> None:
+    """Unpack the packages of each tree that is not there yet; each appears whole or not at all."""
+    missing = {root: packages for root, packages in roots.items() if not root.is_dir()}
+    with ExitStack() as stack:
+        jobs: list[tuple[Path, Path]] = []
+        scratches = {}
+        for root, packages in missing.items():
+            root.parent.mkdir(exist_ok=True)
+            scratch = Path(tempfile.mkdtemp(dir=root.parent))
+            stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+            _merge_usr(scratch)
+            jobs += [(deb, scratch) for deb in download(packages, stage)]
+            scratches[root] = scratch
+        pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count()))
+        for done, _ in enumerate(pool.map(lambda job: _extract(*job), jobs), 1):
+            stage.progress(done, len(jobs), "packages")
+        for root, scratch in scratches.items():
+            scratch.chmod(0o755)
+            try:
+                scratch.rename(root)
+            except OSError:  # another process was first: its tree has the same content
+                if not root.is_dir():
+                    raise
+
+
+def _merge_usr(root: Path) -> None:
+    for folder in ("bin", "sbin", "lib", "lib64"):
+        (root / "usr" / folder).mkdir(parents=True)
+        (root / folder).symlink_to(f"usr/{folder}")
+
+
+def _extract(deb: Path, into: Path) -> None:
+    # tar rather than `dpkg-deb -x`: a package that ships /lib must not replace the link.
+    stream = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE)
+    unpack = subprocess.run(
+        [
+            "tar",
+            "--extract",
+            "--keep-directory-symlink",
+            "--no-same-owner",
+            "--directory",
+            str(into),
+        ],
+        stdin=stream.stdout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if stream.stdout:
+        stream.stdout.close()
+    if stream.wait() or unpack.returncode:
+        raise NitroError(f"could not unpack {deb.name}: {unpack.stderr.strip()}")
