@@ -71,6 +71,13 @@ class BlockStore:
                 ]
         return list(self._blocks[disk])
 
+    def copy(self, disk: str, other: str) -> None:
+        """Replace the disk `other` by a copy of `disk`."""
+        partial = self.path(other).with_suffix(".partial")
+        self.copy_to(disk, partial, 0)
+        partial.replace(self.path(other))
+        self._blocks.pop(other, None)
+
     def copy_to(self, disk: str, target: Path, size_bytes: int) -> None:
         """Write the disk to a new sparse file of at least `size_bytes`."""
         with target.open("wb") as file:

@@ -57,6 +57,8 @@ def restore(backend: Any) -> None:
             snapshot.add_tags(entry["tags"])
             snapshot.create_volume_permission_userids.update(entry.get("users", []))
             snapshot.create_volume_permission_groups.update(entry.get("groups", []))
+            snapshot.written.update(entry.get("written", []))
+            snapshot.parent_id = entry.get("parent")
     for entry in held["images"]:
         image = LocalImage(
             backend,
@@ -94,6 +96,8 @@ def _snapshot_entry(snapshot: Any) -> dict[str, Any]:
         "started": snapshot.start_time.isoformat(),
         "users": sorted(snapshot.create_volume_permission_userids),
         "groups": sorted(snapshot.create_volume_permission_groups),
+        "written": sorted(snapshot.written),
+        "parent": snapshot.parent_id,
     }
 
 

@@ -2,46 +2,36 @@
 
 Facts: botocore's `ebs` model and
 https://docs.aws.amazon.com/ebs/latest/userguide/ebs-accessing-snapshot.html
-Not here: parents, encryption, ListChangedBlocks, the expiry of tokens.
+Not here: encryption, the expiry of tokens and of snapshots that are not completed.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import math
-import re
-from datetime import timedelta
+import json
+import logging
+import uuid
 from types import SimpleNamespace
 from typing import Any
 
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
-from moto.core.utils import utcnow
+from moto.core.utils import get_service_model
 from moto.ebs import urls
 from moto.ebs.models import EBSBackend
 from moto.ebs.responses import EBSResponse
 from moto.ec2.utils import random_snapshot_id
 
 from nitro.local.aws import archive
-from nitro.local.aws.snapshots import GIB, DiskSnapshot
+from nitro.local.aws.api import constraints
+from nitro.local.aws.ebs_reads import BlockReads, EBSError, checksum_of, invalid
+from nitro.local.aws.snapshots import DiskSnapshot
 from nitro.local.store import BLOCK_SIZE
 
-PAGE = (100, 10_000)  # the bounds of MaxResults
-TOKENS_LAST = timedelta(days=7)
 MAX_VOLUME_GIB = 65_536
+MAX_TAGS = 50
 
-
-class _EBSError(ServiceException):  # type: ignore[misc]
-    """An error of the model, with the `Reason` that the model gives it."""
-
-    def __init__(self, code: str, message: str, reason: str | None = None) -> None:
-        super().__init__(code, message)
-        self.reason = reason
-
-
-def _invalid(message: str, reason: str) -> _EBSError:
-    return _EBSError("ValidationException", message, reason)
+_log = logging.getLogger(__name__)
 
 
 class LocalEBSBackend(EBSBackend):  # type: ignore[misc]
@@ -63,7 +53,7 @@ class LocalEBSBackend(EBSBackend):  # type: ignore[misc]
     def readable(self, snapshot_id: str) -> Any:
         snapshot = self._snapshot(snapshot_id)
         if snapshot.status != "completed":
-            raise _EBSError(
+            raise EBSError(
                 "ResourceNotFoundException", f"The snapshot '{snapshot_id}' is not completed.",
                 "SNAPSHOT_NOT_FOUND",
             )  # fmt: skip
@@ -72,21 +62,30 @@ class LocalEBSBackend(EBSBackend):  # type: ignore[misc]
     def writable(self, snapshot_id: str) -> Any:
         snapshot = self._snapshot(snapshot_id)
         if not snapshot.open_for_writing:
-            raise _invalid(f"The snapshot '{snapshot_id}' is completed.", "INVALID_SNAPSHOT_STATE")
+            raise invalid(f"The snapshot '{snapshot_id}' is completed.", "INVALID_SNAPSHOT_ID")
         return snapshot
 
     def _snapshot(self, snapshot_id: str) -> Any:
         snapshot = self.ec2_backend.snapshots.get(snapshot_id)
         if snapshot is None:
-            raise _EBSError(
+            raise EBSError(
                 "ResourceNotFoundException", f"The snapshot '{snapshot_id}' does not exist.",
                 "SNAPSHOT_NOT_FOUND",
             )  # fmt: skip
         return snapshot
 
 
-class LocalEBSResponse(EBSResponse):  # type: ignore[misc]
+class LocalEBSResponse(BlockReads, EBSResponse):  # type: ignore[misc]
     """One request."""
+
+    def _dispatch(self, request: Any, full_url: str | None = None, headers: Any = None) -> Any:
+        try:
+            return super()._dispatch(request, full_url, headers)
+        except Exception:
+            request_id = str(uuid.uuid4())
+            _log.exception("request %s, %s", request_id, request.path)
+            sent = {"x-amzn-errortype": "InternalServerException", "x-amzn-requestid": request_id}
+            return 500, sent, json.dumps({"Message": "An internal error has occurred"})
 
     def call_action(self) -> Any:
         ec2 = self.ebs_backend.ec2_backend
@@ -97,21 +96,33 @@ class LocalEBSResponse(EBSResponse):  # type: ignore[misc]
             finally:
                 archive.save(ec2)
 
+    def _check(self) -> None:
+        """Hold the parameters against the service model."""
+        operation = get_service_model("ebs").operation_model(self._get_action())
+        given = {name: value for name, value in self.params.items() if value is not None}
+        for reason in constraints.violations(operation.input_shape, given):
+            raise invalid(reason, "INVALID_PARAMETER_VALUE")
+
     def start_snapshot(self) -> ActionResult:
+        self._check()
         backend, ec2 = self.ebs_backend, self.ebs_backend.ec2_backend
-        for name in ("ParentSnapshotId", "Encrypted", "KmsKeyArn"):
+        for name in ("Encrypted", "KmsKeyArn"):
             if self._get_param(name):
-                raise _invalid(f"The local Nitro has no {name}.", "UNSUPPORTED_OPERATION")
-        asked = {key: str(self._get_param(key)) for key in ("VolumeSize", "Description", "Tags")}
+                raise invalid(f"The local Nitro has no {name}.", "INVALID_PARAMETER_VALUE")
+        names = ("VolumeSize", "Description", "Tags", "ParentSnapshotId")
+        asked = {name: str(self._get_param(name)) for name in names}
         token = self._get_param("ClientToken")
         if token in backend.tokens:
             before, snapshot_id = backend.tokens[token]
-            if before != asked:
-                raise _EBSError("ConflictException", "The client token was used before.")
-            return ActionResult(_described(ec2.snapshots[snapshot_id]))
-        size = int(self._get_param("VolumeSize"))
-        if not 1 <= size <= MAX_VOLUME_GIB:
-            raise _invalid(f"VolumeSize {size} is out of range.", "INVALID_VOLUME_SIZE")
+            if snapshot_id in ec2.snapshots:
+                if before != asked:
+                    raise EBSError("ConflictException", "The client token was used before.")
+                return ActionResult(_described(ec2.snapshots[snapshot_id]))
+        size = self._get_param("VolumeSize")
+        if size > MAX_VOLUME_GIB:
+            raise invalid(f"VolumeSize {size} is out of range.", "INVALID_VOLUME_SIZE")
+        tags = _tags(self._get_param("Tags", []))
+        parent = self._parent(size)
         snapshot = DiskSnapshot(
             ec2,
             random_snapshot_id(),
@@ -119,31 +130,49 @@ class LocalEBSResponse(EBSResponse):  # type: ignore[misc]
             description=self._get_param("Description", ""),
         )
         snapshot.open_for_writing = True
-        snapshot.add_tags({tag["Key"]: tag["Value"] for tag in self._get_param("Tags", [])})
+        snapshot.add_tags(tags)
         backend.site.store.create(snapshot.id)
+        if parent:
+            backend.site.store.copy(parent.id, snapshot.id)
+            snapshot.parent_id = parent.id
         ec2.add_snapshot(snapshot)
         if token:
             backend.tokens[token] = (asked, snapshot.id)
         return ActionResult(_described(snapshot))
 
+    def _parent(self, size_gib: int) -> Any:
+        """The snapshot whose blocks the new one begins with; None without one."""
+        parent_id = self._get_param("ParentSnapshotId")
+        if not parent_id:
+            return None
+        parent = self.ebs_backend.readable(parent_id)
+        if size_gib < parent.volume_size:
+            raise invalid(
+                f"VolumeSize {size_gib} is smaller than the parent's {parent.volume_size}.",
+                "INVALID_VOLUME_SIZE",
+            )
+        return parent
+
     def put_snapshot_block(self) -> ActionResult:
+        self._check()
         snapshot = self.ebs_backend.writable(self._get_param("SnapshotId"))
         index = self._index(snapshot)
         block, checksum = self._get_param("BlockData"), self._get_param("Checksum")
         if len(block) != BLOCK_SIZE or int(self._get_param("DataLength")) != BLOCK_SIZE:
-            raise _invalid(f"A block has {BLOCK_SIZE} bytes.", "INVALID_PARAMETER_VALUE")
-        if checksum != _checksum(block):
-            raise _invalid("The checksum does not match the block.", "INVALID_PARAMETER_VALUE")
+            raise invalid(f"A block has {BLOCK_SIZE} bytes.", "INVALID_PARAMETER_VALUE")
+        if checksum != checksum_of(block):
+            raise invalid("The checksum does not match the block.", "INVALID_PARAMETER_VALUE")
         self.ebs_backend.site.store.write(snapshot.id, index, block)
         snapshot.written.add(index)
         return ActionResult({"Checksum": checksum, "ChecksumAlgorithm": "SHA256"})
 
     def complete_snapshot(self) -> ActionResult:
+        self._check()
         site = self.ebs_backend.site
         snapshot = self.ebs_backend.writable(self._get_param("SnapshotId"))
         count = int(self._get_param("ChangedBlocksCount"))
         if count != len(snapshot.written):
-            raise _invalid(
+            raise invalid(
                 f"{len(snapshot.written)} blocks were written, not {count}.",
                 "INVALID_PARAMETER_VALUE",
             )
@@ -153,56 +182,9 @@ class LocalEBSResponse(EBSResponse):  # type: ignore[misc]
             for index in sorted(snapshot.written):
                 digest.update(hashlib.sha256(site.store.read(snapshot.id, index)).digest())
             if wanted != base64.b64encode(digest.digest()).decode():
-                raise _invalid("The aggregate checksum differs.", "INVALID_PARAMETER_VALUE")
+                raise invalid("The aggregate checksum differs.", "INVALID_PARAMETER_VALUE")
         snapshot.complete_at(site.clock() + site.pace.complete_snapshot)
         return ActionResult({"Status": snapshot.status})
-
-    def list_snapshot_blocks(self) -> ActionResult:
-        snapshot = self.ebs_backend.readable(self._get_param("SnapshotId"))
-        asked = int(self._get_param("MaxResults") or PAGE[1])
-        if not PAGE[0] <= asked <= PAGE[1]:
-            raise _invalid(f"MaxResults {asked} is out of range.", "INVALID_PARAMETER_VALUE")
-        token = self._get_param("NextToken")
-        first = (
-            _page_start(snapshot, token)
-            if token
-            else int(self._get_param("StartingBlockIndex") or 0)
-        )
-        indices = [i for i in self.ebs_backend.site.store.used(snapshot.id) if i >= first]
-        page, rest = indices[:asked], indices[asked:]
-        return ActionResult(
-            {
-                "Blocks": [{"BlockIndex": i, "BlockToken": _token(snapshot, i)} for i in page],
-                "ExpiryTime": utcnow() + TOKENS_LAST,
-                "VolumeSize": snapshot.volume_size,
-                "BlockSize": BLOCK_SIZE,
-                "NextToken": f"{_token(snapshot, rest[0])}:{rest[0]}" if rest else None,
-            }
-        )
-
-    def get_snapshot_block(self) -> ActionResult:
-        snapshot = self.ebs_backend.readable(self._get_param("SnapshotId"))
-        index = self._index(snapshot)
-        if self._get_param("BlockToken") != _token(snapshot, index):
-            raise _invalid("The block token is not of this block.", "INVALID_BLOCK_TOKEN")
-        block = self.ebs_backend.site.store.read(snapshot.id, index)
-        return ActionResult(
-            {
-                "DataLength": len(block),
-                "BlockData": block,
-                "Checksum": _checksum(block),
-                "ChecksumAlgorithm": "SHA256",
-            }
-        )
-
-    def list_changed_blocks(self) -> ActionResult:
-        raise _invalid("The local Nitro has no ListChangedBlocks.", "UNSUPPORTED_OPERATION")
-
-    def _index(self, snapshot: Any) -> int:
-        index = int(self._get_param("BlockIndex"))
-        if not 0 <= index < math.ceil(snapshot.volume_size * GIB / BLOCK_SIZE):
-            raise _invalid(f"Block {index} is outside the volume.", "INVALID_PARAMETER_VALUE")
-        return index
 
 
 def _described(snapshot: Any) -> dict[str, Any]:
@@ -218,17 +200,11 @@ def _described(snapshot: Any) -> dict[str, Any]:
     }
 
 
-def _checksum(block: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(block).digest()).decode()
-
-
-def _token(snapshot: Any, index: int) -> str:
-    """Names a block of a snapshot and no other; the same each time."""
-    return base64.b64encode(hashlib.sha256(f"{snapshot.id}:{index}".encode()).digest()).decode()
-
-
-def _page_start(snapshot: Any, token: str) -> int:
-    match = re.fullmatch(r"(.+):(\d+)", token)
-    if not match or match[1] != _token(snapshot, int(match[2])):
-        raise _invalid("The page token is not of this snapshot.", "INVALID_PAGE_TOKEN")
-    return int(match[2])
+def _tags(given: list[dict[str, str]]) -> dict[str, str]:
+    tags = {tag.get("Key", ""): tag.get("Value", "") for tag in given}
+    if len(given) > MAX_TAGS or len(tags) < len(given):
+        raise invalid(f"At most {MAX_TAGS} tags, each key once.", "INVALID_TAG")
+    for key in tags:
+        if not key or key.lower().startswith("aws:"):
+            raise invalid(f"The tag key '{key}' is not allowed.", "INVALID_TAG")
+    return tags

@@ -34,7 +34,8 @@ class DiskSnapshot(Snapshot):  # type: ignore[misc]
         if started:
             self.start_time = started
         self.open_for_writing = False
-        self.written: set[int] = set()  # indices of blocks, while open
+        self.written: set[int] = set()  # indices of the blocks that EBS direct was given
+        self.parent_id: str | None = None  # the snapshot that this one began as
         self._completes_at = completes_at
 
     @property

@@ -15,6 +15,7 @@ from botocore.model import ListShape, OperationModel, ServiceModel, Shape, Struc
 from moto.core.parse import default_blob_parser, default_timestamp_parser
 from moto.ec2.exceptions import EC2ClientError
 
+from nitro.local.aws.api import constraints
 from nitro.local.aws.api.errors import invalid_value, missing_parameter
 
 # What is in a request beside the parameters of its operation.
@@ -117,7 +118,7 @@ def _list(shape: ListShape, node: Any, path: str) -> list[Any]:
         raise _unknown(path if not isinstance(node, dict) else f"{path}.{next(iter(node))}")
     ordered = sorted(node, key=int)
     parsed = [_value(shape.member, node[key], f"{path}.{key}") for key in ordered]
-    _check_length(shape, len(parsed), path)
+    _check(shape, parsed, path)
     return parsed
 
 
@@ -127,36 +128,14 @@ def _scalar(shape: Shape, text: str, path: str) -> Any:
     except (ValueError, OverflowError):
         raise invalid_value(f"Value ({text}) for parameter {path} is invalid.") from None
     # New instance types come without a new model; operations know the ones they have.
-    enumeration = None if shape.name == "InstanceType" else shape.metadata.get("enum")
-    if enumeration and text not in enumeration:
-        raise invalid_value(
-            f"Value ({text}) for parameter {path} is invalid. "
-            f"Allowed values: {', '.join(enumeration[:20])}"
-        )
-    if isinstance(value, str):
-        _check_length(shape, len(value), path)
-        pattern = shape.metadata.get("pattern")
-        if pattern and not _matches(pattern, value):
-            raise invalid_value(f"Value ({text}) for parameter {path} is invalid.")
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        _check_length(shape, value, path)
+    if shape.name != "InstanceType":
+        _check(shape, value, path)
     return value
 
 
-def _matches(pattern: str, value: str) -> bool:
-    try:
-        return re.search(pattern, value) is not None
-    except re.error:  # some patterns of the model are Java's
-        return True
-
-
-def _check_length(shape: Shape, size: float, path: str) -> None:
-    least, most = shape.metadata.get("min"), shape.metadata.get("max")
-    if (least is not None and size < least) or (most is not None and size > most):
-        raise invalid_value(
-            f"Value ({size}) for parameter {path} is invalid. "
-            f"Expecting {'at least ' + str(least) if most is None else f'{least or 0} to {most}'}."
-        )
+def _check(shape: Shape, value: Any, path: str) -> None:
+    if reason := constraints.violation(shape, value):
+        raise invalid_value(f"Value ({value}) for parameter {path} is invalid. {reason}")
 
 
 def _boolean(text: str) -> bool:
