@@ -29,7 +29,6 @@ from nitro.cloud import (
     new_deployment,
     publish,
 )
-from nitro.cloud.dryrun import is_planned
 from nitro.cloud.network import check_ranges
 from nitro.cloud.tags import ports_tag
 from nitro.console import milestones
@@ -208,7 +207,7 @@ def _describe_instance(
     cloud: Cloud, server: Instance, instance_type: InstanceType
 ) -> InstanceReport:
     """What the server turned out to be, in the words of its console."""
-    said = milestones("" if is_planned(server.id) else console_output(cloud, server.id))
+    said = milestones(console_output(cloud, server.id))
     # The last one: a driver that brought no link up makes room for another.
     driver = next((m.fields for m in reversed(said) if m.name == "driver"), {})
     module = str(driver.get("driver", "unknown"))

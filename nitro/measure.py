@@ -25,7 +25,6 @@ from nitro.cloud import (
     instance,
     publish,
 )
-from nitro.cloud.dryrun import is_planned
 from nitro.cloud.launch import placement_of
 from nitro.cloud.tags import ports_from
 from nitro.console import tail
@@ -116,20 +115,21 @@ def run_probes(
                     report=report,
                 )
             )
-        if not is_planned(server.id):
-            watch = boot.Watch(
-                console=lambda: _console(cloud, server.id),
-                address=(server.public_ip, first_tcp_port) if first_tcp_port else None,
-                launched=time.monotonic() if launched is None else launched,
-            )
-            wanted = next((p for p in probes if isinstance(p, boot.Boot)), None)
-            deadline = (wanted or boot.Boot()).seconds
-            with report.stage("boot") as stage:
-                booted = boot.wait(watch, deadline=deadline, stage=stage)
-            results += [booted] if wanted else []
+        if cloud.plan:
+            return []
+        watch = boot.Watch(
+            console=lambda: _console(cloud, server.id),
+            address=(server.public_ip, first_tcp_port) if first_tcp_port else None,
+            launched=time.monotonic() if launched is None else launched,
+        )
+        wanted = next((p for p in probes if isinstance(p, boot.Boot)), None)
+        deadline = (wanted or boot.Boot()).seconds
+        with report.stage("boot") as stage:
+            booted = boot.wait(watch, deadline=deadline, stage=stage)
+        results += [booted] if wanted else []
         if running:
             results += running.results()
-        elif plan.steps and not is_planned(server.id):
+        elif plan.steps:
             results += host.run(plan, report=report)
     return results
 

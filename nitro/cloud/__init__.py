@@ -6,7 +6,7 @@
     wait.py            the one poller
     tags.py            what makes a resource ours
     teardown.py        taking back what was made, in reverse order
-    dryrun.py          the same calls, held back and listed
+    dryrun.py          the same calls, held back and listed; dryrun_answers.py: their answers
 
     disk.py            what goes in, what comes out
     publish.py         disk → S3 → snapshot → AMI, by

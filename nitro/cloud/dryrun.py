@@ -3,23 +3,23 @@
 `CallPlan` listens to botocore's events. A call's parameters have been validated and the request
 has been built when the plan notes it; a mutating one is then answered with made-up ids
 instead of being sent. Reads are made for real, but for those about made-up things, which
-are answered as if all had gone well. There is no second description of the work that could
-differ from it.
+are answered as if all had gone well: callers need not know, except where reality itself is
+waited for or examined, and then they ask for `Cloud.plan`. There is no second description of
+the work that could differ from it.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 
+from nitro.cloud.dryrun_answers import CHANGES, Imagined
+from nitro.cloud.dryrun_answers import READS as READS_OF_IMAGINED
+from nitro.errors import NitroError
+
 READS = ("Describe", "Get", "List", "Head", "Simulate")
-MARK = "planned"
-_BLOCK_SIZE = 524288  # bytes; the EBS direct API's
 
 _CONTEXT = "nitro-params"
 
@@ -49,11 +49,6 @@ def without_bodies(params: dict[str, Any]) -> dict[str, Any]:
         key: f"<{len(value)} bytes>" if isinstance(value, bytes) else value
         for key, value in params.items()
     }
-
-
-def is_planned(identifier: str) -> bool:
-    """Whether this is the id of something that a dry run only imagined."""
-    return MARK in identifier
 
 
 @dataclass
@@ -97,95 +92,21 @@ class Journal:
 class CallPlan(Journal):
     """The calls of a dry run; those that change something are held back."""
 
-    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
-    _buckets: set[str] = field(default_factory=set)
-    _terminated: set[str] = field(default_factory=set)
+    _imagined: Imagined = field(default_factory=Imagined)
 
     def answer(self, call: Call) -> dict[str, Any] | None:
         if call.changes:
-            return self._change(call.operation, call.params)
-        if self._is_about_planned(call.params):
-            return _READ_ANSWERS[call.operation](self, call.params)
-        return None
-
-    def _change(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
-        if operation == "CreateBucket":
-            self._buckets.add(params["Bucket"])
-        if operation == "TerminateInstances":
-            self._terminated.update(params["InstanceIds"])
-        answer = _CHANGE_ANSWERS.get(operation)
-        return answer(f"{MARK}-{next(self._numbers)}") if answer else {}
-
-    def _is_about_planned(self, params: dict[str, Any]) -> bool:
-        if params.get("Bucket") in self._buckets:
-            return True
-        values = [params.get(key) for key in ("SnapshotId", "InstanceId")]
-        for key in ("ImportTaskIds", "SnapshotIds", "ImageIds", "InstanceIds", "GroupIds"):
-            values += params.get(key, [])
-        return any(isinstance(value, str) and is_planned(value) for value in values)
-
-    def _instance(self, params: dict[str, Any]) -> dict[str, Any]:
-        instances = [
-            {
-                "InstanceId": id_,
-                "InstanceType": "",
-                "PrivateIpAddress": "",
-                "State": {"Name": "terminated" if id_ in self._terminated else "running"},
-            }
-            for id_ in params["InstanceIds"]
-        ]
-        return {"Reservations": [{"Instances": instances}]}
-
-
-_Answer = Callable[[str], dict[str, Any]]
-
-# What the calls that make something answer, given a made-up id.
-_CHANGE_ANSWERS: dict[str, _Answer] = {
-    "CreateMultipartUpload": lambda id_: {"UploadId": id_},
-    "UploadPart": lambda id_: {"ETag": id_},
-    "ImportSnapshot": lambda id_: {
-        "ImportTaskId": f"import-snap-{id_}",
-        "SnapshotTaskDetail": {"Status": "pending"},
-    },
-    "RegisterImage": lambda id_: {"ImageId": f"ami-{id_}"},
-    "CreateSecurityGroup": lambda id_: {"GroupId": f"sg-{id_}"},
-    "RunInstances": lambda id_: {
-        "Instances": [{"InstanceId": f"i-{id_}", "State": {"Name": "pending"}}]
-    },
-    "CreateRole": lambda id_: {"Role": {"Arn": id_, "RoleName": id_}},
-}
-
-# What reads about made-up things answer.
-_READ_ANSWERS: dict[str, Callable[[CallPlan, dict[str, Any]], dict[str, Any]]] = {
-    "DescribeImportSnapshotTasks": lambda _, params: {
-        "ImportSnapshotTasks": [
-            {
-                "ImportTaskId": params["ImportTaskIds"][0],
-                "SnapshotTaskDetail": {
-                    "Status": "completed",
-                    "SnapshotId": params["ImportTaskIds"][0].removeprefix("import-"),
-                },
-            }
-        ]
-    },
-    "DescribeSnapshots": lambda _, params: {
-        "Snapshots": [{"SnapshotId": params["SnapshotIds"][0], "State": "completed"}]
-    },
-    "DescribeImages": lambda _, params: {
-        "Images": [{"ImageId": params["ImageIds"][0], "State": "available"}]
-    },
-    "DescribeInstances": lambda plan, params: plan._instance(params),
-    "GetConsoleOutput": lambda _, params: {"InstanceId": params["InstanceId"], "Output": ""},
-    "ListSnapshotBlocks": lambda *_: {
-        "Blocks": [{"BlockIndex": 0, "BlockToken": MARK}],
-        "BlockSize": _BLOCK_SIZE,
-    },
-    "GetSnapshotBlock": lambda *_: {"BlockData": io.BytesIO(bytes(_BLOCK_SIZE))},
-    "HeadBucket": lambda *_: {},
-    "HeadObject": lambda *_: {"Error": {"Code": "404", "Message": "Not Found"}},
-    "ListObjectsV2": lambda *_: {"KeyCount": 0},
-    "ListMultipartUploads": lambda *_: {},
-}
+            answers = CHANGES
+        elif self._imagined.is_asked_for(call.params):
+            answers = READS_OF_IMAGINED
+        else:
+            return None
+        if call.operation not in answers:
+            raise NitroError(
+                f"a dry run cannot tell what {call.service}:{call.operation} would answer",
+                hint="this is a defect of nitro; without --dry-run the call is made",
+            )
+        return answers[call.operation](self._imagined, call.params)
 
 
 def _brief(value: Any) -> str:

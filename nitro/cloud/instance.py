@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nitro.cloud import tags, wait
-from nitro.cloud.dryrun import is_planned
 from nitro.cloud.errors import ApiError, ignoring, missing
 from nitro.cloud.session import Cloud
 from nitro.errors import NitroError
@@ -100,7 +99,7 @@ def wait_console(
         state = get(cloud, instance_id)
         # Asked after the state, so that a guest's last words are not missed.
         text = console_output(cloud, instance_id) or text
-        if is_planned(instance_id) or seen(text):
+        if seen(text):
             return text
         if state.state not in {"pending", "running"}:
             raise NeverReady(

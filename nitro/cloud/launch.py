@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from nitro.cloud import ami, network, tags, wait
-from nitro.cloud.dryrun import is_planned
 from nitro.cloud.instance import Instance, NeverReady, console_tail, get, terminate
 from nitro.cloud.instance_types import InstanceType, requires
 from nitro.cloud.session import Cloud
@@ -138,8 +137,6 @@ def client_token(deployment: str, role: str, ami_id: str) -> str:
 
 
 def _check(cloud: Cloud, ami_id: str, instance_type: InstanceType) -> None:
-    if is_planned(ami_id):
-        return
     image = ami.describe(cloud, ami_id)
     memory = tags.from_list(image.get("Tags")).get(tags.MEMORY, "0")
     requires(

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from nitro.cloud import instance, storage, wait
-from nitro.cloud.dryrun import is_planned
 from nitro.cloud.errors import ApiError
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
@@ -86,15 +85,13 @@ def wait_result(
     """Wait for the result that `instance_id` is to send; `deadline` in seconds.
 
     Raises NeverReady, with the end of the console, when the instance ends without it, or in
-    time sends none. In a dry run the result is empty.
+    time sends none.
     """
     ended = 0
 
     def look() -> bytes | None:
         nonlocal ended
         state = instance.get(cloud, instance_id).state
-        if is_planned(instance_id):
-            return b""
         found = fetch(cloud, upload)
         ended += found is None and state not in {"pending", "running"}
         if ended > _GRACE:

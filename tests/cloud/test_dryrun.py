@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nitro.cloud import Call, Cloud, DiskImage, Keep, Published, Undo, publish, upload
-from tests.cloud.conftest import NOTHING, connect, deploy, everything, make_disk, recorded
+from nitro.cloud import (
+    Call,
+    Cloud,
+    DiskImage,
+    Keep,
+    Published,
+    Undo,
+    create_placement,
+    dryrun_answers,
+    launch,
+    publish,
+    upload,
+)
+from nitro.cloud.dryrun import changes_something
+from nitro.errors import NitroError, RefusedError
+from tests.cloud.conftest import NOTHING, connect, deploy, everything, kind, make_disk, recorded
+from tests.cloud.operations import called
 
 IDS = re.compile(r"\b(import-snap|snap|ami|sg|i)-[0-9a-z-]+")
 
@@ -102,6 +119,65 @@ def test_a_call_reads_well(cloud: Cloud, disk: DiskImage) -> None:
     part = max(str(c) for c in rehearsal.plan.changes if c.operation == "UploadPart")
     assert part.startswith("s3:UploadPart(Bucket='nitro-123456789012-eu-central-1'")
     assert "Body='<902849 bytes>'" in part
+
+
+# Reads that never name something that a dry run only imagines: they are made for real.
+ABOUT_THE_ACCOUNT = {
+    "DescribeInstanceTypeOfferings",
+    "DescribeInstanceTypes",
+    "DescribeNetworkInterfaces",
+    "DescribeRegions",
+    "DescribeSecurityGroups",
+    "DescribeSubnets",
+    "DescribeVolumes",
+    "GetCallerIdentity",
+    "GetObjectTagging",  # of objects that were listed
+    "GetPolicy",
+    "GetPolicyVersion",
+    "GetRole",
+    "GetRolePolicy",
+    "GetServiceQuota",
+    "ListAttachedRolePolicies",
+    "ListParts",  # of uploads that were listed
+    "ListRolePolicies",
+}
+
+
+def test_every_operation_that_is_called_has_its_answer() -> None:
+    ours = called() - {"PutObject"}  # which is signed for guests, not made
+    changing = {name for name in ours if changes_something(name, {})}
+    assert changing == dryrun_answers.CHANGES.keys()
+    assert ours - changing == dryrun_answers.READS.keys() | ABOUT_THE_ACCOUNT
+
+
+def test_an_unknown_question_about_an_imagined_thing_is_an_error_that_names_it(
+    cloud: Cloud, disk: DiskImage
+) -> None:
+    rehearsal = connect(dry_run=True)
+    published, server = deploy(rehearsal, disk)
+    asked: list[Callable[[], object]] = [
+        lambda: rehearsal.ec2.describe_image_attribute(
+            ImageId=published.ami_id, Attribute="description"
+        ),
+        lambda: rehearsal.ec2.describe_tags(
+            Filters=[{"Name": "resource-id", "Values": [server.id]}]
+        ),
+        lambda: rehearsal.ec2.create_image(InstanceId=server.id, Name="copy"),
+    ]
+    names = ("DescribeImageAttribute", "DescribeTags", "CreateImage")
+    for ask, name in zip(asked, names, strict=True):
+        with pytest.raises(NitroError, match=f"cannot tell what ec2:{name} would answer"):
+            ask()
+
+
+def test_what_is_imagined_is_described_as_it_was_made(cloud: Cloud, disk: DiskImage) -> None:
+    """So that a type too small for the image is refused in a dry run, too."""
+    rehearsal = connect(dry_run=True)
+    with Undo() as undo:
+        published = publish(rehearsal, replace(disk, minimum_memory_mib=1 << 20), undo)
+        placement = create_placement(rehearsal, undo, deployment="d-1", ports=[])
+        with pytest.raises(RefusedError, match="the image needs 1048576 MiB"):
+            launch(rehearsal, published.ami_id, kind(rehearsal), placement, undo, name="x")
 
 
 def recorded_requests(cloud: Cloud) -> list[str]:
