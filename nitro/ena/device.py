@@ -295,7 +295,7 @@ class Device:
             try:
                 queue.attach(self.memory)
             except DmaError as error:
-                queue.stopped = True
+                queue.stop()
                 self.rules.breach("dma-address", f"queue {queue.index}: {error}")
 
     def _begin_reset(self, reason: int) -> None:
@@ -320,6 +320,7 @@ class Device:
         self.queues.clear()
         self._queues_changed()
         self._ringing = {}
+        self.blocked = False
         self.admin.reset()
         self.events.reset()
         self.vectors.reset()
@@ -333,7 +334,7 @@ class Device:
 
     def _queues_changed(self) -> None:
         self.receiver.changed()
-        self.blocked = self.starved = False
+        self.starved = False
         if not self.queues.rx:
             self._receiving = False
         self.port.accept(

@@ -6,6 +6,7 @@ memory file under vfio-user.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 ADDRESS_BITS = 48
@@ -28,6 +29,17 @@ class Region:
     data: memoryview
     writable: bool
 
+    def overlaps(self, base: int, end: int) -> bool:
+        return self.base < end and base < self.base + self.size
+
+    def without(self, base: int, end: int) -> Iterator[Region]:
+        """What is left of the region when the addresses from `base` to `end` go."""
+        last = self.base + self.size
+        for start, stop in ((self.base, min(base, last)), (max(end, self.base), last)):
+            if start < stop:
+                data = self.data[start - self.base : stop - self.base]
+                yield Region(start, stop - start, data, self.writable)
+
 
 _NOWHERE = Region(0, 0, memoryview(b""), writable=False)
 
@@ -43,15 +55,18 @@ class Memory:
     def map(self, base: int, data: memoryview, *, writable: bool = True) -> None:
         """Add a region. Raises ValueError if it overlaps one that is there."""
         end = base + len(data)
-        if any(base < r.base + r.size and r.base < end for r in self._regions):
+        if any(region.overlaps(base, end) for region in self._regions):
             raise ValueError(f"a region at {base:#x} is mapped already")
         self._regions.append(Region(base, len(data), data, writable))
 
     def unmap(self, base: int, size: int) -> None:
-        """Take away what lies in the range; regions that were never mapped are no matter."""
-        keep = [r for r in self._regions if r.base < base or r.base + r.size > base + size]
-        if len(keep) != len(self._regions):
-            self._regions = keep
+        """Remove the range from the mappings; a region that sticks out of it keeps the rest.
+
+        Ranges that were never mapped are ignored.
+        """
+        end = base + size
+        if any(region.overlaps(base, end) for region in self._regions):
+            self._regions = [part for r in self._regions for part in r.without(base, end)]
             self._last = _NOWHERE
             self.generation += 1
 

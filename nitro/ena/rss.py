@@ -8,6 +8,7 @@ not, so its hashes differ from a Toeplitz calculator's but spread as well).
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 
 KEY_SIZE = 40
 TOEPLITZ, CRC32 = 1, 2
@@ -65,6 +66,12 @@ class Toeplitz:
         return value
 
 
+@lru_cache(maxsize=4)
+def toeplitz(key: bytes) -> Toeplitz:
+    """The hash with `key`; its tables take a while to make."""
+    return Toeplitz(key)
+
+
 class Rss:
     """Key, function, input and table of one card."""
 
@@ -102,7 +109,7 @@ class Rss:
         if self.function == CRC32:
             return zlib.crc32(data, self.initial)
         if self._toeplitz is None:
-            self._toeplitz = Toeplitz(self.key)
+            self._toeplitz = toeplitz(self.key)
         return self._toeplitz.hash(data)
 
     def queue(self, value: int) -> int | None:

@@ -50,6 +50,12 @@ class Buffers:
         for one in (self.ids, self.addresses, self.slots):
             one[-count:] = one[-count:][::-1]
 
+    def clear(self) -> None:
+        """Forget them all: the views hold memory that may be gone."""
+        self.start = 0
+        for one in (self.views, self.ids, self.addresses, self.slots):
+            one.clear()
+
     def peek(self, count: int) -> list[memoryview]:
         """The next buffers, at most `count`."""
         return self.views[self.start : self.start + count]
@@ -97,6 +103,11 @@ class RxQueue:
         for at in range(buffers.start, len(buffers.views)):
             buffers.views[at] = memory.view(buffers.addresses[at], len(buffers.views[at]))
 
+    def stop(self) -> None:
+        """Receive nothing more and let go of the buffers: the ring cannot be trusted."""
+        self.stopped = True
+        self.buffers.clear()
+
     def takes(self, value: int) -> bool:
         """Whether a frame with the hash `value` finds a buffer here.
 
@@ -117,11 +128,11 @@ class RxQueue:
             return
         if added > self.depth or len(self.buffers) + added > self.depth:
             self._rules.breach("doorbell-tail", f"RX queue {self.index}: {tail:#x}")
-            self.stopped = True
+            self.stop()
             return
         for position in range(self.tail, self.tail + added):
             if not self._fetch(position & 0xFFFF):
-                self.stopped = True
+                self.stop()
                 return
         if added and self._faults.hits("rx-out-of-order"):
             self.buffers.turn_round(added)

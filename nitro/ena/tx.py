@@ -78,6 +78,15 @@ class TxQueue:
         """Look the ring up in guest memory. Raises DmaError."""
         if self._layout is None:
             self._ring = memory.view(self.address, self.depth * DESCRIPTOR_SIZE)
+        if self._waiting is not None:
+            # Its data may have moved: read its descriptors again.
+            self.head = self._waiting.first_head
+            self._waiting = None
+
+    def stop(self) -> None:
+        """Send nothing more, not even a packet that waits for the port."""
+        self.stopped = True
+        self._waiting = None
 
     def doorbell(self, value: int) -> None:
         """The driver says that it has filled the ring up to `value`."""
@@ -85,7 +94,7 @@ class TxQueue:
         added = tail - self.tail & 0xFFFF
         if (tail - self.head & 0xFFFF) > self.depth:
             self._rules.breach("doorbell-tail", f"TX queue {self.index}: {tail:#x}")
-            self.stopped = True
+            self.stop()
             return
         if self._layout is not None and added > self._layout.burst:
             self._rules.breach("llq-burst", f"TX queue {self.index}: {added} entries")
@@ -121,10 +130,11 @@ class TxQueue:
             packet = self._from_host() if self._layout is None else self._from_llq(self._layout)
         except _BadRingError as error:
             self._rules.breach(error.rule, f"TX queue {self.index}, head {self.head:#x}")
-            self.stopped = True
+            self.stop()
             return None
         if packet.rule is None and not 14 <= packet.length <= MAX_FRAME:
             packet.rule = "tx-length"
+        packet.first_head = self.head
         self.head = packet.next_head
         return packet
 

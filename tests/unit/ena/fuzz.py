@@ -3,7 +3,8 @@
 A corpus grows by coverage: an input that runs a line (and its caller's line) that no earlier one
 ran is kept, and inputs are bred from those kept. Tracing is slow, so after a while only each
 twentieth case is traced. All of it follows from the seed. After each case: no exception left the
-card, no byte around the guest's memory changed, and it took no longer than `PATIENCE`.
+card, no byte changed around the guest's memory, in memory that was unmapped or after a reset, and
+it took no longer than `PATIENCE`.
 
     python -m tests.unit.ena.fuzz --cases 200000 --seed 1
 """
@@ -74,11 +75,8 @@ class Target:
         self.driver = Driver(profile)
         self._surrounded = bytearray(GUARD + bytes(MEMORY) + GUARD)
         self.driver.ram = bytearray(0)
-        inner = memoryview(self._surrounded)[len(GUARD) : -len(GUARD)]
-        memory: Memory = self.driver.memory
-        memory.clear()
-        memory.map(BASE, inner)
-        self.driver.ram = inner  # type: ignore[assignment]
+        self._taken: list[tuple[memoryview, bytes]] = []
+        self._provide()
         self._operations: tuple[Callable[[Input], None], ...] = (
             self._register,
             self._doorbell,
@@ -95,7 +93,9 @@ class Target:
             self._frame,
             self._frame,
             self._time,
-            self._remap,
+            self._receive,
+            self._take_away,
+            self._take_away,
         )
 
     def case(self, data: bytes) -> None:
@@ -104,6 +104,8 @@ class Target:
         driver = self.driver
         driver.device.power_on()
         driver.device.set_bus_master(True)
+        if not self._complete:
+            self._provide()
         driver.aq_tail = driver.acq_head = driver.aenq_head = 0
         driver._next = BASE + 0x1000
         for name in ("aq", "acq", "aenq", "control"):
@@ -123,10 +125,36 @@ class Target:
         while source:
             self._operations[source.byte() % len(self._operations)](source)
             driver.run()
+        self._reset_under_traffic()
+        for memory, before in self._taken:
+            assert bytes(memory) == before, "the card wrote to memory that was taken away"
+        self._taken.clear()
         edge = len(GUARD)
         intact = self._surrounded[:edge] == GUARD and self._surrounded[-edge:] == GUARD
         assert intact, "the card wrote around the guest's memory"
         assert time.thread_time() - started < PATIENCE, "the card hung"
+
+    def _provide(self) -> None:
+        """Map all of the guest's memory."""
+        inner = memoryview(self._surrounded)[len(GUARD) : -len(GUARD)]
+        memory: Memory = self.driver.memory
+        memory.clear()
+        memory.map(BASE, inner)
+        self.driver.ram = inner  # type: ignore[assignment]
+        self._complete = True
+
+    def _reset_under_traffic(self) -> None:
+        """After a reset nothing is the card's: not a byte may change, whatever still arrives."""
+        device = self.driver.device
+        device.power_on()
+        before = bytes(self.driver.ram)
+        for offset in (TX_DOORBELLS, RX_DOORBELLS, UNMASK):
+            device.write(offset, 1)
+        self.driver.port.deliver(ipv4_frame())
+        self.driver.now += 1
+        self.driver.run()
+        device.receive()
+        assert bytes(self.driver.ram) == before, "the card wrote after a reset"
 
     def _register(self, source: Input) -> None:
         choice = source.byte()
@@ -239,17 +267,40 @@ class Target:
         header = source.take(10) if kind & 4 else struct.pack("<BBHHHH", 1, 1, 54, 1448, 34, 16)
         self.driver.port.deliver(frame[:65549], header if kind & 8 else bytes(10))
 
+    def _receive(self, source: Input) -> None:
+        """A queue as it should be, which receives."""
+        self._queue(Input(bytes((1, 2))))
+        self.driver.run()
+        for queue in self.driver.device.queues.rx.values():
+            for n in range(queue.tail, queue.tail + 4):
+                address = BASE + (source.byte() << 10) % MEMORY
+                control = 0x1C | 1 ^ (n // queue.depth & 1)
+                entry = struct.pack("<HBBHHQ", 1024, 0, control, n % queue.depth, 0, address)
+                self._store(queue.address + n % queue.depth * 16, entry)
+            self.driver.write(RX_DOORBELLS + 4 * queue.index, queue.tail + 4 & 0xFFFF)
+        self.driver.port.deliver(ipv4_frame(bytes(source.byte())))
+
     def _time(self, source: Input) -> None:
         self.driver.now += source.byte() / 50
         self.driver.device.set_link(bool(source.byte()))
 
-    def _remap(self, source: Input) -> None:
-        """The client takes memory away and gives it back, now and then."""
-        if source.byte() < 8:
+    def _take_away(self, source: Input) -> None:
+        """The client takes memory away, all or a quarter, or gives back what is missing.
+
+        In between the card does without. The guest goes on in a copy, so whoever writes to the
+        original is the card.
+        """
+        choice = source.byte()
+        if not self._complete:
+            self._provide()
+        elif choice < 128:
             inner = memoryview(self._surrounded)[len(GUARD) : -len(GUARD)]
-            self.driver.memory.unmap(BASE, MEMORY)
-            self.driver.run()
-            self.driver.memory.map(BASE, inner)
+            self._taken.append((inner, bytes(inner)))
+            self._surrounded = bytearray(self._surrounded)
+            self._provide()
+            start = (choice & 3) * MEMORY // 4
+            self.driver.memory.unmap(BASE + start, MEMORY // 4 if choice & 4 else MEMORY)
+            self._complete = False
 
 
 class Fuzzer:

@@ -9,7 +9,7 @@ import pytest
 from nitro.ena.memory import Memory
 from tests.lengths import length
 from tests.unit.ena.driver import BASE, Driver
-from tests.unit.ena.fuzz import MEMORY, Fuzzer, Target
+from tests.unit.ena.fuzz import GUARD, MEMORY, Fuzzer, Input, Target
 
 
 def test_hostile_bytes_short() -> None:
@@ -42,6 +42,27 @@ def test_a_write_around_guest_memory_is_noticed(monkeypatch: pytest.MonkeyPatch)
     target.case(b"\1")
     target._surrounded[-1] ^= 1
     with pytest.raises(AssertionError, match="around the guest's memory"):
+        target.case(b"\1")
+
+
+@pytest.mark.parametrize("choice", range(8))
+def test_a_write_to_memory_that_was_taken_away_is_noticed(choice: int) -> None:
+    target = Target("c5")
+    target._take_away(Input(bytes([choice])))
+    ((memory, _),) = target._taken
+    memory[0] ^= 1
+    with pytest.raises(AssertionError, match="taken away"):
+        target.case(b"\1")
+
+
+def test_a_write_after_a_reset_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Target("c5")
+
+    def write_late() -> None:
+        target._surrounded[len(GUARD)] ^= 1
+
+    monkeypatch.setattr(target.driver.device, "receive", write_late)
+    with pytest.raises(AssertionError, match="after a reset"):
         target.case(b"\1")
 
 
