@@ -55,7 +55,7 @@ def _relayed() -> float:
     threading.Thread(target=broker.serve, args=(outside,), daemon=True).start()
     with inside, socket.create_server((PRIVATE, 0)) as guest:
         port = guest.getsockname()[1]
-        relay = Relay(broker.Host(inside), PUBLIC, PRIVATE, lambda *_: True)
+        relay = Relay(broker.HostSockets(inside), PUBLIC, PRIVATE, lambda *_: True)
         relay.permit([PortRange("tcp", port, port)])
         client = _connected(port)
         peer, _ = guest.accept()

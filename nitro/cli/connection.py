@@ -14,7 +14,7 @@ from nitro.progress import Reporter
 
 if TYPE_CHECKING:
     from nitro.cloud.session import Cloud
-    from nitro.local import Session
+    from nitro.local import LocalSession
 
 _LOOPBACK = "127.0.0.0/8"
 
@@ -25,7 +25,7 @@ class Connection:
 
     cloud: Cloud
     settings: config.Settings
-    local: Session | None = None
+    local: LocalSession | None = None
 
     @property
     def allow(self) -> tuple[str, ...]:

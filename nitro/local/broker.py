@@ -47,7 +47,7 @@ def _open(kind: str, host: str, port: int) -> socket.socket:
     return opened
 
 
-class Host:
+class HostSockets:
     """The inside's view of the broker."""
 
     def __init__(self, channel: socket.socket) -> None:

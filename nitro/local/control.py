@@ -46,7 +46,7 @@ class Status:
 
 
 @dataclass
-class Session:
+class LocalSession:
     """A local Nitro in use. `started`: by this session, which ends it unless told to keep it."""
 
     endpoint: Endpoint
@@ -104,10 +104,10 @@ def status() -> Status:
 
 
 @contextmanager
-def session(report: Reporter | None = None) -> Iterator[Session]:
+def session(report: Reporter | None = None) -> Iterator[LocalSession]:
     """Use the local Nitro: started if there is none, and then ended afterwards."""
     started = status().endpoint is None
-    held = Session(up(report), started)
+    held = LocalSession(up(report), started)
     try:
         yield held
     finally:

@@ -90,7 +90,7 @@ def inside(folder: Path, channel: socket.socket) -> None:
     # moto takes most of the time to start; the outside's own imports must stay small.
     from nitro.local.service import Service
 
-    host = broker.Host(channel)
+    host = broker.HostSockets(channel)
     service = Service(folder, host)
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())

@@ -1,7 +1,7 @@
 """What the local EC2 asks of whatever runs its instances, and a stand-in that runs nothing.
 
 The API side (`nitro.local.aws`) describes a guest and from then on only asks how it is; the
-real hypervisor (`nitro.local.machines`) works in its own time. No AWS types pass this line.
+real hypervisor (`nitro.local.qemu_hypervisor`) works in its own time. No AWS types pass this line.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Guest:
     metadata_tags: Mapping[str, str] | None = None  # None: not shown to the guest
 
 
-class Power(enum.Enum):
+class State(enum.Enum):
     """How a guest is doing."""
 
     STARTING = "starting"
@@ -70,8 +70,8 @@ class Power(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Condition:
-    power: Power
+class GuestStatus:
+    state: State
     reason: str = ""  # why it failed
     facts: Mapping[str, str] = field(default_factory=dict)  # {"accelerator": "tcg", …}
 
@@ -82,7 +82,7 @@ class Hypervisor(Protocol):
     def start(self, guest: Guest) -> None:
         """Begin to start the guest, or start it again after it was off."""
 
-    def condition(self, instance_id: str) -> Condition: ...
+    def status(self, instance_id: str) -> GuestStatus: ...
 
     def stop(self, instance_id: str) -> None:
         """Begin to end the guest; it is OFF some time later. Harmless when it is off."""
@@ -102,7 +102,7 @@ class Hypervisor(Protocol):
 @dataclass
 class _Imagined:
     guest: Guest
-    power: Power = Power.RUNNING
+    state: State = State.RUNNING
     console: bytes = b""
 
 
@@ -118,16 +118,16 @@ class NullHypervisor:
         self.released: list[str] = []
 
     def start(self, guest: Guest) -> None:
-        power = Power.FAILED if self.fails else Power.RUNNING
-        self.guests[guest.instance_id] = _Imagined(guest, power)
+        state = State.FAILED if self.fails else State.RUNNING
+        self.guests[guest.instance_id] = _Imagined(guest, state)
 
-    def condition(self, instance_id: str) -> Condition:
+    def status(self, instance_id: str) -> GuestStatus:
         guest = self.guests[instance_id]
-        facts = {"accelerator": "none"} if guest.power is Power.RUNNING else {}
-        return Condition(guest.power, self.fails or "", facts)
+        facts = {"accelerator": "none"} if guest.state is State.RUNNING else {}
+        return GuestStatus(guest.state, self.fails or "", facts)
 
     def stop(self, instance_id: str) -> None:
-        self.guests[instance_id].power = Power.OFF
+        self.guests[instance_id].state = State.OFF
 
     def reboot(self, instance_id: str) -> None:
         self.guests[instance_id].console = b""

@@ -16,7 +16,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterable
 
-from nitro.local.broker import Host
+from nitro.local.broker import HostSockets
 from nitro.local.hypervisor import PortRange
 from nitro.local.syn import listens
 
@@ -36,7 +36,7 @@ class Relay:
 
     def __init__(
         self,
-        host: Host,
+        host: HostSockets,
         public_ip: str,
         private_ip: str,
         answers: Callable[[str, int], bool] = listens,

@@ -21,9 +21,9 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from nitro.local.aws import Pace, PublicAddresses, Site, archive, install, vmimport
-from nitro.local.broker import Host
+from nitro.local.broker import HostSockets
 from nitro.local.imds import Metadata, MetadataServer
-from nitro.local.machines import QemuHypervisor
+from nitro.local.qemu_hypervisor import QemuHypervisor
 from nitro.local.store import BlockStore
 from nitro.local.subnet import METADATA_ADDRESS, S3_ADDRESS, Subnets
 
@@ -36,7 +36,7 @@ class Service:
 
     guest_url = f"http://{S3_ADDRESS}"
 
-    def __init__(self, folder: Path, host: Host) -> None:
+    def __init__(self, folder: Path, host: HostSockets) -> None:
         for past in ("instances", "subnets"):  # no instance outlives the daemon
             shutil.rmtree(folder / past, ignore_errors=True)
         store = BlockStore(folder / "snapshots")

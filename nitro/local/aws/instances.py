@@ -22,7 +22,7 @@ from moto.ec2.exceptions import (
 from moto.ec2.models.instances import StateReason
 
 from nitro.local.aws import launch, states
-from nitro.local.hypervisor import Condition, Power
+from nitro.local.hypervisor import GuestStatus, State
 from nitro.local.link import mac_of
 
 CONSOLE_BYTES = 64 * 1024  # what GetConsoleOutput returns at most
@@ -103,7 +103,7 @@ class InstancesBackend:
         """Move every instance to the state that its guest has reached."""
         for instance in self.all_instances():
             if instance.state not in ("stopped", "terminated"):
-                self._settle(instance, self.site.hypervisor.condition(instance.id))
+                self._settle(instance, self.site.hypervisor.status(instance.id))
 
     def console_output(self, instance_id: str) -> bytes:
         (instance,) = self.get_multi_instances_by_id([instance_id])
@@ -178,20 +178,20 @@ class InstancesBackend:
             self._finish(instance, "terminated", states.BY_USER)
         return before
 
-    def _settle(self, instance: Any, condition: Condition) -> None:
-        state, power = instance.state, condition.power
-        if power is Power.FAILED:
-            reason = f"Server.InternalError: {condition.reason}"
+    def _settle(self, instance: Any, status: GuestStatus) -> None:
+        state, guest = instance.state, status.state
+        if guest is State.FAILED:
+            reason = f"Server.InternalError: {status.reason}"
             self._finish(instance, "terminated", StateReason(reason, "Server.InternalError"))
-        elif power is Power.OFF and state in ("shutting-down", "stopping"):
+        elif guest is State.OFF and state in ("shutting-down", "stopping"):
             final = "terminated" if state == "shutting-down" else "stopped"
             self._finish(instance, final, states.BY_USER)
-        elif power is Power.OFF:
+        elif guest is State.OFF:
             terminates = instance.instance_initiated_shutdown_behavior == "terminate"
             self._finish(instance, "terminated" if terminates else "stopped", states.BY_GUEST)
-        elif power is Power.RUNNING and state == "pending":
+        elif guest is State.RUNNING and state == "pending":
             states.set_state(instance, "running")
-            facts = {f"local:{key}": value for key, value in condition.facts.items()}
+            facts = {f"local:{key}": value for key, value in status.facts.items()}
             self.create_tags([instance.id], facts)
 
     def _finish(self, instance: Any, state: str, reason: StateReason) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nitro.local.hypervisor import Condition, PortRange, Power
+from nitro.local.hypervisor import GuestStatus, PortRange, State
 
 from .conftest import Account, error_code
 
@@ -96,7 +96,7 @@ def test_a_guest_that_powers_off_ends_as_asked(
 ) -> None:
     begun = account.run(image_id, InstanceInitiatedShutdownBehavior=behaviour)
     assert state(account, begun["InstanceId"]) == "running"
-    account.hypervisor.guests[begun["InstanceId"]].power = Power.OFF
+    account.hypervisor.guests[begun["InstanceId"]].state = State.OFF
     ended = account.instance(begun["InstanceId"])
     assert ended["State"]["Name"] == final
     assert ended["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
@@ -206,8 +206,8 @@ def test_security_groups_open_ports_also_later(account: Account, image_id: str) 
 def test_a_guest_that_is_still_starting_is_pending(
     account: Account, image_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    starting = Condition(Power.STARTING)
-    monkeypatch.setattr(account.hypervisor, "condition", lambda _: starting)
+    starting = GuestStatus(State.STARTING)
+    monkeypatch.setattr(account.hypervisor, "status", lambda _: starting)
     instance_id = account.run(image_id)["InstanceId"]
     assert state(account, instance_id) == "pending"
 

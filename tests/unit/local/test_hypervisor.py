@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nitro.local.hypervisor import Guest, Network, NullHypervisor, PortRange, Power
+from nitro.local.hypervisor import Guest, Network, NullHypervisor, PortRange, State
 
 GUEST = Guest(
     instance_id="i-1",
@@ -26,16 +26,16 @@ GUEST = Guest(
 def test_a_guest_runs_until_it_is_stopped() -> None:
     hypervisor = NullHypervisor()
     hypervisor.start(GUEST)
-    assert hypervisor.condition("i-1").power is Power.RUNNING
+    assert hypervisor.status("i-1").state is State.RUNNING
     hypervisor.stop("i-1")
-    assert hypervisor.condition("i-1").power is Power.OFF
+    assert hypervisor.status("i-1").state is State.OFF
 
 
 def test_a_hypervisor_can_be_told_to_fail() -> None:
     hypervisor = NullHypervisor(fails="no memory")
     hypervisor.start(GUEST)
-    condition = hypervisor.condition("i-1")
-    assert (condition.power, condition.reason) == (Power.FAILED, "no memory")
+    status = hypervisor.status("i-1")
+    assert (status.state, status.reason) == (State.FAILED, "no memory")
 
 
 def test_a_console_is_cleared_by_a_reboot() -> None:
@@ -57,4 +57,4 @@ def test_ports_are_replaced() -> None:
 
 def test_strangers_are_unknown() -> None:
     with pytest.raises(KeyError):
-        NullHypervisor().condition("i-2")
+        NullHypervisor().status("i-2")

@@ -32,7 +32,7 @@ def relay() -> Iterator[Relay]:
     outside, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     server = threading.Thread(target=broker.serve, args=(outside,))
     server.start()
-    made = Relay(broker.Host(inside), PUBLIC, PRIVATE, answers)
+    made = Relay(broker.HostSockets(inside), PUBLIC, PRIVATE, answers)
     yield made
     made.close()
     inside.close()

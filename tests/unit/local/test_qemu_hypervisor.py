@@ -7,7 +7,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nitro.local.machines import (
+from nitro.local.qemu_hypervisor import (
     MINIMUM_MEMORY_MIB,
     available_memory,
     capped_memory,

@@ -20,8 +20,8 @@ from pathlib import Path
 from nitro.arch import booting
 from nitro.errors import NitroError
 from nitro.local import accel, qemu
-from nitro.local.broker import Host
-from nitro.local.hypervisor import Condition, Guest, PortRange, Power
+from nitro.local.broker import HostSockets
+from nitro.local.hypervisor import Guest, GuestStatus, PortRange, State
 from nitro.local.nic import EnaNic, Nic
 from nitro.local.relay import Relay
 from nitro.local.store import BlockStore
@@ -38,7 +38,7 @@ class _Machine:
     """A guest and what is known of its machine."""
 
     guest: Guest
-    condition: Condition = field(default_factory=lambda: Condition(Power.STARTING))
+    status: GuestStatus = field(default_factory=lambda: GuestStatus(State.STARTING))
     process: subprocess.Popen[bytes] | None = None
     relay: Relay | None = None
     stopping: bool = False
@@ -49,7 +49,9 @@ class _Machine:
 class QemuHypervisor:
     """Implements `nitro.local.hypervisor.Hypervisor` inside the namespace of the local Nitro."""
 
-    def __init__(self, store: BlockStore, subnets: Subnets, host: Host, folder: Path) -> None:
+    def __init__(
+        self, store: BlockStore, subnets: Subnets, host: HostSockets, folder: Path
+    ) -> None:
         self._store, self._subnets, self._host = store, subnets, host
         self._folder = folder
         self._machines: dict[str, _Machine] = {}
@@ -63,8 +65,8 @@ class QemuHypervisor:
             target=self._run, args=(machine, fresh), name=guest.instance_id, daemon=True
         ).start()
 
-    def condition(self, instance_id: str) -> Condition:
-        return self._machines[instance_id].condition
+    def status(self, instance_id: str) -> GuestStatus:
+        return self._machines[instance_id].status
 
     def stop(self, instance_id: str) -> None:
         machine = self._machines[instance_id]
@@ -91,7 +93,7 @@ class QemuHypervisor:
     def release(self, instance_id: str) -> None:
         machine = self._machines[instance_id]
         machine.released = True
-        if machine.condition.power in (Power.OFF, Power.FAILED):
+        if machine.status.state in (State.OFF, State.FAILED):
             self._disk(machine.guest).unlink(missing_ok=True)
 
     def guest_at(self, private_ip: str) -> Guest | None:
@@ -113,7 +115,7 @@ class QemuHypervisor:
 
     def _run(self, machine: _Machine, fresh: bool) -> None:
         instance_id = machine.guest.instance_id
-        final = Condition(Power.OFF)
+        final = GuestStatus(State.OFF)
         try:
             with ExitStack() as undo:
                 process = self._boot(machine, fresh, undo)
@@ -122,13 +124,13 @@ class QemuHypervisor:
                     raise NitroError(f"QEMU failed: {said.strip().splitlines()[-1:]}")
         except (NitroError, OSError) as error:
             log.warning("%s could not be run: %s", instance_id, error)
-            final = Condition(Power.FAILED, str(error))
+            final = GuestStatus(State.FAILED, str(error))
         except Exception as error:
             log.exception("%s could not be run", instance_id)
-            final = Condition(Power.FAILED, repr(error))
+            final = GuestStatus(State.FAILED, repr(error))
         finally:
             machine.process = None
-            machine.condition = final
+            machine.status = final
         log.info("%s is off", instance_id)
         if machine.released:
             self._disk(machine.guest).unlink(missing_ok=True)
@@ -162,7 +164,7 @@ class QemuHypervisor:
                 undo.callback(machine.relay.close)
                 machine.relay.permit(machine.guest.open_ports)
         facts = {"accelerator": speed, "nic": nic.name}
-        machine.condition = Condition(Power.RUNNING, facts=facts)
+        machine.status = GuestStatus(State.RUNNING, facts=facts)
         log.info("%s runs at %s (%s)", guest.instance_id, guest.private_ip, guest.public_ip)
         return process
 
