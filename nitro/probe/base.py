@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from nitro.probe.step import Step
 
-Port = Annotated[int, Field(ge=1, le=65535)]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
 
 

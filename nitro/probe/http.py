@@ -12,7 +12,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from nitro.errors import ProbeError
-from nitro.probe.base import Port, Probe, Seconds
+from nitro.probe.base import PortNumber, Probe, Seconds
 from nitro.probe.reading import number, quote
 from nitro.probe.result import Measured, Metric
 from nitro.probe.step import Step
@@ -34,7 +34,7 @@ class Http(Probe):
     """GET requests over `connections` that stay open, each with one request at a time."""
 
     tool: ClassVar[str] = "http"
-    port: Port = 80
+    port: PortNumber = 80
     seconds: Seconds = 3
     connections: int = Field(default=8, ge=1, le=10_000)
     path: str = Field(default="/", pattern=r"^/[!-~]*$")

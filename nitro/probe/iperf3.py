@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from nitro.errors import ProbeError
-from nitro.probe.base import Port, Probe, Seconds
+from nitro.probe.base import PortNumber, Probe, Seconds
 from nitro.probe.reading import finite, quote
 from nitro.probe.result import Measured, Metric
 from nitro.probe.step import Step
@@ -29,7 +29,7 @@ class Iperf3(Probe):
     each stream in bit/s (`100M`); without it the runs are TCP."""
 
     tool: ClassVar[str] = "iperf3"
-    port: Port = 5201
+    port: PortNumber = 5201
     seconds: Seconds = 3
     streams: int = Field(default=1, ge=1, le=128)
     direction: Literal["in", "out", "both"] = "both"

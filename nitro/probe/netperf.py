@@ -13,7 +13,7 @@ from functools import partial
 from typing import ClassVar, Literal
 
 from nitro.errors import ProbeError
-from nitro.probe.base import Port, Probe, Seconds
+from nitro.probe.base import PortNumber, Probe, Seconds
 from nitro.probe.reading import number, quote
 from nitro.probe.result import Measured, Metric
 from nitro.probe.step import Step
@@ -78,8 +78,8 @@ class Netperf(Probe):
     """`rr` is TCP_RR with one byte each way, `in` TCP_STREAM, `out` TCP_MAERTS."""
 
     tool: ClassVar[str] = "netperf"
-    port: Port = 12865
-    data_port: Port = DATA_PORT
+    port: PortNumber = 12865
+    data_port: PortNumber = DATA_PORT
     seconds: Seconds = 2
     test: Literal["rr", "in", "out", "default"] = "default"
 
