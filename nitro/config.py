@@ -68,7 +68,7 @@ def _nearest(folder: Path) -> Path | None:
 def _read(path: Path) -> dict[str, str]:
     try:
         document = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, nested too deeply
         raise InputError(f"{path}: {error}", hint="fix the TOML syntax") from None
     known = {field.name for field in fields(Settings)} - {"origin"}
     for key, value in document.items():

@@ -17,6 +17,8 @@ from nitro.errors import NitroError
 
 WORK = "/build"
 
+_UNSHARE = ("unshare", "--user", "--map-root-user", "--mount", "--fork", "--kill-child")
+
 # $1: the trees, as overlayfs wants them; $2: the folder; then the command.
 _ENTER = f"""
 set -e
@@ -54,10 +56,9 @@ def run(
         "TZ": "UTC",
         **(environment or {}),
     }
-    enter = ["unshare", "--user", "--map-root-user", "--mount", "--fork", "--kill-child"]
     try:
         done = subprocess.run(
-            [*enter, "sh", "-c", _ENTER, "enter", layers, str(folder.resolve()), *command],
+            [*_UNSHARE, "sh", "-c", _ENTER, "enter", layers, str(folder.resolve()), *command],
             cwd=trees[0].root.parent,
             env=variables,
             stdin=subprocess.DEVNULL,

@@ -38,9 +38,17 @@ class Lock:
         """
         below = self.base.get(wanted) if self.base else None
         entry = self._read().get(wanted.key)
-        if entry is None or entry["supersedes"] != _digest(below):
+        if entry is None:
             return below
-        return tuple(Package(**package) for package in entry["packages"])
+        try:
+            pinned = tuple(Package.from_json(package) for package in entry["packages"])
+            superseded = entry["supersedes"]
+        except (TypeError, KeyError, ValueError) as error:
+            reason = f"no {error}" if isinstance(error, KeyError) else error
+            raise InputError(
+                f"{self.path}: {wanted.key}: damaged: {reason}", hint="delete the file"
+            ) from None
+        return pinned if superseded == _digest(below) else below
 
     def put(self, wanted: Wanted, packages: tuple[Package, ...]) -> None:
         """Pin `packages`, written at once (other processes may write, too)."""
@@ -54,7 +62,7 @@ class Lock:
                 "packages": [package.to_json() for package in packages],
             }
             document = {"version": _VERSION, "sets": dict(sorted(sets.items()))}
-            fresh = self.path.with_suffix(".new")
+            fresh = self.path.with_name(f".{self.path.name}.new")
             fresh.write_text(json.dumps(document, indent=1) + "\n")
             fresh.replace(self.path)
 
@@ -68,11 +76,13 @@ class Lock:
             document = json.loads(self.path.read_text())
         except FileNotFoundError:
             return {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{self.path}: not a lock file: {error}", hint="delete it") from None
         if not isinstance(document, dict) or document.get("version") != _VERSION:
             raise InputError(f"{self.path}: a lock file of another version", hint="delete it")
-        sets: dict[str, Any] = document["sets"]
+        sets = document.get("sets")
+        if not isinstance(sets, dict):
+            raise InputError(f"{self.path}: a lock file without sets", hint="delete it")
         return sets
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from nitro.errors import NitroError
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+OS_RELEASE = Path("/etc/os-release")
 
 
 @functools.cache
@@ -35,16 +36,13 @@ def archives() -> dict[str, str]:
 
 
 def _codename() -> str:
-    release = Path("/etc/os-release")
-    fields = (
-        dict(line.split("=", 1) for line in release.read_text().splitlines() if "=" in line)
-        if release.exists()
-        else {}
-    )
+    text = OS_RELEASE.read_text() if OS_RELEASE.exists() else ""
+    lines = (line.partition("=") for line in text.splitlines())
+    fields = {key: value.strip("\"'") for key, _, value in lines}
     if fields.get("ID") != "debian" or "VERSION_CODENAME" not in fields:
-        name = fields.get("PRETTY_NAME", "this system").strip('"')
+        name = fields.get("PRETTY_NAME", "this system")
         raise NitroError(f"{name} is not Debian", hint="run nitro on Debian 12 or newer")
-    return fields["VERSION_CODENAME"].strip('"')
+    return fields["VERSION_CODENAME"]
 
 
 def _run(argv: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from nitro.arch import X86_64, Arch
@@ -45,6 +45,17 @@ class Package:
     path: str
     size: int
     sha256: str
+
+    @classmethod
+    def from_json(cls, document: Any) -> Package:
+        """What `to_json` gave. Raises ValueError for anything else."""
+        types = {field.name: int if field.name == "size" else str for field in fields(cls)}
+        if not isinstance(document, dict) or document.keys() != types.keys():
+            raise ValueError(f"a package has the keys {', '.join(types)}")
+        for key, value in document.items():
+            if type(value) is not types[key]:
+                raise ValueError(f"{value!r} is not the {key} of a package")
+        return cls(**document)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

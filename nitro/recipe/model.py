@@ -171,7 +171,7 @@ def load(name_or_path: str | Path) -> Recipe:
     path = find(name_or_path)
     try:
         document = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, nested too deeply
         raise InputError(f"{path}: {error}", hint="mend the TOML") from None
     for key in ("folder", "file"):
         if key in document:

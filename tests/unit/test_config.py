@@ -38,6 +38,7 @@ def test_options_beat_the_environment_beats_the_file(
     ("text", "says"),
     [
         ("cloud = ", "nitro.toml"),
+        ("cloud = " + "[" * 5000, "nitro.toml: maximum recursion depth"),
         ('colour = "red"', "unknown key 'colour'"),
         ("region = 3", "region must be a string"),
         ('cloud = "mars"', "no cloud 'mars'"),

@@ -81,6 +81,7 @@ def test_every_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "what", "hint"),
     [
+        ("a = " + "[" * 5000, "recursion", "TOML"),
         ("programs = [", "test.toml", "mend the TOML"),
         ('comand = ["/x"]', "unknown key 'comand'", "known keys: name"),
         ('folder = "/"', "unknown key 'folder'", "remove it"),
