@@ -1,15 +1,19 @@
-"""A Debian archive of our own making: packages built here, served from a folder."""
+"""A Debian archive of our own making: packages built here, served from a folder.
+
+Where apt itself would have to be asked, a program of its name answers what a test tells it.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from nitro.debian import Package, fetch
+from nitro.debian import Package, fetch, mirror
 
 MakePackage = Callable[..., Package]
 
@@ -48,3 +52,50 @@ def make_package(pool: Path, tmp_path: Path) -> MakePackage:
         return Package(name, version, "all", "debian", deb.name, len(packed), digest)
 
     return make
+
+
+class FakeApt:
+    """An `apt-get` that gives the answers it was told, and remembers its command lines."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        program = folder / "apt-get"
+        program.write_text(
+            f'#!/bin/sh\ncd {folder}\necho "$*" >>calls\n'
+            'for word; do if [ -e "$word.out" ]; then\n'
+            'cat "$word.out"; cat "$word.err" >&2; read code <"$word.code"; exit $code\n'
+            "fi; done\n"
+        )
+        program.chmod(0o755)
+
+    def answers(self, command: str, output: str = "", *, error: str = "", code: int = 0) -> None:
+        for suffix, text in (("out", output), ("err", error), ("code", f"{code}\n")):
+            (self._folder / f"{command}.{suffix}").write_text(text)
+
+    @property
+    def calls(self) -> list[str]:
+        calls = self._folder / "calls"
+        return calls.read_text().splitlines() if calls.exists() else []
+
+
+@pytest.fixture
+def fake_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApt]:
+    """The only `apt-get`, on a machine that runs Debian trixie; cache and state are empty."""
+    monkeypatch.setenv("NITRO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NITRO_STATE", str(tmp_path / "state"))
+    folder = tmp_path / "apt"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    release = tmp_path / "os-release"
+    release.write_text('PRETTY_NAME="Debian 13"\nID=debian\nVERSION_CODENAME=trixie\n')
+    monkeypatch.setattr(mirror, "OS_RELEASE", release)
+    apt = FakeApt(folder)
+    apt.answers(
+        "indextargets",
+        "trixie http://deb.example/debian/\n"
+        "trixie-updates http://deb.example/debian/\n"
+        "trixie-security http://deb.example/debian-security/\n",
+    )
+    mirror.archives.cache_clear()
+    yield apt
+    mirror.archives.cache_clear()

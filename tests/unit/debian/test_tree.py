@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nitro.arch import X86_64
-from nitro.debian import Lock, Wanted, apt, tree
+from nitro.debian import Lock, Package, Tree, Wanted, apt, fetch, tree
 from nitro.errors import InputError, NitroError
 from nitro.progress import Reporter
 
@@ -82,6 +85,100 @@ def test_a_pinned_version_that_the_archive_dropped_is_resolved_anew(
     lock.put(wanted, (gone,))
     with pytest.raises(NitroError, match="does not pin"):
         tree(wanted, lock=replace(lock, frozen=True))
+
+
+def test_a_frozen_lock_does_not_replace_what_the_archive_dropped(
+    make_package: MakePackage, lock: Lock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    apt_helper(tmp_path, monkeypatch, "echo 'Err:1 404  Not Found' >&2; exit 100")
+    package = make_package("one", {"a": "1"})
+    lock.put(Wanted(("one",)), (package,))
+    with pytest.raises(NitroError, match="does not pin what Debian has now for: trixie closure"):
+        tree(Wanted(("one",)), lock=replace(lock, frozen=True))
+
+
+def apt_helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str) -> None:
+    """A downloader that does as it is told; `$6` is the file that it is to write."""
+    program = tmp_path / "apt-helper"
+    program.write_text(f"#!/bin/sh\n{does}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(fetch, "_HELPER", str(program))
+
+
+@pytest.mark.parametrize(
+    ("does", "message"),
+    [
+        ("exit 100", r"could not download one 1\.0: apt gave no reason; check that this machine"),
+        ("echo 'W: slow\nE: no route' >&2; exit 100", r"could not download one 1\.0: E: no route"),
+        ('echo else >"$6"', r"one_1\.0\.deb: not the bytes that Debian signed"),
+    ],
+)
+def test_a_download_that_fails_is_explained(
+    make_package: MakePackage,
+    lock: Lock,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    does: str,
+    message: str,
+):
+    apt_helper(tmp_path, monkeypatch, does)
+    lock.put(Wanted(("one",)), (make_package("one", {"a": "1"}),))
+    with pytest.raises(NitroError, match=message):
+        tree(Wanted(("one",)), lock=lock)
+    assert not list((tmp_path / "cache/debs").iterdir()), "nothing is left half done"
+
+
+def test_a_package_that_cannot_be_unpacked_leaves_no_tree(pool: Path, lock: Lock, tmp_path: Path):
+    (pool / "one.deb").write_bytes(b"no package")
+    digest = hashlib.sha256(b"no package").hexdigest()
+    lock.put(Wanted(("one",)), (Package("one", "1.0", "all", "debian", "one.deb", 10, digest),))
+    with pytest.raises(NitroError, match="could not unpack one_"):
+        tree(Wanted(("one",)), lock=lock)
+    assert not list((tmp_path / "cache/trees").iterdir())
+
+
+def test_a_tree_that_is_there_is_taken_without_its_packages(
+    make_package: MakePackage, lock: Lock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    lock.put(Wanted(("one",)), (make_package("one", {"a": "1"}),))
+    first = tree(Wanted(("one",)), lock=lock)
+    shutil.rmtree(tmp_path / "cache/debs")
+    apt_helper(tmp_path, monkeypatch, "exit 100")
+    assert tree(Wanted(("one",)), lock=lock) == first
+
+
+def test_the_tree_of_a_quicker_process_is_taken(
+    make_package: MakePackage, lock: Lock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    lock.put(Wanted(("one",)), (make_package("one", {"a": "1"}),))
+    root = tree(Wanted(("one",)), lock=lock).root
+    rivals = root.rename(tmp_path / "rivals")
+    (rivals / "mark").touch()
+    # The other process is done while this one unpacks.
+    program = tmp_path / "bin/dpkg-deb"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nmv {rivals} {root}\nexec {shutil.which("dpkg-deb")} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    assert tree(Wanted(("one",)), lock=lock).path("/mark").exists()
+    assert list(root.parent.iterdir()) == [root], "what this process unpacked is gone"
+
+
+def test_programs_of_a_tree_without_a_loader_are_started_as_they_are(tmp_path: Path):
+    for folder in ("bin", "sbin"):
+        (tmp_path / "usr" / folder).mkdir(parents=True)
+        (tmp_path / f"usr/{folder}/{folder}-tool").touch()
+    unpacked = Tree(tmp_path, ())
+    assert unpacked.program("sbin-tool") == [str(tmp_path / "usr/sbin/sbin-tool")]
+    with pytest.raises(NitroError, match="no program absent in the Debian packages"):
+        unpacked.program("absent")
+
+
+def test_links_that_lead_in_a_circle_lead_nowhere(tmp_path: Path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(NitroError, match="no /a in"):
+        Tree(tmp_path, ()).path("/a")
 
 
 @pytest.mark.slow
