@@ -8,8 +8,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+from nitro.ena.constants import AdminStatus
 from nitro.ena.memory import DmaError, Memory
-from nitro.ena.regs import AdminStatus
 from nitro.ena.rules import Rules
 
 ENTRY_SIZE = 64
@@ -90,10 +90,10 @@ class AdminQueue:
 
     def doorbell(self, tail: int) -> None:
         if not self.ready:
-            self._rules.breach("admin-queue-absent")
+            self._rules.report_violation("admin-queue-absent")
             return
         if (tail - self._head & 0xFFFF) > self.sq_depth:
-            self._rules.breach("admin-tail", f"{tail:#x}, head {self._head:#x}")
+            self._rules.report_violation("admin-tail", f"{tail:#x}, head {self._head:#x}")
             return
         self._tail = tail & 0xFFFF
 
@@ -109,7 +109,7 @@ class AdminQueue:
                     break
                 completed |= self._carry_out(command)
         except DmaError as error:
-            self._rules.breach("dma-address", f"admin queue: {error}")
+            self._rules.report_violation("dma-address", f"admin queue: {error}")
             self._tail = self._head
         return completed
 
@@ -118,10 +118,10 @@ class AdminQueue:
         phase = 1 ^ (self._head // self.sq_depth & 1)
         command = Command(bytes(self._memory.view(self.sq_base + slot * ENTRY_SIZE, ENTRY_SIZE)))
         if command.flags & 1 != phase:
-            self._rules.breach("admin-phase", f"slot {slot}")
+            self._rules.report_violation("admin-phase", f"slot {slot}")
             return None
         if command.flags & ~0b111:
-            self._rules.breach("admin-reserved", f"flags {command.flags:#x}")
+            self._rules.report_violation("admin-reserved", f"flags {command.flags:#x}")
         self._head = self._head + 1 & 0xFFFF
         return command
 
@@ -133,7 +133,7 @@ class AdminQueue:
         except CommandError as error:
             status = error.status
         except DmaError as error:
-            self._rules.breach("dma-address", f"control buffer: {error}")
+            self._rules.report_violation("dma-address", f"control buffer: {error}")
             status = AdminStatus.ILLEGAL
         if payload is None:
             return False

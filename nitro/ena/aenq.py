@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import struct
 
+from nitro.ena.constants import Event
 from nitro.ena.memory import DmaError, Memory
-from nitro.ena.regs import Event
 from nitro.ena.rules import Rules
 from nitro.ena.trace import Trace
 
@@ -39,7 +39,7 @@ class EventQueue:
         """The driver wrote the head doorbell."""
         room = head - self.produced & 0xFFFF
         if room > self.depth:
-            self._rules.breach("aenq-credit", f"{room} of {self.depth} entries")
+            self._rules.report_violation("aenq-credit", f"{room} of {self.depth} entries")
             return
         self.head = head & 0xFFFF
 
@@ -60,7 +60,7 @@ class EventQueue:
             try:
                 self._write(group, syndrome, data, int(now * 1e6))
             except DmaError as error:
-                self._rules.breach("dma-address", f"event queue: {error}")
+                self._rules.report_violation("dma-address", f"event queue: {error}")
                 self.depth = 0
                 return wrote
             wrote = True

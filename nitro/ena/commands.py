@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from nitro.ena.admin import Command, CommandError
 from nitro.ena.aenq import EventQueue
+from nitro.ena.constants import AdminStatus, Capability, Event, Opcode, StatsType
 from nitro.ena.faults import Faults
 from nitro.ena.features import Features
 from nitro.ena.memory import Memory
 from nitro.ena.profiles import Profile
 from nitro.ena.queues import QueueCommands, Queues
-from nitro.ena.regs import AdminStatus, Capability, Event, Opcode, StatsType
 from nitro.ena.rules import Rules
 from nitro.ena.stats import Counters
 from nitro.ena.vectors import Vectors
@@ -69,12 +69,12 @@ class Commands:
     def execute(self, command: Command) -> bytes | None:
         """The completion's payload; None if there is to be no completion. Raises CommandError."""
         if not self._events.depth:
-            self._rules.breach("aenq-absent")
+            self._rules.report_violation("aenq-absent")
             if self._profile.needs_aenq:
                 raise CommandError(AdminStatus.UNKNOWN)
-        if self._faults.hits("admin-timeout"):
+        if self._faults.triggers("admin-timeout"):
             return None
-        if command.opcode == Opcode.GET_STATS and self._faults.hits("stats-timeout"):
+        if command.opcode == Opcode.GET_STATS and self._faults.triggers("stats-timeout"):
             return None
         handler = self._handlers.get(command.opcode)
         if handler is None:

@@ -87,20 +87,20 @@ class FaultyCompletionQueue(CompletionQueue):
 
     def put_tx(self, req_id: int, sq_index: int, sq_head: int) -> None:
         late, self._late = self._late, None
-        if late is None and self._faults.hits("out-of-order"):
+        if late is None and self._faults.triggers("out-of-order"):
             self._late = (req_id, sq_index, sq_head)
             return
         super().put_tx(req_id, sq_index, sq_head)
         if late is not None:
             super().put_tx(*late)
-        if self._faults.hits("tx-id-duplicate"):
+        if self._faults.triggers("tx-id-duplicate"):
             super().put_tx(req_id, sq_index, sq_head)
-        if self._faults.hits("tx-id-invalid"):
+        if self._faults.triggers("tx-id-invalid"):
             super().put_tx(req_id ^ 0x8000, sq_index, sq_head)
 
     def put_rx(self, status: int, length: int, req_id: int, rss_hash: int, sq_index: int) -> None:
-        wrong = 0x8000 if self._faults.hits("rx-id-invalid") else 0
+        wrong = 0x8000 if self._faults.triggers("rx-id-invalid") else 0
         super().put_rx(status, length, req_id ^ wrong, rss_hash, sq_index)
         whole = status & STATUS_FIRST and status & STATUS_LAST
-        if whole and self._faults.hits("rx-id-duplicate"):
+        if whole and self._faults.triggers("rx-id-duplicate"):
             super().put_rx(status, length, req_id, rss_hash, sq_index)

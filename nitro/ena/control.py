@@ -19,8 +19,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from nitro.ena.aenq import NOTIFY_HINTS
+from nitro.ena.constants import Event
 from nitro.ena.device import Device
-from nitro.ena.regs import Event
 from nitro.errors import NitroError
 
 _LONGEST = 4096

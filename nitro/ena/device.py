@@ -12,16 +12,7 @@ from nitro.ena import llq
 from nitro.ena.admin import AdminQueue
 from nitro.ena.aenq import NOTIFY_HINTS, EventQueue
 from nitro.ena.commands import Commands
-from nitro.ena.faults import Faults
-from nitro.ena.features import Features
-from nitro.ena.memory import DmaError, Memory
-from nitro.ena.offload import Buffer
-from nitro.ena.ports import Port
-from nitro.ena.profiles import Profile
-from nitro.ena.queues import Queues
-from nitro.ena.receiver import Receiver
-from nitro.ena.registers import Registers
-from nitro.ena.regs import (
+from nitro.ena.constants import (
     RESET_REASONS,
     RX_DOORBELLS,
     TX_DOORBELLS,
@@ -31,10 +22,19 @@ from nitro.ena.regs import (
     RxOffload,
     Status,
 )
+from nitro.ena.faults import Faults
+from nitro.ena.features import Features
+from nitro.ena.memory import DmaError, Memory
+from nitro.ena.offload import Buffer
+from nitro.ena.ports import Port
+from nitro.ena.profiles import Profile
+from nitro.ena.queues import Queues
+from nitro.ena.registers import Registers
 from nitro.ena.rss import TABLE_SIZE, Rss
 from nitro.ena.rssfeatures import RssFeatures
 from nitro.ena.rules import Rules
 from nitro.ena.rx import RxQueue
+from nitro.ena.rx_path import RxPath
 from nitro.ena.stats import Counters
 from nitro.ena.trace import Trace, traced
 from nitro.ena.tx import TxQueue
@@ -44,7 +44,7 @@ KEEP_ALIVE_PERIOD = 1.0
 # Frames in one turn: few enough that doorbells do not wait long.
 RECEIVE_BUDGET = 16
 # More than anybody reads; a driver in a loop would fill the disk.
-LOUD_RESETS = 1000
+MAX_REPORTED_RESETS = 1000
 
 
 def bar2_size(profile: Profile) -> int:
@@ -90,7 +90,7 @@ class Device:
         self.events = EventQueue(memory, self.rules, trace)
         self.queues = Queues()
         rss = Rss()
-        self.receiver = Receiver(
+        self.rx_path = RxPath(
             port,
             rss,
             self.counters,
@@ -106,7 +106,7 @@ class Device:
             rss,
             memory,
             self.rules,
-            self.receiver.classifier.forget,
+            self.rx_path.classifier.forget,
             queue_exists=self.queues.rx.__contains__,
         )
         self.features = Features(
@@ -171,7 +171,7 @@ class Device:
             self._trace.event("write", offset=offset, value=value)
         if offset < TX_DOORBELLS:
             if not self._bus_master:
-                self.rules.breach("bus-master-off", f"register {offset:#x}")
+                self.rules.report_violation("bus-master-off", f"register {offset:#x}")
             self.registers.write(offset, value)
         elif offset >= UNMASK:
             self._unmask(offset, value)
@@ -183,7 +183,7 @@ class Device:
     def _ring_tx(self, offset: int, value: int) -> None:
         queue = self.queues.tx.get(offset - TX_DOORBELLS >> 2)
         if queue is None or offset & 3:
-            self.rules.breach("doorbell-unknown", f"TX, offset {offset:#x}")
+            self.rules.report_violation("doorbell-unknown", f"TX, offset {offset:#x}")
             return
         self.counters.tx_doorbells += 1
         queue.doorbell(value)
@@ -192,11 +192,11 @@ class Device:
     def _ring_rx(self, offset: int, value: int) -> None:
         queue = self.queues.rx.get(offset - RX_DOORBELLS >> 2)
         if queue is None or offset & 3:
-            self.rules.breach("doorbell-unknown", f"RX, offset {offset:#x}")
+            self.rules.report_violation("doorbell-unknown", f"RX, offset {offset:#x}")
             return
         if not self._receiving:
             # What arrived while nobody listened is old news.
-            self.receiver.discard()
+            self.rx_path.discard()
             self._receiving = True
         self._refresh()
         self.counters.rx_doorbells += 1
@@ -206,14 +206,14 @@ class Device:
     def _unmask(self, offset: int, value: int) -> None:
         vector = self.vectors.get(offset - UNMASK >> 2)
         if vector is None or offset & 3:
-            self.rules.breach("unknown-register", f"offset {offset:#x}")
+            self.rules.report_violation("unknown-register", f"offset {offset:#x}")
             return
         self.counters.unmasks += 1
         vector.rearm(value, (self.profile.moderation_us or 1) * 1e-6, self._interrupt_lag)
         if self.profile.rx_region_by_hash:
             for queue in self.queues.rx.values():
                 if queue.cq.vector is vector:
-                    queue.judge_fill()
+                    queue.check_fill()
 
     # From the event loop.
 
@@ -227,21 +227,21 @@ class Device:
         self._refresh()
         if self._ringing:
             self._transmit()
-        if self.admin.run() and not self.faults.hits("admin-interrupt-lost"):
+        if self.admin.run() and not self.faults.triggers("admin-interrupt-lost"):
             self.vectors.post_management()
 
     def receive(self) -> None:
         """Take frames from the port, as many as one turn may."""
         self._refresh()
         if not self.link_up:
-            self.receiver.discard()
+            self.rx_path.discard()
         elif self._receiving:
             now = self._clock()
             # Tell the guest of the first frame at once: it works while the rest is read.
-            self.starved = not self.receiver.run(now, 1)
+            self.starved = not self.rx_path.run(now, 1)
             self.vectors.flush(now)
             if not self.starved:
-                self.starved = not self.receiver.run(now, RECEIVE_BUDGET - 1)
+                self.starved = not self.rx_path.run(now, RECEIVE_BUDGET - 1)
 
     def tick(self) -> float:
         """Do what is due by the clock; return when to come back (seconds of the clock)."""
@@ -289,30 +289,30 @@ class Device:
                 cq.attach(self.memory)
             except DmaError as error:
                 cq.stop()
-                self.rules.breach("dma-address", f"completion queue {cq.index}: {error}")
+                self.rules.report_violation("dma-address", f"completion queue {cq.index}: {error}")
         queues: list[TxQueue | RxQueue] = [*self.queues.tx.values(), *self.queues.rx.values()]
         for queue in queues:
             try:
                 queue.attach(self.memory)
             except DmaError as error:
                 queue.stop()
-                self.rules.breach("dma-address", f"queue {queue.index}: {error}")
+                self.rules.report_violation("dma-address", f"queue {queue.index}: {error}")
 
     def _begin_reset(self, reason: int) -> None:
         extended = self.profile.capabilities & Capability.EXTENDED_RESET_REASONS
         if reason > 15 and not extended:
-            self.rules.breach("reset-reason-extended", f"reason {reason}")
+            self.rules.report_violation("reset-reason-extended", f"reason {reason}")
         if reason == 0 and (self.queues.tx or self.queues.rx):
-            self.rules.breach("reset-with-queues")
+            self.rules.report_violation("reset-with-queues")
         if reason:
             known = reason < len(RESET_REASONS)
             name = RESET_REASONS[reason] if known else f"unknown ({reason})"
             self._resets += 1
-            say = self._say if self._resets <= LOUD_RESETS else self._note
+            say = self._say if self._resets <= MAX_REPORTED_RESETS else self._note
             say(f"the driver resets the card: {name}")
-            if self._resets == LOUD_RESETS:
+            if self._resets == MAX_REPORTED_RESETS:
                 self._say("further resets are not told")
-        if self.faults.hits("mac-changes"):
+        if self.faults.triggers("mac-changes"):
             self.features.mac = self._mac[:5] + bytes([self._random.randrange(256)])
         self._clear()
 
@@ -325,7 +325,7 @@ class Device:
         self.events.reset()
         self.vectors.reset()
         self.registers.forget()
-        if self.faults.hits("rss-default-astray"):
+        if self.faults.triggers("rss-default-astray"):
             self._rss.default_table = [1 + n % 8 for n in range(TABLE_SIZE)]
         self.features.reset()
         self._commands.reset()
@@ -333,7 +333,7 @@ class Device:
         self._next_keep_alive = self._clock() + KEEP_ALIVE_PERIOD
 
     def _queues_changed(self) -> None:
-        self.receiver.changed()
+        self.rx_path.changed()
         self.starved = False
         if not self.queues.rx:
             self._receiving = False
@@ -343,16 +343,16 @@ class Device:
         )
 
     def _every_second(self) -> None:
-        if not self.faults.hits("keep-alive-stops"):
+        if not self.faults.triggers("keep-alive-stops"):
             self.notify(Event.KEEP_ALIVE, 0, self.counters.keep_alive())
-        if self.faults.hits("fatal-error"):
+        if self.faults.triggers("fatal-error"):
             self.notify(Event.FATAL_ERROR)
-        if self.faults.hits("hints-update"):
+        if self.faults.triggers("hints-update"):
             hints = self.features.hints(self._random.randrange(3000, 20_000))
             self.notify(Event.NOTIFICATION, NOTIFY_HINTS, hints)
-        if self.faults.hits("reset-request"):
+        if self.faults.triggers("reset-request"):
             self.notify(Event.RESET_REQUEST)
-        if self.faults.hits("link-flap"):
+        if self.faults.triggers("link-flap"):
             self.set_link(not self.link_up)
 
     def _post_link(self) -> bool:
@@ -362,8 +362,8 @@ class Device:
     def _interrupt(self, number: int) -> None:
         if number and self.faults.active:
             first = self.vectors.io[number - 1].fired == 1
-            lost = first and self.faults.hits("first-interrupt-lost")
-            if lost or self.faults.hits("interrupt-lost"):
+            lost = first and self.faults.triggers("first-interrupt-lost")
+            if lost or self.faults.triggers("interrupt-lost"):
                 return
         if self._trace is not None:
             self._trace.event("interrupt", vector=number)

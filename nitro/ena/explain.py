@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nitro.ena import payloads, regs
+from nitro.ena import constants, payloads
 from nitro.ena.aenq import NOTIFY_HINTS
 from nitro.errors import InputError
 
-_REGISTERS = {int(reg): reg.name for reg in regs.Reg}
+_REGISTERS = {int(reg): reg.name for reg in constants.Reg}
 
 
 def explain(trace: Path) -> Iterator[str]:
@@ -70,19 +70,19 @@ def _frequent(event: dict[str, Any]) -> str | None:
     """What happens all the time, by a name to count it under."""
     if event["event"] == "interrupt":
         return f"interrupt {event['vector']}"
-    if event["event"] == "event" and event["group"] == regs.Event.KEEP_ALIVE:
+    if event["event"] == "event" and event["group"] == constants.Event.KEEP_ALIVE:
         return None if event["data"].strip("0") else "keep alive"
     if event["event"] != "write":
         return None
     offset = event["offset"]
-    if offset == regs.Reg.AENQ_HEAD_DB:
+    if offset == constants.Reg.AENQ_HEAD_DB:
         return "event credit"
-    if offset >= regs.UNMASK:
-        return f"unmask of vector {(offset - regs.UNMASK) // 4}"
-    if offset >= regs.RX_DOORBELLS:
-        return f"RX doorbell {(offset - regs.RX_DOORBELLS) // 4}"
-    if offset >= regs.TX_DOORBELLS:
-        return f"TX doorbell {(offset - regs.TX_DOORBELLS) // 4}"
+    if offset >= constants.UNMASK:
+        return f"unmask of vector {(offset - constants.UNMASK) // 4}"
+    if offset >= constants.RX_DOORBELLS:
+        return f"RX doorbell {(offset - constants.RX_DOORBELLS) // 4}"
+    if offset >= constants.TX_DOORBELLS:
+        return f"TX doorbell {(offset - constants.TX_DOORBELLS) // 4}"
     return None
 
 
@@ -112,42 +112,42 @@ def _register(event: dict[str, Any]) -> str:
 def _value(event: dict[str, Any]) -> str:
     value = event["value"]
     match event["offset"]:
-        case regs.Reg.MMIO_REG_READ:
+        case constants.Reg.MMIO_REG_READ:
             name = _REGISTERS.get(value >> 16, f"{value >> 16:#x}")
             return f"read {name} for me, request {value & 0xFFFF}"
-        case regs.Reg.AQ_CAPS | regs.Reg.ACQ_CAPS | regs.Reg.AENQ_CAPS:
+        case constants.Reg.AQ_CAPS | constants.Reg.ACQ_CAPS | constants.Reg.AENQ_CAPS:
             return f"{value & 0xFFFF} entries of {value >> 16} bytes"
-        case regs.Reg.DEV_CTL if value & 1:
+        case constants.Reg.DEV_CTL if value & 1:
             reason = value >> 28 | (value >> 24 & 0xF) << 4
-            known = reason < len(regs.RESET_REASONS)
-            return f"reset, {regs.RESET_REASONS[reason] if known else reason}"
-        case regs.Reg.DEV_CTL:
+            known = reason < len(constants.RESET_REASONS)
+            return f"reset, {constants.RESET_REASONS[reason] if known else reason}"
+        case constants.Reg.DEV_CTL:
             return "end of reset"
-        case regs.Reg.DEV_STS:
-            return payloads.flags(regs.Status)(value)
+        case constants.Reg.DEV_STS:
+            return payloads.flags(constants.Status)(value)
     return f"{value:#x}"
 
 
 def _command(entry: bytes) -> str:
     opcode = entry[2]
     try:
-        name = payloads.tidy(regs.Opcode(opcode).name)
+        name = payloads.tidy(constants.Opcode(opcode).name)
     except ValueError:
         return f"opcode {opcode}"
     match opcode:
-        case regs.Opcode.GET_FEATURE:
+        case constants.Opcode.GET_FEATURE:
             return f"{name} {_feature(entry[17])}"
-        case regs.Opcode.SET_FEATURE:
+        case constants.Opcode.SET_FEATURE:
             return f"{name} {_feature(entry[17])}: {payloads.feature(entry[17], entry[20:])}"
-        case regs.Opcode.CREATE_CQ:
+        case constants.Opcode.CREATE_CQ:
             depth, vector = _number(entry, 6, 2), _number(entry, 8, 4)
             return f"{name}, {depth} entries of {(entry[5] & 31) * 4} bytes, vector {vector}"
-        case regs.Opcode.CREATE_SQ:
-            direction = "TX" if entry[4] >> 5 == regs.DIRECTION_TX else "RX"
-            place = "LLQ" if entry[6] & 0xF == regs.PLACEMENT_DEVICE else "host memory"
+        case constants.Opcode.CREATE_SQ:
+            direction = "TX" if entry[4] >> 5 == constants.DIRECTION_TX else "RX"
+            place = "LLQ" if entry[6] & 0xF == constants.PLACEMENT_DEVICE else "host memory"
             depth, cq = _number(entry, 10, 2), _number(entry, 8, 2)
             return f"{name}, {direction}, {depth} entries in {place}, completions to {cq}"
-        case regs.Opcode.DESTROY_SQ | regs.Opcode.DESTROY_CQ:
+        case constants.Opcode.DESTROY_SQ | constants.Opcode.DESTROY_CQ:
             return f"{name} {_number(entry, 4, 2)}"
     return f"{name}, type {entry[16]}"
 
@@ -155,18 +155,18 @@ def _command(entry: bytes) -> str:
 def _event(event: dict[str, Any]) -> str:
     data = bytes.fromhex(event["data"])
     try:
-        group = regs.Event(event["group"])
+        group = constants.Event(event["group"])
     except ValueError:
         return f"group {event['group']}"
     name = payloads.tidy(group.name)
     match group:
-        case regs.Event.LINK_CHANGE:
+        case constants.Event.LINK_CHANGE:
             return f"{name}: {'up' if data and data[0] & 1 else 'down'}"
-        case regs.Event.KEEP_ALIVE:
+        case constants.Event.KEEP_ALIVE:
             drops, _, overruns = struct.unpack_from("<3Q", data.ljust(24, b"\0"))
             return f"{name}, {drops} RX drops, {overruns} overruns"
-        case regs.Event.NOTIFICATION if event["syndrome"] == NOTIFY_HINTS:
-            return f"{name}: {payloads.feature(regs.Feature.HINTS, data)}"
+        case constants.Event.NOTIFICATION if event["syndrome"] == NOTIFY_HINTS:
+            return f"{name}: {payloads.feature(constants.Feature.HINTS, data)}"
     return name
 
 
@@ -176,7 +176,7 @@ def _number(entry: bytes, at: int, size: int) -> int:
 
 def _feature(number: int) -> str:
     try:
-        return payloads.tidy(regs.Feature(number).name)
+        return payloads.tidy(constants.Feature(number).name)
     except ValueError:
         return f"feature {number}"
 
@@ -189,11 +189,11 @@ def _answer(event: dict[str, Any], command: bytes) -> str:
         return "nothing, it never will"
     data = bytes.fromhex(payload)
     match event["opcode"]:
-        case regs.Opcode.CREATE_CQ | regs.Opcode.CREATE_SQ:
+        case constants.Opcode.CREATE_CQ | constants.Opcode.CREATE_SQ:
             said = f"queue {_number(data, 0, 2)}"
-        case regs.Opcode.GET_FEATURE:
+        case constants.Opcode.GET_FEATURE:
             said = payloads.feature(command[17], data)
-        case regs.Opcode.GET_STATS:
+        case constants.Opcode.GET_STATS:
             said = payloads.statistics(command[16], data)
         case _:
             said = payload

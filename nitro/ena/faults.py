@@ -58,7 +58,7 @@ class Faults:
         self.set(name, True)
         self._once.add(name)
 
-    def hits(self, name: str) -> bool:
+    def triggers(self, name: str) -> bool:
         """Whether `name` happens now."""
         if name not in self.active:
             return False

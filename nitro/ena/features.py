@@ -8,10 +8,10 @@ from collections.abc import Callable
 from nitro.ena import llq
 from nitro.ena.admin import Command, CommandError
 from nitro.ena.aenq import EventQueue
+from nitro.ena.constants import AdminStatus, Event, Feature
 from nitro.ena.hostinfo import HostInfo
 from nitro.ena.memory import Memory
 from nitro.ena.profiles import Profile
-from nitro.ena.regs import AdminStatus, Event, Feature
 from nitro.ena.rssfeatures import RssFeatures
 from nitro.ena.rules import Rules
 
@@ -90,12 +90,12 @@ class Features:
     ) -> Callable[[Command], bytes]:
         feature = command.u8(17)
         if feature not in handlers:
-            self._rules.breach("feature-not-offered", f"feature {feature}")
+            self._rules.report_violation("feature-not-offered", f"feature {feature}")
             raise CommandError(AdminStatus.UNSUPPORTED, f"feature {feature}")
         return handlers[feature]
 
     def _refuse(self, detail: str) -> CommandError:
-        self._rules.breach("feature-value", detail)
+        self._rules.report_violation("feature-value", detail)
         return CommandError(AdminStatus.ILLEGAL, detail)
 
     # What the card offers.
@@ -214,7 +214,7 @@ class Features:
             self.host = HostInfo.read(self._memory, address)
             if self.host.driver_major != 2:
                 version = f"driver version {self.host.driver_major}"
-                self._rules.breach("host-info-version", version)
+                self._rules.report_violation("host-info-version", version)
         return b""
 
     def _set_llq(self, command: Command) -> bytes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from nitro.ena.constants import OsType
 from nitro.ena.memory import Memory
-from nitro.ena.regs import OsType
 
 SIZE = 196
 _WHOLE_SEGMENT_SYSTEMS = (OsType.LINUX, OsType.FREEBSD)

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable, Iterable
 from enum import IntEnum, IntFlag
 
-from nitro.ena.regs import Capability, Event, Feature, RxOffload, StatsType, TxOffload
+from nitro.ena.constants import Capability, Event, Feature, RxOffload, StatsType, TxOffload
 
 Words = Callable[[int], str]
 _TIDY = str.maketrans("_", " ")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from nitro.ena.regs import Capability, RxOffload, TxOffload
+from nitro.ena.constants import Capability, RxOffload, TxOffload
 from nitro.errors import InputError
 
 ALL_TX_OFFLOADS = (

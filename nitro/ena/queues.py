@@ -9,11 +9,7 @@ from dataclasses import dataclass, field
 from nitro.ena import llq
 from nitro.ena.admin import Command, CommandError
 from nitro.ena.completion import RX_WORDS, TX_WORDS, CompletionQueue, FaultyCompletionQueue
-from nitro.ena.faults import Faults
-from nitro.ena.features import Features
-from nitro.ena.memory import ADDRESS_BITS, Memory
-from nitro.ena.profiles import Profile
-from nitro.ena.regs import (
+from nitro.ena.constants import (
     DIRECTION_RX,
     DIRECTION_TX,
     PLACEMENT_DEVICE,
@@ -23,6 +19,10 @@ from nitro.ena.regs import (
     UNMASK,
     AdminStatus,
 )
+from nitro.ena.faults import Faults
+from nitro.ena.features import Features
+from nitro.ena.memory import ADDRESS_BITS, Memory
+from nitro.ena.profiles import Profile
 from nitro.ena.rules import Rules
 from nitro.ena.rx import RxQueue
 from nitro.ena.stats import Counters
@@ -78,7 +78,7 @@ class QueueCommands:
             raise self._refuse("cq-vector", f"vector {number}")
         if not interrupts and number != _POLLED and self._vectors.get(number) is None:
             raise self._refuse("cq-vector", f"vector {number} of a polled queue")
-        if self._faults.hits("create-fails"):
+        if self._faults.triggers("create-fails"):
             raise CommandError(AdminStatus.NO_RESOURCES)
         depth = self._depth(command.u16(6), max(self._profile.tx_depth, self._profile.rx_depth))
         address = self._address(command.address(12), words * 4)
@@ -98,7 +98,7 @@ class QueueCommands:
         if cq is None:
             raise self._refuse("cq-unknown", f"queue {index}")
         if cq.user is not None:
-            self._rules.breach("cq-in-use", f"queue {index}")
+            self._rules.report_violation("cq-in-use", f"queue {index}")
             raise CommandError(AdminStatus.BUSY)
         del self._queues.completion[index]
         return b""
@@ -107,7 +107,7 @@ class QueueCommands:
         direction = command.u8(4) >> 5
         placement = command.u8(6) & 0xF
         if not command.u8(7) & 1:
-            self._rules.breach("sq-contiguous")
+            self._rules.report_violation("sq-contiguous")
         if direction not in (DIRECTION_TX, DIRECTION_RX):
             raise self._refuse("sq-direction", f"{direction}")
         cq = self._queues.completion.get(command.u16(8))
@@ -141,7 +141,7 @@ class QueueCommands:
             if layout is None:
                 raise self._refuse("sq-placement", "LLQ was not negotiated")
             if address:
-                self._rules.breach("sq-llq-address", f"{address:#x}")
+                self._rules.report_violation("sq-llq-address", f"{address:#x}")
             ring = llq.ring_size(profile.tx_depth, profile.llq_wide, profile.llq_wide_depth)
             offset = index * ring
             entries = self._bar2[offset : offset + depth * layout.entry_size]
@@ -191,7 +191,7 @@ class QueueCommands:
     def _check_firmware(self) -> None:
         host = self._features.host
         if not host.given:
-            self._rules.breach("host-info-absent")
+            self._rules.report_violation("host-info-absent")
             if self._profile.needs_host_info:
                 raise CommandError(AdminStatus.UNKNOWN)
         if self._profile.needs_driver_version_2 and host.driver_major != 2:
@@ -200,7 +200,7 @@ class QueueCommands:
     def _depth(self, asked: int, limit: int) -> int:
         if asked < 2 or asked & asked - 1 or asked > limit:
             raise self._refuse("ring-depth", f"{asked} entries, at most {limit}")
-        return asked // 2 if self._faults.hits("depth-smaller") and asked > 2 else asked
+        return asked // 2 if self._faults.triggers("depth-smaller") and asked > 2 else asked
 
     def _address(self, address: int, entry_size: int) -> int:
         if address >> ADDRESS_BITS:
@@ -210,7 +210,7 @@ class QueueCommands:
         return address
 
     def _refuse(self, rule: str, detail: str) -> CommandError:
-        self._rules.breach(rule, detail)
+        self._rules.report_violation(rule, detail)
         return CommandError(AdminStatus.ILLEGAL, detail)
 
 

@@ -8,9 +8,9 @@ from nitro.ena.admin import ENTRY_SIZE as ADMIN_ENTRY
 from nitro.ena.admin import AdminQueue
 from nitro.ena.aenq import ENTRY_SIZE as EVENT_ENTRY
 from nitro.ena.aenq import EventQueue
+from nitro.ena.constants import DEAD_REGISTER, Reg, Status
 from nitro.ena.faults import Faults
 from nitro.ena.memory import ADDRESS_BITS, DmaError, Memory
-from nitro.ena.regs import DEAD_REGISTER, Reg, Status
 from nitro.ena.rules import Rules
 from nitro.ena.vectors import Vectors
 
@@ -95,7 +95,7 @@ class Registers:
         elif offset in self._values:
             self._values[offset] = value
         else:
-            self._rules.breach("unknown-register", f"offset {offset:#x}")
+            self._rules.report_violation("unknown-register", f"offset {offset:#x}")
 
     def _address(self, low: Reg) -> int:
         return self._values[low] | self._values[low + 4] << 32
@@ -104,14 +104,14 @@ class Registers:
         """Answer a register read by DMA: the request id last, it makes the answer valid."""
         request, offset = value & 0xFFFF, value >> 16
         address = self._address(Reg.MMIO_RESP_LO)
-        if not address or self._faults.hits("readless-lost"):
+        if not address or self._faults.triggers("readless-lost"):
             return
         known = offset % 4 == 0 and offset <= Reg.RSS_IND_ENTRY_UPDATE
         result = self.read(offset) if known else DEAD_REGISTER
         try:
             answer = self._memory.view(address, 8)
         except DmaError as error:
-            self._rules.breach("dma-address", f"readless read: {error}")
+            self._rules.report_violation("dma-address", f"readless read: {error}")
             return
         words = answer.cast("I")
         words[1] = result
@@ -126,7 +126,7 @@ class Registers:
             self._begin_reset(reason)
         elif not value & _RESET and resetting:
             if not self._seen_in_progress:
-                self._rules.breach("reset-one-phase")
+                self._rules.report_violation("reset-one-phase")
             self.status = Status.READY | Status.RESET_FINISHED
 
     def _ring(self, value: int, low: Reg, entry: int) -> tuple[int, int]:
@@ -144,7 +144,9 @@ class Registers:
         elif base % 8:
             problem = "ring-alignment"
         if problem:
-            self._rules.breach(problem, f"{low.name}: {depth} entries of {size} at {base:#x}")
+            self._rules.report_violation(
+                problem, f"{low.name}: {depth} entries of {size} at {base:#x}"
+            )
             return 0, 0
         return depth, base
 

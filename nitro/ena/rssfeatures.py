@@ -6,8 +6,8 @@ import struct
 from collections.abc import Callable
 
 from nitro.ena.admin import Command, CommandError
+from nitro.ena.constants import AdminStatus
 from nitro.ena.memory import Memory
-from nitro.ena.regs import AdminStatus
 from nitro.ena.rss import (
     CRC32,
     DEFAULT_KEY,
@@ -112,7 +112,7 @@ class RssFeatures:
             table = [entry for entry, _ in struct.iter_unpack("<HH", buffer)]
         for entry in sorted(set(table)):
             if not self._queue_exists(entry):
-                self._rules.breach("rss-table-entry", f"queue {entry}")
+                self._rules.report_violation("rss-table-entry", f"queue {entry}")
         self._rss.table = table
         return b""
 
@@ -120,13 +120,13 @@ class RssFeatures:
         """The single-entry register: u16 index, u16 queue."""
         index, queue = value & 0xFFFF, value >> 16
         if self._rss.table is None or index >= len(self._rss.table):
-            self._rules.breach("rss-table-entry", f"entry {index}")
+            self._rules.report_violation("rss-table-entry", f"entry {index}")
             return
         self._rss.table = list(self._rss.table)
         self._rss.table[index] = queue
 
     def _refuse(self, detail: str) -> CommandError:
-        self._rules.breach("feature-value", detail)
+        self._rules.report_violation("feature-value", detail)
         return CommandError(AdminStatus.ILLEGAL, detail)
 
 

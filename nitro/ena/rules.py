@@ -1,7 +1,7 @@
 """The rules a driver can break, by name.
 
-Every breach is counted and reported, once per name and then every hundredth time, so that a driver
-in a loop does not drown the console.
+Every violation is counted. It is reported the first time and then every hundredth time, so that a
+driver in a loop does not flood the console.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ RULES: dict[str, str] = {
 
 
 class Rules:
-    """Counts breaches and reports them through `report(line)`."""
+    """Counts violations and reports them through `report(line)`."""
 
     def __init__(self, report: Callable[[str], None]) -> None:
         self.broken: Counter[str] = Counter()
         self._report = report
 
-    def breach(self, name: str, detail: str = "") -> None:
+    def report_violation(self, name: str, detail: str = "") -> None:
         """A driver broke the rule `name`; `detail` says where."""
         self.broken[name] += 1
         count = self.broken[name]

@@ -1,6 +1,6 @@
 """Receive queues: the buffers that a driver posted, in the order of posting.
 
-`receiver.py` reads frames straight into them and writes the completions.
+`rx_path.py` reads frames straight into them and writes the completions.
 """
 
 from __future__ import annotations
@@ -127,29 +127,29 @@ class RxQueue:
         if self.stopped:
             return
         if added > self.depth or len(self.buffers) + added > self.depth:
-            self._rules.breach("doorbell-tail", f"RX queue {self.index}: {tail:#x}")
+            self._rules.report_violation("doorbell-tail", f"RX queue {self.index}: {tail:#x}")
             self.stop()
             return
         for position in range(self.tail, self.tail + added):
             if not self._fetch(position & 0xFFFF):
                 self.stop()
                 return
-        if added and self._faults.hits("rx-out-of-order"):
+        if added and self._faults.triggers("rx-out-of-order"):
             self.buffers.turn_round(added)
         self.tail = tail
         self._posted += added
         self._filled = len(self.buffers)
         if self._posted == self._filled:  # the first fill: nothing has been used yet
-            self.judge_fill()
+            self.check_fill()
 
-    def judge_fill(self) -> None:
+    def check_fill(self) -> None:
         """The driver is done for now: is the ring as full as it left it to be?
 
         Not asked while it works through what has arrived, for a burst may outrun it.
         """
         if self._by_region and self._filled < self.depth // 2:
             where = f"RX queue {self.index}: {self._filled} buffers"
-            self._rules.breach("rx-ring-sparse", where)
+            self._rules.report_violation("rx-ring-sparse", where)
 
     def _fetch(self, position: int) -> bool:
         """Take one descriptor; False if the ring cannot be read on."""
@@ -159,17 +159,17 @@ class RxQueue:
         )
         where = f"RX queue {self.index}, slot {slot}"
         if control & _PHASE != 1 ^ (position // self.depth & 1):
-            self._rules.breach("rx-phase", where)
+            self._rules.report_violation("rx-phase", where)
             return False
         if not control & _FIRST or not control & _LAST:
-            self._rules.breach("rx-first-last", where)
+            self._rules.report_violation("rx-first-last", where)
         if control & _RESERVED:
-            self._rules.breach("rx-reserved", where)
+            self._rules.report_violation("rx-reserved", where)
         address = low | high << 32
         try:
             view = self._memory.view(address, length or 0x10000)
         except DmaError:
-            self._rules.breach("dma-address", where)
+            self._rules.report_violation("dma-address", where)
             return False
         self.buffers.add(view, req_id, address, slot)
         return True

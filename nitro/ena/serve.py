@@ -12,8 +12,8 @@ from pathlib import Path
 from types import FrameType
 
 from nitro.ena import profiles
+from nitro.ena.constants import MAX_QUEUES
 from nitro.ena.ports.open import open_port
-from nitro.ena.regs import MAX_QUEUES
 from nitro.ena.trace import Trace
 from nitro.ena.vfio.server import Server
 from nitro.errors import InputError, NitroError

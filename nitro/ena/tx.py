@@ -93,11 +93,11 @@ class TxQueue:
         tail = value & 0xFFFF
         added = tail - self.tail & 0xFFFF
         if (tail - self.head & 0xFFFF) > self.depth:
-            self._rules.breach("doorbell-tail", f"TX queue {self.index}: {tail:#x}")
+            self._rules.report_violation("doorbell-tail", f"TX queue {self.index}: {tail:#x}")
             self.stop()
             return
         if self._layout is not None and added > self._layout.burst:
-            self._rules.breach("llq-burst", f"TX queue {self.index}: {added} entries")
+            self._rules.report_violation("llq-burst", f"TX queue {self.index}: {added} entries")
         self.tail = tail
 
     def run(self, send: Send, now: float) -> bool:
@@ -110,7 +110,7 @@ class TxQueue:
             self._waiting = None
             if packet.rule is not None:
                 self._counters.tx_drops += 1
-                self._rules.breach(packet.rule, f"TX queue {self.index}")
+                self._rules.report_violation(packet.rule, f"TX queue {self.index}")
             elif send(packet.header, packet.parts):
                 self._counters.tx_packets += 1
                 self._counters.tx_bytes += packet.length
@@ -129,7 +129,7 @@ class TxQueue:
         try:
             packet = self._from_host() if self._layout is None else self._from_llq(self._layout)
         except _BadRingError as error:
-            self._rules.breach(error.rule, f"TX queue {self.index}, head {self.head:#x}")
+            self._rules.report_violation(error.rule, f"TX queue {self.index}, head {self.head:#x}")
             self.stop()
             return None
         if packet.rule is None and not 14 <= packet.length <= MAX_FRAME:
@@ -208,7 +208,7 @@ class _Reader:
             packet.req_id = (w0 >> 16 & 0x3F) << 10 | w1 >> 22
             packet.completes = bool(w0 & _COMPLETION)
         if w0 & _DATA_RESERVED:
-            queue._rules.breach("tx-reserved", f"TX queue {queue.index}: {w0:#x}")
+            queue._rules.report_violation("tx-reserved", f"TX queue {queue.index}: {w0:#x}")
         self._data += 1
         length = w0 & 0xFFFF
         if length:

@@ -2,13 +2,14 @@
 
 Linux asks for plain checksums in "partial" form: the field holds the pseudo header's sum, which
 is what virtio means too, and nothing needs to be read. With TSO, or without the partial bit, the
-card itself supplies that sum (and the IPv4 header checksum), so the headers are copied and mended.
+card supplies that sum and the IPv4 header checksum itself, in a copy of the headers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nitro.ena.constants import TxOffload
 from nitro.ena.offload import (
     GSO_ECN,
     GSO_TCPV4,
@@ -22,7 +23,6 @@ from nitro.ena.offload import (
     set_ipv4_checksum,
 )
 from nitro.ena.packet import Packet
-from nitro.ena.regs import TxOffload
 
 _L3_IPV4, _L3_IPV6 = 8, 11
 _L4_TCP, _L4_UDP = 12, 13
@@ -58,7 +58,10 @@ class Meta:
 
 
 def describe(w1: int, meta: Meta, packet: Packet, offered: int) -> bytes:
-    """The virtio-net header for `packet`; mends its first part if it must. Raises OffloadError."""
+    """The virtio-net header for `packet`, whose headers get the sums that the card owes.
+
+    Raises OffloadError.
+    """
     if not w1 & (_TSO | _L3_CSUM | _L4_CSUM):
         return PLAIN
     l3, l4 = w1 & 0xF, w1 >> 8 & 0x1F
@@ -66,7 +69,7 @@ def describe(w1: int, meta: Meta, packet: Packet, offered: int) -> bytes:
     tso = bool(w1 & _TSO)
     _check(w1, l3, l4, meta, packet, offered)
     if tso or w1 & _L3_CSUM or not w1 & _L4_PARTIAL:
-        ecn = _mend(w1, l3, l4, meta, packet)
+        ecn = _fix(w1, l3, l4, meta, packet)
     if not tso:
         if not w1 & _L4_CSUM:
             return PLAIN
@@ -103,7 +106,7 @@ def _check(w1: int, l3: int, l4: int, meta: Meta, packet: Packet, offered: int) 
         raise OffloadError
 
 
-def _mend(w1: int, l3: int, l4: int, meta: Meta, packet: Packet) -> int:
+def _fix(w1: int, l3: int, l4: int, meta: Meta, packet: Packet) -> int:
     """Write IPv4 and pseudo-header sums into a copy of the headers; returns the ECN bit."""
     begin = meta.l3_offset
     l4_start = begin + meta.l3_length

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
+from nitro.ena.constants import Event
 from nitro.ena.profiles import PROFILES
-from nitro.ena.regs import Event
 from tests.driver.card import CSUM4, MAC, TSO4, Card
 from tests.driver.frames import plain, tcp4, tcp_is_right
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 
-from nitro.ena.regs import DEVICE_ID, PCI_CLASS, VENDOR_ID
+from nitro.ena.constants import DEVICE_ID, PCI_CLASS, VENDOR_ID
 
 SIZE = 4096
 MSIX_BAR = 1

@@ -8,8 +8,8 @@ import os
 import struct
 from collections.abc import Callable
 
+from nitro.ena.constants import BAR0_SIZE
 from nitro.ena.device import Device
-from nitro.ena.regs import BAR0_SIZE
 from nitro.ena.vfio import messages as m
 from nitro.ena.vfio.irqs import Irqs
 from nitro.ena.vfio.pci import MSIX_BAR_SIZE, SIZE, ConfigSpace
@@ -239,7 +239,9 @@ class Session:
             if count == 4 and not offset % 4 and offset < BAR0_SIZE:
                 self._device.write(offset, int.from_bytes(data, "little"))
             else:
-                self._device.rules.breach("register-width", f"{count} bytes at {offset:#x}")
+                self._device.rules.report_violation(
+                    "register-width", f"{count} bytes at {offset:#x}"
+                )
         elif region == REGION_CONFIG:
             self._config.write(offset, bytes(data))
             self._device.set_bus_master(self._config.bus_master)

@@ -15,7 +15,7 @@ import struct
 import sys
 import time
 
-from nitro.ena.regs import DIRECTION_RX, DIRECTION_TX, RX_DOORBELLS, TX_DOORBELLS, UNMASK, Reg
+from nitro.ena.constants import DIRECTION_RX, DIRECTION_TX, RX_DOORBELLS, TX_DOORBELLS, UNMASK, Reg
 from nitro.ena.vfio.messages import DMA_MAP, HEADER, HEADER_SIZE, NO_REPLY, REGION_ACCESS, Command
 
 BASE, SIZE = 0x100000, 1 << 20

@@ -10,12 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nitro.ena.device import Device
-from nitro.ena.memory import Memory
-from nitro.ena.offload import PLAIN, Buffer
-from nitro.ena.ports import scatter
-from nitro.ena.profiles import PROFILES, Profile
-from nitro.ena.regs import (
+from nitro.ena.constants import (
     DIRECTION_RX,
     DIRECTION_TX,
     PLACEMENT_DEVICE,
@@ -25,6 +20,11 @@ from nitro.ena.regs import (
     Opcode,
     Reg,
 )
+from nitro.ena.device import Device
+from nitro.ena.memory import Memory
+from nitro.ena.offload import PLAIN, Buffer
+from nitro.ena.ports import scatter
+from nitro.ena.profiles import PROFILES, Profile
 from nitro.ena.trace import Trace
 from nitro.ena.vectors import UNMASK_BIT
 

@@ -20,9 +20,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from nitro.ena.constants import RX_DOORBELLS, TX_DOORBELLS, UNMASK, Reg
 from nitro.ena.memory import Memory
 from nitro.ena.profiles import Profile
-from nitro.ena.regs import RX_DOORBELLS, TX_DOORBELLS, UNMASK, Reg
 from tests.unit.ena.driver import BASE, Driver, ipv4_frame
 
 PATIENCE = 2.0  # seconds of processor time

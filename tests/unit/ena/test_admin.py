@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from nitro.ena.regs import DIRECTION_RX, DIRECTION_TX, AdminStatus, Opcode, Reg, StatsType
+from nitro.ena.constants import DIRECTION_RX, DIRECTION_TX, AdminStatus, Opcode, Reg, StatsType
 from tests.unit.ena.driver import BASE, RAM, Driver
 
 

@@ -8,8 +8,8 @@ import zlib
 import pytest
 
 from nitro.ena import rss
+from nitro.ena.constants import AdminStatus, Feature, Reg
 from nitro.ena.profiles import PROFILES
-from nitro.ena.regs import AdminStatus, Feature, Reg
 from tests.unit.ena.driver import BASE, MAC, RAM, Driver, ipv4_frame
 
 LINUX_INSISTS_ON = (Feature.MAX_QUEUES_EXT, Feature.OFFLOADS, Feature.AENQ)

@@ -26,7 +26,7 @@ def test_hostile_bytes_long() -> None:
     fuzzer.explore(2_000)
     fuzzer.run(length(short=18_000, long=198_000))
     names = {name.rsplit("/", 1)[-1] for name, _, _ in fuzzer.lines}
-    assert {"tx.py", "rx.py", "receiver.py", "admin.py", "queues.py", "llq.py"} <= names
+    assert {"tx.py", "rx.py", "rx_path.py", "admin.py", "queues.py", "llq.py"} <= names
 
 
 def test_the_same_seed_gives_the_same_cases() -> None:

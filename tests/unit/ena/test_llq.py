@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
+from nitro.ena.constants import DIRECTION_TX, PLACEMENT_DEVICE, AdminStatus, Feature
 from nitro.ena.offload import PLAIN
-from nitro.ena.regs import DIRECTION_TX, PLACEMENT_DEVICE, AdminStatus, Feature
 from tests.unit.ena.driver import BASE, Driver, Ring, data_descriptor, ipv4_frame, meta_descriptor
 
 FRAME = ipv4_frame(bytes(range(200)))

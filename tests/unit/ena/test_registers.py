@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from nitro.ena.regs import Feature, Reg
+from nitro.ena.constants import Feature, Reg
 from tests.unit.ena.driver import BASE, RAM, Driver
 
 

@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
+from nitro.ena.constants import Feature
 from nitro.ena.offload import NEEDS_CSUM, Offload, checksum, pseudo_sum
-from nitro.ena.regs import Feature
 from tests.unit.ena.driver import BASE, RAM, Driver, Ring, ipv4_frame
 
 FRAME = ipv4_frame()

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from nitro.ena.constants import Feature, Opcode
 from nitro.ena.control import execute
-from nitro.ena.device import LOUD_RESETS
+from nitro.ena.device import MAX_REPORTED_RESETS
 from nitro.ena.explain import explain
 from nitro.ena.pcapng import PcapngWriter
 from nitro.ena.profiles import PROFILES
-from nitro.ena.regs import Feature, Opcode
 from nitro.ena.serve import default_mac, parse_mac
 from nitro.ena.trace import Trace
 from nitro.errors import InputError
@@ -135,10 +135,10 @@ def test_a_trace_names_broken_rules_in_silence(tmp_path: Path):
 def test_a_driver_that_resets_in_a_loop_is_told_of_for_a_while(tmp_path: Path):
     driver = Driver()
     driver.start()
-    for _ in range(LOUD_RESETS + 5):
+    for _ in range(MAX_REPORTED_RESETS + 5):
         driver.reset(reason=1)
     told = [line for line in driver.reports if "resets the card" in line]
-    assert len(told) == LOUD_RESETS
+    assert len(told) == MAX_REPORTED_RESETS
     assert driver.reports[-1] == "further resets are not told"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from nitro.ena.regs import Opcode, Reg
+from nitro.ena.constants import Opcode, Reg
 from tests.unit.ena.driver import BASE, Driver, Ring, data_descriptor, ipv4_frame
 
 FRAME = ipv4_frame()

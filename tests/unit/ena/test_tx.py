@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
+from nitro.ena.constants import DIRECTION_TX, TxOffload
 from nitro.ena.offload import PLAIN, Offload, checksum, pseudo_sum, wire_frames
-from nitro.ena.regs import DIRECTION_TX, TxOffload
 from nitro.ena.verify import STATUS_L3_ERROR, STATUS_L4_ERROR
 from tests.unit.ena.driver import (
     BASE,

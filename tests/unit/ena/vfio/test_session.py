@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nitro.ena.constants import Reg
 from nitro.ena.memory import DmaError
-from nitro.ena.regs import Reg
 from nitro.ena.vfio.messages import ProtocolError
 from nitro.ena.vfio.transport import Disconnected
 from tests.unit.ena.vfio.client import Client

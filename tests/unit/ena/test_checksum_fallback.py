@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from nitro.ena.doubt import Doubt
+from nitro.ena.checksum_fallback import ChecksumFallback
 from nitro.ena.offload import NEEDS_CSUM, Offload
 from tests.unit.ena.driver import Driver, ipv4_frame
 
 
-def test_segments_sent_again_raise_doubt():
-    doubt = Doubt()
+def test_segments_sent_again_end_whole_segments():
+    fallback = ChecksumFallback()
     for sequence in (1000, 2000, 3000, 4000):
-        assert not doubt.seen(7, sequence, 1.0, whole=True)
-    assert not doubt.seen(7, 1000, 1.2, whole=False)
-    assert not doubt.seen(7, 2000, 1.4, whole=True)
-    assert doubt.seen(7, 3000, 1.6, whole=False)
-    assert not doubt.seen(7, 4000, 1.8, whole=False), "said once"
+        assert not fallback.seen(7, sequence, 1.0, whole=True)
+    assert not fallback.seen(7, 1000, 1.2, whole=False)
+    assert not fallback.seen(7, 2000, 1.4, whole=True)
+    assert fallback.seen(7, 3000, 1.6, whole=False)
+    assert not fallback.seen(7, 4000, 1.8, whole=False), "said once"
 
 
 def test_progress_and_rare_losses_raise_none():
-    doubt = Doubt()
+    fallback = ChecksumFallback()
     for n in range(10_000):
-        assert not doubt.seen(7, n * 1000, n * 0.01, whole=True)
+        assert not fallback.seen(7, n * 1000, n * 0.01, whole=True)
         if n % 1000 == 0:
-            assert not doubt.seen(7, n * 1000, n * 0.01, whole=False)
+            assert not fallback.seen(7, n * 1000, n * 0.01, whole=False)
 
 
 def test_the_port_is_asked_for_finished_frames():

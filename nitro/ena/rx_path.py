@@ -7,14 +7,14 @@ not. A TCP segment longer than the posted buffers is cut, and what lies behind t
 Checksums: a port may hand over frames whose checksum the sending kernel left to its card. For
 frames of a size that exists on a cable the sum is completed here, so that a guest may check
 it. Whole TCP segments (up to 64 KiB, which no cable carries) are passed with the verdict
-"checked" and an unfinished sum; `doubt.py` notices a guest that does not take the card's word.
+"checked" and an unfinished sum; `checksum_fallback.py` notices a guest that checks it all the same.
 Frames that the port vouches for in neither way are checked (`verify.py`).
 """
 
 from __future__ import annotations
 
+from nitro.ena.checksum_fallback import ChecksumFallback
 from nitro.ena.completion import STATUS_BUFFER, STATUS_FIRST, STATUS_LAST
-from nitro.ena.doubt import Doubt
 from nitro.ena.faults import Faults
 from nitro.ena.headers import PEEK, STATUS_L4_CHECKED, Classifier, Flow
 from nitro.ena.offload import (
@@ -39,7 +39,7 @@ _DISCARD_LIMIT = 4096
 _SMALL_PIECE = 256
 
 
-class Receiver:
+class RxPath:
     """The receive side of one card: its queues, RSS and port."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Receiver:
         self._max_descriptors, self._needs_table = max_descriptors, needs_table
         self._status_mask = ~0 if checked else ~STATUS_L4_CHECKED
         self._hashed, self._faults = hashed, faults
-        self._doubt = Doubt()
+        self._fallback = ChecksumFallback()
         self._last: Buffers | None = None
         self._header = bytearray(HEADER_SIZE)
         self._now = 0.0  # of the turn, seconds
@@ -71,7 +71,7 @@ class Receiver:
     def changed(self) -> None:
         """Queues came or went."""
         self._last = None
-        self._doubt = Doubt()
+        self._fallback = ChecksumFallback()
 
     def discard(self) -> None:
         """Throw away what waits at the port, as a card without receive buffers does."""
@@ -138,7 +138,7 @@ class Receiver:
     def _watch(self, flow: Flow, head: bytes) -> None:
         """Look out for a guest that does not believe "checked"."""
         whole = self._header[1] != 0
-        if self._doubt.seen(flow.hash, _sequence(self._header, head), self._now, whole=whole):
+        if self._fallback.seen(flow.hash, _sequence(self._header, head), self._now, whole=whole):
             self._port.accept(checksums=False, segments=False)
 
     def _pieces(self, views: list[memoryview], length: int) -> list[memoryview]:
@@ -273,7 +273,7 @@ class Receiver:
 
     def _views(self, buffers: Buffers) -> list[memoryview]:
         views = buffers.peek(self._max_descriptors)
-        if self._faults.hits("rx-many-buffers"):
+        if self._faults.triggers("rx-many-buffers"):
             return [view[:_SMALL_PIECE] for view in views]
         return views
 

@@ -13,7 +13,7 @@ _WITHIN = 5.0  # seconds
 _REMEMBERED = 4096
 
 
-class Doubt:
+class ChecksumFallback:
     """Remembers where whole segments began."""
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Doubt:
         self._decided = False
 
     def seen(self, flow: int, sequence: int, now: float, *, whole: bool) -> bool:
-        """A segment of `flow` passed. True once, when the guest turns out to be a doubter."""
+        """A segment of `flow` passed. True once, when the guest turns out to check sums itself."""
         if self._decided:
             return False
         place = (flow, sequence)
