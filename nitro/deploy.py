@@ -1,7 +1,7 @@
-"""From a recipe to a measured instance: the one place that joins the parts.
+"""From a recipe to a measured instance: joins the parts.
 
 It hands what one part gives to the next and holds no knowledge of images, clouds or tools of
-its own. Taking back what was made is the cloud's `Undo`.
+its own. The cloud's `Undo` removes what was made.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
-from nitro import image
 from nitro.cloud import (
     Cloud,
     Instance,
     InstanceType,
     Keep,
+    Placement,
     Published,
     Undo,
     console_output,
@@ -31,8 +30,10 @@ from nitro.cloud import (
 )
 from nitro.cloud.network import check_ranges
 from nitro.cloud.tags import ports_tag
-from nitro.console import milestones
+from nitro.conditions import accelerator, read_console
+from nitro.documents import DeployDocument
 from nitro.image import Image
+from nitro.interfaces import ImageBuilder, Prober
 from nitro.measure import (
     Measurement,
     client_recipe,
@@ -41,32 +42,25 @@ from nitro.measure import (
     run_probes,
     select_probes,
 )
-from nitro.probe import Probe, Result
+from nitro.probe import Result, Selection
 from nitro.progress import Reporter, Span
 from nitro.recipe import Recipe
 
-# What a local Nitro says of the machine; AWS says nothing, and means its own hypervisor.
-_ACCELERATOR_TAG, _AWS_ACCELERATOR = "local:accelerator", "nitro"
-
 # How many images a deployment takes: its own, and the client's.
 _AMIS = {1: "an AMI and its snapshot", 2: "two AMIs and their snapshots"}
-
-# The card that a kernel module drives.
-_CARDS = {"ena": "ena", "nitro_ena": "ena", "virtio_net": "virtio-net"}
 
 
 @dataclass(frozen=True)
 class DeployRequest:
     """What is to be deployed, and how.
 
-    `probes` None: those that suit the recipe's ports. `measure_from` is one of
-    `measure.CLIENTS`.
-    `allow`: CIDR ranges that may reach the ports from outside.
+    `selection` None: the probes that suit the recipe's ports. `measure_from` is one of
+    `measure.MEASURE_FROM`. `allow`: CIDR ranges that may reach the ports from outside.
     """
 
     recipe: Recipe
     instance_type: str
-    probes: Sequence[Probe] | None = None
+    selection: Selection | None = None
     measure_from: str = "instance"
     keep: Keep = Keep.IMAGE
     ttl: timedelta | None = None
@@ -80,7 +74,7 @@ class DeployRequest:
 class InstanceReport:
     """An instance as it was while it ran, `nic` and `driver` in the guest's own words.
 
-    `fallback`: why the ported driver made room for the stock one; None when it did not.
+    `fallback`: why the kernel's driver took over from the nitro driver; None when it did not.
     """
 
     id: str
@@ -110,8 +104,9 @@ class Deployment:
     def ok(self) -> bool:
         return all(result.ok for result in self.probes)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> DeployDocument:
         """The deployment as JSON has it."""
+        instance = self.instance
         return {
             "deployment": self.id,
             "image": {
@@ -130,49 +125,57 @@ class Deployment:
                 "name": self.published.ami_name,
                 "region": self.published.region,
             },
-            "instance": vars(self.instance),
-            "timeline": [vars(span) for span in self.timeline],
+            "instance": {
+                "id": instance.id,
+                "type": instance.type,
+                "nic": instance.nic,
+                "driver": instance.driver,
+                "fallback": instance.fallback,
+                "accelerator": instance.accelerator,
+                "public_ip": instance.public_ip,
+                "private_ip": instance.private_ip,
+            },
+            "timeline": [{"stage": s.stage, "seconds": s.seconds} for s in self.timeline],
             "probes": [result.to_json() for result in self.probes],
             "leftovers": self.leftovers,
         }
 
 
-def deploy(cloud: Cloud, request: DeployRequest, report: Reporter) -> Deployment:
-    """Build, publish, launch, measure, and take down again what `request.keep` does not keep.
+def deploy(
+    cloud: Cloud,
+    request: DeployRequest,
+    *,
+    builder: ImageBuilder,
+    prober: Prober,
+    report: Reporter,
+) -> Deployment:
+    """Build, publish, launch, measure, and remove what `request.keep` does not keep.
 
-    Raises NitroError and its subclasses as the parts do; whatever was made is then taken back.
+    Raises NitroError and its subclasses as the parts do; whatever was made is then removed.
     A probe that failed is no exception but a result that says so.
     """
     check_ranges(request.allow)
-    probes = select_probes(request.probes, request.recipe.ports, request.measure_from)
-    recipes = [
-        request.recipe,
-        *([client_recipe()] if needs_client(probes, request.measure_from) else []),
-    ]
+    recipe = request.recipe
+    selection = select_probes(request.selection, recipe.ports, request.measure_from, prober)
+    recipes = [recipe]
+    if needs_client(selection, request.measure_from):
+        recipes.append(client_recipe())
     with report.stage("check"):
         instance_type = find_instance_type(cloud, request.instance_type)
-        for recipe in recipes:
-            needed = image.needs(recipe, locked=request.locked, report=report)
-            instance_types.requires(instance_type, recipe.architecture, recipe.boot_mode, needed)
+        prepared = [builder.prepare(one, locked=request.locked, report=report) for one in recipes]
+        for one, parts in zip(recipes, prepared, strict=True):
+            instance_types.requires(
+                instance_type, one.architecture, one.boot_mode, parts.minimum_memory_mib
+            )
     with report.stage("build"):
-        images = [image.build(recipe, report=report, locked=request.locked) for recipe in recipes]
-    with Undo(keep=request.keep, report=report) as undo:
+        images = [parts.build() for parts in prepared]
+    with Undo(keep=request.keep, report=report, sleep=cloud.sleep) as undo:
         with report.stage("publish"):
             published = [
-                publish(cloud, disk_of(recipe, built), undo, bucket=request.bucket, report=report)
-                for recipe, built in zip(recipes, images, strict=True)
+                publish(cloud, disk_of(one, built), undo, bucket=request.bucket, report=report)
+                for one, built in zip(recipes, images, strict=True)
             ]
-        placement = create_placement(
-            cloud,
-            undo,
-            deployment=new_deployment(),
-            ports=request.recipe.ports,
-            allow=request.allow,
-            subnet_id=request.subnet,
-            type_name=instance_type.name,
-            ttl=request.ttl,
-            extra_tags=ports_tag(request.recipe.ports),
-        )
+        placement = _create_placement(cloud, undo, request, instance_type)
         launched = time.monotonic()
         server = launch(
             cloud,
@@ -180,26 +183,48 @@ def deploy(cloud: Cloud, request: DeployRequest, report: Reporter) -> Deployment
             instance_type,
             placement,
             undo,
-            name=f"nitro-{request.recipe.name}",
+            name=f"nitro-{recipe.name}",
             report=report,
         )
-        target = Measurement(
-            server, instance_type, placement, published[-1].ami_id, request.measure_from
+        measurement = Measurement(
+            server,
+            instance_type,
+            placement,
+            selection,
+            request.measure_from,
+            client_ami=published[1].ami_id if len(published) > 1 else None,
+            bucket=request.bucket,
+            first_tcp_port=next(iter(recipe.tcp_ports), None) if request.allow else None,
+            launched=launched,
         )
-        first_tcp_port = next(iter(request.recipe.tcp_ports), None) if request.allow else None
-        results = run_probes(
-            cloud, target, probes, report, request.bucket, first_tcp_port, launched
-        )
+        results = run_probes(cloud, measurement, prober, report)
         instance = _describe_instance(cloud, server, instance_type)
     return Deployment(
         placement.deployment,
-        request.recipe.name,
+        recipe.name,
         images[0],
         published[0],
         instance,
         results,
         report.timeline,
-        _leftovers(cloud, undo, server, images, request),
+        _leftovers(cloud, server, images, request),
+    )
+
+
+def _create_placement(
+    cloud: Cloud, undo: Undo, request: DeployRequest, instance_type: InstanceType
+) -> Placement:
+    ports = request.recipe.ports
+    return create_placement(
+        cloud,
+        undo,
+        deployment=new_deployment(),
+        ports=ports,
+        allow=request.allow,
+        subnet_id=request.subnet,
+        type_name=instance_type.name,
+        ttl=request.ttl,
+        extra_tags=ports_tag(ports),
     )
 
 
@@ -207,25 +232,21 @@ def _describe_instance(
     cloud: Cloud, server: Instance, instance_type: InstanceType
 ) -> InstanceReport:
     """What the server turned out to be, in the words of its console."""
-    said = milestones(console_output(cloud, server.id))
-    # The last one: a driver that brought no link up makes room for another.
-    driver = next((m.fields for m in reversed(said) if m.name == "driver"), {})
-    module = str(driver.get("driver", "unknown"))
-    fallback = next((str(m.fields.get("what")) for m in said if m.name == "fallback"), None)
+    guest = read_console(console_output(cloud, server.id))
     return InstanceReport(
         server.id,
         instance_type.name,
-        nic=_CARDS.get(module, module),
-        driver=str(driver.get("kind", "unknown")),
-        fallback=fallback,
-        accelerator=server.tags.get(_ACCELERATOR_TAG, _AWS_ACCELERATOR),
+        nic=guest.nic,
+        driver=guest.driver,
+        fallback=guest.fallback,
+        accelerator=accelerator(server),
         public_ip=server.public_ip,
         private_ip=server.private_ip,
     )
 
 
 def _leftovers(
-    cloud: Cloud, undo: Undo, server: Instance, images: Sequence[Image], request: DeployRequest
+    cloud: Cloud, server: Instance, images: Sequence[Image], request: DeployRequest
 ) -> list[str]:
     """What is left behind, and what it costs a month."""
     lines = []

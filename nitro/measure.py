@@ -1,16 +1,17 @@
 """Measuring an instance: one that was just launched, or one that an earlier command left.
 
-The client is launched beside it and told what to do; nitro.probe reads the numbers.
+The client is launched beside it and told what to do; `nitro.probe` reads what it sends back.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
-from nitro import image, probe
+from nitro import client, probe
+from nitro import recipe as recipes
 from nitro.cloud import (
     Cloud,
     DiskImage,
@@ -27,133 +28,136 @@ from nitro.cloud import (
 )
 from nitro.cloud.launch import placement_of
 from nitro.cloud.tags import ports_from
+from nitro.conditions import conditions, read_console
 from nitro.console import tail
 from nitro.errors import InputError
 from nitro.image import Image
+from nitro.interfaces import ImageBuilder, Prober
 from nitro.ports import Port
-from nitro.probe import Probe, Result, boot, client, host
+from nitro.probe import Boot, Result, Selection, boot
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
-from nitro.recipe import load as load_recipe
 
-CLIENTS = ("instance", "host")
-CLIENT_RECIPE = "client"
+MEASURE_FROM = ("instance", "host")
+
+# Stands for an address that is not known (yet): of TEST-NET-1, RFC 5737.
+_ANY_ADDRESS = "192.0.2.1"
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What is measured, and what it takes to start a client beside it."""
+    """An instance to be measured, and what it takes to start a client beside it.
+
+    `measure_from` is one of MEASURE_FROM. `client_ami` is None where no client is needed.
+    `launched` is the moment, by the monotonic clock, from which the time to the first connection
+    counts; it is measured where `first_tcp_port` can be reached from here.
+    """
 
     server: Instance
     instance_type: InstanceType
     placement: Placement
-    client_ami: str
+    selection: Selection
     measure_from: str
+    client_ami: str | None
+    bucket: str | None = None
+    first_tcp_port: int | None = None
+    launched: float = field(default_factory=time.monotonic)
 
 
 def measure(
     cloud: Cloud,
     instance_id: str,
     *,
-    probes: Sequence[Probe] | None,
+    builder: ImageBuilder,
+    prober: Prober,
+    selection: Selection | None,
     measure_from: str = "instance",
     bucket: str | None = None,
     report: Reporter,
 ) -> list[Result]:
-    """Measure an instance that an earlier command left running; `probes` as in DeployRequest.
+    """Measure an instance that an earlier command left running; `selection` as in DeployRequest.
 
     Raises InputError for an instance that nitro did not make.
     """
     server = instance.get(cloud, instance_id)
     placement = placement_of(cloud, server)
     instance_type = find_instance_type(cloud, server.type)
-    chosen = select_probes(probes, ports_from(server.tags), measure_from)
-    ami_id = ""
-    with Undo(keep=Keep.IMAGE, report=report) as undo:
-        if needs_client(chosen, measure_from):
+    selection = select_probes(selection, ports_from(server.tags), measure_from, prober)
+    client_ami = None
+    with Undo(keep=Keep.IMAGE, report=report, sleep=cloud.sleep) as undo:
+        if needs_client(selection, measure_from):
             recipe = client_recipe()
             with report.stage("build"):
-                built = image.build(recipe, report=report)
+                built = builder.prepare(recipe, report=report).build()
             with report.stage("publish"):
                 disk = disk_of(recipe, built)
-                ami_id = publish(cloud, disk, undo, bucket=bucket, report=report).ami_id
-        measurement = Measurement(server, instance_type, placement, ami_id, measure_from)
-        return run_probes(cloud, measurement, chosen, report, bucket)
+                client_ami = publish(cloud, disk, undo, bucket=bucket, report=report).ami_id
+        return run_probes(
+            cloud,
+            Measurement(
+                server, instance_type, placement, selection, measure_from, client_ami, bucket
+            ),
+            prober,
+            report,
+        )
 
 
 def run_probes(
-    cloud: Cloud,
-    measurement: Measurement,
-    probes: Sequence[Probe],
-    report: Reporter,
-    bucket: str | None,
-    first_tcp_port: int | None = None,
-    launched: float | None = None,
+    cloud: Cloud, measurement: Measurement, prober: Prober, report: Reporter
 ) -> list[Result]:
     """Wait until the server is ready, then run the probes against it.
 
     The client is launched first: both machines boot at the same time, and the client waits
-    for the server's ports. With `launched`, a moment of the monotonic clock, and `first_tcp_port`
-    the time to the first connection from here is measured, too.
+    for the server's ports. A dry run plans the client and has no results.
     """
-    server = measurement.server
-    inside = measurement.measure_from == "instance"
-    address = server.private_ip if inside else server.public_ip
-    plan = probe.build(probes, address or "planned")
+    server, selection = measurement.server, measurement.selection
+    plan = selection.plan(_target(cloud, measurement))
     results: list[Result] = []
-    with ExitStack() as stack:
-        running = None
-        if inside and plan.steps:
-            running = stack.enter_context(
-                client.client(
-                    cloud,
-                    measurement.client_ami,
-                    measurement.instance_type,
-                    measurement.placement,
-                    plan,
-                    bucket=bucket,
-                    report=report,
-                )
-            )
+    with _client(cloud, measurement, plan, report) as running:
         if cloud.plan:
             return []
         watch = boot.Watch(
             console=lambda: _console(cloud, server.id),
-            address=(server.public_ip, first_tcp_port) if first_tcp_port else None,
-            launched=time.monotonic() if launched is None else launched,
+            address=_first_port(measurement),
+            launched=measurement.launched,
+            sleep=cloud.sleep,
         )
-        wanted = next((p for p in probes if isinstance(p, boot.Boot)), None)
-        deadline = (wanted or boot.Boot()).seconds
         with report.stage("boot") as stage:
-            booted = boot.wait(watch, deadline=deadline, stage=stage)
-        results += [booted] if wanted else []
+            deadline = (selection.boot or Boot()).seconds
+            booted = prober.wait_boot(watch, deadline=deadline, stage=stage)
+        results += [booted] if selection.boot else []
         if running:
             results += running.results()
         elif plan.steps:
-            results += host.run(plan, report=report)
-    return results
+            results += prober.run(plan, report=report)
+    guest = read_console(console_output(cloud, server.id))
+    taken = conditions(cloud, server, guest, measurement.measure_from)
+    return [replace(result, conditions=taken) for result in results]
 
 
 def select_probes(
-    probes: Sequence[Probe] | None, ports: Sequence[Port], measure_from: str
-) -> list[Probe]:
-    """Raises InputError for an unknown client, ProbeError when this machine lacks a tool."""
-    if measure_from not in CLIENTS:
+    selection: Selection | None, ports: Sequence[Port], measure_from: str, prober: Prober
+) -> Selection:
+    """The selection, or without one the probes that suit the ports.
+
+    Raises InputError for an unknown client, ProbeError when this machine lacks a tool.
+    """
+    if measure_from not in MEASURE_FROM:
         raise InputError(
-            f"cannot measure from {measure_from!r}", hint=f"use {' or '.join(CLIENTS)}"
+            f"cannot measure from {measure_from!r}", hint=f"use {' or '.join(MEASURE_FROM)}"
         )
-    chosen = probe.defaults(ports) if probes is None else list(probes)
+    selection = selection or probe.defaults(ports)
     if measure_from == "host":
-        host.check(probe.build(chosen, "any"))
-    return chosen
+        prober.check(selection.plan(_ANY_ADDRESS))
+    return selection
 
 
-def needs_client(probes: Sequence[Probe], measure_from: str) -> bool:
-    return measure_from == "instance" and bool(probe.build(probes, "any").steps)
+def needs_client(selection: Selection, measure_from: str) -> bool:
+    return measure_from == "instance" and bool(selection.probes)
 
 
 def client_recipe() -> Recipe:
-    return load_recipe(CLIENT_RECIPE)
+    return recipes.load(client.RECIPE)
 
 
 def disk_of(recipe: Recipe, built: Image) -> DiskImage:
@@ -169,6 +173,48 @@ def disk_of(recipe: Recipe, built: Image) -> DiskImage:
         description=recipe.description,
         tags=recipe.tags,
     )
+
+
+@contextmanager
+def _client(
+    cloud: Cloud, measurement: Measurement, plan: probe.Plan, report: Reporter
+) -> Iterator[client.Client | None]:
+    """The client for the plan, or None where this machine measures, or nothing does."""
+    if measurement.client_ami is None:
+        yield None
+        return
+    with client.launched_client(
+        cloud,
+        measurement.client_ami,
+        measurement.instance_type,
+        measurement.placement,
+        plan,
+        bucket=measurement.bucket,
+        report=report,
+    ) as running:
+        yield running
+
+
+def _target(cloud: Cloud, measurement: Measurement) -> str:
+    """The address to measure. Raises InputError for a server that has none to be reached by."""
+    if cloud.plan or not measurement.selection.probes:
+        return _ANY_ADDRESS
+    server = measurement.server
+    if measurement.measure_from == "instance":
+        return server.private_ip
+    if not server.public_ip:
+        raise InputError(
+            f"{server.id} has no public address, so this machine cannot measure it",
+            hint="use --from instance",
+        )
+    return server.public_ip
+
+
+def _first_port(measurement: Measurement) -> tuple[str, int] | None:
+    """Where the first connection is accepted, None where nothing is to be reached."""
+    if measurement.first_tcp_port is None or not measurement.server.public_ip:
+        return None
+    return measurement.server.public_ip, measurement.first_tcp_port
 
 
 def _console(cloud: Cloud, instance_id: str) -> str:

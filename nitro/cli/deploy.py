@@ -9,9 +9,7 @@ import typer
 from nitro.cli import options, recipe_arg
 from nitro.cli.connection import connected
 from nitro.cli.output import print_json, reporter
-from nitro.errors import InputError
-
-_FAILED_PROBE = 4
+from nitro.errors import InputError, ProbeError
 
 
 def register(app: typer.Typer) -> None:
@@ -44,13 +42,14 @@ def deploy(
 ) -> None:
     """Build, publish, launch, measure, and take it all down again."""
     from nitro import deploy as deployer
+    from nitro import image
     from nitro import probe as probes
     from nitro.cli import summary
     from nitro.cloud import Keep
 
     if keep and ephemeral:
         raise InputError("--keep and --ephemeral exclude each other", hint="choose one")
-    wanted = None if probe is None else [probes.parse(word) for word in probe]
+    selection = None if probe is None else probes.parse(probe)
     lifetime = options.duration(ttl)
     report = reporter()
     recipe = recipe_arg.find(recipe_name, port, env, arguments)
@@ -60,7 +59,7 @@ def deploy(
         request = deployer.DeployRequest(
             recipe,
             instance,
-            probes=wanted,
+            selection=selection,
             measure_from=source,
             keep=Keep.INSTANCE if keep else Keep.NOTHING if ephemeral else Keep.IMAGE,
             ttl=lifetime,
@@ -69,7 +68,9 @@ def deploy(
             bucket=connection.settings.bucket,
             locked=locked,
         )
-        deployment = deployer.deploy(connection.cloud, request, report)
+        deployment = deployer.deploy(
+            connection.cloud, request, builder=image, prober=probes.ToolProber(), report=report
+        )
         if keep and not dry_run:
             connection.keep()
     if connection.cloud.plan:
@@ -79,7 +80,7 @@ def deploy(
         return
     summary.show(deployment, as_json=json)
     if not deployment.ok:
-        raise typer.Exit(_FAILED_PROBE)
+        raise typer.Exit(ProbeError.exit_code)
 
 
 def _show_plan(calls: list[str], leftovers: list[str], as_json: bool) -> None:

@@ -11,7 +11,7 @@ import typer
 from nitro.cli import options, recipe_arg
 from nitro.cli.connection import connected
 from nitro.cli.output import print_json, print_table, reporter, say
-from nitro.errors import InputError
+from nitro.errors import InputError, ProbeError
 
 if TYPE_CHECKING:
     from nitro.cloud import Resource
@@ -40,10 +40,10 @@ def launch(
     verbose: options.Verbose = False,
 ) -> None:
     """Build, publish and start an instance that stays."""
-    from nitro import deploy
+    from nitro import deploy, image
     from nitro.cli import summary
     from nitro.cloud import Keep
-    from nitro.probe import parse
+    from nitro.probe import Boot, Selection, ToolProber
 
     lifetime = options.duration(ttl)
     report = reporter()
@@ -52,7 +52,7 @@ def launch(
         request = deploy.DeployRequest(
             recipe,
             instance,
-            probes=[parse("boot")],
+            selection=Selection(Boot()),
             keep=Keep.INSTANCE,
             ttl=lifetime,
             allow=connection.allow,
@@ -60,7 +60,9 @@ def launch(
             bucket=connection.settings.bucket,
             locked=locked,
         )
-        deployment = deploy.deploy(connection.cloud, request, report)
+        deployment = deploy.deploy(
+            connection.cloud, request, builder=image, prober=ToolProber(), report=report
+        )
         connection.keep()
     summary.show(deployment, as_json=json)
 
@@ -76,24 +78,26 @@ def probe(
     verbose: options.Verbose = False,
 ) -> None:
     """Measure an instance that runs."""
-    from nitro import measure
+    from nitro import image, measure
     from nitro.cli import summary
-    from nitro.probe import parse
+    from nitro.probe import ToolProber, parse
 
-    wanted = None if probes is None else [parse(word) for word in probes]
+    selection = None if probes is None else parse(probes)
     report = reporter()
     with connected(report, cloud=cloud, region=region, profile=profile) as connection:
         results = measure.measure(
             connection.cloud,
             instance,
-            probes=wanted,
+            builder=image,
+            prober=ToolProber(),
+            selection=selection,
             measure_from=source,
             bucket=connection.settings.bucket,
             report=report,
         )
     summary.show_probes(results, as_json=json)
     if not all(result.ok for result in results):
-        raise typer.Exit(4)
+        raise typer.Exit(ProbeError.exit_code)
 
 
 def console(

@@ -19,8 +19,9 @@ from nitro.image.build_cache import Image
 if TYPE_CHECKING:
     from nitro.image.builder import build as build
     from nitro.image.builder import needs as needs
+    from nitro.image.builder import prepare as prepare
 
-__all__ = ["Image", "build", "known", "needs"]
+__all__ = ["Image", "build", "known", "needs", "prepare"]
 
 
 def known(name_or_path: str | Path, *, trace: bool = False) -> Image | None:
@@ -35,7 +36,7 @@ def known(name_or_path: str | Path, *, trace: bool = False) -> Image | None:
 
 def __getattr__(name: str) -> object:
     # Building needs pydantic and pyelftools; finding a built image does not.
-    if name in ("build", "needs"):
+    if name in ("build", "needs", "prepare"):
         from nitro.image import builder
 
         return getattr(builder, name)

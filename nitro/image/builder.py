@@ -75,6 +75,25 @@ def needs(recipe: Recipe, *, report: Reporter | None = None, locked: bool = Fals
     return _memory(recipe, parts)
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """An image that can be built: what it is made of has been gathered once."""
+
+    recipe: Recipe
+    locked: bool
+    report: Reporter
+    minimum_memory_mib: int
+
+    def build(self) -> Image:
+        """Raises as the function `build` does."""
+        return build(self.recipe, report=self.report, locked=self.locked)
+
+
+def prepare(recipe: Recipe, *, locked: bool = False, report: Reporter) -> Prepared:
+    """Raises as `needs` does."""
+    return Prepared(recipe, locked, report, needs(recipe, report=report, locked=locked))
+
+
 def resolve(recipe: Recipe, lock: Lock, report: Reporter) -> None:
     """Pin in `lock` every package that an image of `recipe` is made from and with."""
     _gather(recipe, lock, report, trace=True)

@@ -1,15 +1,19 @@
 """Measures one instance: how it boots and what its network carries.
 
-A `Probe` is what a person asks for (`iperf3:streams=4`). It becomes steps, each one run of one
-tool; the steps for one target make a `Plan`. The plan runs on a second instance (`client`) or
-on this machine (`host`), and what each tool printed is judged here, by what it says and never
-by its exit code. `docs/probes.md` says what every number means.
+What a person asks for (`boot`, `iperf3:streams=4`) is a `Selection`. Each `Probe` in it becomes
+steps, each one run of one tool; the steps for one target make a `Plan`. A plan runs on this
+machine (`host`) or on a second instance, which sends the tools' output back (`archive`). What
+each tool printed is evaluated here, by what it says and never by its exit code.
+`docs/probes.md` says what every number means.
 
-It does not repeat, average or compare measurements, and it launches nothing but the client.
+It does not repeat, average or compare measurements, it launches nothing, and it does not know
+AWS.
 """
 
-from nitro.probe.plan import Plan, build
+from nitro.probe.boot import Boot
+from nitro.probe.plan import Plan
+from nitro.probe.prober import ToolProber
 from nitro.probe.result import Metric, Result
-from nitro.probe.spec import Probe, defaults, parse
+from nitro.probe.spec import Selection, defaults, parse
 
-__all__ = ["Metric", "Plan", "Probe", "Result", "build", "defaults", "parse"]
+__all__ = ["Boot", "Metric", "Plan", "Result", "Selection", "ToolProber", "defaults", "parse"]

@@ -16,9 +16,8 @@ from typing import ClassVar
 
 from nitro.console import milestones, tail
 from nitro.errors import ProbeError
-from nitro.probe.base import Probe, Seconds
+from nitro.probe.base import Options, Seconds
 from nitro.probe.result import Metric, Result
-from nitro.probe.step import Step
 from nitro.progress import Stage
 
 STAGES = ("kernel", "driver", "link", "address", "start", "ready")
@@ -27,14 +26,11 @@ CONNECT_EVERY = 0.1  # seconds: the resolution of the time to the first connecti
 CONNECT_TIMEOUT = 1.0  # seconds
 
 
-class Boot(Probe):
-    """`seconds` is the deadline, not the length of a measurement."""
+class Boot(Options):
+    """Measured from outside, by `wait`. `seconds` is the deadline, not a length."""
 
     tool: ClassVar[str] = "boot"
     seconds: Seconds = 180
-
-    def steps(self, target: str) -> list[Step]:
-        return []  # measured from outside, by `wait`
 
 
 @dataclass
@@ -101,9 +97,9 @@ def result(text: str, connected: float | None, watch: Watch) -> Result:
     for milestone in milestones(text):
         name = f"boot_{milestone.name}"
         if milestone.name in STAGES and name not in metrics:
-            metrics[name] = Metric(milestone.uptime, "s")
+            metrics[name] = Metric(milestone.uptime, "s", "less")
     if connected is not None:
-        metrics["boot_first_connection"] = Metric(round(connected, 3), "s")
+        metrics["boot_first_connection"] = Metric(round(connected, 3), "s", "less")
     seconds = round(watch.clock() - watch.launched, 3)
     return Result("boot", "boot", metrics, text, started=watch.started, seconds=seconds)
 

@@ -56,7 +56,7 @@ class Plan:
 
 
 def build(probes: Iterable[Probe], target: str) -> Plan:
-    """The plan for `target`; a name that comes again gets a number. Boot has no steps.
+    """The plan for `target`; a name that comes again gets a number.
 
     Raises InputError for a target that is no plain address or host name.
     """

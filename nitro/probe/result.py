@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+
+from nitro.documents import RESULT_SCHEMA, Better, ConditionsDocument, ResultDocument
 
 # The smallest factor first; a value is shown with the largest one that it reaches.
 _SCALES = {
@@ -15,10 +16,14 @@ _SCALES = {
 
 @dataclass(frozen=True)
 class Metric:
-    """A finite number and its unit: "bit/s", "s", "%", or what is counted ("requests/s")."""
+    """A finite number and its unit: "bit/s", "s", "%", or what is counted ("requests/s").
+
+    `better` says whether "more" or "less" of it is better; None: neither.
+    """
 
     value: float
     unit: str
+    better: Better | None
 
     def __str__(self) -> str:
         """For people: three digits and a fitting prefix, `2.31 Gbit/s`."""
@@ -44,6 +49,7 @@ class Result:
 
     `started` is Unix time by the clock of the machine that ran the tool, `seconds` how long
     the run took with everything around the measurement. `raw` is what the tool printed.
+    `conditions` are added by whoever knows them: the tool does not.
     """
 
     tool: str
@@ -55,22 +61,28 @@ class Result:
     started: float = 0.0
     seconds: float = 0.0
     version: str | None = None
+    conditions: ConditionsDocument | None = None
 
     @property
     def ok(self) -> bool:
         return self.error is None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> ResultDocument:
         """The result as JSON has it."""
         return {
+            "schema": RESULT_SCHEMA,
             "tool": self.tool,
             "name": self.name,
             "ok": self.ok,
             "error": self.error,
-            "metrics": {n: {"value": m.value, "unit": m.unit} for n, m in self.metrics.items()},
+            "metrics": {
+                name: {"value": m.value, "unit": m.unit, "better": m.better}
+                for name, m in self.metrics.items()
+            },
             "command": self.command,
             "version": self.version,
             "started": datetime.fromtimestamp(self.started, UTC).isoformat(timespec="milliseconds"),
             "seconds": self.seconds,
+            "conditions": self.conditions,
             "raw": self.raw,
         }

@@ -2,54 +2,89 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from nitro.errors import InputError
 from nitro.ports import Port, tcp_numbers
-from nitro.probe.base import Probe
+from nitro.probe import tools
+from nitro.probe.base import Options, Probe
 from nitro.probe.boot import Boot
-from nitro.probe.http import Http
-from nitro.probe.iperf3 import Iperf3
-from nitro.probe.netperf import Netperf
+from nitro.probe.plan import Plan, build
 
-PROBES: dict[str, type[Probe]] = {p.tool: p for p in (Boot, Iperf3, Netperf, Http)}
-HTTP_PORTS = (80, 8080, 8000)
-
-__all__ = ["PROBES", "Probe", "defaults", "parse"]
+_T = TypeVar("_T", bound=Options)
 
 
-def parse(text: str) -> Probe:
+@dataclass(frozen=True)
+class Selection:
+    """What to measure: the boot unless `boot` is None, and whatever the probes' tools measure."""
+
+    boot: Boot | None = None
+    probes: tuple[Probe, ...] = ()
+
+    def plan(self, target: str) -> Plan:
+        """The steps that measure `target`, an address. Raises InputError as `plan.build`."""
+        return build(self.probes, target)
+
+
+def known_probes() -> dict[str, type[Probe]]:
+    """The probes by the names of their tools: all that `nitro.probe.tools` has."""
+    found: dict[str, type[Probe]] = {}
+    for module in pkgutil.iter_modules(tools.__path__):
+        names = vars(importlib.import_module(f"{tools.__name__}.{module.name}"))
+        for value in names.values():
+            if isinstance(value, type) and issubclass(value, Probe) and value is not Probe:
+                found[value.tool] = value
+    return found
+
+
+def parse(words: Iterable[str]) -> Selection:
     """Raises InputError that names the probe, the option and what it may be."""
-    tool, _, rest = text.partition(":")
-    if tool not in PROBES:
-        raise InputError(f"no probe is called {tool!r}", hint=f"there are {', '.join(PROBES)}")
-    fields = PROBES[tool].model_fields
+    boot: Boot | None = None
+    probes: list[Probe] = []
+    known = known_probes()
+    for text in words:
+        tool = text.partition(":")[0]
+        if tool == Boot.tool:
+            if boot:
+                raise InputError("the probe boot is given twice", hint="an instance boots once")
+            boot = _options(text, Boot)
+        elif tool in known:
+            probes.append(_options(text, known[tool]))
+        else:
+            names = ", ".join([Boot.tool, *known])
+            raise InputError(f"no probe is called {tool!r}", hint=f"there are {names}")
+    return Selection(boot, tuple(probes))
+
+
+def defaults(ports: Iterable[Port]) -> Selection:
+    """The probes that suit an instance with these open ports; boot always does."""
+    tcp = tcp_numbers(ports)
+    suiting = (probe.default_for(tcp) for probe in known_probes().values())
+    return Selection(Boot(), tuple(probe for probe in suiting if probe))
+
+
+def _options(text: str, kind: type[_T]) -> _T:
+    """The options of one probe from `tool:key=value,key=value`."""
+    _, _, rest = text.partition(":")
+    fields = kind.model_fields
     options: dict[str, str] = {}
     for part in rest.split(",") if rest else []:
         key, equals, value = part.partition("=")
         if not equals or key not in fields or key in options:
-            hint = f"options of {tool}: {', '.join(f'{f}=…' for f in fields) or 'none'}"
+            hint = f"options of {kind.tool}: {', '.join(f'{f}=…' for f in fields) or 'none'}"
             raise InputError(f"cannot use {part!r} in probe {text!r}", hint=hint)
         options[key] = value
     try:
-        return PROBES[tool].model_validate(options)
+        return kind.model_validate(options)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise InputError(
             f"probe {text!r}: {name} cannot be {options.get(name)!r}", hint=first["msg"]
         ) from None
-
-
-def defaults(ports: Iterable[Port]) -> list[Probe]:
-    """The probes that suit an instance with these open ports; boot always does.
-
-    Together their tools measure for 13 s.
-    """
-    tcp = tcp_numbers(ports)
-    chosen: list[Probe] = [Boot()]
-    chosen += [probe() for probe in (Iperf3, Netperf) if probe().port in tcp]
-    chosen += [Http(port=port) for port in HTTP_PORTS if port in tcp][:1]
-    return chosen

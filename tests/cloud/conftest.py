@@ -6,7 +6,6 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,8 @@ from nitro.cloud import (
     Call,
     Cloud,
     DiskImage,
-    Instance,
     InstanceType,
-    Keep,
-    Published,
-    Undo,
-    console_output,
-    create_placement,
     find_instance_type,
-    launch,
-    publish,
-    results,
     role,
     storage,
 )
@@ -37,7 +27,6 @@ from nitro.cloud.dryrun import Journal
 from nitro.local.aws import Site, install
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
-from nitro.ports import Port
 from tests.cloud.speed import prepared_once
 
 REGION = "eu-central-1"
@@ -201,42 +190,6 @@ NOTHING: dict[str, list[str]] = {
 
 def kind(cloud: Cloud) -> InstanceType:
     return find_instance_type(cloud, "c5.large")
-
-
-def deploy(
-    cloud: Cloud,
-    disk: DiskImage,
-    *,
-    keep: Keep = Keep.IMAGE,
-    deployment: str = "d-test",
-    ttl: timedelta | None = None,
-) -> tuple[Published, Instance]:
-    """All that a deployment does: publish, a server and a client, a result, and the end."""
-    with Undo(keep=keep, sleep=cloud.sleep) as undo:
-        published = publish(cloud, disk, undo)
-        upload = results.prepare(cloud, undo, deployment=deployment, name="client.tar.gz")
-        placement = create_placement(
-            cloud,
-            undo,
-            deployment=deployment,
-            ports=[Port("tcp", 80)],
-            allow=["198.51.100.0/24"],
-            type_name="c5.large",
-            ttl=ttl,
-        )
-        server = launch(cloud, published.ami_id, kind(cloud), placement, undo, name="bench")
-        launch(
-            cloud,
-            published.ami_id,
-            kind(cloud),
-            placement,
-            undo,
-            name="bench-client",
-            role="client",
-            environment={"NITRO_RESULT_URL": upload.url},
-        )
-        console_output(cloud, server.id)
-    return published, server
 
 
 @pytest.fixture

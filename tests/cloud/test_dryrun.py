@@ -25,21 +25,25 @@ from nitro.cloud import (
 )
 from nitro.cloud.dryrun import changes_something
 from nitro.errors import NitroError, RefusedError
-from tests.cloud.conftest import NOTHING, connect, deploy, everything, kind, make_disk, recorded
+from tests.cloud.conftest import NOTHING, connect, everything, kind, make_disk, recorded
+from tests.cloud.joint import deploy
 from tests.cloud.operations import called
 
-IDS = re.compile(r"\b(import-snap|snap|ami|sg|i)-[0-9a-z-]+")
+IDS = re.compile(r"\b(import-snap|snap|ami|sg|i|d|client)-[0-9a-z]+(-[0-9a-z]+)*")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT[0-9:]+Z?")
+ADDRESS = re.compile(r"\b(\d{1,3}\.){3}\d{1,3}\b")
 
 
 def comparable(value: Any) -> Any:
-    """Without what only a real run can know: ids, entity tags, the signature of a URL."""
+    """Without what only a real run can know: ids, addresses, times, entity tags, signatures."""
     if isinstance(value, dict):
         opaque = {"UploadId", "ETag", "BlockToken"}
         return {k: "*" if k in opaque else comparable(v) for k, v in value.items()}
     if isinstance(value, list):
         return [comparable(item) for item in value]
     if isinstance(value, str):
-        return IDS.sub(r"\1-*", re.sub(r"X-Amz-\S+", "*", value))
+        value = TIME.sub("*", value)
+        return ADDRESS.sub("*", IDS.sub(r"\1-*", re.sub(r"X-Amz-\S+", "*", value)))
     return value
 
 
@@ -77,7 +81,9 @@ def test_it_lists_what_the_real_run_does(
     made = recorded(real)
     deploy(real, disk, keep=keep)
     assert shown(rehearsal.plan.changes) == shown([call for call in made if call.changes])
-    assert {c.operation for c in rehearsal.plan.calls} == {c.operation for c in made}
+    planned, operations = ({c.operation for c in calls} for calls in (rehearsal.plan.calls, made))
+    assert operations - planned == {"GetObject"}  # a client that is not there sends no results
+    assert planned <= operations
 
 
 def test_two_images_of_one_deployment(
@@ -105,7 +111,7 @@ def test_two_images_of_one_deployment(
 def test_it_lists_nothing_for_what_is_there(cloud: Cloud, disk: DiskImage) -> None:
     deploy(cloud, disk)
     rehearsal = connect(dry_run=True)
-    published, _ = deploy(rehearsal, disk)
+    published = deploy(rehearsal, disk).published
     assert published.reused
     assert rehearsal.plan
     made = {call.operation for call in rehearsal.plan.changes}
@@ -116,7 +122,8 @@ def test_a_call_reads_well(cloud: Cloud, disk: DiskImage) -> None:
     rehearsal = connect(dry_run=True)
     deploy(rehearsal, disk)
     assert rehearsal.plan
-    part = max(str(c) for c in rehearsal.plan.changes if c.operation == "UploadPart")
+    parts = [str(c) for c in rehearsal.plan.changes if c.operation == "UploadPart"]
+    [part] = [text for text in parts if "<902849 bytes>" in text]
     assert part.startswith("s3:UploadPart(Bucket='nitro-123456789012-eu-central-1'")
     assert "Body='<902849 bytes>'" in part
 
@@ -154,15 +161,15 @@ def test_an_unknown_question_about_an_imagined_thing_is_an_error_that_names_it(
     cloud: Cloud, disk: DiskImage
 ) -> None:
     rehearsal = connect(dry_run=True)
-    published, server = deploy(rehearsal, disk)
+    done = deploy(rehearsal, disk)
     asked: list[Callable[[], object]] = [
         lambda: rehearsal.ec2.describe_image_attribute(
-            ImageId=published.ami_id, Attribute="description"
+            ImageId=done.published.ami_id, Attribute="description"
         ),
         lambda: rehearsal.ec2.describe_tags(
-            Filters=[{"Name": "resource-id", "Values": [server.id]}]
+            Filters=[{"Name": "resource-id", "Values": [done.instance.id]}]
         ),
-        lambda: rehearsal.ec2.create_image(InstanceId=server.id, Name="copy"),
+        lambda: rehearsal.ec2.create_image(InstanceId=done.instance.id, Name="copy"),
     ]
     names = ("DescribeImageAttribute", "DescribeTags", "CreateImage")
     for ask, name in zip(asked, names, strict=True):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from nitro.cloud import ApiError, Cloud, DiskImage, Keep, console_output, terminate
+from nitro.cloud import ApiError, Cloud, DiskImage, console_output, terminate
 from nitro.errors import InputError
 from nitro.local.hypervisor import NullHypervisor
-from tests.cloud.conftest import connect, deploy, everything, recorded
+from tests.cloud.conftest import connect, everything, recorded
+from tests.cloud.joint import running
 
 
 def test_the_console_is_text(cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor) -> None:
-    _, server = deploy(cloud, disk, keep=Keep.INSTANCE)
+    server = running(cloud, disk).instance
     assert console_output(cloud, server.id) == ""
     hypervisor.write_console(server.id, "grüß Gott\r\n".encode())
     assert console_output(cloud, server.id) == "grüß Gott\r\n"
@@ -20,7 +21,7 @@ def test_the_console_is_text(cloud: Cloud, disk: DiskImage, hypervisor: NullHype
 def test_types_without_a_live_console_are_asked_for_the_old_one(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:
-    _, server = deploy(cloud, disk, keep=Keep.INSTANCE)
+    server = running(cloud, disk).instance
     hypervisor.write_console(server.id, b"old")
     xen = connect()
     calls = recorded(xen)
@@ -35,7 +36,7 @@ def test_types_without_a_live_console_are_asked_for_the_old_one(
 
 
 def test_ending_what_is_gone_is_no_error(cloud: Cloud, disk: DiskImage) -> None:
-    _, server = deploy(cloud, disk, keep=Keep.INSTANCE)
+    server = running(cloud, disk).instance
     terminate(cloud, [server.id])
     terminate(cloud, [server.id])
     terminate(cloud, ["i-00000000000000000"])

@@ -11,7 +11,6 @@ import pytest
 from nitro.cloud import (
     Cloud,
     DiskImage,
-    Keep,
     Undo,
     destroy,
     expired,
@@ -25,7 +24,8 @@ from nitro.cloud.upload import upload_disk
 from nitro.errors import NitroError
 from nitro.local.aws import Pace, Site
 from nitro.progress import Reporter
-from tests.cloud.conftest import NOTHING, connect, deploy, everything, recorded, refuse
+from tests.cloud.conftest import NOTHING, connect, everything, recorded, refuse
+from tests.cloud.joint import running
 
 
 def foreign(cloud: Cloud, disk: DiskImage) -> dict[str, list[str]]:
@@ -79,7 +79,7 @@ def test_foreign_resources_are_not_ours_and_outlive_everything(
     cloud: Cloud, disk: DiskImage, theirs: dict[str, list[str]]
 ) -> None:
     assert inventory(cloud) == []
-    deploy(cloud, disk, deployment="d-1", keep=Keep.INSTANCE)
+    running(cloud, disk)
     resources = inventory(cloud)
     ours = {resource.id for resource in resources}
     assert ours.isdisjoint({id_ for ids in theirs.values() for id_ in ids})
@@ -89,10 +89,10 @@ def test_foreign_resources_are_not_ours_and_outlive_everything(
 
 
 def test_everything_of_ours_is_listed(cloud: Cloud, disk: DiskImage) -> None:
-    published, server = deploy(cloud, disk, keep=Keep.INSTANCE)
+    done = running(cloud, disk)
+    published = done.published
     found = inventory(cloud)
     assert [resource.kind for resource in found] == [
-        "instance",
         "instance",
         "security-group",
         "image",
@@ -100,14 +100,14 @@ def test_everything_of_ours_is_listed(cloud: Cloud, disk: DiskImage) -> None:
         "bucket",
     ]
     by_id = {resource.id: resource for resource in found}
-    assert by_id[server.id].deployment == "d-test"
-    assert by_id[server.id].name == "bench"
+    assert by_id[done.instance.id].deployment == done.id
+    assert by_id[done.instance.id].name == "nitro-bench"
     assert by_id[published.ami_id].digest == disk.digest
     assert by_id[published.snapshot_id].size_bytes >= disk.size_bytes
 
 
 def test_it_is_destroyed_in_whatever_order_it_comes(cloud: Cloud, disk: DiskImage) -> None:
-    deploy(cloud, disk, keep=Keep.INSTANCE)
+    running(cloud, disk)
     found = inventory(cloud)
     gone = destroy(cloud, reversed(found))
     assert {resource.id for resource in gone} == {resource.id for resource in found}
@@ -145,18 +145,18 @@ def test_a_snapshot_that_nobody_claimed_is_found_through_its_task(
 
 
 def test_only_what_is_over_is_swept(cloud: Cloud, disk: DiskImage) -> None:
-    deploy(cloud, disk, keep=Keep.INSTANCE, deployment="d-old", ttl=timedelta(seconds=-1))
-    deploy(cloud, disk, keep=Keep.INSTANCE, deployment="d-new", ttl=timedelta(hours=1))
+    running(cloud, disk, ttl=timedelta(seconds=-1))
+    new = running(cloud, disk, ttl=timedelta(hours=1))
     destroy(cloud, expired(inventory(cloud)))
     left = [resource for resource in inventory(cloud) if resource.deployment]
-    assert {resource.deployment for resource in left} == {"d-new"}
-    assert len(left) == 3
+    assert {resource.deployment for resource in left} == {new.id}
+    assert len(left) == 2
 
 
 def test_a_failure_names_what_is_left_and_does_not_stop_the_rest(
     cloud: Cloud, disk: DiskImage
 ) -> None:
-    published, _ = deploy(cloud, disk)
+    published = running(cloud, disk).published
     victim = connect()
     refuse(victim, "ec2.DeregisterImage", "UnauthorizedOperation")
     with pytest.raises(NitroError, match=f"could not remove {published.ami_id}"):
@@ -165,7 +165,7 @@ def test_a_failure_names_what_is_left_and_does_not_stop_the_rest(
 
 
 def test_looking_changes_nothing(cloud: Cloud, disk: DiskImage) -> None:
-    deploy(cloud, disk, keep=Keep.INSTANCE)
+    running(cloud, disk)
     calls = recorded(observer := connect())
     inventory(observer)
     assert [call for call in calls if call.changes] == []

@@ -17,6 +17,7 @@ from nitro.cloud import (
     create_placement,
     expired,
     find_instance_type,
+    instance,
     inventory,
     launch,
     publish,
@@ -27,7 +28,8 @@ from nitro.cloud.launch import placement_of
 from nitro.errors import InputError, RefusedError
 from nitro.local.hypervisor import NullHypervisor
 from nitro.ports import Port
-from tests.cloud.conftest import NOTHING, connect, deploy, everything, kind, recorded, refuse
+from tests.cloud.conftest import NOTHING, connect, everything, kind, recorded, refuse
+from tests.cloud.joint import deploy, running
 
 
 def start(cloud: Cloud, disk: DiskImage, undo: Undo, type_name: str = "c5.large", **more):
@@ -185,15 +187,16 @@ def test_what_is_waited_for_is_returned(
 def test_another_instance_can_be_put_beside_one_that_is_there(
     cloud: Cloud, disk: DiskImage
 ) -> None:
-    published, server = deploy(cloud, disk, keep=Keep.INSTANCE)
+    done = running(cloud, disk)
+    published, server = done.published, instance.get(cloud, done.instance.id)
     placement = placement_of(cloud, server)
-    assert placement.deployment == "d-test"
+    assert placement.deployment == done.id
     with Undo() as undo:
         second = launch(
             cloud, published.ami_id, kind(cloud), placement, undo, name="again", role="second"
         )
         assert second.subnet_id == server.subnet_id
-    assert len(everything(cloud)["instances"]) == 2  # the server and the client before
+    assert everything(cloud)["instances"] == [server.id]
 
 
 def test_nothing_is_put_beside_an_instance_of_others(cloud: Cloud) -> None:

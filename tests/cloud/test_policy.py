@@ -28,7 +28,8 @@ from nitro.cloud import (
 from nitro.cloud.upload import upload_disk
 from nitro.local.aws import Pace, Site
 from nitro.progress import Reporter
-from tests.cloud.conftest import connect, deploy, make_disk, recorded
+from tests.cloud.conftest import connect, make_disk, recorded
+from tests.cloud.joint import deploy
 
 DOCS = Path(__file__).parents[2] / "docs/aws.md"
 
@@ -105,7 +106,7 @@ def test_everything_else_can_be_done_with_the_main_policy(
     user.session.events.register("before-call", quota)
     doctor.examine(user)
     cut_off_upload(user, disk)
-    _, server = deploy(user, disk, keep=Keep.INSTANCE)
+    server = deploy(user, disk, keep=Keep.INSTANCE).instance
     console_output(user, server.id)
     fetch_result(user)
     interrupted_import(user, make_disk(tmp_path / "other.raw", seed=2), site)

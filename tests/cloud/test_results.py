@@ -11,7 +11,8 @@ import requests
 
 from nitro.cloud import Cloud, DiskImage, Keep, NeverReady, Undo, results, storage
 from nitro.local.hypervisor import NullHypervisor
-from tests.cloud.conftest import NOTHING, connect, deploy, everything
+from tests.cloud.conftest import NOTHING, connect, everything
+from tests.cloud.joint import running
 
 
 def test_the_url_takes_one_put(cloud: Cloud) -> None:
@@ -42,7 +43,7 @@ def test_the_url_is_signed_for_where_the_guest_is() -> None:
 def test_a_client_that_ends_without_a_result_is_not_waited_for(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:
-    _, client = deploy(cloud, disk, keep=Keep.INSTANCE)
+    client = running(cloud, disk).instance
     hypervisor.write_console(client.id, b"curl: (6)\n")
     hypervisor.stop(client.id)
     with pytest.raises(NeverReady, match="terminated and has sent no result") as caught:
@@ -53,7 +54,7 @@ def test_a_client_that_ends_without_a_result_is_not_waited_for(
 def test_a_client_that_takes_too_long_is_given_up(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:
-    _, client = deploy(cloud, disk, keep=Keep.INSTANCE)
+    client = running(cloud, disk).instance
     hypervisor.write_console(client.id, b"iperf3 ...\n")
     with pytest.raises(NeverReady, match=r"result of .* took longer") as caught:
         wait(cloud, client.id, 0.05)
@@ -61,7 +62,7 @@ def test_a_client_that_takes_too_long_is_given_up(
 
 
 def test_the_result_is_waited_for(cloud: Cloud, disk: DiskImage) -> None:
-    _, client = deploy(cloud, disk, keep=Keep.INSTANCE)
+    client = running(cloud, disk).instance
     with Undo() as undo:
         upload = results.prepare(cloud, undo, deployment="d-2", name="r")
         requests.put(upload.url, data=b"numbers", timeout=5)

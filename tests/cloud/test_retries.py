@@ -30,7 +30,8 @@ from nitro.cloud import (
     verify,
 )
 from nitro.local.aws import Site
-from tests.cloud.conftest import NOTHING, connect, deploy, everything
+from tests.cloud.conftest import NOTHING, connect, everything
+from tests.cloud.joint import deploy, running
 from tests.cloud.operations import CLIENT_OF, called
 
 # What a service says that is busy, and one that does not know what is asked after.
@@ -179,12 +180,12 @@ def test_a_deployment_at_a_busy_time_is_like_any_other(
     with served(busy) as url:
         cloud = connect(endpoint_url=url)
         role.create(cloud, storage.own_bucket_name(cloud))
-        published, server = deploy(cloud, disk, keep=Keep.INSTANCE)
+        done = running(cloud, disk)
         attribute = cloud.ec2.describe_instance_attribute(
-            InstanceId=server.id, Attribute="userData"
+            InstanceId=done.instance.id, Attribute="userData"
         )
     busy.check()
-    assert site.store.path(published.snapshot_id).read_bytes() == disk.path.read_bytes()
+    assert site.store.path(done.published.snapshot_id).read_bytes() == disk.path.read_bytes()
     told = base64.b64decode(attribute["UserData"]["Value"])
     assert told.startswith(b"NITRO=1\n")
 
@@ -205,9 +206,9 @@ def lose_answer(cloud: Cloud, call: str, then: Callable[[], object] = lambda: No
 
 def test_a_start_whose_answer_was_lost_starts_one_instance(cloud: Cloud, disk: DiskImage) -> None:
     lost = lose_answer(cloud, "ec2.RunInstances")
-    deploy(cloud, disk, keep=Keep.INSTANCE)
+    done = running(cloud, disk)
     assert lost
-    assert len(everything(cloud)["instances"]) == 2  # a server and a client
+    assert everything(cloud)["instances"] == [done.instance.id]
 
 
 def refuse_starts(cloud: Cloud, code: str) -> None:

@@ -24,7 +24,8 @@ from nitro.cloud import (
 from nitro.cloud.retries import ATTEMPTS, ATTEMPTS_TO_CONNECT
 from nitro.errors import InputError, RefusedError
 from nitro.local.aws import Site
-from tests.cloud.conftest import NOTHING, REGION, connect, deploy, everything, refuse
+from tests.cloud.conftest import NOTHING, REGION, connect, everything, refuse
+from tests.cloud.joint import running
 
 URL = "https://ec2.eu-central-1.amazonaws.com/"
 
@@ -150,7 +151,7 @@ def test_the_same_code_works_over_http_with_an_endpoint_of_its_own(
         host, port = server.get_host_and_port()
         cloud = connect(endpoint_url=f"http://{host}:{port}")
         role.create(cloud, storage.own_bucket_name(cloud))
-        published, _ = deploy(cloud, disk)
+        published = running(cloud, disk).published
         assert site.store.path(published.snapshot_id).read_bytes() == disk.path.read_bytes()
         destroy(cloud, inventory(cloud))
         assert everything(cloud) == NOTHING

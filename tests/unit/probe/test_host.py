@@ -6,12 +6,11 @@ import pytest
 
 from nitro.errors import ProbeError
 from nitro.measure import select_probes
-from nitro.ports import Port
-from nitro.probe import host, step
-from nitro.probe.http import Http
-from nitro.probe.iperf3 import Iperf3
-from nitro.probe.netperf import Netperf
+from nitro.probe import Selection, ToolProber, host, step
 from nitro.probe.plan import build
+from nitro.probe.tools.http import Http
+from nitro.probe.tools.iperf3 import Iperf3
+from nitro.probe.tools.netperf import Netperf
 from tests.unit.probe.recorded import DATA
 
 
@@ -65,6 +64,7 @@ def test_tools_are_missed_before_there_is_anything_to_measure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("PATH", str(tmp_path))
+    wanted = Selection(None, (Iperf3(),))
     with pytest.raises(ProbeError, match="no iperf3 on PATH"):
-        select_probes([Iperf3()], [Port("tcp", 5201)], "host")
-    assert select_probes([Iperf3()], [Port("tcp", 5201)], "instance") == [Iperf3()]
+        select_probes(wanted, [], "host", ToolProber())
+    assert select_probes(wanted, [], "instance", ToolProber()) == wanted

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nitro.errors import ProbeError
-from nitro.probe.http import Http, parse
 from nitro.probe.result import Metric
+from nitro.probe.tools.http import Http, parse
 from tests.unit.probe.recorded import recorded
 
 FOLDER = "wrk-4.1.0"
@@ -14,7 +14,7 @@ FOLDER = "wrk-4.1.0"
 
 def test_rate_and_latencies():
     metrics = parse(recorded(f"{FOLDER}/ok.txt")).metrics
-    assert metrics.pop("http") == Metric(59083.39, "requests/s")
+    assert metrics.pop("http") == Metric(59083.39, "requests/s", "more")
     assert {metric.unit for metric in metrics.values()} == {"s"}
     assert {name: metric.value for name, metric in metrics.items()} == pytest.approx(
         {

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nitro.errors import ProbeError
-from nitro.probe.iperf3 import Iperf3, parse
 from nitro.probe.result import Metric
+from nitro.probe.tools.iperf3 import Iperf3, parse
 from tests.unit.probe.recorded import recorded
 
 
@@ -22,8 +22,8 @@ def test_tcp_in_is_what_the_receiver_counted(version, bits, retransmits):
     assert bits in (None, received)
     measured = parse(text)
     assert measured.version == version
-    assert measured.metrics["tcp_in"] == Metric(received, "bit/s")
-    assert measured.metrics["tcp_in_retransmits"] == Metric(retransmits, "segments")
+    assert measured.metrics["tcp_in"] == Metric(received, "bit/s", "more")
+    assert measured.metrics["tcp_in_retransmits"] == Metric(retransmits, "segments", "less")
 
 
 @pytest.mark.parametrize(("version", "retransmits"), [("3.9", 5), ("3.12", 4), ("3.18", 2)])
@@ -58,7 +58,7 @@ def test_udp_loss_and_rate_are_the_receivers():
     assert metrics["udp_in"].value == pytest.approx(2.937e9, rel=0.001)
     assert metrics["udp_in_lost"].value == pytest.approx(100 * 33436 / 295700)
     assert metrics["udp_in_rate"].value == pytest.approx((295700 - 33436) / 1.000126)
-    assert metrics["udp_in_jitter"] == Metric(0.00194901432799132 / 1000, "s")
+    assert metrics["udp_in_jitter"] == Metric(0.00194901432799132 / 1000, "s", "less")
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nitro.errors import ProbeError
-from nitro.probe.netperf import TESTS, Netperf, parse
 from nitro.probe.result import Metric
+from nitro.probe.tools.netperf import TESTS, Netperf, parse
 from tests.unit.probe.recorded import recorded
 
 FOLDER = "netperf-2.7.1"
@@ -14,23 +14,23 @@ FOLDER = "netperf-2.7.1"
 
 def test_request_response_has_a_rate_and_latencies():
     assert parse(TESTS["rr"], recorded(f"{FOLDER}/tcp-rr.txt")).metrics == {
-        "tcp_rr": Metric(17597.52, "transactions/s"),
-        "tcp_rr_p50": Metric(55 / 1e6, "s"),
-        "tcp_rr_p90": Metric(68 / 1e6, "s"),
-        "tcp_rr_p99": Metric(91 / 1e6, "s"),
-        "tcp_rr_mean": Metric(56.76 / 1e6, "s"),
-        "tcp_rr_max": Metric(2538 / 1e6, "s"),
+        "tcp_rr": Metric(17597.52, "transactions/s", "more"),
+        "tcp_rr_p50": Metric(55 / 1e6, "s", "less"),
+        "tcp_rr_p90": Metric(68 / 1e6, "s", "less"),
+        "tcp_rr_p99": Metric(91 / 1e6, "s", "less"),
+        "tcp_rr_mean": Metric(56.76 / 1e6, "s", "less"),
+        "tcp_rr_max": Metric(2538 / 1e6, "s", "less"),
     }
 
 
 def test_a_stream_goes_into_the_instance_and_its_reverse_out():
     into = parse(TESTS["in"], recorded(f"{FOLDER}/tcp-stream.txt")).metrics
     assert into == {
-        "tcp_stream_in": Metric(24621.06 * 1e6, "bit/s"),
-        "tcp_stream_in_retransmits": Metric(0, "segments"),
+        "tcp_stream_in": Metric(24621.06 * 1e6, "bit/s", "more"),
+        "tcp_stream_in_retransmits": Metric(0, "segments", "less"),
     }
     out = parse(TESTS["out"], recorded(f"{FOLDER}/tcp-maerts.txt")).metrics
-    assert out["tcp_stream_out"] == Metric(25908.30 * 1e6, "bit/s")
+    assert out["tcp_stream_out"] == Metric(25908.30 * 1e6, "bit/s", "more")
     assert out["tcp_stream_out_retransmits"].value == 2
 
 

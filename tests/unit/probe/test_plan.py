@@ -3,15 +3,14 @@
 import pytest
 
 from nitro.errors import InputError
-from nitro.probe.boot import Boot
-from nitro.probe.http import Http
-from nitro.probe.iperf3 import SETTLE, Iperf3
-from nitro.probe.netperf import Netperf
 from nitro.probe.plan import READY_WITHIN, UPLOAD_WITHIN, build
 from nitro.probe.step import SLACK, StepOutput
+from nitro.probe.tools.http import Http
+from nitro.probe.tools.iperf3 import SETTLE, Iperf3
+from nitro.probe.tools.netperf import Netperf
 from tests.unit.probe.recorded import recorded
 
-BENCH = [Boot(), Iperf3(), Netperf(), Http()]
+BENCH = [Iperf3(), Netperf(), Http()]
 
 
 def test_lines_have_a_name_a_deadline_and_a_command():
@@ -37,7 +36,7 @@ def test_the_deadline_covers_everything():
 
 
 def test_nothing_to_measure_is_an_empty_plan():
-    assert build([Boot()], "10.0.0.9").text() == ""
+    assert build([], "10.0.0.9").text() == ""
 
 
 def test_a_probe_asked_for_twice_has_two_names():

@@ -12,10 +12,10 @@ import pytest
 
 from nitro.paths import resource
 from nitro.probe.archive import read
-from nitro.probe.http import Http
-from nitro.probe.iperf3 import Iperf3
-from nitro.probe.netperf import Netperf
 from nitro.probe.plan import build
+from nitro.probe.tools.http import Http
+from nitro.probe.tools.iperf3 import Iperf3
+from nitro.probe.tools.netperf import Netperf
 from tests.unit.probe.servers import Ports, serving
 
 pytestmark = pytest.mark.slow

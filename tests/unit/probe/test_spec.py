@@ -1,14 +1,18 @@
 """Probes as written on the command line."""
 
+import sys
+
 import pytest
 
 from nitro.errors import InputError
 from nitro.ports import Port
+from nitro.probe import tools
 from nitro.probe.boot import Boot
-from nitro.probe.http import Http
-from nitro.probe.iperf3 import Iperf3
-from nitro.probe.netperf import Netperf
-from nitro.probe.spec import PROBES, defaults, parse
+from nitro.probe.spec import Selection, defaults, known_probes, parse
+from nitro.probe.step import StepOutput
+from nitro.probe.tools.http import Http
+from nitro.probe.tools.iperf3 import Iperf3
+from nitro.probe.tools.netperf import Netperf
 
 BENCH = [Port("tcp", number) for number in (5201, 12865, 80)]
 
@@ -24,14 +28,18 @@ BENCH = [Port("tcp", number) for number in (5201, 12865, 80)]
         ("http:port=8080,path=/index.html?a=b", Http(port=8080, path="/index.html?a=b")),
     ],
 )
-def test_probes(text, probe):
-    assert parse(text) == probe
+def test_one_word(text, probe):
+    selection = parse([text])
+    assert [selection.boot or selection.probes[0], len(selection.probes)] == [
+        probe,
+        0 if text == "boot" else 1,
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("ping", "no probe is called 'ping'; there are boot, iperf3, netperf, http"),
+        ("ping", "no probe is called 'ping'; there are boot, http, iperf3, netperf"),
         ("", "no probe is called ''"),
         ("iperf3:streams", "cannot use 'streams' .* options of iperf3: port=…, seconds=…, streams"),
         ("iperf3:threads=2", "cannot use 'threads=2' in probe 'iperf3:threads=2'"),
@@ -46,24 +54,67 @@ def test_probes(text, probe):
 )
 def test_what_cannot_be_asked_for(text, says):
     with pytest.raises(InputError, match=says):
-        parse(text)
+        parse([text])
+
+
+def test_several_words_keep_their_order_and_may_repeat():
+    assert parse(["http:port=81", "boot:seconds=9", "http"]) == Selection(
+        Boot(seconds=9), (Http(port=81), Http())
+    )
+    assert parse([]) == Selection()
+
+
+def test_an_instance_boots_once():
+    with pytest.raises(InputError, match="boot is given twice"):
+        parse(["boot", "boot:seconds=9"])
 
 
 def test_defaults_follow_the_open_ports():
-    assert defaults(BENCH) == [Boot(), Iperf3(), Netperf(), Http()]
-    assert defaults([Port("tcp", 8080), Port("udp", 53), Port("udp", 5201)]) == [
-        Boot(),
-        Http(port=8080),
-    ]
-    assert defaults([Port("tcp", 6379)]) == [Boot()]
-    assert defaults([]) == [Boot()]
+    assert defaults(BENCH) == Selection(Boot(), (Http(), Iperf3(), Netperf()))
+    assert defaults([Port("tcp", 8000), Port("tcp", 8080), Port("udp", 5201)]) == Selection(
+        Boot(), (Http(port=8080),)
+    )
+    assert defaults([Port("tcp", 6379)]) == Selection(Boot())
+    assert defaults([]) == Selection(Boot())
 
 
 def test_the_defaults_measure_for_at_most_15_seconds():
-    steps = [step for probe in defaults(BENCH) for step in probe.steps("10.0.0.9")]
+    steps = defaults(BENCH).plan("10.0.0.9").steps
     assert {step.tool for step in steps} == {"iperf3", "netperf", "http"}
     assert sum(step.seconds for step in steps) == 13
 
 
-def test_every_probe_is_known_by_its_tools_name():
-    assert {name: probe.tool for name, probe in PROBES.items()} == {n: n for n in PROBES}
+ONE_MORE_PROBE = """
+from typing import ClassVar
+
+from nitro.probe.base import Probe
+from nitro.probe.result import Measured, Metric
+from nitro.probe.step import Step
+
+
+class Uptime(Probe):
+    tool: ClassVar[str] = "uptime"
+    port: int = 7
+
+    @classmethod
+    def default_for(cls, tcp_ports):
+        return cls() if 7 in tcp_ports else None
+
+    def steps(self, target):
+        return [Step("uptime", self.tool, self.port, ("ask", target), 1, parse)]
+
+
+def parse(out, err):
+    return Measured({"uptime": Metric(float(out), "s", "more")})
+"""
+
+
+def test_a_probe_is_one_file_that_nothing_else_names(tmp_path, monkeypatch):
+    (tmp_path / "one_more.py").write_text(ONE_MORE_PROBE)
+    monkeypatch.setattr(tools, "__path__", [*tools.__path__, str(tmp_path)])
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    assert list(known_probes()) == ["http", "iperf3", "netperf", "uptime"]
+    assert defaults([Port("tcp", 7)]).probes == parse(["uptime:port=7"]).probes
+    plan = parse(["uptime"]).plan("10.0.0.9")
+    [result] = plan.results({"uptime": StepOutput("12.5", "", 0.0, 1.0)})
+    assert result.to_json()["metrics"] == {"uptime": {"value": 12.5, "unit": "s", "better": "more"}}

@@ -12,16 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from nitro.cloud import results
-from nitro.cloud.instance_types import InstanceType
-from nitro.cloud.launch import Placement, launch
-from nitro.cloud.session import Cloud
-from nitro.cloud.teardown import Keep, Undo
-from nitro.probe import archive
-from nitro.probe.plan import Plan
-from nitro.probe.result import Result
+from nitro.cloud import Cloud, InstanceType, Keep, Placement, Undo, launch, results
+from nitro.probe import Plan, Result, archive
 from nitro.progress import Reporter
 
+RECIPE = "client"
 BOOT_WITHIN = 180.0  # seconds from `running` until the plan begins
 SPARE = 300.0  # seconds that the client lives beyond every deadline
 
@@ -44,11 +39,11 @@ class Client:
             data = results.wait_result(
                 self.cloud, self.upload, self.instance_id, deadline=deadline, stage=stage
             )
-            return self.plan.results(archive.read(data)) if data else []  # b"": a dry run
+            return self.plan.results(archive.read(data))
 
 
 @contextmanager
-def client(
+def launched_client(
     cloud: Cloud,
     ami_id: str,
     instance_type: InstanceType,
@@ -67,7 +62,7 @@ def client(
     # A role of its own: the token of a start is made from it, and a client never comes twice.
     role = f"client-{secrets.token_hex(4)}"
     lifetime = timedelta(seconds=BOOT_WITHIN + plan.deadline + SPARE)
-    with Undo(keep=Keep.NOTHING, report=report) as undo:
+    with Undo(keep=Keep.NOTHING, report=report, sleep=cloud.sleep) as undo:
         upload = results.prepare(
             cloud,
             undo,

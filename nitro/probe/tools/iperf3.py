@@ -8,7 +8,8 @@ up to 3.11 their JSON has the same names for both directions.
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar, Literal
+from collections.abc import Collection
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -34,6 +35,10 @@ class Iperf3(Probe):
     streams: int = Field(default=1, ge=1, le=128)
     direction: Literal["in", "out", "both"] = "both"
     udp: str | None = Field(default=None, pattern=r"^[1-9][0-9]{0,11}[KMG]?$")
+
+    @classmethod
+    def default_for(cls, tcp_ports: Collection[int]) -> Self | None:
+        return cls() if cls().port in tcp_ports else None
 
     def steps(self, target: str) -> list[Step]:
         directions = ["in", "out"] if self.direction == "both" else [self.direction]
@@ -82,7 +87,9 @@ def _tcp(end: dict[str, Any]) -> dict[str, Metric]:
     received, sent = _object(end, "sum_received"), _object(end, "sum_sent")
     found = {"": _rate(received)}
     if "retransmits" in sent:  # not on every system, and always the sender's
-        found["_retransmits"] = Metric(finite(sent["retransmits"], "retransmits"), "segments")
+        found["_retransmits"] = Metric(
+            finite(sent["retransmits"], "retransmits"), "segments", "less"
+        )
     return found
 
 
@@ -100,24 +107,24 @@ def _udp(end: dict[str, Any], version: str) -> dict[str, Metric]:
         raise ProbeError(f"iperf3 counts {lost:g} of {packets:g} packets lost in {seconds:g} s")
     return {
         "": rate,
-        "_lost": Metric(100 * lost / packets, "%"),
-        "_jitter": Metric(_number(received, "jitter_ms") / 1e3, "s"),
-        "_rate": Metric((packets - lost) / seconds, "packets/s"),
+        "_lost": Metric(100 * lost / packets, "%", "less"),
+        "_jitter": Metric(_number(received, "jitter_ms") / 1e3, "s", "less"),
+        "_rate": Metric((packets - lost) / seconds, "packets/s", "more"),
     }
 
 
 def _processors(end: dict[str, Any]) -> dict[str, Metric]:
     use = _object(end, "cpu_utilization_percent")
     return {
-        "_cpu_instance": Metric(_number(use, "remote_total"), "%"),
-        "_cpu_client": Metric(_number(use, "host_total"), "%"),
+        "_cpu_instance": Metric(_number(use, "remote_total"), "%", "less"),
+        "_cpu_client": Metric(_number(use, "host_total"), "%", "less"),
     }
 
 
 def _rate(total: dict[str, Any]) -> Metric:
     if _number(total, "bytes") <= 0:
         raise ProbeError("iperf3 received nothing")
-    return Metric(_number(total, "bits_per_second"), "bit/s")
+    return Metric(_number(total, "bits_per_second"), "bit/s", "more")
 
 
 def _number(document: dict[str, Any], key: str) -> float:

@@ -7,7 +7,8 @@ the numbers of such a run flatter.
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from collections.abc import Collection
+from typing import ClassVar, Self
 
 from pydantic import Field
 
@@ -16,6 +17,8 @@ from nitro.probe.base import PortNumber, Probe, Seconds
 from nitro.probe.reading import number, quote
 from nitro.probe.result import Measured, Metric
 from nitro.probe.step import Step
+
+PORTS = (80, 8080, 8000)  # where a web server listens, the likeliest first
 
 _TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _TIME = r"(\d+\.\d+)(us|ms|s|m|h)"
@@ -39,6 +42,10 @@ class Http(Probe):
     connections: int = Field(default=8, ge=1, le=10_000)
     path: str = Field(default="/", pattern=r"^/[!-~]*$")
     timeout: Seconds = 2
+
+    @classmethod
+    def default_for(cls, tcp_ports: Collection[int]) -> Self | None:
+        return next((cls(port=port) for port in PORTS if port in tcp_ports), None)
 
     def steps(self, target: str) -> list[Step]:
         host = f"[{target}]" if ":" in target else target
@@ -66,9 +73,9 @@ def parse(out: str, err: str = "") -> Measured:
         raise ProbeError(f"no HTTP request was answered: {quote(out)}")
     times = {f"p{p}": percentiles[p] for p in ("50", "75", "90", "99")}
     times |= {"mean": (latency[1], latency[2]), "max": (latency[5], latency[6])}
-    metrics = {"http": Metric(number(rate[1], "wrk's rate"), "requests/s")}
+    metrics = {"http": Metric(number(rate[1], "wrk's rate"), "requests/s", "more")}
     for name, (value, unit) in times.items():
-        metrics[f"http_{name}"] = Metric(number(value, f"wrk's {name}") * _TIMES[unit], "s")
+        metrics[f"http_{name}"] = Metric(number(value, f"wrk's {name}") * _TIMES[unit], "s", "less")
     return Measured(metrics)
 
 

@@ -8,9 +8,10 @@ for by name, and each must be in the answer.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from nitro.errors import ProbeError
 from nitro.probe.base import PortNumber, Probe, Seconds
@@ -83,6 +84,10 @@ class Netperf(Probe):
     seconds: Seconds = 2
     test: Literal["rr", "in", "out", "default"] = "default"
 
+    @classmethod
+    def default_for(cls, tcp_ports: Collection[int]) -> Self | None:
+        return cls() if cls().port in tcp_ports else None
+
     def steps(self, target: str) -> list[Step]:
         wanted = ["in", "rr"] if self.test == "default" else [self.test]
         return [self._step(target, TESTS[key]) for key in wanted]
@@ -118,11 +123,11 @@ def parse(test: NetperfTest, out: str, err: str = "") -> Measured:
     throughput = number(answer["THROUGHPUT"], "netperf's THROUGHPUT")
     if throughput <= 0:
         raise ProbeError(f"netperf's {test.name} carried nothing: {quote(out)}")
-    metrics = {test.metric: Metric(throughput * test.factor, test.unit)}
+    metrics = {test.metric: Metric(throughput * test.factor, test.unit, "more")}
     for key in test.extra:
         value = number(answer[key], f"netperf's {key}")
         if key in _LATENCIES:
-            metrics[f"{test.metric}_{_LATENCIES[key]}"] = Metric(value / 1e6, "s")
+            metrics[f"{test.metric}_{_LATENCIES[key]}"] = Metric(value / 1e6, "s", "less")
         elif value >= 0:  # −1: not known on that system
-            metrics[f"{test.metric}_retransmits"] = Metric(value, "segments")
+            metrics[f"{test.metric}_retransmits"] = Metric(value, "segments", "less")
     return Measured(metrics)

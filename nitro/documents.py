@@ -1,0 +1,262 @@
+"""The JSON that commands print with `--json`, one type for each document.
+
+docs/schemas/ has a JSON Schema of each, made from these types by `tools/schemas.py`. A key is
+never renamed or taken away without a new version; a new key may come at any time.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+RESULT_SCHEMA: Literal["nitro.result/1"] = "nitro.result/1"
+
+Better = Literal["more", "less"]
+
+
+class HostDocument(TypedDict):
+    """The machine that ran nitro."""
+
+    system: str
+    """Operating system and its release."""
+    architecture: str
+    processor: str | None
+    """The processor's model; null where the system does not tell it."""
+    processors: int
+
+
+class ConditionsDocument(TypedDict):
+    """What a measurement was taken under. "unknown": the guest did not say."""
+
+    nitro: str
+    """nitro's version."""
+    revision: str | None
+    """The commit of nitro's source tree, with `-dirty` if it was changed; null when installed."""
+    cloud: Literal["aws", "local"]
+    region: str
+    instance: str
+    """The instance's id."""
+    instance_type: str
+    accelerator: str
+    """`nitro` on AWS; `kvm` or `tcg` on the local Nitro."""
+    kernel: str
+    """The guest's kernel release."""
+    nic: str
+    """The guest's network card: `ena` or `virtio-net`."""
+    driver: str
+    """Whose driver the card had."""
+    driver_version: str | None
+    measured_from: str
+    """`instance`: a second instance. `host`: the machine that ran nitro."""
+    host: HostDocument
+
+
+class MetricDocument(TypedDict):
+    """One number."""
+
+    value: float
+    unit: str
+    """`bit/s`, `s`, `%`, or what is counted: `requests/s`, `segments`."""
+    better: Better | None
+    """Whether more or less of it is better; null: neither."""
+
+
+class ResultDocument(TypedDict):
+    """One run of one tool: what is stored as a record."""
+
+    schema: Literal["nitro.result/1"]
+    tool: str
+    name: str
+    """The run's name, unique in its plan."""
+    ok: bool
+    error: str | None
+    """Why it failed; null when it did not."""
+    metrics: dict[str, MetricDocument]
+    """Empty when the run failed."""
+    command: str
+    """What was run; empty for `boot`."""
+    version: str | None
+    """The tool's version, where it tells it."""
+    started: str
+    """When the run began, UTC, ISO 8601, by the clock of the machine that ran the tool."""
+    seconds: float
+    """How long the run took, with everything around the measurement."""
+    conditions: ConditionsDocument | None
+    raw: str
+    """What the tool printed."""
+
+
+class BuiltImageDocument(TypedDict):
+    """A deployment's image."""
+
+    digest: str
+    """`sha256:` and the hexadecimal digest of the raw disk."""
+    path: str
+    size_bytes: int
+    build_seconds: float
+
+
+class SnapshotDocument(TypedDict):
+    """A deployment's snapshot."""
+
+    id: str
+    via: str
+    """The way in which the disk became a snapshot."""
+    bytes_uploaded: int
+    """0 when the snapshot was there already."""
+
+
+class AmiDocument(TypedDict):
+    """A deployment's AMI."""
+
+    id: str
+    name: str
+    region: str
+
+
+class InstanceDocument(TypedDict):
+    """A deployment's instance as it was while it ran. Addresses are empty where it has none."""
+
+    id: str
+    type: str
+    nic: str
+    """The guest's network card: `ena` or `virtio-net`."""
+    driver: str
+    """Whose driver the card had."""
+    fallback: str | None
+    """Why the kernel's driver took over from the nitro driver; null when it did not."""
+    accelerator: str
+    public_ip: str
+    private_ip: str
+
+
+class SpanDocument(TypedDict):
+    """A stage of the work and how long it took."""
+
+    stage: str
+    seconds: float
+
+
+class DeployDocument(TypedDict):
+    """`nitro deploy --json` and `nitro launch --json`."""
+
+    deployment: str
+    """The deployment's id, which all its resources carry as a tag."""
+    image: BuiltImageDocument
+    snapshot: SnapshotDocument
+    ami: AmiDocument
+    instance: InstanceDocument
+    timeline: list[SpanDocument]
+    probes: list[ResultDocument]
+    leftovers: list[str]
+    """What the deployment leaves behind, in words, with its cost."""
+
+
+class PlanDocument(TypedDict):
+    """`nitro deploy --dry-run --json`."""
+
+    calls: list[str]
+    """The calls that would change something, in order."""
+    leftovers: list[str]
+
+
+class BuildDocument(TypedDict):
+    """`nitro build --json`."""
+
+    digest: str
+    path: str
+    manifest: str
+    size_bytes: int
+    cached: bool
+    """Whether the image was there already."""
+    build_seconds: float
+    minimum_memory_mib: int
+
+
+class GuestFileDocument(TypedDict):
+    """A file of the RAMFS."""
+
+    path: str
+    mode: int
+    """As in stat(2)."""
+    size: int
+    target: str | None
+    """Of a symbolic link."""
+
+
+class InspectDocument(TypedDict):
+    """`nitro inspect --json`."""
+
+    path: str
+    digest: str
+    size_bytes: int
+    kernel: str
+    boot: dict[str, int]
+    """The files of the EFI system partition and their sizes in bytes."""
+    manifest: dict[str, Any] | None
+    """The manifest beside the disk; null when there is none."""
+    matches_manifest: bool | None
+    files: NotRequired[list[GuestFileDocument]]
+    """With `--files`."""
+
+
+class ConsoleDocument(TypedDict):
+    """`nitro console --json`."""
+
+    instance: str
+    milestones: list[dict[str, Any]]
+    """The guest's JSON lines: `nitro` is the milestone, `uptime` in seconds, the rest its own."""
+    output: str
+
+
+class ResourceDocument(TypedDict):
+    """One resource of `nitro ls --json` and `nitro destroy --json`."""
+
+    kind: str
+    id: str
+    name: str
+    state: str
+    deployment: str | None
+    digest: str | None
+    created: str | None
+    """UTC, ISO 8601."""
+    expires: str | None
+
+
+class CheckDocument(TypedDict):
+    """One check of `nitro doctor --json`."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str
+    """What to do; empty when all is well."""
+
+
+class LocalStatusDocument(TypedDict):
+    """`nitro local status --json` and `nitro local up --json`."""
+
+    running: bool
+    pid: int | None
+    endpoint: str | None
+    region: str | None
+    folder: str
+
+
+# What each command prints, by the name of its schema.
+DOCUMENTS: dict[str, Any] = {
+    "build": BuildDocument,
+    "console": ConsoleDocument,
+    "deploy": DeployDocument,
+    "destroy": list[ResourceDocument],
+    "device-explain": list[str],
+    "doctor": list[CheckDocument],
+    "dry-run": PlanDocument,
+    "inspect": InspectDocument,
+    "launch": DeployDocument,
+    "local-status": LocalStatusDocument,
+    "ls": list[ResourceDocument],
+    "probe": list[ResultDocument],
+    "result": ResultDocument,
+}

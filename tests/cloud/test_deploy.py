@@ -1,0 +1,334 @@
+"""The real deploy against moto: what it makes, keeps, removes and reports, on every way out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nitro.cloud import Cloud, DiskImage, Keep
+from nitro.errors import InputError, NitroError, ProbeError, RefusedError
+from nitro.local.hypervisor import NullHypervisor
+from nitro.probe import Boot, Selection
+from nitro.probe.tools.http import Http
+from tests.cloud.conftest import NOTHING, connect, everything, refuse
+from tests.cloud.joint import FakeBuilder, FakeProber, client_user_data, deploy, small_disk
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> DiskImage:
+    return small_disk(tmp_path / "bench.raw")
+
+
+BOOT_ONLY = Selection(Boot(seconds=77))
+HTTP_ONLY = Selection(None, (Http(),))
+
+
+def left(observer: Cloud) -> dict[str, int]:
+    """How many there are of what is left, but for the bucket, which outlives deployments."""
+    counts = {kind: len(ids) for kind, ids in everything(observer).items()}
+    return {kind: count for kind, count in counts.items() if count and kind != "buckets"}
+
+
+def test_the_whole_way_with_a_client(cloud: Cloud, disk: DiskImage) -> None:
+    builder, prober = FakeBuilder(disk), FakeProber()
+    done = deploy(cloud, disk, builder=builder, prober=prober)
+    assert done.ok
+    assert done.id.startswith("d-")
+    assert builder.prepared == [("bench", False), ("client", False)]
+    assert builder.built == ["bench", "client"]
+    assert [result.name for result in done.probes] == ["boot", "http"]
+    assert done.probes[1].metrics["http"].value == 59083.39
+    assert [span.stage for span in done.timeline[:3]] == ["check", "build", "publish"]
+    assert {"launch server", "boot", "measure", "clean up"} <= {s.stage for s in done.timeline}
+    assert prober.deadlines == [180]
+    assert prober.plans == []
+    assert left(connect()) == {"images": 2, "snapshots": 2}
+
+
+def test_a_client_is_told_to_measure_the_servers_private_address(
+    cloud: Cloud, disk: DiskImage
+) -> None:
+    told: list[str] = []
+
+    class Curious(FakeProber):
+        def wait_boot(self, *words: Any, **options: Any) -> Any:
+            told.extend(client_user_data())
+            return super().wait_boot(*words, **options)
+
+    done = deploy(cloud, disk, prober=Curious())
+    [text] = told
+    assert f"http://{done.instance.private_ip}:80/" in text
+    assert re.search(r"^NITRO_TTL=\d+$", text, re.MULTILINE)
+
+
+def test_without_a_client_there_is_one_image(cloud: Cloud, disk: DiskImage) -> None:
+    builder, prober = FakeBuilder(disk), FakeProber()
+    done = deploy(cloud, disk, builder=builder, prober=prober, selection=BOOT_ONLY, locked=True)
+    assert builder.prepared == [("bench", True)]
+    assert prober.deadlines == [77]
+    assert [result.name for result in done.probes] == ["boot"]
+    assert left(connect()) == {"images": 1, "snapshots": 1}
+    assert done.leftovers[0].startswith("an AMI and its snapshot, ")
+
+
+def test_from_the_host_no_client_is_launched(cloud: Cloud, disk: DiskImage) -> None:
+    prober = FakeProber()
+    done = deploy(cloud, disk, prober=prober, measure_from="host", selection=HTTP_ONLY)
+    [plan] = prober.plans
+    assert plan.target == done.instance.public_ip
+    assert [result.name for result in done.probes] == ["http"]
+    assert done.probes[0].conditions
+    assert done.probes[0].conditions["measured_from"] == "host"
+    assert left(connect()) == {"images": 1, "snapshots": 1}
+
+
+def test_a_boot_that_was_not_asked_for_is_waited_for_and_not_reported(
+    cloud: Cloud, disk: DiskImage
+) -> None:
+    prober = FakeProber()
+    done = deploy(cloud, disk, prober=prober, selection=HTTP_ONLY)
+    assert prober.deadlines == [180]
+    assert [result.name for result in done.probes] == ["http"]
+
+
+@pytest.mark.parametrize(
+    ("keep", "remain"),
+    [
+        (Keep.NOTHING, {}),
+        (Keep.IMAGE, {"images": 2, "snapshots": 2}),
+        (
+            Keep.INSTANCE,
+            {
+                "images": 2,
+                "snapshots": 2,
+                "instances": 1,
+                "volumes": 1,
+                "interfaces": 1,
+                "groups": 1,
+            },
+        ),
+    ],
+)
+def test_what_is_kept_is_there_and_said(
+    cloud: Cloud, disk: DiskImage, keep: Keep, remain: dict[str, int]
+) -> None:
+    done = deploy(cloud, disk, keep=keep)
+    assert left(connect()) == remain
+    assert len(done.leftovers) == len({"images", "instances"} & set(remain))
+    if keep is Keep.INSTANCE:
+        assert done.leftovers[1] == f"instance {done.instance.id}, until `nitro destroy` ends it"
+
+
+def test_a_time_to_live_is_said_and_told(cloud: Cloud, disk: DiskImage) -> None:
+    done = deploy(cloud, disk, keep=Keep.INSTANCE, ttl=timedelta(hours=2), selection=BOOT_ONLY)
+    assert done.leftovers[1] == f"instance {done.instance.id}, until 2:00:00 are over"
+
+
+def test_the_first_connection_is_watched_for_where_it_may_come(
+    cloud: Cloud, disk: DiskImage
+) -> None:
+    for allow, watched in ((("198.51.100.0/24",), True), ((), False)):
+        prober = FakeProber()
+        done = deploy(cloud, disk, prober=prober, allow=allow, selection=BOOT_ONLY)
+        [watch] = prober.watched
+        assert watch.address == ((done.instance.public_ip, 80) if watched else None)
+
+
+CONSOLE = b"""\
+{"nitro":"kernel","uptime":0.9,"release":"6.12.9-cloud"}\r
+{"nitro":"driver","uptime":1.2,"interface":"eth0","driver":"nitro_ena","kind":"nitro"}\r
+{"nitro":"fallback","uptime":6.2,"from":"nitro_ena","what":"no link on eth0 within 5 s"}\r
+{"nitro":"driver","uptime":6.3,"interface":"eth0","driver":"ena","kind":"kernel","version":"2.14"}\r
+"""
+
+
+def test_the_instance_is_described_in_its_own_words(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
+) -> None:
+    class Talking(FakeProber):
+        def wait_boot(self, *words: Any, **options: Any) -> Any:
+            for instance_id in hypervisor.guests:
+                hypervisor.write_console(instance_id, CONSOLE)
+            return super().wait_boot(*words, **options)
+
+    done = deploy(cloud, disk, prober=Talking(), selection=BOOT_ONLY)
+    instance = done.instance
+    assert (instance.nic, instance.driver) == ("ena", "kernel")
+    assert instance.fallback == "no link on eth0 within 5 s"
+    assert (instance.type, instance.accelerator) == ("c5.large", "none")
+    taken = done.probes[0].conditions
+    assert taken
+    assert (taken["kernel"], taken["driver"], taken["driver_version"]) == (
+        "6.12.9-cloud",
+        "kernel",
+        "2.14",
+    )
+    assert (taken["cloud"], taken["region"]) == ("aws", "eu-central-1")
+    assert (taken["instance"], taken["instance_type"]) == (instance.id, "c5.large")
+
+
+def test_a_silent_console_leaves_the_driver_unknown(cloud: Cloud, disk: DiskImage) -> None:
+    done = deploy(cloud, disk, selection=BOOT_ONLY)
+    assert (done.instance.nic, done.instance.driver) == ("unknown", "unknown")
+    assert done.instance.fallback is None
+
+
+def test_json_has_the_words_of_the_parts(cloud: Cloud, disk: DiskImage) -> None:
+    done = deploy(cloud, disk)
+    document = json.loads(json.dumps(done.to_json()))
+    assert document["deployment"] == done.id
+    assert document["image"]["digest"] == disk.digest
+    assert document["image"]["build_seconds"] == 1.5
+    assert document["ami"]["id"] == done.published.ami_id
+    assert document["snapshot"]["bytes_uploaded"] > 0
+    assert document["instance"]["private_ip"] == done.instance.private_ip
+    assert document["leftovers"] == done.leftovers
+    assert [probe["schema"] for probe in document["probes"]] == ["nitro.result/1"] * 2
+
+
+def test_a_failed_probe_is_a_result_and_no_exception(cloud: Cloud, disk: DiskImage) -> None:
+    done = deploy(cloud, disk, prober=FakeProber(outputs={"http": "unable to connect"}))
+    assert not done.ok
+    assert [result.ok for result in done.probes] == [True, False]
+    assert left(connect()) == {"images": 2, "snapshots": 2}
+
+
+BROKEN = NitroError("broken")
+
+
+@pytest.mark.parametrize(
+    ("builder", "prober"),
+    [
+        ({}, {"check": ProbeError("no wrk on PATH")}),
+        ({"prepare bench": BROKEN}, {}),
+        ({"prepare client": BROKEN}, {}),
+        ({"build bench": BROKEN}, {}),
+        ({"build client": BROKEN}, {}),
+    ],
+)
+def test_a_failure_before_publishing_makes_nothing(
+    cloud: Cloud, disk: DiskImage, builder: dict[str, Exception], prober: dict[str, Exception]
+) -> None:
+    [raised] = [*builder.values(), *prober.values()]
+    where = "host" if prober else "instance"
+    with pytest.raises(NitroError) as failure:
+        deploy(
+            cloud,
+            disk,
+            builder=FakeBuilder(disk, fails=builder),
+            prober=FakeProber(fails=prober),
+            measure_from=where,
+        )
+    assert failure.value is raised
+    assert everything(connect()) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"allow": ("everywhere",)}, InputError, "everywhere"),
+        ({"measure_from": "moon"}, InputError, "cannot measure from 'moon'; use instance or host"),
+        ({"instance_type": "c5.huge"}, NitroError, "c5.huge"),
+    ],
+)
+def test_a_request_that_cannot_be_met_makes_nothing(
+    cloud: Cloud, disk: DiskImage, options: dict[str, Any], error: type[NitroError], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        deploy(cloud, disk, **options)
+    assert everything(connect()) == NOTHING
+
+
+def test_an_image_that_needs_more_memory_than_the_type_has_is_not_built(
+    cloud: Cloud, disk: DiskImage
+) -> None:
+    builder = FakeBuilder(disk, memory_mib=5000)
+    with pytest.raises(RefusedError, match="5000"):
+        deploy(cloud, disk, builder=builder)
+    assert builder.built == []
+    assert everything(connect()) == NOTHING
+
+
+def cloud_refuses(call: str) -> Callable[[Cloud, FakeProber], object]:
+    return lambda cloud, _: refuse(cloud, call, "UnauthorizedOperation", status=403)
+
+
+def prober_fails(cloud: Cloud, prober: FakeProber) -> None:
+    prober.fails["wait_boot"] = ProbeError("boot: the guest failed")
+
+
+def archive_is_empty(cloud: Cloud, prober: FakeProber) -> None:
+    prober.outputs["not/a/name"] = ""
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        cloud_refuses("s3.UploadPart"),
+        cloud_refuses("ec2.ImportSnapshot"),
+        cloud_refuses("ec2.RegisterImage"),
+        cloud_refuses("ec2.CreateSecurityGroup"),
+        cloud_refuses("ec2.RunInstances"),
+        cloud_refuses("ec2.GetConsoleOutput"),
+        prober_fails,
+        archive_is_empty,
+    ],
+)
+def test_a_failure_at_any_stage_leaves_nothing_whatever_is_to_be_kept(
+    cloud: Cloud, disk: DiskImage, spoil: Callable[[Cloud, FakeProber], object]
+) -> None:
+    prober = FakeProber()
+    spoil(cloud, prober)
+    with pytest.raises(NitroError):
+        deploy(cloud, disk, keep=Keep.INSTANCE, prober=prober)
+    assert left(connect()) == {}
+
+
+def test_a_failure_on_the_host_leaves_nothing(cloud: Cloud, disk: DiskImage) -> None:
+    with pytest.raises(ProbeError, match="it broke"):
+        deploy(
+            cloud,
+            disk,
+            measure_from="host",
+            prober=FakeProber(fails={"run": ProbeError("it broke")}),
+        )
+    assert left(connect()) == {}
+
+
+def test_a_server_that_ends_before_it_is_ready_is_an_error_with_its_console(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
+) -> None:
+    class Dying(FakeProber):
+        def wait_boot(self, watch: Any, **options: Any) -> Any:
+            for instance_id in hypervisor.guests:
+                hypervisor.write_console(instance_id, b"kernel panic\n")
+                hypervisor.stop(instance_id)
+            watch.console()
+
+    with pytest.raises(NitroError, match="before it was ready") as failure:
+        deploy(cloud, disk, prober=Dying(), selection=BOOT_ONLY)
+    assert "kernel panic" in getattr(failure.value, "console", "")
+    assert left(connect()) == {}
+
+
+@pytest.mark.parametrize(
+    ("keep", "measure_from"),
+    [(Keep.NOTHING, "instance"), (Keep.IMAGE, "host"), (Keep.INSTANCE, "instance")],
+)
+def test_a_dry_run_makes_nothing_and_measures_nothing(
+    cloud: Cloud, disk: DiskImage, keep: Keep, measure_from: str
+) -> None:
+    rehearsal, prober = connect(dry_run=True), FakeProber()
+    done = deploy(rehearsal, disk, keep=keep, prober=prober, measure_from=measure_from)
+    assert done.probes == []
+    assert prober.watched == []
+    assert everything(connect()) == NOTHING
+    assert rehearsal.plan
+    launched = [c for c in rehearsal.plan.changes if c.operation == "RunInstances"]
+    assert len(launched) == (2 if measure_from == "instance" else 1)
