@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import driver_instructions, driver_size
+from tools import driver_instructions, driver_size
 
 pytestmark = pytest.mark.driver
 
 
 def test_size_is_within_limits() -> None:
     size = driver_size.measure()
-    assert size.lines <= 2200, "all lines of core/ count"
-    assert size.longest_file < 600
-    assert size.total_bytes <= 24 * 1024
+    assert size.code_lines <= driver_size.MAX_CODE_LINES
+    assert size.longest_file < driver_size.MAX_FILE_LINES
+    assert size.total_bytes <= driver_size.MAX_BYTES
 
 
 def test_packets_cost_few_instructions() -> None:

@@ -1,6 +1,6 @@
 """Instructions that the ENA driver's core spends on a packet, counted with callgrind.
 
-    python -m benchmarks.driver_instructions [--json]
+    python -m tools.driver_instructions [--json]
 
 The host binding runs the core against a small card in C. Two runs, one with twice the packets:
 the difference is what packets cost, set-up left out. Only instructions of files of core/ count,

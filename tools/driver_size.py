@@ -1,9 +1,10 @@
-"""How large the ENA driver is: lines of its core, bytes of core and one binding at -O2.
+"""How large the ENA driver is: lines of code of its core, bytes of core and one binding at -O2.
 
-    python -m benchmarks.driver_size [--json]
+    python -m tools.driver_size [--json]
 
-Ends with 1 when a limit is passed. The other drivers' figures were counted once, in the trees
-named beside them; ours are measured now.
+Ends with 1 when a limit is passed. Lines of code are counted as in `tools/code_lines.py`. The other
+drivers' figures are all lines, comments included; they were counted once, in the trees named
+beside them. Ours are measured now.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from pathlib import Path
 
 from nitro.debian import Wanted, chroot, tree
 from nitro.paths import resource
+from tools.code_lines import code_lines
 
-MAX_LINES = 2200  # of the core, headers, comments and blank lines included
+MAX_CODE_LINES = 2014  # of the core, headers included
 MAX_FILE_LINES = 600
 MAX_BYTES = 24 * 1024
 COMPILER = Wanted(("gcc-12", "libc6-dev", "binutils", "dash"), "bookworm")
@@ -35,6 +37,9 @@ OTHERS = {
 
 @dataclass(frozen=True)
 class Size:
+    """`code_lines` and `lines` (all of them) of the core; bytes of text and data."""
+
+    code_lines: int
     lines: int
     longest_file: int
     core_bytes: int
@@ -47,7 +52,7 @@ class Size:
     @property
     def within_limits(self) -> bool:
         return (
-            self.lines <= MAX_LINES
+            self.code_lines <= MAX_CODE_LINES
             and self.longest_file < MAX_FILE_LINES
             and self.total_bytes <= MAX_BYTES
         )
@@ -56,8 +61,10 @@ class Size:
 def measure() -> Size:
     """Count the lines and compile core/ and host/ with Debian's gcc."""
     source = resource("drivers") / "ena"
-    lines = [len(path.read_text().splitlines()) for path in (source / "core").glob("*.[ch]")]
+    texts = [path.read_text() for path in (source / "core").glob("*.[ch]")]
+    lines = [len(text.splitlines()) for text in texts]
     return Size(
+        code_lines=sum(map(code_lines, texts)),
         lines=sum(lines),
         longest_file=max(lines),
         core_bytes=_loaded_bytes(source, "core", ()),
@@ -82,9 +89,9 @@ def main() -> int:
     if "--json" in sys.argv:
         print(json.dumps(asdict(size)))
     else:
-        print(f"core: {size.lines} lines, longest file {size.longest_file}; text and data of")
-        print(f"core {size.core_bytes} and the process binding {size.binding_bytes}:", end=" ")
-        print(f"{size.total_bytes} bytes")
+        print(f"core: {size.code_lines} lines of code, {size.lines} with comments and blank lines,")
+        print(f"longest file {size.longest_file}; text and data of core {size.core_bytes}", end=" ")
+        print(f"and the process binding {size.binding_bytes}: {size.total_bytes} bytes")
         for name, lines in OTHERS.items():
             print(f"  {name}: {lines} lines")
     return 0 if size.within_limits else 1
