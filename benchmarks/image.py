@@ -106,7 +106,7 @@ def _boot(disk: Path, memory_mib: int, boot_mode: str, folder: Path) -> float:
     console.unlink(missing_ok=True)
     copy = shutil.copyfile(disk, folder / "disk")
     machine = qemu.Machine(
-        disk=copy,
+        disks=(qemu.Disk(copy),),
         vcpus=VCPUS,
         memory_mib=memory_mib,
         boot_mode=boot_mode,

@@ -81,7 +81,7 @@ def _boot(
         disk = folder / "disk"
         disk.write_bytes(built.path.read_bytes())
         machine = qemu.Machine(
-            disk=disk,
+            disks=(qemu.Disk(disk),),
             vcpus=vcpus,
             memory_mib=memory_mib,
             boot_mode="uefi" if uefi else "legacy-bios",

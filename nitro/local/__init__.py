@@ -8,7 +8,7 @@ is not true enough (`aws/`), the subnets, DHCP and metadata (`subnet`, `dnsmasq`
 machines (`qemu_hypervisor`, `qemu`, `nic`) and the way in from the host (`broker`, `relay`).
 
 Not here: how images are made or published; both speak to this endpoint as they speak to AWS.
-Not done: EBS volumes besides the root disk, elastic addresses, security groups between
+Not done: EBS volumes that outlive their instance, elastic addresses, security groups between
 instances, anything that leaves this machine.
 """
 

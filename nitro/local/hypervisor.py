@@ -31,6 +31,16 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Disk:
+    """One disk of a guest. It begins as a copy of a snapshot, or empty."""
+
+    device_name: str  # as the API names it: "/dev/xvda"
+    size_bytes: int
+    snapshot_id: str | None = None  # the block store's name of its content
+    volume_id: str = ""  # "vol-0123456789abcdef0"
+
+
+@dataclass(frozen=True)
 class Guest:
     """An instance as its hypervisor needs to know it. Sizes are the instance type's."""
 
@@ -41,8 +51,7 @@ class Guest:
     boot_mode: str  # "legacy-bios" | "uefi"
     vcpus: int
     memory_mib: int
-    disk: str  # the block store's name of the root disk: the snapshot's id
-    disk_bytes: int
+    disks: tuple[Disk, ...]  # the root disk first
     network: Network
     mac: str
     private_ip: str

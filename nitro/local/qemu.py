@@ -1,7 +1,7 @@
 """QEMU: which one, its command line, its process. Knows machines, not instances.
 
     qemu = find()
-    with boot(qemu, Machine(disk=path, console=folder / "console"), folder) as process:
+    with boot(qemu, Machine(disks=(Disk(path),), console=folder / "console"), folder) as process:
         process.wait(30)
 
 The network card is described by `nitro.local.nic`. Nothing here opens a port or a display.
@@ -56,10 +56,18 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Disk:
+    """An NVMe disk: a raw file that is written to, and the serial number that the guest reads."""
+
+    path: Path
+    serial: str = ""
+
+
+@dataclass(frozen=True)
 class Machine:
     """A virtual machine. `console`: a file for the serial console's output; None: this terminal."""
 
-    disk: Path | None = None  # raw, written to
+    disks: Sequence[Disk] = ()  # the first one boots
     vcpus: int = 1
     memory_mib: int = 512
     boot_mode: str = "legacy-bios"  # or "uefi"
@@ -67,7 +75,7 @@ class Machine:
     console: Path | None = None
     cards: Sequence[Card] = ()
     product: str = "nitro"  # as DMI tells the guest
-    kernel: Path | None = None  # boots this instead of the disk
+    kernel: Path | None = None  # boots this instead of a disk
     initrd: Path | None = None
     append: str = ""
     extra: Sequence[str] = field(default_factory=tuple)
@@ -130,13 +138,8 @@ def arguments(
         line += ["-chardev", "stdio,id=console,signal=off"]
     line += ["-serial", "chardev:console"]
     line += ["-qmp", "unix:qmp,server=on,wait=off"]
-    if machine.disk:
-        drive = f"if=none,id=root,format=raw,cache=unsafe,file={_escaped(machine.disk)}"
-        # Behind a port of its own: on the bus itself SeaBIOS places the disk's registers beyond
-        # 4 GiB when there is memory, and then cannot read it.
-        line += ["-device", "pcie-root-port,id=port0,chassis=0,hotplug=off"]
-        line += ["-drive", drive]
-        line += ["-device", "nvme,bus=port0,drive=root,serial=root,bootindex=0"]
+    for number, disk in enumerate(machine.disks):
+        line += _nvme(number, disk)
     if machine.kernel:
         line += ["-kernel", str(machine.kernel), "-append", machine.append]
     if machine.initrd:
@@ -144,6 +147,22 @@ def arguments(
     for card in machine.cards:
         line += card.arguments
     return [*line, *machine.extra]
+
+
+def _nvme(number: int, disk: Disk) -> list[str]:
+    """A disk behind a port of its own.
+
+    On the bus itself SeaBIOS places the disk's registers beyond 4 GiB when there is memory, and
+    then cannot read it.
+    """
+    name, port = f"disk{number}", f"port{number}"
+    serial = _escaped(disk.serial or name)
+    drive = f"if=none,id={name},format=raw,cache=unsafe,file={_escaped(disk.path)}"
+    return [
+        *("-device", f"pcie-root-port,id={port},chassis={number},hotplug=off"),
+        *("-drive", drive),
+        *("-device", f"nvme,bus={port},drive={name},serial={serial},bootindex={number}"),
+    ]
 
 
 @contextmanager

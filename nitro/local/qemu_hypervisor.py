@@ -94,7 +94,7 @@ class QemuHypervisor:
         machine = self._machines[instance_id]
         machine.released = True
         if machine.status.state in (State.OFF, State.FAILED):
-            self._disk(machine.guest).unlink(missing_ok=True)
+            self._remove_disks(machine.guest)
 
     def guest_at(self, private_ip: str) -> Guest | None:
         """The guest that has this address now."""
@@ -133,7 +133,7 @@ class QemuHypervisor:
             machine.status = final
         log.info("%s is off", instance_id)
         if machine.released:
-            self._disk(machine.guest).unlink(missing_ok=True)
+            self._remove_disks(machine.guest)
 
     def _boot(self, machine: _Machine, fresh: bool, undo: ExitStack) -> subprocess.Popen[bytes]:
         guest = machine.guest
@@ -141,11 +141,14 @@ class QemuHypervisor:
         folder.mkdir(parents=True, exist_ok=True)
         program = qemu.find(arch=booting(guest.architecture))
         if fresh:
-            self._store.copy_to(guest.disk, self._disk(guest), guest.disk_bytes)
+            self._make_disks(guest)
         nic = undo.enter_context(self._plugged(guest))
         speed = accel.best(program)
         description = qemu.Machine(
-            disk=self._disk(guest),
+            disks=[
+                qemu.Disk(path, disk.volume_id.replace("-", ""))
+                for disk, path in zip(guest.disks, self._disk_paths(guest), strict=True)
+            ],
             vcpus=capped_vcpus(guest.vcpus),
             memory_mib=capped_memory(guest.memory_mib, available_memory()),
             boot_mode=guest.boot_mode,
@@ -189,8 +192,21 @@ class QemuHypervisor:
         finally:
             subnet.unplug(guest.mac)
 
-    def _disk(self, guest: Guest) -> Path:
-        return self._folder / guest.instance_id / "disk"
+    def _make_disks(self, guest: Guest) -> None:
+        for disk, path in zip(guest.disks, self._disk_paths(guest), strict=True):
+            if disk.snapshot_id:
+                self._store.copy_to(disk.snapshot_id, path, disk.size_bytes)
+            else:
+                with path.open("wb") as file:
+                    file.truncate(disk.size_bytes)
+
+    def _remove_disks(self, guest: Guest) -> None:
+        for path in self._disk_paths(guest):
+            path.unlink(missing_ok=True)
+
+    def _disk_paths(self, guest: Guest) -> list[Path]:
+        folder = self._folder / guest.instance_id
+        return [folder / f"disk{number}" for number in range(len(guest.disks))]
 
 
 def capped_vcpus(wanted: int) -> int:

@@ -53,7 +53,8 @@ class InstancesBackend:
         image = launch.usable_image(self, image_id)
         launch.check_fit(image, options["instance_type"])
         self._choose_subnet(options)
-        options.setdefault("block_device_mappings", image.block_device_mappings)
+        asked_mappings = options.get("block_device_mappings") or []
+        options["block_device_mappings"] = launch.mappings_of(image, asked_mappings)
         reservation = super().run_instances(  # type: ignore[misc]
             image_id, count, user_data, groups, **options
         )
@@ -148,6 +149,7 @@ class InstancesBackend:
 
     def _prepare(self, instance: Any, image: Any, reservation_id: str) -> None:
         instance.reservation_id = reservation_id
+        instance.local_image = image  # which may be deregistered while the instance lives
         instance.ena_support = image.ena_support
         instance.boot_mode = image.boot_mode
         instance.current_instance_boot_mode = launch.boot_mode(image, instance.instance_type)
@@ -164,8 +166,7 @@ class InstancesBackend:
 
     def _power_on(self, instance: Any) -> None:
         states.set_state(instance, "pending")
-        image = self.amis[instance.image_id]
-        self.site.hypervisor.start(launch.guest_of(self, instance, image))
+        self.site.hypervisor.start(launch.guest_of(self, instance, instance.local_image))
 
     def _end(self, instance: Any, state: str) -> Any:
         """Begin to stop or terminate; returns the state before."""
@@ -215,6 +216,10 @@ class InstanceActions:
     ec2_backend: Any
     _get_param: Any
     error_on_dryrun: Any
+
+    def _parse_block_device_mapping(self) -> list[dict[str, Any]]:
+        """What was given, and nothing that was not: it is merged with the image's mappings."""
+        return [dict(mapping) for mapping in self._get_param("BlockDeviceMappings", [])]
 
     def terminate_instances(self) -> ActionResult:
         self.error_on_dryrun()

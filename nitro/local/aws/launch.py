@@ -12,7 +12,7 @@ from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from nitro.local.aws.snapshots import GIB
-from nitro.local.hypervisor import Guest, Network, PortRange
+from nitro.local.hypervisor import Disk, Guest, Network, PortRange
 
 
 def usable_image(backend: Any, image_id: str | None) -> Any:
@@ -92,11 +92,56 @@ def open_ports(instance: Any) -> frozenset[PortRange]:
     )
 
 
+def mappings_of(image: Any, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The image's block device mappings with those of a launch merged into them.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/block-device-mapping-concepts.html
+    """
+    merged = {m["DeviceName"]: dict(m["Ebs"]) for m in image.block_device_mappings if "Ebs" in m}
+    for mapping in asked:
+        name = mapping["DeviceName"]
+        if "NoDevice" in mapping and name != image.root_device_name:
+            merged.pop(name, None)
+        elif "Ebs" in mapping:
+            merged[name] = {**merged.get(name, {}), **mapping["Ebs"]}
+    for name, ebs in merged.items():
+        _check_size(image, name, ebs)
+    return [{"DeviceName": name, "Ebs": ebs} for name, ebs in merged.items()]
+
+
+def _check_size(image: Any, name: str, ebs: dict[str, Any]) -> None:
+    snapshot_id, size = ebs.get("SnapshotId"), ebs.get("VolumeSize")
+    if not snapshot_id:
+        if not size:
+            raise EC2ClientError(
+                "MissingParameter", f"The mapping of {name} must have a VolumeSize or a SnapshotId"
+            )
+        return
+    least = image.ec2_backend.get_snapshot(snapshot_id).volume_size
+    if ebs.setdefault("VolumeSize", least) < least:
+        raise EC2ClientError(
+            "InvalidBlockDeviceMapping",
+            f"Volume of size {size}GB is smaller than snapshot '{snapshot_id}', expect size >= "
+            f"{least}GB",
+        )
+
+
+def disks_of(backend: Any, instance: Any, root: str) -> tuple[Disk, ...]:
+    """What the instance's volumes are, the one of the device `root` first."""
+    volumes = {
+        name: backend.volumes[block.volume_id]
+        for name, block in instance.block_device_mapping.items()
+    }
+    return tuple(
+        Disk(name, volumes[name].size * GIB, volumes[name].snapshot_id, volumes[name].id)
+        for name in sorted(volumes, key=lambda name: (name != root, name))
+    )
+
+
 def guest_of(backend: Any, instance: Any, image: Any) -> Guest:
     """The instance as the hypervisor needs to know it."""
     facts = _facts(instance.instance_type)
     nic = instance.nics[0]
-    root = image.root_volume
     options = instance.metadata_options
     tags_shown = options.instance_metadata_tags == "enabled"
     return Guest(
@@ -107,8 +152,7 @@ def guest_of(backend: Any, instance: Any, image: Any) -> Guest:
         boot_mode=boot_mode(image, instance.instance_type),
         vcpus=facts["VCpuInfo"]["DefaultVCpus"],
         memory_mib=facts["MemoryInfo"]["SizeInMiB"],
-        disk=root["SnapshotId"],
-        disk_bytes=root["VolumeSize"] * GIB,
+        disks=disks_of(backend, instance, image.root_device_name),
         network=Network(nic.subnet.id, nic.subnet.vpc_id, nic.subnet.cidr_block),
         mac=nic.mac_address,
         private_ip=nic.private_ip_address,

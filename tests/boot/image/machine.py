@@ -83,7 +83,7 @@ def booted(image: Image, folder: Path, **machine: Any) -> Iterator[Booted]:
     shutil.copyfile(image.path, disk)
     console = folder / "console"
     described = {
-        "disk": disk,
+        "disks": (qemu.Disk(disk),),
         "console": console,
         "memory_mib": image.minimum_memory_mib,
         "boot_mode": "legacy-bios",

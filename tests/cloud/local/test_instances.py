@@ -39,13 +39,57 @@ def test_the_guest_is_what_was_asked_for(account: Account, image_id: str) -> Non
     guest = account.hypervisor.guests[begun["InstanceId"]].guest
     assert guest.user_data == b"NITRO=1\n\nplan"
     assert (guest.vcpus, guest.memory_mib, guest.boot_mode) == (2, 4096, "legacy-bios")
-    assert guest.disk_bytes == 1024**3
-    assert account.site.store.read(guest.disk, 0).rstrip(b"\0") == b"disk"
+    (disk,) = guest.disks
+    assert (disk.device_name, disk.size_bytes) == ("/dev/xvda", 1024**3)
+    assert disk.snapshot_id
+    assert account.site.store.read(disk.snapshot_id, 0).rstrip(b"\0") == b"disk"
     assert guest.private_ip == begun["PrivateIpAddress"]
     assert guest.public_ip == begun["PublicIpAddress"]
     assert guest.mac == begun["NetworkInterfaces"][0]["MacAddress"]
     assert guest.metadata_tokens_required
     assert guest.metadata_tags == {"Name": "one"}
+
+
+def test_a_launch_enlarges_the_root_disk_and_adds_empty_ones(
+    account: Account, image_id: str
+) -> None:
+    begun = account.run(
+        image_id,
+        BlockDeviceMappings=[
+            {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 2}},
+            {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 6}},
+        ],
+    )
+    root, data = account.hypervisor.guests[begun["InstanceId"]].guest.disks
+    assert (root.device_name, root.size_bytes) == ("/dev/xvda", 6 * 1024**3)
+    assert root.snapshot_id
+    assert (data.device_name, data.size_bytes) == ("/dev/sdf", 2 * 1024**3)
+    assert data.snapshot_id is None
+    mappings = account.instance(begun["InstanceId"])["BlockDeviceMappings"]
+    assert {m["DeviceName"]: m["Ebs"]["VolumeId"] for m in mappings} == {
+        "/dev/xvda": root.volume_id,
+        "/dev/sdf": data.volume_id,
+    }
+
+
+def test_a_disk_without_a_size_or_smaller_than_its_snapshot_is_refused(
+    account: Account, image_id: str
+) -> None:
+    refused = {
+        "MissingParameter": {"DeviceName": "/dev/sdf", "Ebs": {"VolumeType": "gp3"}},
+        "InvalidBlockDeviceMapping": {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 0}},
+    }
+    for code, mapping in refused.items():
+        assert error_code(partial(account.run, image_id, BlockDeviceMappings=[mapping])) == code
+
+
+def test_an_instance_starts_again_when_its_image_is_gone(account: Account, image_id: str) -> None:
+    instance_id = account.run(image_id)["InstanceId"]
+    account.ec2.stop_instances(InstanceIds=[instance_id])
+    assert state(account, instance_id) == "stopped"
+    account.ec2.deregister_image(ImageId=image_id)
+    account.ec2.start_instances(InstanceIds=[instance_id])
+    assert state(account, instance_id) == "running"
 
 
 def test_public_addresses_are_this_machines_and_unique(account: Account, image_id: str) -> None:

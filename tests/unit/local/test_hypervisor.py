@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nitro.local.hypervisor import Guest, Network, NullHypervisor, PortRange, State
+from nitro.local.hypervisor import Disk, Guest, Network, NullHypervisor, PortRange, State
 
 GUEST = Guest(
     instance_id="i-1",
@@ -14,8 +14,7 @@ GUEST = Guest(
     boot_mode="legacy-bios",
     vcpus=2,
     memory_mib=4096,
-    disk="snap-1",
-    disk_bytes=1 << 30,
+    disks=(Disk("/dev/xvda", 1 << 30, "snap-1"),),
     network=Network("subnet-1", "vpc-1", "10.0.0.0/24"),
     mac="02:00:00:00:00:01",
     private_ip="10.0.0.4",

@@ -17,7 +17,7 @@ from nitro.arch import X86_64
 from nitro.debian import Tree
 from nitro.errors import NitroError
 from nitro.local import qemu
-from nitro.local.qemu import Card, Machine, Qemu, arguments
+from nitro.local.qemu import Card, Disk, Machine, Qemu, arguments
 
 
 def option(line: list[str], name: str) -> list[str]:
@@ -27,7 +27,7 @@ def option(line: list[str], name: str) -> list[str]:
 
 def test_a_machine_has_what_it_is_described_with(tmp_path: Path) -> None:
     machine = Machine(
-        disk=tmp_path / "disk",
+        disks=(Disk(tmp_path / "disk"),),
         vcpus=2,
         memory_mib=4096,
         console=tmp_path / "console",
@@ -44,6 +44,20 @@ def test_a_machine_has_what_it_is_described_with(tmp_path: Path) -> None:
     assert "product=c5.large" in option(line, "-smbios")[0]
     assert "-nodefaults" in line
     assert "memory-backend" not in " ".join(line)
+
+
+def test_disks_are_in_order_and_say_their_serial_numbers(tmp_path: Path) -> None:
+    disks = (Disk(tmp_path / "root", "vol01"), Disk(tmp_path / "data", "vol02"))
+    line = arguments(Machine(disks=disks), tmp_path)
+    assert [d.partition("file=")[2] for d in option(line, "-drive")] == [
+        str(tmp_path / "root"),
+        str(tmp_path / "data"),
+    ]
+    first, second = (d for d in option(line, "-device") if d.startswith("nvme,"))
+    assert "serial=vol01,bootindex=0" in first
+    assert "serial=vol02,bootindex=1" in second
+    ports = [d for d in option(line, "-device") if d.startswith("pcie-root-port,")]
+    assert len(set(ports)) == 2
 
 
 def test_kvm_shows_the_hosts_processor(tmp_path: Path) -> None:
@@ -74,7 +88,7 @@ def test_a_card_elsewhere_shares_the_memory(tmp_path: Path) -> None:
 
 
 def test_commas_in_paths_are_not_options(tmp_path: Path) -> None:
-    line = arguments(Machine(disk=Path("/a,b/disk"), console=Path("/a,b/c")), tmp_path)
+    line = arguments(Machine(disks=(Disk(Path("/a,b/disk")),), console=Path("/a,b/c")), tmp_path)
     assert option(line, "-drive")[0].endswith("file=/a,,b/disk")
     assert option(line, "-chardev")[0].endswith("path=/a,,b/c")
 
