@@ -122,9 +122,10 @@ def test_a_guest_that_stopped_listening_resets_connections(relay: Relay) -> None
     echo.listener.shutdown(socket.SHUT_RDWR)
     echo.listener.close()
     echo.join(5)
+    # The reset may come before `connect` has returned.
     with (
-        socket.create_connection((PUBLIC, port), timeout=5) as client,
         pytest.raises(ConnectionResetError),
+        socket.create_connection((PUBLIC, port), timeout=5) as client,
     ):
         client.recv(1)
 
