@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 from nitro.cloud import tags, wait
-from nitro.cloud.disk import DiskImage
+from nitro.cloud.disk import DiskImage, Volume
 from nitro.cloud.errors import ignoring, missing
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
 from nitro.errors import NitroError, RefusedError
 from nitro.progress import Stage
 
-ROOT_DEVICE = "/dev/xvda"
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.literals import ArchitectureValuesType, BootModeValuesType
+    from mypy_boto3_ec2.type_defs import ImageTypeDef
+
 DEADLINE = 900.0  # seconds
 _FAILED = frozenset({"failed", "invalid", "error", "deregistered"})
 
 
-def find(cloud: Cloud, disk: DiskImage) -> dict[str, Any] | None:
+def find(cloud: Cloud, disk: DiskImage) -> ImageTypeDef | None:
     """The image of this disk that an earlier run registered.
 
     Raises RefusedError when the name is taken by an image that is not it.
@@ -26,7 +30,7 @@ def find(cloud: Cloud, disk: DiskImage) -> dict[str, Any] | None:
     images = _own(cloud, name)
     if not images:
         return None
-    image: dict[str, Any] = images[0]
+    image = images[0]
     tag_map = tags.from_list(image.get("Tags"))
     if tags.ours(tag_map) and tag_map.get(tags.DIGEST) == disk.digest:
         if image["Architecture"] != disk.architecture:
@@ -41,25 +45,24 @@ def find(cloud: Cloud, disk: DiskImage) -> dict[str, Any] | None:
     )
 
 
-def describe(cloud: Cloud, ami_id: str) -> dict[str, Any]:
+def describe(cloud: Cloud, ami_id: str) -> ImageTypeDef:
     """EC2's description of an image. Raises ApiError when there is none."""
     images = cloud.ec2.describe_images(ImageIds=[ami_id])["Images"]
     if not images:
         raise missing(f"AMI {ami_id} in {cloud.region}")
-    image: dict[str, Any] = images[0]
-    return image
+    return images[0]
 
 
-def snapshot_of(image: dict[str, Any]) -> str:
-    """The id of the snapshot under an image's root device."""
-    mappings = image.get("BlockDeviceMappings", [])
-    return next(
-        (str(m["Ebs"]["SnapshotId"]) for m in mappings if "SnapshotId" in m.get("Ebs", {})), ""
-    )
+def snapshot_of(image: ImageTypeDef) -> str:
+    """The id of the snapshot under an image's root device, "" when there is none."""
+    for mapping in image.get("BlockDeviceMappings", []):
+        if mapping.get("DeviceName") == image.get("RootDeviceName"):
+            return mapping.get("Ebs", {}).get("SnapshotId", "")
+    return ""
 
 
-def register(cloud: Cloud, disk: DiskImage, snapshot_id: str, undo: Undo) -> str:
-    """Register the snapshot as an image; returns its id, which is not available yet."""
+def register(cloud: Cloud, disk: DiskImage, volumes: Sequence[Volume], undo: Undo) -> str:
+    """Register an image whose first volume is its root; returns its id, not available yet."""
     name = tags.ami_name(disk.name, disk.digest, disk.boot_mode)
     tag_map = tags.image_tags(disk.name, disk.digest, disk.tags)
     tag_map[tags.MEMORY] = str(disk.minimum_memory_mib)
@@ -72,26 +75,17 @@ def register(cloud: Cloud, disk: DiskImage, snapshot_id: str, undo: Undo) -> str
         answer = cloud.ec2.register_image(
             Name=name,
             Description=(disk.description or f"{disk.name}, made by nitro")[:255],  # EC2's limit
-            Architecture=disk.architecture,
-            BootMode=disk.boot_mode,
+            Architecture=cast("ArchitectureValuesType", disk.architecture),
+            BootMode=cast("BootModeValuesType", disk.boot_mode),
             VirtualizationType="hvm",
             EnaSupport=True,
             ImdsSupport="v2.0",
-            RootDeviceName=ROOT_DEVICE,
-            BlockDeviceMappings=[
-                {
-                    "DeviceName": ROOT_DEVICE,
-                    "Ebs": {
-                        "SnapshotId": snapshot_id,
-                        "VolumeType": "gp3",
-                        "DeleteOnTermination": True,
-                    },
-                }
-            ],
+            RootDeviceName=volumes[0].device_name,
+            BlockDeviceMappings=[volume.mapping() for volume in volumes],
             TagSpecifications=tags.as_specification(["image"], tag_map),
         )
-        entry.id = str(answer["ImageId"])
-    return entry.id
+        entry.id = ami_id = answer["ImageId"]
+    return ami_id
 
 
 def wait_available(cloud: Cloud, ami_id: str, stage: Stage, deadline: float = DEADLINE) -> None:
@@ -112,12 +106,12 @@ def deregister(cloud: Cloud, ami_id: str) -> None:
         cloud.ec2.deregister_image(ImageId=ami_id)
 
 
-def _own(cloud: Cloud, name: str) -> list[dict[str, Any]]:
+def _own(cloud: Cloud, name: str) -> list[ImageTypeDef]:
     answer = cloud.ec2.describe_images(
         Owners=["self"], Filters=[{"Name": "name", "Values": [name]}]
     )
-    return list(answer["Images"])
+    return answer["Images"]
 
 
-def _is_ours(image: dict[str, Any]) -> bool:
+def _is_ours(image: ImageTypeDef) -> bool:
     return tags.ours(tags.from_list(image.get("Tags")))

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nitro.arch import X86_64
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import BlockDeviceMappingTypeDef
+
+ROOT_DEVICE = "/dev/xvda"
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,25 @@ class DiskImage:
     minimum_memory_mib: int = 0
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume of an AMI's instances, made from a snapshot; it ends with its instance."""
+
+    device_name: str  # as EC2 counts them: "/dev/xvda" is the root
+    snapshot_id: str
+
+    def mapping(self) -> BlockDeviceMappingTypeDef:
+        """As RegisterImage and RunInstances take it."""
+        return {
+            "DeviceName": self.device_name,
+            "Ebs": {
+                "SnapshotId": self.snapshot_id,
+                "VolumeType": "gp3",
+                "DeleteOnTermination": True,
+            },
+        }
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ and a failed one can be tried again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nitro.cloud import snapshot, tags, wait
 from nitro.cloud.disk import DiskImage
@@ -19,6 +19,9 @@ from nitro.cloud.storage import Bucket, image_key
 from nitro.cloud.teardown import Entry, Lifetime, Undo
 from nitro.errors import NitroError
 from nitro.progress import Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import ImportSnapshotTaskTypeDef
 
 RUNNING = frozenset({"pending", "active"})
 DEADLINE = 2 * 3600.0  # seconds; imports of more than an hour have been reported
@@ -78,7 +81,7 @@ def start(cloud: Cloud, bucket: Bucket, disk: DiskImage, undo: Undo) -> Entry:
         remove=lambda id_: remove_task(cloud, id_),
     ) as entry:
         for attempt in range(len(spent), len(spent) + _ATTEMPTS):
-            task_id = str(_import(cloud, bucket, disk, attempt)["ImportTaskId"])
+            task_id = _import(cloud, bucket, disk, attempt)
             if task_id not in spent:
                 entry.id = task_id
                 return entry
@@ -88,8 +91,9 @@ def start(cloud: Cloud, bucket: Bucket, disk: DiskImage, undo: Undo) -> Entry:
     )
 
 
-def _import(cloud: Cloud, bucket: Bucket, disk: DiskImage, attempt: int) -> dict[str, Any]:
-    answer: dict[str, Any] = cloud.ec2.import_snapshot(
+def _import(cloud: Cloud, bucket: Bucket, disk: DiskImage, attempt: int) -> str:
+    """Returns the id of the task."""
+    answer = cloud.ec2.import_snapshot(
         ClientToken=f"nitro-{tags.short(disk.digest)}-{attempt}",
         Description=f"nitro {disk.name} {tags.short(disk.digest)}",
         DiskContainer={
@@ -101,7 +105,7 @@ def _import(cloud: Cloud, bucket: Bucket, disk: DiskImage, attempt: int) -> dict
             ["import-snapshot-task"], tags.image_tags(disk.name, disk.digest)
         ),
     )
-    return answer
+    return answer["ImportTaskId"]
 
 
 def wait_for_import(cloud: Cloud, task_id: str, stage: Stage, deadline: float = DEADLINE) -> str:
@@ -157,7 +161,7 @@ def remove_task(cloud: Cloud, task_id: str) -> None:
         snapshot.remove(cloud, task.snapshot_id)
 
 
-def _task(raw: dict[str, Any]) -> Task:
+def _task(raw: ImportSnapshotTaskTypeDef) -> Task:
     detail = raw.get("SnapshotTaskDetail", {})
     return Task(
         id=raw["ImportTaskId"],

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nitro.cloud import tags, wait
 from nitro.cloud.errors import ApiError, ignoring, missing
 from nitro.cloud.session import Cloud
 from nitro.errors import NitroError
 from nitro.progress import Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import InstanceTypeDef
 
 ENDING_DEADLINE = 600.0  # seconds
 TAIL = 20  # lines of the console shown when an instance does not come up
@@ -52,7 +55,7 @@ def get(cloud: Cloud, instance_id: str) -> Instance:
     return parse(found[0])
 
 
-def parse(raw: dict[str, Any]) -> Instance:
+def parse(raw: InstanceTypeDef) -> Instance:
     """From EC2's words to ours."""
     return Instance(
         id=raw["InstanceId"],

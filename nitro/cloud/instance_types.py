@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from nitro.cloud.disk import DiskImage
 from nitro.cloud.errors import ApiError
 from nitro.cloud.session import Cloud
 from nitro.errors import InputError, RefusedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.literals import InstanceTypeType
+    from mypy_boto3_ec2.type_defs import InstanceTypeInfoTypeDef
 
 _NEEDED_FOR_PREFERRED = {"legacy-bios", "uefi"}
 
@@ -31,7 +35,8 @@ class InstanceType:
 def find_instance_type(cloud: Cloud, name: str) -> InstanceType:
     """Ask EC2 about an instance type. Raises InputError, with near names, for an unknown one."""
     try:
-        found = cloud.ec2.describe_instance_types(InstanceTypes=[name])["InstanceTypes"]
+        asked = [cast("InstanceTypeType", name)]
+        found = cloud.ec2.describe_instance_types(InstanceTypes=asked)["InstanceTypes"]
     except ApiError as error:
         if error.code != "InvalidInstanceType":
             raise
@@ -89,7 +94,7 @@ def requires(
         )
 
 
-def _parse(raw: dict[str, Any]) -> InstanceType:
+def _parse(raw: InstanceTypeInfoTypeDef) -> InstanceType:
     return InstanceType(
         name=raw["InstanceType"],
         vcpus=raw["VCpuInfo"]["DefaultVCpus"],

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from nitro.cloud import ami, importer, instance, network, snapshot, storage, tags
 from nitro.cloud.errors import ApiError, ignoring
@@ -115,14 +114,17 @@ def destroy(
     return gone
 
 
-def _pages(cloud: Cloud, operation: str, key: str, **params: Any) -> Iterator[dict[str, Any]]:
-    for page in cloud.ec2.get_paginator(operation).paginate(**params):
-        yield from page[key]
-
-
-def _resource(kind: str, id_: str, raw: dict[str, Any], **known: Any) -> Resource:
-    tag_map = tags.from_list(raw.get("Tags") or raw.get("TagSet"))
-    return Resource(kind, id_, tag_map.get("Name", ""), tags=tag_map, **known)
+def _resource(
+    kind: str,
+    id_: str,
+    tag_list: Iterable[Mapping[str, object]] | None,
+    *,
+    state: str = "",
+    created: datetime | None = None,
+    size_bytes: int = 0,
+) -> Resource:
+    tag_map = tags.from_list(tag_list)
+    return Resource(kind, id_, tag_map.get("Name", ""), state, created, size_bytes, tag_map)
 
 
 def _import_tasks(cloud: Cloud) -> Iterator[Resource]:
@@ -145,31 +147,40 @@ def _is_unclaimed(cloud: Cloud, snapshot_id: str) -> bool:
 
 
 def _instances(cloud: Cloud) -> Iterator[Resource]:
-    for reservation in _pages(cloud, "describe_instances", "Reservations", Filters=tags.by()):
-        for raw in reservation["Instances"]:
-            state = raw["State"]["Name"]
-            if state != "terminated":  # listed for an hour, and gone
-                yield _resource(
-                    "instance", raw["InstanceId"], raw, state=state, created=raw.get("LaunchTime")
-                )
+    pages = cloud.ec2.get_paginator("describe_instances").paginate(Filters=tags.by())
+    reservations = (held for page in pages for held in page["Reservations"])
+    for raw in (raw for held in reservations for raw in held["Instances"]):
+        state = raw["State"]["Name"]
+        if state != "terminated":  # listed for an hour, and gone
+            yield _resource(
+                "instance",
+                raw["InstanceId"],
+                raw.get("Tags"),
+                state=state,
+                created=raw.get("LaunchTime"),
+            )
 
 
 def _network_interfaces(cloud: Cloud) -> Iterator[Resource]:
-    found = _pages(cloud, "describe_network_interfaces", "NetworkInterfaces", Filters=tags.by())
-    for raw in found:
+    pages = cloud.ec2.get_paginator("describe_network_interfaces").paginate(Filters=tags.by())
+    for raw in (raw for page in pages for raw in page["NetworkInterfaces"]):
         if not raw.get("Attachment"):  # else it goes with its instance
             yield _resource(
-                "network-interface", raw["NetworkInterfaceId"], raw, state=raw.get("Status", "")
+                "network-interface",
+                raw["NetworkInterfaceId"],
+                raw.get("TagSet"),
+                state=raw.get("Status", ""),
             )
 
 
 def _volumes(cloud: Cloud) -> Iterator[Resource]:
-    for raw in _pages(cloud, "describe_volumes", "Volumes", Filters=tags.by()):
+    pages = cloud.ec2.get_paginator("describe_volumes").paginate(Filters=tags.by())
+    for raw in (raw for page in pages for raw in page["Volumes"]):
         if not raw.get("Attachments"):  # else it goes with its instance
             yield _resource(
                 "volume",
                 raw["VolumeId"],
-                raw,
+                raw.get("Tags"),
                 state=raw["State"],
                 created=raw.get("CreateTime"),
                 size_bytes=raw["Size"] * 1024**3,
@@ -177,31 +188,33 @@ def _volumes(cloud: Cloud) -> Iterator[Resource]:
 
 
 def _security_groups(cloud: Cloud) -> Iterator[Resource]:
-    found = _pages(cloud, "describe_security_groups", "SecurityGroups", Filters=tags.by())
-    for raw in found:
-        yield _resource("security-group", raw["GroupId"], raw)
+    pages = cloud.ec2.get_paginator("describe_security_groups").paginate(Filters=tags.by())
+    for raw in (raw for page in pages for raw in page["SecurityGroups"]):
+        yield _resource("security-group", raw["GroupId"], raw.get("Tags"))
 
 
 def _images(cloud: Cloud) -> Iterator[Resource]:
-    found = _pages(cloud, "describe_images", "Images", Owners=["self"], Filters=tags.by())
-    for raw in found:
+    pages = cloud.ec2.get_paginator("describe_images").paginate(Owners=["self"], Filters=tags.by())
+    for raw in (raw for page in pages for raw in page["Images"]):
         created = raw.get("CreationDate")
         yield _resource(
             "image",
             raw["ImageId"],
-            raw,
+            raw.get("Tags"),
             state=raw["State"],
             created=datetime.fromisoformat(created) if created else None,
         )
 
 
 def _snapshots(cloud: Cloud) -> Iterator[Resource]:
-    found = _pages(cloud, "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=tags.by())
-    for raw in found:
+    pages = cloud.ec2.get_paginator("describe_snapshots").paginate(
+        OwnerIds=["self"], Filters=tags.by()
+    )
+    for raw in (raw for page in pages for raw in page["Snapshots"]):
         yield _resource(
             "snapshot",
             raw["SnapshotId"],
-            raw,
+            raw.get("Tags"),
             state=raw["State"],
             created=raw.get("StartTime"),
             size_bytes=raw.get("FullSnapshotSizeInBytes") or raw["VolumeSize"] * 1024**3,
@@ -225,9 +238,9 @@ def _in_bucket(cloud: Cloud, name: str | None) -> Iterator[Resource]:
     begun = cloud.s3.get_paginator("list_multipart_uploads").paginate(
         **bucket.address, Prefix=storage.IMAGES
     )
-    for raw in (raw for page in begun for raw in page.get("Uploads", [])):
-        id_ = f"{bucket.name}/{raw['Key']}#{raw['UploadId']}"
-        yield Resource("upload", id_, state="incomplete", created=raw.get("Initiated"))
+    for upload in (upload for page in begun for upload in page.get("Uploads", [])):
+        id_ = f"{bucket.name}/{upload['Key']}#{upload['UploadId']}"
+        yield Resource("upload", id_, state="incomplete", created=upload.get("Initiated"))
     if name is None:
         yield Resource("bucket", bucket.name, bucket.name)
 
@@ -248,7 +261,7 @@ def _remove_object(cloud: Cloud, resource: Resource) -> None:
     storage.remove_object(cloud, bucket, key)
 
 
-_REMOVERS: dict[str, Callable[[Cloud, Resource], None]] = {
+_REMOVERS: dict[str, Callable[[Cloud, Resource], object]] = {
     "import-task": lambda cloud, r: importer.remove_task(cloud, r.id),
     "instance": lambda cloud, r: instance.terminate(cloud, [r.id]),
     "network-interface": lambda cloud, r: cloud.ec2.delete_network_interface(

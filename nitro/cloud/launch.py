@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING, cast
 
 from nitro.cloud import ami, network, tags, wait
 from nitro.cloud.instance import Instance, NeverReady, console_tail, get, terminate
@@ -16,6 +17,10 @@ from nitro.cloud.user_data import compose
 from nitro.errors import InputError
 from nitro.ports import Port
 from nitro.progress import Reporter, Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.literals import InstanceTypeType
+    from mypy_boto3_ec2.type_defs import RunInstancesRequestTypeDef
 
 RUNNING_DEADLINE = 300.0  # seconds
 
@@ -98,9 +103,9 @@ def launch(
     _check(cloud, ami_id, instance_type)
     expires = tags.expiry(placement.ttl) if placement.ttl else None
     tag_map = tags.deployment_tags(name, placement.deployment, role, expires, placement.extra_tags)
-    request = {
+    request: RunInstancesRequestTypeDef = {
         "ImageId": ami_id,
-        "InstanceType": instance_type.name,
+        "InstanceType": cast("InstanceTypeType", instance_type.name),
         "MinCount": 1,
         "MaxCount": 1,
         "ClientToken": client_token(placement.deployment, role, ami_id),

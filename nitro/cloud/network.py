@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nitro.cloud import tags, wait
 from nitro.cloud.errors import ApiError
@@ -18,6 +18,9 @@ from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
 from nitro.errors import InputError, RefusedError
 from nitro.ports import Port
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import IpPermissionTypeDef
 
 REMOVAL_DEADLINE = 300.0  # seconds; network interfaces linger for a while after their instance
 
@@ -38,8 +41,9 @@ def find_subnet(cloud: Cloud, subnet_id: str | None = None, type_name: str | Non
     if subnet_id:
         found = cloud.ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
     else:
-        wanted = [{"Name": "default-for-az", "Values": ["true"]}]
-        pages = cloud.ec2.get_paginator("describe_subnets").paginate(Filters=wanted)
+        pages = cloud.ec2.get_paginator("describe_subnets").paginate(
+            Filters=[{"Name": "default-for-az", "Values": ["true"]}]
+        )
         found = [subnet for page in pages for subnet in page["Subnets"]]
     if not found:
         raise RefusedError(
@@ -66,25 +70,25 @@ def _zones_with(cloud: Cloud, type_name: str) -> set[str]:
     return {offer["Location"] for page in pages for offer in page["InstanceTypeOfferings"]}
 
 
-def permissions(group_id: str, ports: Iterable[Port], allow: Sequence[str]) -> list[dict[str, Any]]:
+def permissions(
+    group_id: str, ports: Iterable[Port], allow: Sequence[str]
+) -> list[IpPermissionTypeDef]:
     """The group's inbound rules; `allow` are the CIDR ranges that may reach the ports.
 
     Each port gets one rule, however often it is named: EC2 refuses a rule that comes twice.
     """
-    rules: list[dict[str, Any]] = [
+    rules: list[IpPermissionTypeDef] = [
         {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group_id}]},
     ]
     networks = [_network(cidr) for cidr in allow]
-    v4 = [{"CidrIp": str(n)} for n in networks if n.version == 4]
-    v6 = [{"CidrIpv6": str(n)} for n in networks if n.version == 6]
-    sources: dict[str, Any] = {}
-    if v4:
-        sources["IpRanges"] = v4
-    if v6:
-        sources["Ipv6Ranges"] = v6
+    sources: IpPermissionTypeDef = {}
+    if v4 := [n for n in networks if n.version == 4]:
+        sources["IpRanges"] = [{"CidrIp": str(n)} for n in v4]
+    if v6 := [n for n in networks if n.version == 6]:
+        sources["Ipv6Ranges"] = [{"CidrIpv6": str(n)} for n in v6]
     if sources:
         for port in dict.fromkeys(ports):
-            span = {"FromPort": port.number, "ToPort": port.number}
+            span: IpPermissionTypeDef = {"FromPort": port.number, "ToPort": port.number}
             rules.append({"IpProtocol": port.protocol, **span, **sources})
     return rules
 

@@ -10,7 +10,7 @@ Each question is put to the API, by digest and tags; nothing is remembered on th
 from __future__ import annotations
 
 from nitro.cloud import ami, importer, snapshot, storage, tags, verify
-from nitro.cloud.disk import DiskImage, Published
+from nitro.cloud.disk import ROOT_DEVICE, DiskImage, Published, Volume
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
 from nitro.cloud.upload import upload_disk
@@ -45,7 +45,7 @@ def publish(
     if snapshot_id is None:
         snapshot_id, sent = _import(cloud, disk, undo, bucket, report)
     with report.stage("register AMI") as stage:
-        ami_id = ami.register(cloud, disk, snapshot_id, undo)
+        ami_id = ami.register(cloud, disk, [Volume(ROOT_DEVICE, snapshot_id)], undo)
         ami.wait_available(cloud, ami_id, stage)
     return Published(snapshot_id, ami_id, name, cloud.region, sent, reused=False)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, cast
 
 from nitro.cloud import tags
 from nitro.cloud.errors import ApiError
@@ -66,7 +66,7 @@ def problems(cloud: Cloud, bucket: str) -> list[str]:
             raise
         return [f"there is no role {NAME}"]
     found = []
-    if not any(_trusts_import(s) for s in _allowing(role["AssumeRolePolicyDocument"])):
+    if not any(_trusts_import(s) for s in _allowing(_parsed(role["AssumeRolePolicyDocument"]))):
         found.append(f"it does not let {SERVICE} assume it with the external id vmimport")
     allowed = [s for document in _policies(cloud) for s in _allowing(document)]
     arn = bucket_arn(cloud, bucket)
@@ -89,7 +89,7 @@ def create(cloud: Cloud, bucket: str) -> None:
             RoleName=NAME,
             AssumeRolePolicyDocument=json.dumps(trust()),
             Description="Lets VM Import read the disks that nitro uploads",
-            Tags=tags.as_list({tags.OWNER: tags.OWNER_VALUE, "Name": NAME}),
+            Tags=tags.as_tag_set({tags.OWNER: tags.OWNER_VALUE, "Name": NAME}),
         )
     except ApiError as error:
         if error.code != "EntityAlreadyExists":
@@ -118,17 +118,22 @@ def _policies(cloud: Cloud) -> Iterator[dict[str, Any]]:
     """The documents of all the role's policies, inline and attached."""
     inline = cloud.iam.get_paginator("list_role_policies").paginate(RoleName=NAME)
     for name in (name for page in inline for name in page["PolicyNames"]):
-        yield cloud.iam.get_role_policy(RoleName=NAME, PolicyName=name)["PolicyDocument"]
+        yield _parsed(cloud.iam.get_role_policy(RoleName=NAME, PolicyName=name)["PolicyDocument"])
     attached = cloud.iam.get_paginator("list_attached_role_policies").paginate(RoleName=NAME)
     for policy in (policy for page in attached for policy in page["AttachedPolicies"]):
         arn = policy["PolicyArn"]
         version = cloud.iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
         found = cloud.iam.get_policy_version(PolicyArn=arn, VersionId=version)
-        yield found["PolicyVersion"]["Document"]
+        yield _parsed(found["PolicyVersion"]["Document"])
+
+
+def _parsed(document: object) -> dict[str, Any]:
+    """A policy document, whose JSON botocore has parsed, for all that its types say."""
+    return cast("dict[str, Any]", document)
 
 
 def _allowing(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """A policy's Allow statements. botocore has parsed its JSON."""
+    """A policy's Allow statements."""
     return [s for s in _listed(document.get("Statement")) if s.get("Effect") == "Allow"]
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import boto3
 from botocore.config import Config
@@ -16,6 +16,16 @@ from botocore.exceptions import BotoCoreError, ProfileNotFound
 from nitro.cloud.dryrun import CallPlan
 from nitro.cloud.retries import with_retries
 from nitro.errors import InputError, RefusedError
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+    from mypy_boto3_ebs import EBSClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_service_quotas import ServiceQuotasClient
+    from mypy_boto3_sts import STSClient
+    from mypy_boto3_sts.type_defs import GetCallerIdentityResponseTypeDef
 
 
 @dataclass
@@ -78,45 +88,47 @@ class Cloud:
         return cloud
 
     @cached_property
-    def ec2(self) -> Any:
-        return self._client("ec2")
+    def ec2(self) -> EC2Client:
+        return cast("EC2Client", self._client("ec2"))
 
     @cached_property
-    def s3(self) -> Any:
-        return self._client("s3")
+    def s3(self) -> S3Client:
+        return cast("S3Client", self._client("s3"))
 
     @cached_property
-    def guest_s3(self) -> Any:
+    def guest_s3(self) -> S3Client:
         """Signs URLs for use inside instances."""
-        return self._client("s3", self.guest_endpoint_url) if self.guest_endpoint_url else self.s3
+        if not self.guest_endpoint_url:
+            return self.s3
+        return cast("S3Client", self._client("s3", self.guest_endpoint_url))
 
     @cached_property
-    def ebs(self) -> Any:
-        return self._client("ebs")
+    def ebs(self) -> EBSClient:
+        return cast("EBSClient", self._client("ebs"))
 
     @cached_property
-    def iam(self) -> Any:
-        return self._client("iam")
+    def iam(self) -> IAMClient:
+        return cast("IAMClient", self._client("iam"))
 
     @cached_property
-    def sts(self) -> Any:
-        return self._client("sts")
+    def sts(self) -> STSClient:
+        return cast("STSClient", self._client("sts"))
 
     @cached_property
-    def quotas(self) -> Any:
-        return self._client("service-quotas")
+    def quotas(self) -> ServiceQuotasClient:
+        return cast("ServiceQuotasClient", self._client("service-quotas"))
 
     @cached_property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> GetCallerIdentityResponseTypeDef:
         """Account, Arn and UserId of the caller."""
-        return dict(self.sts.get_caller_identity())
+        return self.sts.get_caller_identity()
 
     @property
     def account(self) -> str:
         """The caller's account, 12 digits."""
-        return str(self.identity["Account"])
+        return self.identity["Account"]
 
-    def _client(self, service: str, endpoint_url: str | None = None) -> Any:
+    def _client(self, service: str, endpoint_url: str | None = None) -> BaseClient:
         config = Config(
             retries={"total_max_attempts": 1},
             connect_timeout=5,
@@ -129,7 +141,8 @@ class Cloud:
         endpoint = endpoint_url or self.endpoint_url
         with self._lock:  # botocore's sessions are not made for concurrent use
             try:
-                make: Any = self.session.client  # its stubs know services by literal only
+                # The stubs know services by literal only.
+                make = cast("Callable[..., BaseClient]", self.session.client)
                 return make(service, endpoint_url=endpoint, config=config)
             except (BotoCoreError, ValueError) as error:
                 raise InputError(f"cannot reach {service} in {self.region}: {error}") from None

@@ -7,7 +7,7 @@ A disk lies at `images/<sha256>.raw` only until it is imported; results of measu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from nitro.cloud import tags
 from nitro.cloud.errors import ApiError, ignoring
@@ -15,8 +15,19 @@ from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
 from nitro.errors import RefusedError
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3.literals import BucketLocationConstraintType
+    from mypy_boto3_s3.type_defs import CreateBucketConfigurationTypeDef, LifecycleRuleTypeDef
+
 IMAGES, RESULTS = "images/", "results/"
 IMAGE_DAYS, RESULT_DAYS, UPLOAD_DAYS = 3, 1, 1  # after which the bucket cleans up by itself
+
+
+class Address(TypedDict):
+    """What names a bucket in a call."""
+
+    Bucket: str
+    ExpectedBucketOwner: str
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,7 @@ class Bucket:
     new: bool = False
 
     @property
-    def address(self) -> dict[str, str]:
+    def address(self) -> Address:
         """Parameters of every call: whoever took the name before us gets nothing."""
         return {"Bucket": self.name, "ExpectedBucketOwner": self.account}
 
@@ -73,9 +84,9 @@ def ensure_bucket(cloud: Cloud, undo: Undo, name: str | None = None) -> Bucket:
         raise RefusedError(f"there is no bucket {name}", hint="omit --bucket to use one of ours")
     bucket = Bucket(own_bucket_name(cloud), cloud.account, new=True)
     tag_map = {"Name": bucket.name, tags.OWNER: tags.OWNER_VALUE}
-    location: dict[str, Any] = {"Tags": tags.as_list(tag_map)}
+    location: CreateBucketConfigurationTypeDef = {"Tags": tags.as_tag_set(tag_map)}
     if cloud.region != "us-east-1":  # the one region that may not be named
-        location["LocationConstraint"] = cloud.region
+        location["LocationConstraint"] = cast("BucketLocationConstraintType", cloud.region)
     with undo.making(
         f"bucket {bucket.name}",
         Lifetime.IMAGE,
@@ -90,7 +101,7 @@ def ensure_bucket(cloud: Cloud, undo: Undo, name: str | None = None) -> Bucket:
             entry.done = True  # another run was quicker: it is for that one to take back
             return Bucket(bucket.name, bucket.account)
         entry.id = bucket.name
-    cloud.s3.put_bucket_tagging(**bucket.address, Tagging={"TagSet": tags.as_list(tag_map)})
+    cloud.s3.put_bucket_tagging(**bucket.address, Tagging={"TagSet": tags.as_tag_set(tag_map)})
     cloud.s3.put_public_access_block(
         **bucket.address,
         PublicAccessBlockConfiguration={
@@ -100,9 +111,11 @@ def ensure_bucket(cloud: Cloud, undo: Undo, name: str | None = None) -> Bucket:
             "RestrictPublicBuckets": True,
         },
     )
-    encryption = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     cloud.s3.put_bucket_encryption(
-        **bucket.address, ServerSideEncryptionConfiguration={"Rules": [encryption]}
+        **bucket.address,
+        ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+        },
     )
     cloud.s3.put_bucket_lifecycle_configuration(
         **bucket.address,
@@ -113,7 +126,7 @@ def ensure_bucket(cloud: Cloud, undo: Undo, name: str | None = None) -> Bucket:
     return bucket
 
 
-def _expire(prefix: str, days: int) -> dict[str, Any]:
+def _expire(prefix: str, days: int) -> LifecycleRuleTypeDef:
     return {
         "ID": f"nitro-{prefix.rstrip('/')}",
         "Status": "Enabled",

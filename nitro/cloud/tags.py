@@ -10,11 +10,15 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlencode
 
 from nitro.errors import InputError
 from nitro.ports import Port
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.literals import ResourceTypeType
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, TagSpecificationTypeDef, TagTypeDef
 
 OWNER = "nitro:owner"
 OWNER_VALUE = "nitro"
@@ -26,6 +30,13 @@ MEMORY = "nitro:memory-mib"
 PORTS = "nitro:ports"  # of the recipe: see `ports_tag`
 
 Tags = dict[str, str]
+
+
+class Tag(TypedDict):
+    """A tag as S3 and IAM have it."""
+
+    Key: str
+    Value: str
 
 
 def image_tags(name: str, digest: str, extra: Mapping[str, str] | None = None) -> Tags:
@@ -70,14 +81,21 @@ def ports_from(tags: Mapping[str, str]) -> tuple[Port, ...]:
         ) from None
 
 
-def as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """As the APIs take them."""
+def as_list(tags: Mapping[str, str]) -> list[TagTypeDef]:
+    """As EC2 takes them."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def as_specification(kinds: Iterable[str], tags: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The `TagSpecifications` of a call that makes resources of `kinds`."""
-    return [{"ResourceType": kind, "Tags": as_list(tags)} for kind in kinds]
+def as_tag_set(tags: Mapping[str, str]) -> list[Tag]:
+    """As S3 and IAM take them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def as_specification(
+    resource_types: Iterable[ResourceTypeType], tags: Mapping[str, str]
+) -> list[TagSpecificationTypeDef]:
+    """The `TagSpecifications` of a call that makes resources of `resource_types`."""
+    return [{"ResourceType": type_, "Tags": as_list(tags)} for type_ in resource_types]
 
 
 def as_query(tags: Mapping[str, str]) -> str:
@@ -85,15 +103,15 @@ def as_query(tags: Mapping[str, str]) -> str:
     return urlencode(tags)
 
 
-def from_list(listed: Iterable[Mapping[str, str]] | None) -> Tags:
-    return {tag["Key"]: tag["Value"] for tag in listed or ()}
+def from_list(listed: Iterable[Mapping[str, object]] | None) -> Tags:
+    return {str(tag["Key"]): str(tag["Value"]) for tag in listed or ()}
 
 
 def ours(tags: Mapping[str, str]) -> bool:
     return tags.get(OWNER) == OWNER_VALUE
 
 
-def by(**wanted: str) -> list[dict[str, Any]]:
+def by(**wanted: str) -> list[FilterTypeDef]:
     """EC2 filters for resources of ours: `by(digest="sha256:…")`."""
     keys = {"digest": DIGEST, "deployment": DEPLOYMENT, "role": ROLE}
     pairs = {OWNER: OWNER_VALUE} | {keys[name]: value for name, value in wanted.items()}

@@ -143,6 +143,13 @@ def after(cloud: Cloud, call: str, action: Callable[[], object], *, times: int =
     cloud.session.events.register(f"after-call.{call}", handle)
 
 
+def make_bucket(cloud: Cloud, name: str) -> None:
+    """A bucket of the user's own."""
+    cloud.s3.create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+
+
 def everything(cloud: Cloud) -> dict[str, list[str]]:
     """All that the account holds, by whomever, but for what every account holds."""
     instances = [

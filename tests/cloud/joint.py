@@ -143,9 +143,11 @@ class FakeProber:
 def client_user_data() -> list[str]:
     """What each client that runs was told."""
     ec2 = connect().ec2
-    filters = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    alive = ec2.describe_instances(
+        Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    )
     texts: list[str] = []
-    for reservation in ec2.describe_instances(Filters=filters)["Reservations"]:
+    for reservation in alive["Reservations"]:
         for raw in reservation["Instances"]:
             answer = ec2.describe_instance_attribute(
                 InstanceId=raw["InstanceId"], Attribute="userData"

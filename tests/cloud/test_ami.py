@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from nitro.cloud import ApiError, Cloud, DiskImage, Undo, ami, publish
+from nitro.cloud.disk import Volume
 from nitro.errors import NitroError, RefusedError
 from nitro.local.aws import Pace, Site
 from nitro.progress import Reporter
 from tests.cloud.conftest import NOTHING, connect, everything, recorded
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import BlockDeviceMappingTypeDef, ImageTypeDef
 
 
 def publish_it(cloud: Cloud, disk: DiskImage) -> str:
@@ -61,6 +66,27 @@ def test_removing_it_twice_is_no_error(cloud: Cloud, disk: DiskImage) -> None:
     ami.deregister(cloud, id_)
     ami.deregister(cloud, id_)
     assert everything(cloud)["images"] == []
+
+
+def test_the_snapshot_of_an_image_is_that_of_its_root_device() -> None:
+    data, root = (Volume(name, f"snap-{name}").mapping() for name in ("/dev/sdf", "/dev/xvda"))
+    scratch: BlockDeviceMappingTypeDef = {"DeviceName": "/dev/sdb", "VirtualName": "ephemeral0"}
+    image: ImageTypeDef = {"RootDeviceName": "/dev/xvda"}
+    assert (
+        ami.snapshot_of(image | {"BlockDeviceMappings": [data, scratch, root]}) == "snap-/dev/xvda"
+    )
+    assert ami.snapshot_of(image | {"BlockDeviceMappings": [data, scratch]}) == ""
+    assert ami.snapshot_of(image) == ""
+
+
+def test_an_image_has_each_of_its_volumes(cloud: Cloud, disk: DiskImage) -> None:
+    with Undo() as undo:
+        snapshot_id = publish(cloud, disk, undo).snapshot_id
+        volumes = [Volume("/dev/xvda", snapshot_id), Volume("/dev/sdf", snapshot_id)]
+        id_ = ami.register(cloud, replace(disk, name="two"), volumes, undo)
+    image = ami.describe(cloud, id_)
+    assert [m["DeviceName"] for m in image["BlockDeviceMappings"]] == ["/dev/xvda", "/dev/sdf"]
+    assert image["RootDeviceName"] == "/dev/xvda"
 
 
 def test_its_snapshot_is_known(cloud: Cloud, disk: DiskImage) -> None:

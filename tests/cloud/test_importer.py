@@ -83,8 +83,12 @@ def test_progress_is_reported_until_the_deadline(
 def test_tasks_of_others_are_not_ours(
     cloud: Cloud, bucket: storage.Bucket, disk: DiskImage
 ) -> None:
-    source = {"S3Bucket": bucket.name, "S3Key": storage.image_key(disk.digest)}
-    cloud.ec2.import_snapshot(DiskContainer={"Format": "RAW", "UserBucket": source})
+    cloud.ec2.import_snapshot(
+        DiskContainer={
+            "Format": "RAW",
+            "UserBucket": {"S3Bucket": bucket.name, "S3Key": storage.image_key(disk.digest)},
+        }
+    )
     assert importer.tasks(cloud) == []
     assert importer.find_task(cloud, disk.digest) is None
 

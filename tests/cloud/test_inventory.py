@@ -24,14 +24,13 @@ from nitro.cloud.upload import upload_disk
 from nitro.errors import NitroError
 from nitro.local.aws import Pace, Site
 from nitro.progress import Reporter
-from tests.cloud.conftest import NOTHING, connect, everything, recorded, refuse
+from tests.cloud.conftest import NOTHING, connect, everything, make_bucket, recorded, refuse
 from tests.cloud.joint import running
 
 
 def foreign(cloud: Cloud, disk: DiskImage) -> dict[str, list[str]]:
     """Someone else's work in the same account, some of it with names like ours."""
-    where = {"LocationConstraint": cloud.region}
-    cloud.s3.create_bucket(Bucket="nitro-of-others", CreateBucketConfiguration=where)
+    make_bucket(cloud, "nitro-of-others")
     cloud.s3.put_object(Bucket="nitro-of-others", Key="images/x.raw", Body=disk.path.read_bytes())
     task = cloud.ec2.import_snapshot(
         DiskContainer={
@@ -174,8 +173,7 @@ def test_looking_changes_nothing(cloud: Cloud, disk: DiskImage) -> None:
 def test_in_a_bucket_of_the_users_own_only_tagged_objects_are_ours(
     cloud: Cloud, disk: DiskImage
 ) -> None:
-    where = {"LocationConstraint": cloud.region}
-    cloud.s3.create_bucket(Bucket="shared", CreateBucketConfiguration=where)
+    make_bucket(cloud, "shared")
     cloud.s3.put_object(Bucket="shared", Key="images/theirs.raw", Body=b"x")
     with Reporter().stage("") as stage:
         upload_disk(cloud, storage.Bucket("shared", cloud.account), disk, stage)

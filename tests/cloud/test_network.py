@@ -26,7 +26,7 @@ def make(cloud: Cloud, undo: Undo, ports, allow) -> str:
     )
 
 
-def rules(cloud: Cloud, group: str) -> list[dict[str, Any]]:
+def rules(cloud: Cloud, group: str) -> list[Any]:
     (found,) = cloud.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
     return list(found["IpPermissions"])
 

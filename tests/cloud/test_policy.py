@@ -28,7 +28,7 @@ from nitro.cloud import (
 from nitro.cloud.upload import upload_disk
 from nitro.local.aws import Pace, Site
 from nitro.progress import Reporter
-from tests.cloud.conftest import connect, make_disk, recorded
+from tests.cloud.conftest import connect, make_bucket, make_disk, recorded
 from tests.cloud.joint import deploy
 
 DOCS = Path(__file__).parents[2] / "docs/aws.md"
@@ -168,8 +168,7 @@ def loose_ends(cloud: Cloud) -> None:
 
 def given_bucket(user: Cloud, cloud: Cloud, disk: DiskImage) -> None:
     """An object of ours in a bucket of the user's own."""
-    where = {"LocationConstraint": cloud.region}
-    cloud.s3.create_bucket(Bucket="shared", CreateBucketConfiguration=where)
+    make_bucket(cloud, "shared")
     with Reporter().stage("") as stage:
         upload_disk(user, storage.Bucket("shared", user.account), disk, stage)
     (found,) = [r for r in inventory(user, "shared") if r.kind == "object"]

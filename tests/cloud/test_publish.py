@@ -137,10 +137,10 @@ def test_a_tampered_object_is_refused_and_nothing_of_it_stays(
     intruder = connect()
 
     def tamper() -> None:
-        where = {"Bucket": storage.own_bucket_name(cloud), "Key": storage.image_key(disk.digest)}
-        content = bytearray(intruder.s3.get_object(**where)["Body"].read())
+        name, key = storage.own_bucket_name(cloud), storage.image_key(disk.digest)
+        content = bytearray(intruder.s3.get_object(Bucket=name, Key=key)["Body"].read())
         content[2_000_000] ^= 1  # in what is a hole of the disk
-        intruder.s3.put_object(**where, Body=bytes(content))
+        intruder.s3.put_object(Bucket=name, Key=key, Body=bytes(content))
 
     after(cloud, "s3.CompleteMultipartUpload", tamper)
     with pytest.raises(NitroError, match="byte range 1572864 to 2097151 differs") as caught:

@@ -6,7 +6,7 @@ import pytest
 
 from nitro.cloud import Cloud, Keep, Undo, storage, tags
 from nitro.errors import RefusedError
-from tests.cloud.conftest import NOTHING, connect, everything, recorded, refuse
+from tests.cloud.conftest import NOTHING, connect, everything, make_bucket, recorded, refuse
 
 
 def test_our_own_is_private_encrypted_and_cleans_up(cloud: Cloud) -> None:
@@ -68,8 +68,7 @@ def test_a_given_bucket_must_be_there(cloud: Cloud) -> None:
 
 
 def test_a_given_bucket_stays(cloud: Cloud) -> None:
-    where = {"LocationConstraint": cloud.region}
-    cloud.s3.create_bucket(Bucket="my-own", CreateBucketConfiguration=where)
+    make_bucket(cloud, "my-own")
     with Undo(Keep.NOTHING) as undo:
         assert storage.ensure_bucket(cloud, undo, "my-own").name == "my-own"
     assert everything(connect())["buckets"] == ["my-own"]

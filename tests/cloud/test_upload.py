@@ -21,8 +21,10 @@ def upload(cloud: Cloud, disk: DiskImage) -> int:
 
 
 def stored(cloud: Cloud, disk: DiskImage) -> bytes:
-    where = {"Bucket": storage.own_bucket_name(cloud), "Key": storage.image_key(disk.digest)}
-    return bytes(cloud.s3.get_object(**where)["Body"].read())
+    answer = cloud.s3.get_object(
+        Bucket=storage.own_bucket_name(cloud), Key=storage.image_key(disk.digest)
+    )
+    return answer["Body"].read()
 
 
 def test_every_part_carries_its_sha256(cloud: Cloud, disk: DiskImage) -> None:
@@ -40,9 +42,10 @@ def test_every_part_carries_its_sha256(cloud: Cloud, disk: DiskImage) -> None:
 
 def test_the_object_is_ours_from_the_start(cloud: Cloud, disk: DiskImage) -> None:
     upload(cloud, disk)
-    where = {"Bucket": storage.own_bucket_name(cloud), "Key": storage.image_key(disk.digest)}
-    tag_map = tags.from_list(cloud.s3.get_object_tagging(**where)["TagSet"])
-    assert tag_map == tags.image_tags("bench", disk.digest)
+    answer = cloud.s3.get_object_tagging(
+        Bucket=storage.own_bucket_name(cloud), Key=storage.image_key(disk.digest)
+    )
+    assert tags.from_list(answer["TagSet"]) == tags.image_tags("bench", disk.digest)
 
 
 def test_what_is_there_is_not_sent_again(cloud: Cloud, disk: DiskImage) -> None:
@@ -55,8 +58,11 @@ def test_what_is_there_is_not_sent_again(cloud: Cloud, disk: DiskImage) -> None:
 
 def test_something_else_under_the_key_is_replaced(cloud: Cloud, disk: DiskImage) -> None:
     upload(cloud, disk)
-    where = {"Bucket": storage.own_bucket_name(cloud), "Key": storage.image_key(disk.digest)}
-    cloud.s3.put_object(**where, Body=b"x" * disk.size_bytes)
+    cloud.s3.put_object(
+        Bucket=storage.own_bucket_name(cloud),
+        Key=storage.image_key(disk.digest),
+        Body=b"x" * disk.size_bytes,
+    )
     assert upload(connect(), disk) == disk.size_bytes
     assert stored(cloud, disk) == disk.path.read_bytes()
 
@@ -84,8 +90,8 @@ def test_another_disks_upload_is_left_alone(cloud: Cloud, disk: DiskImage, tmp_p
     other = make_disk(tmp_path / "other.raw", seed=2)
     with Undo() as undo:
         bucket = storage.ensure_bucket(cloud, undo)
-    where = {"Bucket": bucket.name, "Key": storage.image_key(other.digest)}
-    cloud.s3.create_multipart_upload(**where)
+    key = storage.image_key(other.digest)
+    cloud.s3.create_multipart_upload(Bucket=bucket.name, Key=key)
     upload(cloud, disk)
     storage.remove_image(cloud, bucket, storage.image_key(disk.digest))
-    assert len(storage.uploads(cloud, bucket, where["Key"])) == 1
+    assert len(storage.uploads(cloud, bucket, key)) == 1
