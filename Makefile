@@ -5,7 +5,7 @@ VENV ?= .venv
 INSTANCE ?= c5.large
 PYTEST := $(VENV)/bin/python -m pytest
 
-.PHONY: deploy test check docs pictures lock test-fast test-slow soak clean
+.PHONY: deploy test check docs pictures lock test-fast test-slow soak mutants clean
 
 deploy: $(VENV)/.deploy
 	$(VENV)/bin/nitro deploy --instance $(INSTANCE)
@@ -38,6 +38,12 @@ test-slow: $(VENV)/.test
 # An hour, for a night: traffic, resets and fuzzing in their long forms (docs/reliability.md).
 soak: $(VENV)/.test
 	NITRO_SOAK=1 $(PYTEST) -m soak -s
+
+# Change the code in 200 places that the fast tests run, one at a time and in memory only, and list
+# the changes that no test notices.
+SEED ?= 1
+mutants: $(VENV)/.test
+	$(VENV)/bin/python -m tools.mutants $(SEED)
 
 # Pin anew what pyproject.toml asks for: the newest versions that fit, with their hashes.
 # Needs an environment that `make test` made.
