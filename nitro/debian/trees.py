@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,8 +23,6 @@ from nitro.progress import Reporter, Stage
 
 Packages = tuple[Package, ...]
 
-_STAGE = "Debian packages"
-
 
 def tree(wanted: Wanted, *, lock: Lock | None = None, report: Reporter | None = None) -> Tree:
     """The one tree of `trees`."""
@@ -32,26 +30,32 @@ def tree(wanted: Wanted, *, lock: Lock | None = None, report: Reporter | None = 
 
 
 def trees(
-    wanted: Iterable[Wanted], *, lock: Lock | None = None, report: Reporter | None = None
+    wanted: Iterable[Wanted],
+    *,
+    lock: Lock | None = None,
+    report: Reporter | None = None,
+    needed: Callable[[dict[Wanted, Packages]], Iterable[Wanted]] | None = None,
 ) -> dict[Wanted, Tree]:
     """Each set resolved (or as pinned by `lock`), downloaded, verified and unpacked.
 
     All sets are downloaded and unpacked together, shown as one stage of `report`. Trees lie in
-    the cache, named by their content; a second call costs a few milliseconds.
+    the cache, named by their content; a second call costs a few milliseconds. Where some sets are
+    only to be resolved and pinned, `needed` picks the others, knowing what each was resolved to.
 
     Raises InputError for unknown packages, NitroError when the archive is out of reach or a
     frozen lock lacks a set or names versions that the archive has dropped.
     """
     lock = lock or default_lock()
     report = report or Reporter()
-    found = _pinned(wanted, lock)
-    sets = {one: packages for one, packages in found.items() if packages is not None}
-    if len(sets) < len(found) or any(not _root(packages).is_dir() for packages in sets.values()):
-        with report.stage(_STAGE) as stage:
-            sets |= _resolve([one for one in found if one not in sets], lock, stage)
+    with _Work(report) as work:
+        sets = _resolve_all(wanted, lock, work)
+        if needed is not None:
+            sets = {one: sets[one] for one in needed(sets)}
+        if any(not _root(packages).is_dir() for packages in sets.values()):
+            stage = work.stage()
             sets = _download(sets, lock, report, stage)
             _unpack({_root(packages): packages for packages in sets.values()}, stage)
-    return {one: Tree(_root(sets[one]), sets[one], one.arch) for one in found}
+    return {one: Tree(_root(packages), packages, one.arch) for one, packages in sets.items()}
 
 
 def resolve(wanted: Iterable[Wanted], *, lock: Lock, report: Reporter) -> dict[Wanted, Packages]:
@@ -59,21 +63,34 @@ def resolve(wanted: Iterable[Wanted], *, lock: Lock, report: Reporter) -> dict[W
 
     Raises as `trees` does.
     """
-    found = _pinned(wanted, lock)
-    sets = {one: packages for one, packages in found.items() if packages is not None}
-    if len(sets) < len(found):
-        with report.stage(_STAGE) as stage:
-            sets |= _resolve([one for one in found if one not in sets], lock, stage)
-    return sets
+    with _Work(report) as work:
+        return _resolve_all(wanted, lock, work)
 
 
-def _pinned(wanted: Iterable[Wanted], lock: Lock) -> dict[Wanted, Packages | None]:
-    return {one: lock.get(one) for one in dict.fromkeys(wanted)}
+class _Work(ExitStack):
+    """Opens the stage when there is something to do, and once."""
+
+    def __init__(self, report: Reporter) -> None:
+        super().__init__()
+        self._report = report
+        self._stage: Stage | None = None
+
+    def stage(self) -> Stage:
+        if self._stage is None:
+            self._stage = self.enter_context(self._report.stage("Debian packages"))
+        return self._stage
+
+
+def _resolve_all(wanted: Iterable[Wanted], lock: Lock, work: _Work) -> dict[Wanted, Packages]:
+    found = {one: lock.get(one) for one in dict.fromkeys(wanted)}
+    missing = [one for one, packages in found.items() if packages is None]
+    new = _resolve(missing, lock, work.stage()) if missing else {}
+    return {one: packages or new[one] for one, packages in found.items()}
 
 
 def _resolve(missing: Sequence[Wanted], lock: Lock, stage: Stage) -> dict[Wanted, Packages]:
     """Ask apt for each set, several at the same time, and pin the answers."""
-    if missing and lock.frozen:
+    if lock.frozen:
         raise NitroError(
             f"{lock.path} does not pin what Debian has now for: {missing[0].key}",
             hint="build without --locked to pin it anew",

@@ -17,11 +17,11 @@ from nitro.image import build_cache
 from nitro.image.build_cache import Image
 
 if TYPE_CHECKING:
+    from nitro.image.builder import Prepared as Prepared
     from nitro.image.builder import build as build
-    from nitro.image.builder import needs as needs
     from nitro.image.builder import prepare as prepare
 
-__all__ = ["Image", "build", "known", "needs", "prepare"]
+__all__ = ["Image", "Prepared", "build", "known", "prepare"]
 
 
 def known(name_or_path: str | Path, *, trace: bool = False) -> Image | None:
@@ -36,7 +36,7 @@ def known(name_or_path: str | Path, *, trace: bool = False) -> Image | None:
 
 def __getattr__(name: str) -> object:
     # Building needs pydantic and pyelftools; finding a built image does not.
-    if name in ("build", "needs", "prepare"):
+    if name in ("Prepared", "build", "prepare"):
         from nitro.image import builder
 
         return getattr(builder, name)

@@ -21,6 +21,10 @@ from nitro.errors import InputError
 from nitro.paths import PACKAGE, cache_dir, resource
 from nitro.ports import Port
 
+#: size, time of change and inode of a file; None when there is none
+State = list[int] | None
+States = dict[str, State]
+
 
 @dataclass(frozen=True)
 class Image:
@@ -112,7 +116,7 @@ def find(name: str) -> Image | None:
     """The image built for `name`, if everything that it was made from is as it was."""
     try:
         document = json.loads(_path(name).read_text())
-        if any(_state(path) != state for path, state in document["watched"].items()):
+        if any(_state(path) != state for path, state in document["inputs"].items()):
             return None
         image = from_manifest(Path(document["manifest"]))
     except (OSError, ValueError, KeyError, InputError):
@@ -120,12 +124,14 @@ def find(name: str) -> Image | None:
     return image if _intact(image) else None
 
 
-def put(name: str, image: Image, watched: Iterable[Path]) -> None:
-    """Remember `image` and the state of the files that it was made from."""
-    document: dict[str, Any] = {
-        "manifest": str(image.manifest_path),
-        "watched": {str(path): _state(path) for path in sorted(set(watched))},
-    }
+def states(files: Iterable[Path]) -> States:
+    """What each file is like now, to be given to `put` when the image is built."""
+    return {str(path): _state(path) for path in sorted(set(files))}
+
+
+def put(name: str, image: Image, inputs: States) -> None:
+    """Remember `image` and the states of the files that it was made from."""
+    document: dict[str, Any] = {"manifest": str(image.manifest_path), "inputs": inputs}
     path = _path(name)
     path.parent.mkdir(exist_ok=True)
     fresh = path.with_suffix(f".{os.getpid()}")
@@ -137,7 +143,7 @@ def _path(name: str) -> Path:
     return cache_dir() / "builds" / f"{name}.json"
 
 
-def _state(path: str | Path) -> list[int] | None:
+def _state(path: str | Path) -> State:
     try:
         found = Path(path).stat()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Builds an image: gathers, packs, writes the disk, remembers what it was made from."""
+"""Builds an image in two steps: `prepare` gets and checks all inputs, `build` writes the disk."""
 
 from __future__ import annotations
 
@@ -6,38 +6,46 @@ import json
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nitro.debian import Lock, Package, Tree, Wanted, default_lock, tree
+from nitro import debian
+from nitro.debian import Lock, Package, Tree, Wanted, default_lock
 from nitro.errors import InputError
-from nitro.image import build_cache, extras, manifest, owners
+from nitro.image import build_cache, extras, flavour, manifest, owners
 from nitro.image.build_cache import Image
 from nitro.image.contents import Contents
-from nitro.image.linux import disk, driver, grub, guest, kernel, layers, memory
-from nitro.image.linux import trace as tracing
+from nitro.image.flavour import Flavour
 from nitro.image.rootfs import Rootfs
 from nitro.paths import cache_dir, resource
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
 
-_ZSTD = Wanted(("zstd",))
-
 
 @dataclass(frozen=True)
-class _Parts:
-    """What goes onto the disk."""
+class Prepared:
+    """A recipe with all that its image is made from: nothing is left to download or compile."""
 
-    kernel: kernel.Kernel
-    rootfs: Rootfs
-    packages: list[Package]
+    recipe: Recipe
+    #: what a machine needs to boot the image, in MiB
+    minimum_memory_mib: int
+    _build: Callable[[], Image] = field(repr=False)
+
+    def build(self) -> Image:
+        """Write the image, or return the one that was found.
+
+        Raises InputError when the contents are too large for an image.
+        """
+        return self._build()
 
 
-def build(
+def prepare(
     recipe: Recipe, *, report: Reporter | None = None, locked: bool = False, trace: bool = False
-) -> Image:
-    """The image of `recipe`, built or, when nothing that it was made from changed, found.
+) -> Prepared:
+    """Find the image of `recipe` or, when anything it was made from changed, get all inputs.
 
     With `locked`, no package is resolved anew; with `trace`, the program runs under strace and
     `nitro.image.linux.trace` can read from the console what it sought in vain.
@@ -45,68 +53,49 @@ def build(
     Raises InputError for a recipe that cannot be built, NitroError when packages are missing.
     """
     started = time.monotonic()
-    key = _key(recipe, trace=trace)
-    if found := build_cache.find(key):
-        return found
     report = report or Reporter()
-    with report.stage("build image") as stage:
-        lock = _lock(recipe, locked)
-        parts = _gather(recipe, lock, report, trace=trace)
-        stage.status("writing the disk")
-        image = _write(recipe, parts, lock, report)
-    image = build_cache.with_build_time(image, time.monotonic() - started)
-    watched = _watched(parts, lock)
-    build_cache.put(key, image, watched)
+    key = build_cache.key(recipe.model_dump_json(), str(recipe.folder), str(trace))
+    if found := build_cache.find(key):
+        image = found
+        return Prepared(recipe, image.minimum_memory_mib, lambda: image)
+    with report.stage("prepare image"):
+        parts = _gather(recipe, _lock(recipe, locked), report, trace=trace)
+    entries = {key: parts.inputs}
     if recipe.file is not None:
-        build_cache.put(
-            build_cache.request(recipe.file, trace=trace), image, [*watched, recipe.file]
-        )
-    return image
+        request = build_cache.request(recipe.file, trace=trace)
+        entries[request] = parts.inputs | build_cache.states([recipe.file])
+    write = partial(_build, parts, entries, report, time.monotonic() - started)
+    return Prepared(recipe, parts.minimum_memory_mib, write)
 
 
-def needs(recipe: Recipe, *, report: Reporter | None = None, locked: bool = False) -> int:
-    """The memory in MiB that a machine needs for the image, known before it is built.
-
-    Raises as `build` does, for what cannot be gathered.
-    """
-    if found := build_cache.find(_key(recipe, trace=False)):
-        return found.minimum_memory_mib
-    parts = _gather(recipe, _lock(recipe, locked), report or Reporter(), trace=False)
-    return _memory(recipe, parts)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """An image that can be built: what it is made of has been gathered once."""
-
-    recipe: Recipe
-    locked: bool
-    report: Reporter
-    minimum_memory_mib: int
-
-    def build(self) -> Image:
-        """Raises as the function `build` does."""
-        return build(self.recipe, report=self.report, locked=self.locked)
-
-
-def prepare(recipe: Recipe, *, locked: bool = False, report: Reporter) -> Prepared:
-    """Raises as `needs` does."""
-    return Prepared(recipe, locked, report, needs(recipe, report=report, locked=locked))
+def build(
+    recipe: Recipe, *, report: Reporter | None = None, locked: bool = False, trace: bool = False
+) -> Image:
+    """`prepare` and build: the image of `recipe`. Raises as they do."""
+    return prepare(recipe, report=report, locked=locked, trace=trace).build()
 
 
 def resolve(recipe: Recipe, lock: Lock, report: Reporter) -> None:
     """Pin in `lock` every package that an image of `recipe` is made from and with."""
-    _gather(recipe, lock, report, trace=True)
-    for wanted in (_ZSTD, grub.packages(recipe.arch), grub.LIBRARIES):
-        tree(wanted, lock=lock, report=report)
+    kernel = flavour.create(recipe, lock, report, trace=True)
+    debian.resolve([*_own(recipe), *kernel.wanted()], lock=lock, report=report)
 
 
-def _key(recipe: Recipe, *, trace: bool) -> str:
-    return build_cache.key(recipe.model_dump_json(), str(recipe.folder), str(trace))
+@dataclass(frozen=True)
+class _Parts:
+    """All that an image is made from. `inputs` are the states of the source files."""
 
+    recipe: Recipe
+    flavour: Flavour
+    trees: Mapping[Wanted, Tree]
+    rootfs: Rootfs
+    packages: Sequence[Package]
+    inputs: build_cache.States
 
-def _memory(recipe: Recipe, parts: _Parts) -> int:
-    return max(memory.minimum_mib(parts.rootfs.size), recipe.minimum_memory_mib or 0)
+    @property
+    def minimum_memory_mib(self) -> int:
+        needed = self.flavour.minimum_memory_mib(self.rootfs)
+        return max(needed, self.recipe.minimum_memory_mib or 0)
 
 
 def _lock(recipe: Recipe, locked: bool) -> Lock:
@@ -117,60 +106,72 @@ def _lock(recipe: Recipe, locked: bool) -> Lock:
     return Lock(recipe.file.with_suffix(".lock"), base=standard.base, frozen=locked)
 
 
-def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Parts:
-    def get(*names: str, closure: bool = True) -> Tree:
-        wanted = Wanted(names, recipe.suite, closure=closure, arch=recipe.arch)
-        return tree(wanted, lock=lock, report=report)
+def _packages(recipe: Recipe) -> Wanted | None:
+    if not recipe.packages:
+        return None
+    return Wanted(recipe.packages, recipe.suite, arch=recipe.arch)
 
-    linux = kernel.get(recipe.suite, recipe.arch, lock, report)
-    busybox = tree(guest.wanted(recipe.suite, recipe.arch), lock=lock, report=report)
-    own = get(*recipe.packages) if recipe.packages else None
-    names = [name for extra in recipe.extras for name in extras.PACKAGES.get(extra, ())]
-    extra = get(*names, closure=False) if names else None
+
+def _own(recipe: Recipe) -> list[Wanted]:
+    """The sets of packages that the recipe asks for, whatever its kernel."""
+    return [one for one in (_packages(recipe), extras.wanted(recipe)) if one is not None]
+
+
+def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Parts:
+    kernel = flavour.create(recipe, lock, report, trace=trace)
+    trees = debian.trees(
+        [*_own(recipe), *kernel.wanted()],
+        lock=lock,
+        report=report,
+        needed=lambda packages: [*_own(recipe), *kernel.needed(packages)],
+    )
+    own, extra = (trees[one] if one else None for one in (_packages(recipe), extras.wanted(recipe)))
     rootfs = Rootfs()
-    Contents(recipe, own, rootfs).add()
+    Contents(recipe, own, rootfs, kernel.supplies).add()
     extras.add(rootfs, recipe.extras, extra)
-    ported = None
-    if recipe.nic == "ported":
-        ported = driver.build_module(
-            linux.release, recipe.suite, arch=recipe.arch, lock=lock, report=report
-        )
-    guest.add(rootfs, linux, busybox, ported)
-    if trace:
-        tracing.add(rootfs, tree(tracing.packages(recipe.arch), lock=lock, report=report))
-    packages = [*linux.packages, *busybox.packages, *(extra.packages if extra else ())]
+    packages = [*kernel.add(rootfs, trees), *(extra.packages if extra else ())]
     if own is not None:
         packages += owners.packages_owning(own, rootfs.sources())
-    return _Parts(linux, rootfs, packages)
+    inputs = build_cache.states(_inputs(rootfs, lock))
+    return _Parts(recipe, kernel, trees, rootfs, packages, inputs)
 
 
-def _write(recipe: Recipe, parts: _Parts, lock: Lock, report: Reporter) -> Image:
-    packed = layers.pack(parts.rootfs, tree(_ZSTD, lock=lock, report=report))
-    modules = tree(grub.packages(recipe.arch), lock=lock, report=report)
-    tools = tree(grub.LIBRARIES, lock=lock, report=report)
+def _inputs(rootfs: Rootfs, lock: Lock) -> list[Path]:
+    """The files whose change makes another image; nitro's own code is in the cache's keys."""
+    cache = cache_dir()
+    files = [path for path in rootfs.sources() if cache not in path.parents]
+    # A file that appears in a folder of the recipe changes the folder.
+    folders = {path.parent for path in files}
+    locks = [lock.path, *([lock.base.path] if lock.base else [])]
+    return [*files, *folders, *locks]
+
+
+def _build(
+    parts: _Parts, entries: Mapping[str, build_cache.States], report: Reporter, spent: float
+) -> Image:
+    """Write the image and put it under `entries` (key → inputs) into the cache.
+
+    `spent` is how many seconds its preparation took.
+    """
+    started = time.monotonic()
+    with report.stage("write image"):
+        image = _write(parts)
+    image = build_cache.with_build_time(image, spent + time.monotonic() - started)
+    for key, inputs in entries.items():
+        build_cache.put(key, image, inputs)
+    return image
+
+
+def _write(parts: _Parts) -> Image:
+    recipe = parts.recipe
     images = cache_dir() / "images"
     images.mkdir(exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=images))
     try:
-        with (scratch / "initrd").open("wb") as initrd:
-            layers.join(packed, initrd)
-        bios, uefi = (
-            script(kernel.COMMAND_LINE) for script in (grub.bios_script, grub.uefi_script)
-        )
-        disk.write(
-            scratch / "disk.raw",
-            boot=grub.boot_sector(modules, disk.CORE_SECTOR),
-            core=grub.bios_core(tools, modules, bios, disk.CORE_SECTOR),
-            files={
-                recipe.arch.efi_path: grub.uefi_program(tools, modules, uefi),
-                "VMLINUZ": parts.kernel.image,
-                "INITRD": scratch / "initrd",
-            },
-        )
-        digest = disk.digest(scratch / "disk.raw")
-        (scratch / "initrd").unlink()
-        document = _manifest(recipe, parts, packed, digest, scratch / "disk.raw")
-        _dump(scratch / "manifest.json", document)
+        path = scratch / "disk.raw"
+        kernel = parts.flavour.write_disk(parts.rootfs, parts.trees, path)
+        digest = manifest.digest(path)
+        _dump(scratch / "manifest.json", _manifest(parts, kernel, digest, path))
         bill = manifest.bill_of_materials(recipe.name, recipe.suite, parts.packages, parts.rootfs)
         _dump(scratch / "sbom.cdx.json", bill)
         home = images / f"{digest.removeprefix('sha256:')[:32]}-{recipe.name}"
@@ -185,9 +186,8 @@ def _write(recipe: Recipe, parts: _Parts, lock: Lock, report: Reporter) -> Image
     return build_cache.from_manifest(home / "manifest.json")
 
 
-def _manifest(
-    recipe: Recipe, parts: _Parts, packed: list[layers.Packed], digest: str, path: Path
-) -> dict[str, Any]:
+def _manifest(parts: _Parts, kernel: dict[str, Any], digest: str, path: Path) -> dict[str, Any]:
+    recipe = parts.recipe
     return {
         "version": manifest.VERSION,
         "name": recipe.name,
@@ -198,22 +198,11 @@ def _manifest(
         "boot_mode": recipe.boot_mode,
         "ports": [port.to_json() for port in recipe.ports],
         "tags": recipe.tags,
-        "minimum_memory_mib": _memory(recipe, parts),
-        "kernel": {"release": parts.kernel.release, "command_line": kernel.COMMAND_LINE},
-        "layers": manifest.layers(packed),
+        "minimum_memory_mib": parts.minimum_memory_mib,
+        **kernel,
         "files": manifest.inputs(parts.rootfs),
         "packages": manifest.packages(parts.packages),
     }
-
-
-def _watched(parts: _Parts, lock: Lock) -> list[Path]:
-    """The input files whose change makes another image; the code is in the entry's key."""
-    cache = cache_dir()
-    files = [path for path in parts.rootfs.sources() if cache not in path.parents]
-    # A file that appears in a folder of the recipe changes the folder.
-    folders = {path.parent for path in files}
-    locks = [lock.path, *([lock.base.path] if lock.base else [])]
-    return [*files, *folders, *locks]
 
 
 def _dump(path: Path, document: dict[str, Any]) -> None:

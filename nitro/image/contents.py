@@ -1,9 +1,8 @@
-"""From a recipe to the guest's file system: programs with what they need, files, settings."""
+"""From a recipe to the guest's file system: files, and programs with what they need."""
 
 from __future__ import annotations
 
-import json
-import shlex
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +20,15 @@ _PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin")
 
 @dataclass
 class Contents:
-    """Fills `rootfs` from a recipe. `packages` is the recipe's own tree, if it has one."""
+    """Fills `rootfs` from a recipe. `packages` is the recipe's own tree, if it has one.
+
+    `supplies` says which programs, interpreters and libraries guests have anyway.
+    """
 
     recipe: Recipe
     packages: Tree | None
     rootfs: Rootfs
+    supplies: Callable[[str], bool]
     _closures: dict[Path, Closure] = field(default_factory=dict)
 
     def add(self) -> None:
@@ -40,16 +43,16 @@ class Contents:
         for root, closure in self._closures.items():
             if "unwind" in self.recipe.extras:
                 _add_unwinder(closure)
-            layer, origin = self._kind(root)
+            layer, origin = self._layer_of(root)
             for path, found in sorted(closure.found.items()):
                 self._put(path, found, layer, origin)
-        self._settings()
+        self._command()
 
     def _program(self, program: File) -> None:
         path, source, root = self._find(program)
         if not source.is_file():
-            raise self._bad(f"{source} is not a program", "name folders in files")
-        layer, origin = self._kind(root)
+            raise self._error(f"{source} is not a program", "name folders in files")
+        layer, origin = self._layer_of(root)
         self._put(path, source, layer, origin, mode=0o755)
         if elf.is_elf(source):
             self._check(source)
@@ -59,23 +62,23 @@ class Contents:
             self._interpreter(interpreter, path, root)
 
     def _interpreter(self, path: str, script: str, root: Path) -> None:
-        if path in ("/bin/sh", "/usr/bin/sh", "/usr/bin/env"):
-            return  # busybox's, unless the recipe brings its own
+        if self.supplies(path):
+            return
         sysroot = Sysroot(root)
         places = [path] if path.startswith("/") else [f"{folder}/{path}" for folder in _PATH]
         for place in places:
             source = sysroot.locate(place)
             if source is not None and source.is_file():
-                layer, origin = self._kind(root)
+                layer, origin = self._layer_of(root)
                 self._put(place, source, layer, origin, mode=0o755)
                 if elf.is_elf(source):
                     self._closure(root).add(place, source)
                 return
-        raise self._bad(f"{path}, the interpreter of {script}, is missing", "add its package")
+        raise self._error(f"{path}, the interpreter of {script}, is missing", "add its package")
 
     def _file(self, file: File) -> None:
         path, source, root = self._find(file)
-        layer, origin = self._kind(root, file)
+        layer, origin = self._layer_of(root, file)
         mode = int(file.mode, 8) if file.mode else None
         if source.is_dir():
             self.rootfs.copy(path, source, layer, origin, mode)
@@ -107,21 +110,21 @@ class Contents:
                 hint = (
                     'add its package, or from = "host"' if kind == "package" else "check the path"
                 )
-                raise self._bad(f"{file.source} is not {where[kind or 'host']}", hint)
+                raise self._error(f"{file.source} is not {where[kind or 'host']}", hint)
             return file.target, source, root
         source = self.recipe.folder / file.source
         if not source.exists():
-            raise self._bad(f"{source} does not exist", "relative paths start at the recipe")
+            raise self._error(f"{source} does not exist", "relative paths start at the recipe")
         return file.target, source, root
 
     def _sysroot(self, kind: str) -> Path:
         if kind == "package" or (kind == "folder" and self.packages):
             if self.packages is None:
-                raise self._bad('from = "package", but the recipe has no packages', "name some")
+                raise self._error('from = "package", but the recipe has no packages', "name some")
             return self.packages.root
         return self.recipe.folder / self.recipe.sysroot
 
-    def _kind(self, root: Path, file: File | None = None) -> tuple[Layer, str]:
+    def _layer_of(self, root: Path, file: File | None = None) -> tuple[Layer, str]:
         if file is not None and not file.source.startswith("/"):
             return "program", "the recipe"
         if self.packages is not None and root == self.packages.root:
@@ -129,43 +132,26 @@ class Contents:
         return "program", "this machine" if root == Path("/") else str(root)
 
     def _closure(self, root: Path) -> Closure:
-        return self._closures.setdefault(root, Closure(Sysroot(root), self.recipe.arch))
+        return self._closures.setdefault(
+            root, Closure(Sysroot(root), self.recipe.arch, self.supplies)
+        )
 
     def _check(self, source: Path) -> None:
         found = elf.read(source)
         arch = self.recipe.arch
         if found.kind not in ("ET_EXEC", "ET_DYN"):
-            raise self._bad(f"{source} is not an executable", "link it into a program")
+            raise self._error(f"{source} is not an executable", "link it into a program")
         if found.machine != arch.elf_machine:
-            raise self._bad(
+            raise self._error(
                 f"{source} is for {elf.machine_name(found.machine)}", f"build it for {arch.ec2}"
             )
 
-    def _settings(self) -> None:
-        """What init reads: /etc/nitro/recipe, and /etc/nitro/run which starts the program."""
-        recipe = self.recipe
-        program = recipe.argv[0]
-        known = program in self.rootfs or program in ("/bin/sh", "/usr/bin/sh")
-        if not known:
-            raise self._bad(f"command: {program} is not in the image", "add it to programs")
-        settings = {
-            "NAME": recipe.name,
-            "PORTS": " ".join(map(str, recipe.tcp_ports)),
-            "ON_EXIT": recipe.on_exit,
-            # as init prints it: the inside of a JSON string
-            "COMMAND": json.dumps(shlex.join(recipe.argv), ensure_ascii=False)[1:-1],
-        }
-        lines = "".join(f"{key}={shlex.quote(value)}\n" for key, value in settings.items())
-        exports = "".join(
-            f"export {key}={shlex.quote(value)}\n" for key, value in sorted(recipe.env.items())
-        )
-        run = f"#!/usr/lib/nitro/busybox sh\n{exports}exec {shlex.join(recipe.argv)}\n"
-        self.rootfs.add("/etc/nitro/recipe", Node("program", "nitro", source=lines.encode()))
-        self.rootfs.add(
-            "/etc/nitro/run", Node("program", "nitro", source=run.encode(), executable=True)
-        )
+    def _command(self) -> None:
+        program = self.recipe.argv[0]
+        if program not in self.rootfs and not self.supplies(program):
+            raise self._error(f"command: {program} is not in the image", "add it to programs")
 
-    def _bad(self, what: str, hint: str) -> InputError:
+    def _error(self, what: str, hint: str) -> InputError:
         return InputError(f"{self._name}: {what}", hint=hint)
 
     @property

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from nitro.debian import Tree
+from nitro.debian import Tree, Wanted
 from nitro.image.rootfs import Node, Rootfs
+from nitro.recipe import Recipe
 
 PACKAGES: dict[str, tuple[str, ...]] = {
     "certificates": ("ca-certificates",),
@@ -45,6 +46,12 @@ _HOSTS = b"""\
 127.0.0.1 localhost
 ::1 localhost ip6-localhost ip6-loopback
 """
+
+
+def wanted(recipe: Recipe) -> Wanted | None:
+    """The packages that the recipe's extras are taken from; None when they need none."""
+    names = tuple(name for extra in recipe.extras for name in PACKAGES.get(extra, ()))
+    return Wanted(names, recipe.suite, closure=False, arch=recipe.arch) if names else None
 
 
 def add(rootfs: Rootfs, names: Iterable[str], packages: Tree | None) -> None:

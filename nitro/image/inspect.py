@@ -16,6 +16,7 @@ from typing import Any
 
 from nitro.debian import Wanted, tree
 from nitro.errors import InputError
+from nitro.image import manifest
 from nitro.image.formats import cpio
 from nitro.image.linux import disk
 
@@ -102,7 +103,7 @@ def inspect(path: Path) -> Inspection:
         raise InputError(f"{path}: not an image of nitro's: {error}") from None
     return Inspection(
         path=path,
-        digest=disk.digest(path),
+        digest=manifest.digest(path),
         size_bytes=path.stat().st_size,
         kernel=kernel,
         boot={name: size for name, (_, size) in sorted(places.items())},

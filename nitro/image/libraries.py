@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -70,10 +70,14 @@ class Sysroot:
 
 @dataclass
 class Closure:
-    """Collects what any number of programs of one sysroot need: guest path → file in `found`."""
+    """Collects what any number of programs of one sysroot need: guest path → file in `found`.
+
+    What the guest has anyway is left out: `supplied` is asked for each interpreter and soname.
+    """
 
     sysroot: Sysroot
     arch: Arch = X86_64
+    supplied: Callable[[str], bool] = lambda _: False
     found: dict[str, Path] = field(default_factory=dict)
 
     def add(self, path: str, file: Path) -> None:
@@ -89,14 +93,15 @@ class Closure:
             by, here, inherited = queue.popleft()
             elf = read(here)
             if elf.interpreter:
-                self._include(elf.interpreter, by)
+                if not self.supplied(elf.interpreter):
+                    self._include(elf.interpreter, by)
                 loaded.add(PurePosixPath(elf.interpreter).name)
             rpath = self._expand_all(elf.rpath, by, elf)
             # An object with a RUNPATH does not use RPATHs, but what it loads may.
             passed = inherited if elf.runpath else rpath + inherited
             places = self._expand_all(elf.runpath, by, elf) or passed
             for name in elf.needed:
-                if name in loaded or _is_musl(name):
+                if name in loaded or _is_musl(name) or self.supplied(name):
                     continue
                 loaded.add(name)
                 target = self._search(name, by, elf, places)

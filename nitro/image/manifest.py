@@ -6,15 +6,22 @@ every machine, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from nitro import __version__
 from nitro.debian import Package
-from nitro.image.linux.layers import Packed
 from nitro.image.rootfs import Rootfs
 
 VERSION = 1
+
+
+def digest(path: Path) -> str:
+    """`sha256:…` of the whole disk."""
+    with path.open("rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def inputs(rootfs: Rootfs) -> list[dict[str, Any]]:
@@ -23,18 +30,6 @@ def inputs(rootfs: Rootfs) -> list[dict[str, Any]]:
         {"path": path, "size": node.size, "sha256": node.sha256(), "origin": node.origin}
         for path, node in sorted(rootfs.nodes.items())
         if node.source is not None
-    ]
-
-
-def layers(packed: Sequence[Packed]) -> list[dict[str, Any]]:
-    return [
-        {
-            "layer": layer.layer,
-            "sha256": layer.sha256,
-            "size": layer.size,
-            "compressed": layer.path.stat().st_size,
-        }
-        for layer in packed
     ]
 
 

@@ -42,6 +42,7 @@ DEFAULT_EXTRAS: tuple[Extra, ...] = ("passwd", "nsswitch", "resolv", "certificat
 BootMode = Literal["legacy-bios", "uefi", "uefi-preferred"]
 
 _NAME = r"^[a-z0-9][a-z0-9.-]{0,62}$"
+_KERNEL = r"^[a-z][a-z0-9]*(:[A-Za-z0-9][A-Za-z0-9._-]*)?$"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -95,6 +96,8 @@ class Recipe(_Table):
     description: str = ""
     #: as EC2 calls it
     architecture: str = X86_64.ec2
+    #: the flavour of kernel, and after a colon the name of one where a flavour has several
+    kernel: str = Field(default="linux", pattern=_KERNEL)
     #: Debian suite of kernel and packages
     suite: str = Field(default="trixie", pattern=r"^[a-z][a-z-]*$")
     boot_mode: BootMode = "legacy-bios"

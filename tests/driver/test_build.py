@@ -35,7 +35,8 @@ def test_the_module_fits_its_kernel(suite: str) -> None:
 
 def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
     release = kernel("trixie")[1].name
-    trees = [tree(driver._tools("trixie")), tree(driver._headers(release, "trixie", X86_64))]
+    headers, tools = driver.wanted(release, "trixie", X86_64)
+    trees = [tree(tools), tree(headers)]
     built = []
     for name in ("one", "another-place"):
         folder = tmp_path / name

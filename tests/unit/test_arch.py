@@ -117,7 +117,7 @@ def test_its_kernel_and_boot_loader_have_its_names(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(kernel, "tree", answer)
     with pytest.raises(LookupError):
-        kernel.get("trixie", ARM64, lock=None, report=None)  # type: ignore[arg-type]
+        kernel.current_release("trixie", ARM64, lock=None, report=None)  # type: ignore[arg-type]
     assert [(w.names, w.arch) for w in asked] == [(("linux-image-cloud-arm64",), ARM64)]
     assert grub.packages(ARM64).names == ("grub-common", "grub-efi-arm64-bin")
 

@@ -11,7 +11,6 @@ Both GRUBs read kernel and initrd from the EFI system partition, so they are sto
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
@@ -62,9 +61,3 @@ def esp_files(path: Path) -> dict[str, tuple[int, int]]:
         if esp is None:
             raise ValueError("no EFI system partition")
         return fat.read(disk, esp.first * SECTOR)
-
-
-def digest(path: Path) -> str:
-    """`sha256:…` of the whole disk."""
-    with path.open("rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()

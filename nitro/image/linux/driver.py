@@ -10,16 +10,18 @@ import hashlib
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from nitro.arch import X86_64, Arch
-from nitro.debian import Lock, Tree, Wanted, chroot, tree
+from nitro.debian import Lock, Package, Tree, Wanted, chroot, trees
 from nitro.errors import InputError
 from nitro.image.cache import stored
-from nitro.paths import resource
+from nitro.paths import cache_dir, resource
 from nitro.progress import Reporter
 
 MODULE = "nitro_ena.ko"
+_KIND = "modules"
 _FOLDERS = ("core", "linux")
 # What kbuild calls besides the compiler that a kernel's headers depend on.
 _TOOLS = ("make", "dash", "coreutils", "sed", "grep", "findutils", "mawk", "perl-base")
@@ -41,8 +43,29 @@ def build_module(
     or the compiler fails.
     """
     report = report or Reporter()
-    headers = tree(_headers(kernel_release, suite, arch), lock=lock, report=report)
-    tools = tree(_tools(suite), lock=lock, report=report)
+    headers, tools = wanted(kernel_release, suite, arch)
+    found = trees((headers, tools), lock=lock, report=report)
+    return compile_module(kernel_release, found[headers], found[tools], report)
+
+
+def wanted(kernel_release: str, suite: str, arch: Arch) -> tuple[Wanted, Wanted]:
+    """The packages to compile with: the kernel's headers, and the compiler with its tools.
+
+    Raises InputError for a kernel that is not Debian's.
+    """
+    return _headers(kernel_release, suite, arch), _tools(suite)
+
+
+def cached(
+    kernel_release: str, headers: Sequence[Package], tools: Sequence[Package]
+) -> Path | None:
+    """The module that an earlier build has compiled from the same sources with these packages."""
+    path = cache_dir() / _KIND / _key(kernel_release, headers, tools)
+    return path if path.exists() else None
+
+
+def compile_module(kernel_release: str, headers: Tree, tools: Tree, report: Reporter) -> Path:
+    """The module, compiled when the cache does not have it. Raises as `build_module` does."""
 
     def compile_to(path: Path) -> None:
         with (
@@ -51,8 +74,7 @@ def build_module(
         ):
             shutil.move(_compile(Path(scratch), kernel_release, [tools, headers]), path)
 
-    key = f"{_digest(kernel_release, headers, tools)}.ko"
-    return stored("modules", key, compile_to)
+    return stored(_KIND, _key(kernel_release, headers.packages, tools.packages), compile_to)
 
 
 def sources() -> list[Path]:
@@ -98,11 +120,11 @@ def _tools(suite: str) -> Wanted:
     return Wanted((_COMPILERS[suite], "binutils", *_TOOLS, *libraries), suite)
 
 
-def _digest(release: str, *trees: Tree) -> str:
-    """Of everything that goes into the module."""
+def _key(release: str, *packages: Sequence[Package]) -> str:
+    """Names the module by everything that goes into it."""
     content = hashlib.sha256(f"{release} {chroot.WORK}".encode())
     for path in (*sources(), Path(__file__)):
         content.update(f"\n{path.name} ".encode() + hashlib.sha256(path.read_bytes()).digest())
-    for one in trees:
-        content.update("\n".join(package.sha256 for package in one.packages).encode())
-    return content.hexdigest()[:24]
+    for one in packages:
+        content.update("\n".join(package.sha256 for package in one).encode())
+    return f"{content.hexdigest()[:24]}.ko"

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nitro.arch import Arch
-from nitro.debian import Lock, Package, Wanted, tree
+from nitro.debian import Lock, Tree, Wanted, tree
 from nitro.errors import NitroError
 from nitro.image.linux import modules
 from nitro.progress import Reporter
+
+_PREFIX = "linux-image-"
 
 # By PCI vendor: a guest loads only what its machine has. "*" is any machine.
 _MODULES = {
@@ -33,28 +35,42 @@ COMMAND_LINE = (
 
 @dataclass(frozen=True)
 class Kernel:
+    """A kernel by its release (`uname -r`) and its unpacked package."""
+
     release: str
-    image: Path
-    root: Path
-    packages: tuple[Package, ...]
+    tree: Tree
+
+    @property
+    def image(self) -> Path:
+        """The compressed kernel that boot loaders start."""
+        return self.tree.path(f"/boot/vmlinuz-{self.release}")
 
     def modules(self) -> Iterator[tuple[str, modules.Module]]:
         """(PCI vendor, module), what is needed first coming first."""
         for vendor, names in _MODULES.items():
-            for module in modules.in_order(self.root / "usr/lib/modules" / self.release, names):
+            for module in modules.in_order(
+                self.tree.path("/usr/lib/modules") / self.release, names
+            ):
                 yield vendor, module
 
 
-def get(suite: str, arch: Arch, lock: Lock, report: Reporter) -> Kernel:
-    """The kernel that `suite` has now, or that `lock` pins."""
-    latest = f"linux-image-cloud-{arch.debian}"
-    meta = tree(Wanted((latest,), suite, closure=False, arch=arch), lock=lock, report=report)
+def current_release(suite: str, arch: Arch, lock: Lock, report: Reporter) -> str:
+    """The release of the kernel that `suite` has now, or that `lock` pins."""
+    latest = _latest(suite, arch)
+    meta = tree(latest, lock=lock, report=report)
     # The package that always means the newest kernel names it in this link.
-    link = meta.root / "usr/share/doc" / latest
+    [name] = latest.names
+    link = meta.root / "usr/share/doc" / name
     if not link.is_symlink():
-        raise NitroError(f"Debian {suite}: {latest} does not name a kernel", hint="choose trixie")
-    name = link.readlink().name
-    found = tree(Wanted((name,), suite, closure=False, arch=arch), lock=lock, report=report)
-    release = name.removeprefix("linux-image-")
-    image = found.path(f"/boot/vmlinuz-{release}")
-    return Kernel(release, image, found.root, (*meta.packages, *found.packages))
+        raise NitroError(f"Debian {suite}: {name} does not name a kernel", hint="choose trixie")
+    return link.readlink().name.removeprefix(_PREFIX)
+
+
+def wanted(release: str, suite: str, arch: Arch) -> tuple[Wanted, Wanted]:
+    """The package that names the newest kernel, and that of the kernel `release`."""
+    one = Wanted((f"{_PREFIX}{release}",), suite, closure=False, arch=arch)
+    return _latest(suite, arch), one
+
+
+def _latest(suite: str, arch: Arch) -> Wanted:
+    return Wanted((f"{_PREFIX}cloud-{arch.debian}",), suite, closure=False, arch=arch)

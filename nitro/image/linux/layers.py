@@ -14,13 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from nitro.debian import Tree
+from nitro.debian import Tree, Wanted
 from nitro.errors import NitroError
 from nitro.image.cache import stored
 from nitro.image.formats import cpio
 from nitro.image.rootfs import LAYERS, Layer, Rootfs
+
+ZSTD = Wanted(("zstd",))
 
 # Levels above gain two percent at most and take three times as long.
 _LEVEL = "-9"
@@ -60,6 +62,19 @@ def join(packed: Sequence[Packed], out: IO[bytes]) -> None:
         with layer.path.open("rb") as file:
             shutil.copyfileobj(file, out, 1 << 20)
         out.write(bytes(-out.tell() % 4))
+
+
+def describe(packed: Sequence[Packed]) -> list[dict[str, Any]]:
+    """What the manifest says of each layer: the archive's hash and size, compressed size."""
+    return [
+        {
+            "layer": layer.layer,
+            "sha256": layer.sha256,
+            "size": layer.size,
+            "compressed": layer.path.stat().st_size,
+        }
+        for layer in packed
+    ]
 
 
 def _compress(archive: IO[bytes], zstd: Tree, target: Path) -> None:

@@ -37,7 +37,7 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> build_cache.Image:
 def test_found_while_nothing_changed(image: build_cache.Image, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_text("1")
-    build_cache.put("key", image, [source])
+    build_cache.put("key", image, build_cache.states([source]))
     found = build_cache.find("key")
     assert found == image
     assert found.cached
@@ -49,7 +49,7 @@ def test_found_while_nothing_changed(image: build_cache.Image, tmp_path: Path) -
 def test_not_found_after_a_change(image: build_cache.Image, tmp_path: Path, change: str) -> None:
     source, absent = tmp_path / "source", tmp_path / "absent"
     source.write_text("1")
-    build_cache.put("key", image, [source, absent])
+    build_cache.put("key", image, build_cache.states([source, absent]))
     match change:
         case "content":
             source.write_text("2 longer")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nitro.debian import Tree
 from nitro.errors import InputError
@@ -19,10 +16,13 @@ from nitro.recipe import Recipe
 from tests.unit.image import elves
 
 
-def filled(folder: Path, packages: Path | None = None, **keys: Any) -> dict[str, Node]:
+def filled(
+    folder: Path, packages: Path | None = None, supplied: Sequence[str] = ("/bin/sh",), **keys: Any
+) -> dict[str, Node]:
     recipe = Recipe(name="test", folder=folder, **keys)
     rootfs = Rootfs()
-    Contents(recipe, Tree(packages, ()) if packages else None, rootfs).add()
+    tree = Tree(packages, ()) if packages else None
+    Contents(recipe, tree, rootfs, supplied.__contains__).add()
     return rootfs.nodes
 
 
@@ -63,7 +63,8 @@ def test_script_brings_its_interpreter(tmp_path: Path) -> None:
     elves.write(tmp_path / "root/usr/bin/python3", needed=["liba.so"])
     elves.write(tmp_path / "root/usr/lib/liba.so")
     (tmp_path / "script").write_text("#!/usr/bin/env python3\n")
-    nodes = filled(tmp_path, programs=[{"source": "script"}], sysroot="root")
+    program = {"source": "script"}
+    nodes = filled(tmp_path, supplied=["/usr/bin/env"], programs=[program], sysroot="root")
     assert {"/usr/bin/script", "/usr/bin/python3", "/usr/lib/liba.so"} <= set(nodes)
 
 
@@ -121,16 +122,16 @@ def test_what_is_refused(tmp_path: Path, keys: dict[str, Any], what: str) -> Non
     assert raised.value.hint
 
 
-WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
-
-
-@given(words=st.lists(WORDS, max_size=4), value=WORDS)
-def test_words_reach_the_command_as_they_are(words: list[str], value: str) -> None:
-    nodes = filled(Path("/"), command=["/bin/sh", *words], env={"KEY": value})
-    run, settings = nodes["/etc/nitro/run"].source, nodes["/etc/nitro/recipe"].source
-    assert isinstance(run, bytes)
-    assert isinstance(settings, bytes)
-    lexed = shlex.split(run.decode().split("\n", 1)[1])
-    assert lexed == ["export", f"KEY={value}", "exec", "/bin/sh", *words]
-    told = dict(pair.split("=", 1) for pair in shlex.split(settings.decode()))
-    assert json.loads(f'"{told["COMMAND"]}"') == shlex.join(["/bin/sh", *words])
+def test_what_the_kernel_supplies_is_left_out(tmp_path: Path) -> None:
+    elves.write(
+        tmp_path / "root/usr/bin/server", needed=["libc.so.6", "liba.so"], interpreter="/lib/ld.so"
+    )
+    elves.write(tmp_path / "root/usr/lib/liba.so", needed=["libc.so.6"])
+    nodes = filled(
+        tmp_path,
+        supplied=["libc.so.6", "/lib/ld.so"],
+        programs=[{"source": "/usr/bin/server"}],
+        sysroot="root",
+    )
+    files = {path for path, node in nodes.items() if node.source is not None}
+    assert files == {"/usr/bin/server", "/usr/lib/liba.so"}

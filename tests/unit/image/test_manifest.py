@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from nitro.debian import Package
 from nitro.image import manifest
 from nitro.image.rootfs import Node, Rootfs
@@ -37,3 +39,9 @@ def test_bill_of_materials_has_packages_and_own_files() -> None:
     assert named["iperf3"]["purl"] == "pkg:deb/debian/iperf3@3.18-2?arch=amd64&distro=trixie"
     assert bill["specVersion"] == "1.6"
     assert "timestamp" not in bill["metadata"]
+
+
+def test_digest_is_of_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "disk").write_bytes(b"abc")
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert manifest.digest(tmp_path / "disk") == f"sha256:{known}"

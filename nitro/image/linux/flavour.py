@@ -1,0 +1,110 @@
+"""The flavour "linux": Debian's cloud kernel, an initial file system, GRUB for BIOS and UEFI."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from nitro.debian import Lock, Package, Tree, Wanted
+from nitro.image.linux import disk, driver, grub, guest, kernel, layers, memory, settings, trace
+from nitro.image.rootfs import Rootfs
+from nitro.progress import Reporter
+from nitro.recipe import Recipe
+
+_BUSYBOX = ("/bin/sh", "/usr/bin/sh", "/usr/bin/env")
+
+
+@dataclass
+class Linux:
+    """See `nitro.image.flavour.Flavour`."""
+
+    recipe: Recipe
+    lock: Lock
+    report: Reporter
+    trace: bool = False
+    _module: Path | None = field(default=None, init=False)
+
+    @cached_property
+    def _release(self) -> str:
+        return kernel.current_release(self.recipe.suite, self.recipe.arch, self.lock, self.report)
+
+    @property
+    def _kernel(self) -> tuple[Wanted, Wanted]:
+        return kernel.wanted(self._release, self.recipe.suite, self.recipe.arch)
+
+    @property
+    def _busybox(self) -> Wanted:
+        return guest.wanted(self.recipe.suite, self.recipe.arch)
+
+    @property
+    def _compiler(self) -> tuple[Wanted, Wanted]:
+        return driver.wanted(self._release, self.recipe.suite, self.recipe.arch)
+
+    def wanted(self) -> list[Wanted]:
+        compiler = self._compiler if self.recipe.nic == "ported" else ()
+        return [*self._for_image(), *compiler]
+
+    def needed(self, packages: Mapping[Wanted, Sequence[Package]]) -> list[Wanted]:
+        if self.recipe.nic != "ported":
+            return self._for_image()
+        headers, tools = self._compiler
+        self._module = driver.cached(self._release, packages[headers], packages[tools])
+        return self._for_image() if self._module else self.wanted()
+
+    def _for_image(self) -> list[Wanted]:
+        arch = self.recipe.arch
+        tracer = [trace.packages(arch)] if self.trace else []
+        grubs = [grub.packages(arch), grub.LIBRARIES]
+        return [*self._kernel, self._busybox, layers.ZSTD, *grubs, *tracer]
+
+    def supplies(self, name: str) -> bool:
+        return name in _BUSYBOX
+
+    def add(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree]) -> list[Package]:
+        settings.add(rootfs, self.recipe)
+        linux = kernel.Kernel(self._release, trees[self._kernel[1]])
+        busybox = trees[self._busybox]
+        guest.add(rootfs, linux, busybox, self._driver(trees))
+        if self.trace:
+            trace.add(rootfs, trees[trace.packages(self.recipe.arch)])
+        used = [trees[wanted] for wanted in (*self._kernel, self._busybox)]
+        return [package for tree in used for package in tree.packages]
+
+    def _driver(self, trees: Mapping[Wanted, Tree]) -> Path | None:
+        if self.recipe.nic != "ported":
+            return None
+        if self._module is None:
+            headers, tools = (trees[wanted] for wanted in self._compiler)
+            self._module = driver.compile_module(self._release, headers, tools, self.report)
+        return self._module
+
+    def minimum_memory_mib(self, rootfs: Rootfs) -> int:
+        return memory.minimum_mib(rootfs.size)
+
+    def write_disk(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree], out: Path) -> dict[str, Any]:
+        arch = self.recipe.arch
+        packed = layers.pack(rootfs, trees[layers.ZSTD])
+        modules, tools = trees[grub.packages(arch)], trees[grub.LIBRARIES]
+        bios = grub.bios_script(kernel.COMMAND_LINE)
+        uefi = grub.uefi_script(kernel.COMMAND_LINE)
+        with tempfile.NamedTemporaryFile(dir=out.parent) as initrd:
+            layers.join(packed, initrd)
+            initrd.flush()
+            disk.write(
+                out,
+                boot=grub.boot_sector(modules, disk.CORE_SECTOR),
+                core=grub.bios_core(tools, modules, bios, disk.CORE_SECTOR),
+                files={
+                    arch.efi_path: grub.uefi_program(tools, modules, uefi),
+                    "VMLINUZ": kernel.Kernel(self._release, trees[self._kernel[1]]).image,
+                    "INITRD": Path(initrd.name),
+                },
+            )
+        return {
+            "kernel": {"release": self._release, "command_line": kernel.COMMAND_LINE},
+            "layers": layers.describe(packed),
+        }

@@ -1,0 +1,29 @@
+"""What a recipe tells the guest's init, as a shell reads it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nitro.image.linux import settings
+from nitro.image.rootfs import Rootfs
+from nitro.recipe import Recipe
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+
+
+@given(words=st.lists(WORDS, max_size=4), value=WORDS)
+def test_words_reach_the_command_as_they_are(words: list[str], value: str) -> None:
+    rootfs = Rootfs()
+    settings.add(rootfs, Recipe(name="test", command=("/bin/sh", *words), env={"KEY": value}))
+    nodes = rootfs.nodes
+    run, told = nodes["/etc/nitro/run"].source, nodes["/etc/nitro/recipe"].source
+    assert isinstance(run, bytes)
+    assert isinstance(told, bytes)
+    lexed = shlex.split(run.decode().split("\n", 1)[1])
+    assert lexed == ["export", f"KEY={value}", "exec", "/bin/sh", *words]
+    pairs = dict(pair.split("=", 1) for pair in shlex.split(told.decode()))
+    assert json.loads(f'"{pairs["COMMAND"]}"') == shlex.join(["/bin/sh", *words])
