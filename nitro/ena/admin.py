@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import Any
 
 from nitro.ena.constants import AdminStatus
+from nitro.ena.context import Context
+from nitro.ena.layout import Layout
 from nitro.ena.memory import DmaError, Memory
-from nitro.ena.rules import Rules
+from nitro.ena.payloads import CONTROL_BUFFER, FEATURE
+from nitro.ena.trace import Trace
 
 ENTRY_SIZE = 64
 PAYLOAD_SIZE = 56
@@ -34,18 +38,17 @@ class Command:
         word, self.opcode, self.flags = struct.unpack_from("<HBB", entry)
         self.id = word & 0xFFF
 
-    def u8(self, at: int) -> int:
-        return self.entry[at]
+    def read(self, layout: Layout) -> dict[str, Any]:
+        """The fields of the whole entry."""
+        return layout.unpack(self.entry)
 
-    def u16(self, at: int) -> int:
-        return int.from_bytes(self.entry[at : at + 2], "little")
+    def read_feature(self, layout: Layout) -> dict[str, Any]:
+        """The fields of what SET_FEATURE sets."""
+        return layout.unpack(self.entry, FEATURE.size)
 
-    def u32(self, at: int) -> int:
-        return int.from_bytes(self.entry[at : at + 4], "little")
-
-    def address(self, at: int) -> int:
-        """A 48-bit address: u32 low, u16 high."""
-        return int.from_bytes(self.entry[at : at + 6], "little")
+    @property
+    def has_control_buffer(self) -> bool:
+        return bool(self.read(CONTROL_BUFFER)["control_length"])
 
     def control_buffer(self, memory: Memory, size: int) -> memoryview:
         """The `size` bytes that the control buffer must have room for. Raises CommandError.
@@ -53,10 +56,11 @@ class Command:
         Drivers set the "indirect" flag and yet give the buffer's own address, so the flag says
         nothing and the length everything.
         """
-        length = self.u32(4)
+        fields = self.read(CONTROL_BUFFER)
+        length: int = fields["control_length"]
         if length < size:
             raise CommandError(AdminStatus.ILLEGAL, f"control buffer of {length} bytes")
-        return memory.view(self.address(8), size)
+        return memory.view(fields["control_address"], size)
 
 
 Execute = Callable[[Command], "bytes | None"]
@@ -65,8 +69,9 @@ Execute = Callable[[Command], "bytes | None"]
 class AdminQueue:
     """Submission and completion ring. `execute` returns the payload, None for no completion."""
 
-    def __init__(self, memory: Memory, rules: Rules, execute: Execute) -> None:
-        self._memory, self._rules, self._execute = memory, rules, execute
+    def __init__(self, context: Context, execute: Execute) -> None:
+        self._memory, self._rules = context.memory, context.rules
+        self._execute = _traced(execute, context.trace) if context.trace else execute
         self.reset()
 
     def reset(self) -> None:
@@ -149,3 +154,20 @@ class AdminQueue:
             entry[1 + at] = word
         entry[0] = command.id | status << 16 | phase << 24 | self._head << 48
         self._completed = self._completed + 1 & 0xFFFF
+
+
+def _traced(execute: Execute, trace: Trace) -> Execute:
+    """`execute` with each admin command and its completion in the trace."""
+
+    def run(command: Command) -> bytes | None:
+        trace.event("command", id=command.id, opcode=command.opcode, entry=command.entry)
+        told = {"id": command.id, "opcode": command.opcode}
+        try:
+            payload = execute(command)
+        except (CommandError, DmaError) as error:
+            trace.event("completion", **told, error=str(error))
+            raise
+        trace.event("completion", **told, payload=payload)
+        return payload
+
+    return run

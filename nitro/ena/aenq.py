@@ -9,9 +9,8 @@ from __future__ import annotations
 import struct
 
 from nitro.ena.constants import Event
-from nitro.ena.memory import DmaError, Memory
-from nitro.ena.rules import Rules
-from nitro.ena.trace import Trace
+from nitro.ena.context import Context
+from nitro.ena.memory import DmaError
 
 ENTRY_SIZE = 64
 NOTIFY_HINTS = 2
@@ -20,8 +19,8 @@ NOTIFY_HINTS = 2
 class EventQueue:
     """`head` is the driver's free-running 16-bit credit, `produced` counts what was posted."""
 
-    def __init__(self, memory: Memory, rules: Rules, trace: Trace | None = None) -> None:
-        self._memory, self._rules, self._trace = memory, rules, trace
+    def __init__(self, context: Context) -> None:
+        self._memory, self._rules, self._trace = context.memory, context.rules, context.trace
         self.reset()
 
     def reset(self) -> None:

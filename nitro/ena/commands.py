@@ -8,13 +8,10 @@ from collections.abc import Callable
 from nitro.ena.admin import Command, CommandError
 from nitro.ena.aenq import EventQueue
 from nitro.ena.constants import AdminStatus, Capability, Event, Opcode, StatsType
-from nitro.ena.faults import Faults
+from nitro.ena.context import Context
 from nitro.ena.features import Features
-from nitro.ena.memory import Memory
-from nitro.ena.profiles import Profile
+from nitro.ena.payloads import BASIC_STATS, CUSTOMER_METRICS, ENI_STATS, GET_STATS
 from nitro.ena.queues import QueueCommands, Queues
-from nitro.ena.rules import Rules
-from nitro.ena.stats import Counters
 from nitro.ena.vectors import Vectors
 
 
@@ -23,36 +20,20 @@ class Commands:
 
     def __init__(
         self,
-        profile: Profile,
+        context: Context,
         features: Features,
         queues: Queues,
         *,
-        memory: Memory,
-        rules: Rules,
         vectors: Vectors,
-        counters: Counters,
-        faults: Faults,
         events: EventQueue,
         changed: Callable[[], None],
         bar2: memoryview,
     ) -> None:
-        self._profile, self._rules, self._counters = profile, rules, counters
-        self._memory, self._faults, self._events = memory, faults, events
+        self._context, self._events, self._features = context, events, features
         self._changed = changed
         self._link_report = False
         self._link_group = False
-        create = QueueCommands(
-            queues,
-            profile,
-            features,
-            memory=memory,
-            rules=rules,
-            vectors=vectors,
-            counters=counters,
-            faults=faults,
-            bar2=bar2,
-        )
-        self._features = features
+        create = QueueCommands(context, queues, features, vectors=vectors, bar2=bar2)
         self._handlers: dict[int, Callable[[Command], bytes]] = {
             Opcode.CREATE_SQ: create.create_sq,
             Opcode.DESTROY_SQ: create.destroy_sq,
@@ -69,12 +50,13 @@ class Commands:
     def execute(self, command: Command) -> bytes | None:
         """The completion's payload; None if there is to be no completion. Raises CommandError."""
         if not self._events.depth:
-            self._rules.report_violation("aenq-absent")
-            if self._profile.needs_aenq:
+            self._context.rules.report_violation("aenq-absent")
+            if self._context.profile.needs_aenq:
                 raise CommandError(AdminStatus.UNKNOWN)
-        if self._faults.triggers("admin-timeout"):
+        faults = self._context.faults
+        if faults.triggers("admin-timeout"):
             return None
-        if command.opcode == Opcode.GET_STATS and self._faults.triggers("stats-timeout"):
+        if command.opcode == Opcode.GET_STATS and faults.triggers("stats-timeout"):
             return None
         handler = self._handlers.get(command.opcode)
         if handler is None:
@@ -97,24 +79,24 @@ class Commands:
         return payload
 
     def _get_stats(self, command: Command) -> bytes:
-        kind = command.u8(16)
-        capabilities = self._profile.capabilities
+        kind = command.read(GET_STATS)["type"]
+        capabilities = self._context.profile.capabilities
         if kind == StatsType.BASIC:
-            return self._counters.basic()
+            return self._context.counters.pack(BASIC_STATS)
         if kind == StatsType.ENI and capabilities & Capability.ENI_STATS:
-            return self._counters.allowances()
+            return self._context.counters.pack(ENI_STATS)
         if kind == StatsType.CUSTOMER and capabilities & Capability.CUSTOMER_METRICS:
             return self._customer_metrics(command)
         raise CommandError(AdminStatus.UNSUPPORTED, f"statistics {kind}")
 
     def _customer_metrics(self, command: Command) -> bytes:
-        wanted = int.from_bytes(command.entry[24:32], "little")
-        values = self._counters.customer_metrics()
-        if not command.u32(4):
+        wanted = command.read(GET_STATS)["metrics"]
+        values = self._context.counters.customer_metrics()
+        if not command.has_control_buffer:
             # Linux first asks without a buffer, to learn which metrics there are.
-            return struct.pack("<Q", (1 << len(values)) - 1)
+            return CUSTOMER_METRICS.pack(metrics=(1 << len(values)) - 1)
         given = [(bit, value) for bit, value in enumerate(values) if wanted >> bit & 1]
         data = b"".join(struct.pack("<Q", value) for _, value in given)
         if data:
-            command.control_buffer(self._memory, len(data))[:] = data
-        return struct.pack("<Q", sum(1 << bit for bit, _ in given))
+            command.control_buffer(self._context.memory, len(data))[:] = data
+        return CUSTOMER_METRICS.pack(metrics=sum(1 << bit for bit, _ in given))

@@ -60,7 +60,7 @@ def execute(device: Device, line: str) -> str:
     """Carry out one command on `device`; the answer."""
     match line.split():
         case ["link", "up" | "down" as state]:
-            device.set_link(state == "up")
+            device.notices.set_link(state == "up")
         case ["fault", name, "on" | "off" | "once" as state]:
             try:
                 if state == "once":
@@ -70,9 +70,9 @@ def execute(device: Device, line: str) -> str:
             except KeyError:
                 return f"error: no fault named {name}\n"
         case ["reset"]:
-            device.notify(Event.RESET_REQUEST)
+            device.notices.send(Event.RESET_REQUEST)
         case ["hints"]:
-            device.notify(Event.NOTIFICATION, NOTIFY_HINTS, device.features.hints())
+            device.notices.send(Event.NOTIFICATION, NOTIFY_HINTS, device.features.hints())
         case ["rules"]:
             return _lines(dict(sorted(device.rules.broken.items())))
         case ["faults"]:

@@ -1,4 +1,4 @@
-"""The card: its parts, wired. Everything enters through the methods of `Device`.
+"""The card: its parts, put together. Everything enters through the methods of `Device`.
 
 Nothing here does I/O: the port, the memory and the clock are given.
 """
@@ -10,41 +10,38 @@ from collections.abc import Callable
 
 from nitro.ena import llq
 from nitro.ena.admin import AdminQueue
-from nitro.ena.aenq import NOTIFY_HINTS, EventQueue
+from nitro.ena.aenq import EventQueue
 from nitro.ena.commands import Commands
 from nitro.ena.constants import (
-    RESET_REASONS,
     RX_DOORBELLS,
     TX_DOORBELLS,
     UNMASK,
     Capability,
-    Event,
     RxOffload,
     Status,
 )
+from nitro.ena.context import Context
 from nitro.ena.faults import Faults
 from nitro.ena.features import Features
-from nitro.ena.memory import DmaError, Memory
+from nitro.ena.memory import Memory
+from nitro.ena.notices import Notices
 from nitro.ena.offload import Buffer
 from nitro.ena.ports import Port
 from nitro.ena.profiles import Profile
 from nitro.ena.queues import Queues
 from nitro.ena.registers import Registers
+from nitro.ena.reporter import Reporter
 from nitro.ena.rss import TABLE_SIZE, Rss
 from nitro.ena.rssfeatures import RssFeatures
 from nitro.ena.rules import Rules
-from nitro.ena.rx import RxQueue
 from nitro.ena.rx_path import RxPath
 from nitro.ena.stats import Counters
-from nitro.ena.trace import Trace, traced
+from nitro.ena.trace import Trace
 from nitro.ena.tx import TxQueue
-from nitro.ena.vectors import NEVER, Vectors
+from nitro.ena.vectors import Vectors
 
-KEEP_ALIVE_PERIOD = 1.0
 # Frames in one turn: few enough that doorbells do not wait long.
 RECEIVE_BUDGET = 16
-# More than anybody reads; a driver in a loop would fill the disk.
-MAX_REPORTED_RESETS = 1000
 
 
 def bar2_size(profile: Profile) -> int:
@@ -78,61 +75,36 @@ class Device:
     ) -> None:
         self.profile, self.memory, self.port = profile, memory, port
         self.bar2 = memoryview(bytearray(bar2_size(profile)))
-        self._mac, self._clock, self._report, self._trace = mac, clock, report, trace
+        self._mac, self._clock, self._trace = mac, clock, trace
         self._raise_vector, self._interrupt_lag = raise_vector, interrupt_lag
-        self.rules = Rules(self._say if strict else self._note)
+        self._reporter = Reporter(report, trace)
+        self.rules = Rules(self._reporter.say if strict else self._reporter.note)
         self.faults = Faults(profile.faults, profile.fault_seed)
-        self._random = random.Random(profile.fault_seed)
-        self._resets = 0
         self.counters = Counters()
-        self.link_up = True
+        context = Context(profile, memory, self.rules, self.faults, self.counters, trace)
+        self._random = random.Random(profile.fault_seed)
         self.vectors = Vectors(profile.queues + 1, self._interrupt)
-        self.events = EventQueue(memory, self.rules, trace)
+        self.events = EventQueue(context)
         self.queues = Queues()
         rss = Rss()
-        self.rx_path = RxPath(
-            port,
-            rss,
-            self.counters,
-            queues=self.queues.rx,
-            max_descriptors=profile.max_rx_descriptors,
-            needs_table=profile.rss_needs_programming,
-            checked=bool(profile.rx_offloads & RxOffload.L4_V4_CSUM),
-            hashed=bool(profile.rx_offloads & RxOffload.HASH),
-            faults=self.faults,
-            trace=trace,
-        )
-        self._rss = RssFeatures(
-            rss,
-            memory,
-            self.rules,
-            self.rx_path.classifier.forget,
-            queue_exists=self.queues.rx.__contains__,
-        )
-        self.features = Features(
-            profile, mac, memory=memory, rules=self.rules, events=self.events, rss=self._rss
-        )
-        commands = Commands(
-            profile,
+        self.rx_path = RxPath(context, port, rss, self.queues.rx)
+        forget = self.rx_path.classifier.forget
+        exists = self.queues.rx.__contains__
+        self._rss = RssFeatures(context, rss, forget, queue_exists=exists)
+        self.features = Features(context, mac, events=self.events, rss=self._rss)
+        self.notices = Notices(context, self.events, self.vectors, clock, self.features.hints)
+        self._commands = Commands(
+            context,
             self.features,
             self.queues,
-            memory=memory,
-            rules=self.rules,
             vectors=self.vectors,
-            counters=self.counters,
-            faults=self.faults,
             events=self.events,
             changed=self._queues_changed,
             bar2=self.bar2,
         )
-        self._commands = commands
-        self.admin = AdminQueue(
-            memory, self.rules, traced(commands.execute, trace) if trace else commands.execute
-        )
+        self.admin = AdminQueue(context, self._commands.execute)
         self.registers = Registers(
-            memory,
-            self.rules,
-            self.faults,
+            context,
             admin=self.admin,
             events=self.events,
             vectors=self.vectors,
@@ -144,7 +116,6 @@ class Device:
         self._generation = memory.generation
         self.blocked = self.starved = self._receiving = False
         self._bus_master = False
-        self._next_keep_alive = NEVER
         self.power_on()
 
     # From the guest.
@@ -233,7 +204,7 @@ class Device:
     def receive(self) -> None:
         """Take frames from the port, as many as one turn may."""
         self._refresh()
-        if not self.link_up:
+        if not self.notices.link_up:
             self.rx_path.discard()
         elif self._receiving:
             now = self._clock()
@@ -246,32 +217,14 @@ class Device:
     def tick(self) -> float:
         """Do what is due by the clock; return when to come back (seconds of the clock)."""
         now = self._clock()
-        if now >= self._next_keep_alive:
-            self._next_keep_alive = now + KEEP_ALIVE_PERIOD
-            self._every_second()
-        due = self._commands.take_link_report() and self._post_link()
-        if self.events.flush(now) or due:
-            self.vectors.post_management()
-        return min(self._next_keep_alive, self.vectors.flush(now))
-
-    # What people and tests do to a card.
-
-    def set_link(self, up: bool) -> None:
-        """Plug the cable in or pull it out."""
-        self.link_up = up
-        if self._post_link():
-            self.vectors.post_management()
-
-    def notify(self, event: Event, syndrome: int = 0, data: bytes = b"") -> None:
-        """Post an event, if the driver enabled its group."""
-        if self.events.post(event, syndrome, data, self._clock()):
-            self.vectors.post_management()
+        due = self.notices.tick(now, tell_link=self._commands.take_link_report())
+        return min(due, self.vectors.flush(now))
 
     # Inside.
 
     def _transmit(self) -> None:
         now = self._clock()
-        send = self._send if self.link_up else _drop
+        send = self._send if self.notices.link_up else _drop
         still: dict[int, TxQueue] = {}
         for index, queue in self._ringing.items():
             if self.queues.tx.get(index) is queue and not queue.run(send, now):
@@ -284,19 +237,7 @@ class Device:
         if self._generation == self.memory.generation:
             return
         self._generation = self.memory.generation
-        for cq in self.queues.completion.values():
-            try:
-                cq.attach(self.memory)
-            except DmaError as error:
-                cq.stop()
-                self.rules.report_violation("dma-address", f"completion queue {cq.index}: {error}")
-        queues: list[TxQueue | RxQueue] = [*self.queues.tx.values(), *self.queues.rx.values()]
-        for queue in queues:
-            try:
-                queue.attach(self.memory)
-            except DmaError as error:
-                queue.stop()
-                self.rules.report_violation("dma-address", f"queue {queue.index}: {error}")
+        self.queues.attach(self.memory, self.rules)
 
     def _begin_reset(self, reason: int) -> None:
         extended = self.profile.capabilities & Capability.EXTENDED_RESET_REASONS
@@ -305,13 +246,7 @@ class Device:
         if reason == 0 and (self.queues.tx or self.queues.rx):
             self.rules.report_violation("reset-with-queues")
         if reason:
-            known = reason < len(RESET_REASONS)
-            name = RESET_REASONS[reason] if known else f"unknown ({reason})"
-            self._resets += 1
-            say = self._say if self._resets <= MAX_REPORTED_RESETS else self._note
-            say(f"the driver resets the card: {name}")
-            if self._resets == MAX_REPORTED_RESETS:
-                self._say("further resets are not told")
+            self._reporter.reset(reason)
         if self.faults.triggers("mac-changes"):
             self.features.mac = self._mac[:5] + bytes([self._random.randrange(256)])
         self._clear()
@@ -330,7 +265,7 @@ class Device:
         self.features.reset()
         self._commands.reset()
         self.counters.clear()
-        self._next_keep_alive = self._clock() + KEEP_ALIVE_PERIOD
+        self.notices.reset()
 
     def _queues_changed(self) -> None:
         self.rx_path.changed()
@@ -342,23 +277,6 @@ class Device:
             segments=self.features.host.takes_whole_segments,
         )
 
-    def _every_second(self) -> None:
-        if not self.faults.triggers("keep-alive-stops"):
-            self.notify(Event.KEEP_ALIVE, 0, self.counters.keep_alive())
-        if self.faults.triggers("fatal-error"):
-            self.notify(Event.FATAL_ERROR)
-        if self.faults.triggers("hints-update"):
-            hints = self.features.hints(self._random.randrange(3000, 20_000))
-            self.notify(Event.NOTIFICATION, NOTIFY_HINTS, hints)
-        if self.faults.triggers("reset-request"):
-            self.notify(Event.RESET_REQUEST)
-        if self.faults.triggers("link-flap"):
-            self.set_link(not self.link_up)
-
-    def _post_link(self) -> bool:
-        data = int(self.link_up).to_bytes(4, "little")
-        return self.events.post(Event.LINK_CHANGE, 0, data, self._clock())
-
     def _interrupt(self, number: int) -> None:
         if number and self.faults.active:
             first = self.vectors.io[number - 1].fired == 1
@@ -369,16 +287,6 @@ class Device:
             self._trace.event("interrupt", vector=number)
         self.counters.interrupts += 1
         self._raise_vector(number)
-
-    def _say(self, line: str) -> None:
-        """For people and the trace."""
-        self._note(line)
-        self._report(line)
-
-    def _note(self, line: str) -> None:
-        """For the trace alone."""
-        if self._trace is not None:
-            self._trace.event("report", line=line)
 
     def _send_traced(self, header: bytes, parts: list[Buffer]) -> bool:
         sent = self.port.send(header, parts)

@@ -11,6 +11,7 @@ from typing import Any
 
 from nitro.ena import constants, payloads
 from nitro.ena.aenq import NOTIFY_HINTS
+from nitro.ena.layout import flags, tidy
 from nitro.errors import InputError
 
 _REGISTERS = {int(reg): reg.name for reg in constants.Reg}
@@ -124,32 +125,37 @@ def _value(event: dict[str, Any]) -> str:
         case constants.Reg.DEV_CTL:
             return "end of reset"
         case constants.Reg.DEV_STS:
-            return payloads.flags(constants.Status)(value)
+            return flags(constants.Status)(value)
     return f"{value:#x}"
 
 
 def _command(entry: bytes) -> str:
     opcode = entry[2]
     try:
-        name = payloads.tidy(constants.Opcode(opcode).name)
+        name = tidy(constants.Opcode(opcode).name)
     except ValueError:
         return f"opcode {opcode}"
     match opcode:
         case constants.Opcode.GET_FEATURE:
-            return f"{name} {_feature(entry[17])}"
+            return f"{name} {_feature(_feature_number(entry))}"
         case constants.Opcode.SET_FEATURE:
-            return f"{name} {_feature(entry[17])}: {payloads.feature(entry[17], entry[20:])}"
+            number = _feature_number(entry)
+            payload = entry[payloads.FEATURE.size :]
+            return f"{name} {_feature(number)}: {payloads.feature(number, payload)}"
         case constants.Opcode.CREATE_CQ:
-            depth, vector = _number(entry, 6, 2), _number(entry, 8, 4)
-            return f"{name}, {depth} entries of {(entry[5] & 31) * 4} bytes, vector {vector}"
+            cq = payloads.CREATE_CQ.unpack(entry)
+            size = (cq["entry_words"] & 31) * 4
+            return f"{name}, {cq['depth']} entries of {size} bytes, vector {cq['vector']}"
         case constants.Opcode.CREATE_SQ:
-            direction = "TX" if entry[4] >> 5 == constants.DIRECTION_TX else "RX"
-            place = "LLQ" if entry[6] & 0xF == constants.PLACEMENT_DEVICE else "host memory"
-            depth, cq = _number(entry, 10, 2), _number(entry, 8, 2)
-            return f"{name}, {direction}, {depth} entries in {place}, completions to {cq}"
+            sq = payloads.CREATE_SQ.unpack(entry)
+            sending = sq["direction_bits"] >> 5 == constants.DIRECTION_TX
+            on_card = sq["placement_bits"] & 0xF == constants.PLACEMENT_DEVICE
+            direction, place = "TX" if sending else "RX", "LLQ" if on_card else "host memory"
+            where = f"{sq['depth']} entries in {place}"
+            return f"{name}, {direction}, {where}, completions to {sq['cq_index']}"
         case constants.Opcode.DESTROY_SQ | constants.Opcode.DESTROY_CQ:
-            return f"{name} {_number(entry, 4, 2)}"
-    return f"{name}, type {entry[16]}"
+            return f"{name} {payloads.DESTROY_CQ.unpack(entry)['index']}"
+    return f"{name}, type {payloads.GET_STATS.unpack(entry)['type']}"
 
 
 def _event(event: dict[str, Any]) -> str:
@@ -158,25 +164,26 @@ def _event(event: dict[str, Any]) -> str:
         group = constants.Event(event["group"])
     except ValueError:
         return f"group {event['group']}"
-    name = payloads.tidy(group.name)
+    name = tidy(group.name)
     match group:
         case constants.Event.LINK_CHANGE:
-            return f"{name}: {'up' if data and data[0] & 1 else 'down'}"
+            up = payloads.LINK_CHANGE.unpack(data)["flags"] & 1
+            return f"{name}: {'up' if up else 'down'}"
         case constants.Event.KEEP_ALIVE:
-            drops, _, overruns = struct.unpack_from("<3Q", data.ljust(24, b"\0"))
-            return f"{name}, {drops} RX drops, {overruns} overruns"
+            drops = payloads.KEEP_ALIVE.unpack(data)
+            return f"{name}, {drops['rx_drops']} RX drops, {drops['rx_overruns']} overruns"
         case constants.Event.NOTIFICATION if event["syndrome"] == NOTIFY_HINTS:
             return f"{name}: {payloads.feature(constants.Feature.HINTS, data)}"
     return name
 
 
-def _number(entry: bytes, at: int, size: int) -> int:
-    return int.from_bytes(entry[at : at + size], "little")
+def _feature_number(entry: bytes) -> int:
+    return int(payloads.FEATURE.unpack(entry)["feature"])
 
 
 def _feature(number: int) -> str:
     try:
-        return payloads.tidy(constants.Feature(number).name)
+        return tidy(constants.Feature(number).name)
     except ValueError:
         return f"feature {number}"
 
@@ -190,11 +197,11 @@ def _answer(event: dict[str, Any], command: bytes) -> str:
     data = bytes.fromhex(payload)
     match event["opcode"]:
         case constants.Opcode.CREATE_CQ | constants.Opcode.CREATE_SQ:
-            said = f"queue {_number(data, 0, 2)}"
+            said = f"queue {payloads.CREATE_CQ_ANSWER.unpack(data)['index']}"
         case constants.Opcode.GET_FEATURE:
-            said = payloads.feature(command[17], data)
+            said = payloads.feature(_feature_number(command), data)
         case constants.Opcode.GET_STATS:
-            said = payloads.statistics(command[16], data)
+            said = payloads.statistics(payloads.GET_STATS.unpack(command)["type"], data)
         case _:
             said = payload
     return f"done, {said}" if said else "done"

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 
-from nitro.ena import llq
+from nitro.ena import llq, payloads
 from nitro.ena.admin import Command, CommandError
 from nitro.ena.aenq import EventQueue
 from nitro.ena.constants import AdminStatus, Event, Feature
+from nitro.ena.context import Context
 from nitro.ena.hostinfo import HostInfo
-from nitro.ena.memory import Memory
-from nitro.ena.profiles import Profile
+from nitro.ena.memory import ADDRESS_BITS
 from nitro.ena.rssfeatures import RssFeatures
-from nitro.ena.rules import Rules
 
 DEVICE_VERSION = 0x000A
 _GROUPS = 1 << Event.LINK_CHANGE | 1 << Event.FATAL_ERROR | 1 << Event.WARNING
 _MORE_GROUPS = 1 << Event.NOTIFICATION | 1 << Event.KEEP_ALIVE | 1 << Event.RESET_REQUEST
 _ACCEL_FLAGS = llq.ACCEL_NO_META_CACHING | llq.ACCEL_BURST_LIMIT
 _LINK_SPEEDS = 0x1FF
+_FULL_DUPLEX = 1 << 1
 MIN_MTU = 128
 MAX_HEADER = 128  # bytes of a TX header, where LLQ does not set another limit
 
@@ -29,16 +28,15 @@ class Features:
 
     def __init__(
         self,
-        profile: Profile,
+        context: Context,
         mac: bytes,
         *,
-        memory: Memory,
-        rules: Rules,
         events: EventQueue,
         rss: RssFeatures,
     ) -> None:
         self.mac = mac
-        self._profile, self._memory, self._rules = profile, memory, rules
+        self._memory, self._rules = context.memory, context.rules
+        self._profile = profile = context.profile
         self._events, self._rss = events, rss
         self._get: dict[int, Callable[[Command], bytes]] = {
             Feature.DEVICE_ATTRIBUTES: self._device_attributes,
@@ -88,7 +86,7 @@ class Features:
     def _handler(
         self, handlers: dict[int, Callable[[Command], bytes]], command: Command
     ) -> Callable[[Command], bytes]:
-        feature = command.u8(17)
+        feature: int = command.read(payloads.FEATURE)["feature"]
         if feature not in handlers:
             self._rules.report_violation("feature-not-offered", f"feature {feature}")
             raise CommandError(AdminStatus.UNSUPPORTED, f"feature {feature}")
@@ -102,74 +100,80 @@ class Features:
 
     def _device_attributes(self, command: Command) -> bytes:
         profile = self._profile
-        return struct.pack(
-            "<6I6sHI",
-            1,
-            DEVICE_VERSION,
-            self.supported,
-            profile.capabilities,
-            48,
-            48,
-            self.mac,
-            0,
-            profile.max_mtu,
+        return payloads.DEVICE_ATTRIBUTES.pack(
+            implementation=1,
+            version=DEVICE_VERSION,
+            features=self.supported,
+            capabilities=profile.capabilities,
+            physical_bits=ADDRESS_BITS,
+            virtual_bits=ADDRESS_BITS,
+            mac=self.mac,
+            max_mtu=profile.max_mtu,
         )
 
     def _max_queues(self, command: Command) -> bytes:
         profile = self._profile
         n = profile.queues
-        return struct.pack(
-            "<B3x9IHH",
-            1,
-            n,
-            n,
-            n,
-            n,
-            profile.tx_depth,
-            profile.tx_depth,
-            profile.rx_depth,
-            profile.rx_depth,
-            MAX_HEADER,
-            profile.max_tx_descriptors,
-            profile.max_rx_descriptors,
+        return payloads.MAX_QUEUES_EXT.pack(
+            version=1,
+            tx_sqs=n,
+            tx_cqs=n,
+            rx_sqs=n,
+            rx_cqs=n,
+            tx_depth=profile.tx_depth,
+            tx_cq_depth=profile.tx_depth,
+            rx_depth=profile.rx_depth,
+            rx_cq_depth=profile.rx_depth,
+            max_header=MAX_HEADER,
+            tx_descriptors=profile.max_tx_descriptors,
+            rx_descriptors=profile.max_rx_descriptors,
         )
 
     def _max_queues_legacy(self, command: Command) -> bytes:
         """For drivers older than the extended form: one number for both directions, no LLQ."""
         profile = self._profile
-        n, depth = profile.queues, min(profile.tx_depth, profile.rx_depth)
-        descriptors = (profile.max_tx_descriptors, profile.max_rx_descriptors)
-        return struct.pack("<7IHH", n, depth, n, depth, 0, 0, MAX_HEADER, *descriptors)
+        depth = min(profile.tx_depth, profile.rx_depth)
+        return payloads.MAX_QUEUES.pack(
+            sqs=profile.queues,
+            sq_depth=depth,
+            cqs=profile.queues,
+            cq_depth=depth,
+            max_header=MAX_HEADER,
+            tx_descriptors=profile.max_tx_descriptors,
+            rx_descriptors=profile.max_rx_descriptors,
+        )
 
     def _hints(self, command: Command) -> bytes:
         return self.hints()
 
     def hints(self, watchdog_ms: int = 6000) -> bytes:
         """The hints structure, also the data of a hints notification: timeouts in ms."""
-        return struct.pack("<8H16x", 200, watchdog_ms, 5000, 128, 3000, 5000, 19, 19)
+        return payloads.HINTS.pack(
+            mmio_read_ms=200,
+            watchdog_ms=watchdog_ms,
+            tx_completion_ms=5000,
+            missed_tx=128,
+            admin_ms=3000,
+            netdev_watchdog_ms=5000,
+            tx_buffers=19,
+            rx_buffers=19,
+        )
 
     def _llq(self, command: Command) -> bytes:
         profile = self._profile
         wide = profile.llq_wide
-        sizes = llq.ENTRY_128 | (llq.ENTRY_256 if wide else 0)
-        return struct.pack(
-            "<2I8HBBHHHI",
-            profile.queues,
-            profile.tx_depth,
-            llq.LOCATION_INLINE,
-            0,
-            sizes,
-            0,
-            sum(llq.BEFORE_HEADER),
-            0,
-            llq.STRIDE_SINGLE | llq.STRIDE_MULTIPLE,
-            0,
-            1 if wide else 0,
-            llq.ENTRY_256 if profile.llq_only and wide else llq.ENTRY_128,
-            profile.llq_wide_depth if wide else 0,
-            self._accel_flags,
-            profile.max_burst_bytes,
-            0,
+        return payloads.LLQ.pack(
+            queues=profile.queues,
+            depth=profile.tx_depth,
+            locations=llq.LOCATION_INLINE,
+            entry_sizes=llq.ENTRY_128 | (llq.ENTRY_256 if wide else 0),
+            before_header_choices=sum(llq.BEFORE_HEADER),
+            strides=llq.STRIDE_SINGLE | llq.STRIDE_MULTIPLE,
+            version=1 if wide else 0,
+            recommended_entry_size=llq.ENTRY_256 if profile.llq_only and wide else llq.ENTRY_128,
+            wide_depth=profile.llq_wide_depth if wide else 0,
+            accel_flags=self._accel_flags,
+            burst_bytes=profile.max_burst_bytes,
         )
 
     @property
@@ -179,37 +183,40 @@ class Features:
         return flags | (llq.ACCEL_BURST_LIMIT if self._profile.max_burst_bytes else 0)
 
     def _offloads(self, command: Command) -> bytes:
-        return struct.pack(
-            "<3I", self._profile.tx_offloads, self._profile.rx_offloads, self._profile.rx_offloads
+        profile = self._profile
+        return payloads.OFFLOADS.pack(
+            tx=profile.tx_offloads, rx=profile.rx_offloads, rx_enabled=profile.rx_offloads
         )
 
     def _moderation(self, command: Command) -> bytes:
-        return struct.pack("<HH", self._profile.moderation_us, 0)
+        return payloads.MODERATION.pack(resolution_us=self._profile.moderation_us)
 
     def _aenq(self, command: Command) -> bytes:
-        return struct.pack("<II", _GROUPS | _MORE_GROUPS, self._events.groups)
+        return payloads.AENQ.pack(offered=_GROUPS | _MORE_GROUPS, enabled=self._events.groups)
 
     def _link(self, command: Command) -> bytes:
-        return struct.pack("<III", self._profile.speed_mbps, _LINK_SPEEDS, 1 << 1)
+        return payloads.LINK.pack(
+            speed_mbps=self._profile.speed_mbps, speeds=_LINK_SPEEDS, flags=_FULL_DUPLEX
+        )
 
     # What the driver chooses.
 
     def _set_mtu(self, command: Command) -> bytes:
-        mtu = command.u32(20)
+        mtu: int = command.read_feature(payloads.MTU)["mtu"]
         if not MIN_MTU <= mtu <= self._profile.max_mtu:
             raise self._refuse(f"MTU {mtu}")
         self.mtu = mtu
         return b""
 
     def _set_aenq(self, command: Command) -> bytes:
-        groups = command.u32(24)
+        groups: int = command.read_feature(payloads.AENQ)["enabled"]
         if groups & ~(_GROUPS | _MORE_GROUPS):
             raise self._refuse(f"event groups {groups:#x}")
         self._events.groups = groups
         return b""
 
     def _set_host_attributes(self, command: Command) -> bytes:
-        address = command.address(20)
+        address: int = command.read_feature(payloads.HOST_ATTRIBUTES)["info_address"]
         if address:
             self.host = HostInfo.read(self._memory, address)
             if self.host.driver_major != 2:
@@ -218,10 +225,10 @@ class Features:
         return b""
 
     def _set_llq(self, command: Command) -> bytes:
-        # Words of the payload: location, entry size, descriptors before the header, stride;
-        # the chosen value follows what GET reported as possible.
-        location, size, before, stride = (command.u16(20 + at) for at in (10, 14, 18, 22))
-        flags = command.u16(20 + 28)
+        wanted = command.read_feature(payloads.LLQ)
+        location, size = wanted["location"], wanted["entry_size"]
+        before, stride = wanted["before_header"], wanted["stride"]
+        flags: int = wanted["accel_flags"]
         sizes = llq.ENTRY_128 | (llq.ENTRY_256 if self._profile.llq_wide else 0)
         if location != llq.LOCATION_INLINE or size not in llq.ENTRY_BYTES or not size & sizes:
             raise self._refuse(f"LLQ header location {location}, entry size {size}")

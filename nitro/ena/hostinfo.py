@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 
 from nitro.ena.constants import OsType
 from nitro.ena.memory import Memory
+from nitro.ena.payloads import HOST_INFO
 
-SIZE = 196
 _WHOLE_SEGMENT_SYSTEMS = (OsType.LINUX, OsType.FREEBSD)
 
 
@@ -25,11 +24,14 @@ class HostInfo:
     @classmethod
     def read(cls, memory: Memory, address: int) -> HostInfo:
         """Read the page at `address`. Raises DmaError."""
-        page = bytes(memory.view(address, SIZE))
-        (os_type,) = struct.unpack_from("<I", page, 0)
-        (driver_version,) = struct.unpack_from("<I", page, 172)
-        (features,) = struct.unpack_from("<I", page, 192)
-        return cls(os_type, _text(page[4:132]), _text(page[136:168]), driver_version, features)
+        page = HOST_INFO.unpack(bytes(memory.view(address, HOST_INFO.size)))
+        return cls(
+            os_type=page["os_type"],
+            distribution=_text(page["distribution"]),
+            kernel=_text(page["kernel"]),
+            driver_version=page["driver_version"],
+            features=page["driver_features"],
+        )
 
     @property
     def given(self) -> bool:

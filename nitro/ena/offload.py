@@ -20,6 +20,7 @@ PLAIN = bytes(HEADER_SIZE)
 
 NEEDS_CSUM = 1
 DATA_VALID = 2
+GSO_NONE = 0
 GSO_TCPV4 = 1
 GSO_TCPV6 = 4
 GSO_ECN = 0x80
@@ -55,6 +56,11 @@ class Offload:
         )
 
 
+def gso_type(header: Buffer) -> int:
+    """What a virtio-net header says of segmentation: `GSO_NONE` for a frame that stays whole."""
+    return header[1]
+
+
 def ones_sum(data: Buffer) -> int:
     """One's complement sum of 16-bit big-endian words, an odd byte padded with zero.
 
@@ -84,6 +90,28 @@ def finish_checksum(frame: bytearray | memoryview, start: int, offset: int) -> N
         return
     value = checksum(frame[start:])
     frame[field : field + 2] = (value or 0xFFFF).to_bytes(2, "big")
+
+
+def finish_checksum_in_pieces(pieces: list[memoryview], start: int, offset: int) -> None:
+    """As `finish_checksum`, for a frame that lies in pieces."""
+    at = start + offset
+    value = checksum(b"".join(pieces)[start:]) or 0xFFFF
+    for position, byte in ((at, value >> 8), (at + 1, value & 0xFF)):
+        for piece in pieces:
+            if position < len(piece):
+                piece[position] = byte
+                break
+            position -= len(piece)
+
+
+def skip_bytes(pieces: list[memoryview], skip: int) -> list[memoryview]:
+    """What remains of `pieces` behind their first `skip` bytes."""
+    rest = []
+    for piece in pieces:
+        if skip < len(piece):
+            rest.append(piece[skip:])
+        skip = max(0, skip - len(piece))
+    return rest
 
 
 def wire_frames(header: Buffer, frame: bytearray) -> Iterator[bytearray]:

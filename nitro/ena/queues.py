@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Container
 from dataclasses import dataclass, field
 
@@ -19,17 +18,27 @@ from nitro.ena.constants import (
     UNMASK,
     AdminStatus,
 )
-from nitro.ena.faults import Faults
+from nitro.ena.context import Context
 from nitro.ena.features import Features
-from nitro.ena.memory import ADDRESS_BITS, Memory
-from nitro.ena.profiles import Profile
+from nitro.ena.memory import ADDRESS_BITS, DmaError, Memory
+from nitro.ena.payloads import (
+    CREATE_CQ,
+    CREATE_CQ_ANSWER,
+    CREATE_SQ,
+    CREATE_SQ_ANSWER,
+    DESTROY_CQ,
+    DESTROY_SQ,
+)
 from nitro.ena.rules import Rules
 from nitro.ena.rx import RxQueue
-from nitro.ena.stats import Counters
 from nitro.ena.tx import TxQueue
+from nitro.ena.tx_reader import TxLimits
 from nitro.ena.vectors import Vectors
 
 _POLLED = 0xFFFFFFFF
+_INTERRUPTS = 1 << 5
+_CONTIGUOUS = 1 << 0
+_PLACEMENT = 0xF
 
 
 @dataclass(slots=True)
@@ -39,6 +48,22 @@ class Queues:
     completion: dict[int, CompletionQueue] = field(default_factory=dict)
     tx: dict[int, TxQueue] = field(default_factory=dict)
     rx: dict[int, RxQueue] = field(default_factory=dict)
+
+    def attach(self, memory: Memory, rules: Rules) -> None:
+        """Look every ring up again in `memory`; the queues that lost theirs stop."""
+        for cq in self.completion.values():
+            try:
+                cq.attach(memory)
+            except DmaError as error:
+                cq.stop()
+                rules.report_violation("dma-address", f"completion queue {cq.index}: {error}")
+        queues: list[TxQueue | RxQueue] = [*self.tx.values(), *self.rx.values()]
+        for queue in queues:
+            try:
+                queue.attach(memory)
+            except DmaError as error:
+                queue.stop()
+                rules.report_violation("dma-address", f"queue {queue.index}: {error}")
 
     def clear(self) -> None:
         self.completion.clear()
@@ -51,26 +76,23 @@ class QueueCommands:
 
     def __init__(
         self,
+        context: Context,
         queues: Queues,
-        profile: Profile,
         features: Features,
         *,
-        memory: Memory,
-        rules: Rules,
         vectors: Vectors,
-        counters: Counters,
-        faults: Faults,
         bar2: memoryview,
     ) -> None:
-        self._queues, self._profile, self._features = queues, profile, features
-        self._memory, self._rules, self._vectors = memory, rules, vectors
-        self._counters, self._faults, self._bar2 = counters, faults, bar2
+        self._context, self._queues, self._features = context, queues, features
+        self._profile, self._rules, self._faults = context.profile, context.rules, context.faults
+        self._vectors, self._bar2 = vectors, bar2
 
     def create_cq(self, command: Command) -> bytes:
         self._check_firmware()
-        interrupts = bool(command.u8(4) & 1 << 5)
-        words = command.u8(5) & 0x1F
-        number = command.u32(8)
+        wanted = command.read(CREATE_CQ)
+        interrupts = bool(wanted["interrupt_flags"] & _INTERRUPTS)
+        words = wanted["entry_words"] & 0x1F
+        number: int = wanted["vector"]
         if words not in (TX_WORDS, RX_WORDS):
             raise self._refuse("cq-entry-size", f"{words} words")
         vector = self._vectors.get(number) if interrupts else None
@@ -80,20 +102,20 @@ class QueueCommands:
             raise self._refuse("cq-vector", f"vector {number} of a polled queue")
         if self._faults.triggers("create-fails"):
             raise CommandError(AdminStatus.NO_RESOURCES)
-        depth = self._depth(command.u16(6), max(self._profile.tx_depth, self._profile.rx_depth))
-        address = self._address(command.address(12), words * 4)
+        depth = self._depth(wanted["depth"], max(self._profile.tx_depth, self._profile.rx_depth))
+        address = self._address(wanted["address"], words * 4)
         index = _free(self._queues.completion, 2 * self._profile.queues)
-        place = (index, depth, words, address, vector, self._memory)
+        place = (index, depth, words, address, vector, self._context.memory)
         if self._faults.active:
             cq: CompletionQueue = FaultyCompletionQueue(*place, faults=self._faults)
         else:
             cq = CompletionQueue(*place)
         self._queues.completion[index] = cq
         unmask = UNMASK + 4 * number if vector is not None else 0
-        return struct.pack("<HHIII", index, depth, 0, 0, unmask)
+        return CREATE_CQ_ANSWER.pack(index=index, depth=depth, unmask_offset=unmask)
 
     def destroy_cq(self, command: Command) -> bytes:
-        index = command.u16(4)
+        index: int = command.read(DESTROY_CQ)["index"]
         cq = self._queues.completion.get(index)
         if cq is None:
             raise self._refuse("cq-unknown", f"queue {index}")
@@ -104,24 +126,25 @@ class QueueCommands:
         return b""
 
     def create_sq(self, command: Command) -> bytes:
-        direction = command.u8(4) >> 5
-        placement = command.u8(6) & 0xF
-        if not command.u8(7) & 1:
+        wanted = command.read(CREATE_SQ)
+        direction = wanted["direction_bits"] >> 5
+        if not wanted["contiguous_flags"] & _CONTIGUOUS:
             self._rules.report_violation("sq-contiguous")
         if direction not in (DIRECTION_TX, DIRECTION_RX):
             raise self._refuse("sq-direction", f"{direction}")
-        cq = self._queues.completion.get(command.u16(8))
+        cq = self._queues.completion.get(wanted["cq_index"])
         if cq is None:
-            raise self._refuse("cq-unknown", f"queue {command.u16(8)}")
+            raise self._refuse("cq-unknown", f"queue {wanted['cq_index']}")
         words = TX_WORDS if direction == DIRECTION_TX else RX_WORDS
         if cq.user is not None or cq.words != words:
             raise self._refuse("sq-cq-shared", f"completion queue {cq.index}")
         if direction == DIRECTION_TX:
-            return self._create_tx(command, cq, placement)
-        return self._create_rx(command, cq, placement)
+            return self._create_tx(wanted, cq)
+        return self._create_rx(wanted, cq)
 
     def destroy_sq(self, command: Command) -> bytes:
-        index, direction = command.u16(4), command.u8(6) >> 5
+        wanted = command.read(DESTROY_SQ)
+        index, direction = wanted["index"], wanted["direction_bits"] >> 5
         queues: dict[int, TxQueue] | dict[int, RxQueue]
         queues = self._queues.tx if direction == DIRECTION_TX else self._queues.rx
         if direction not in (DIRECTION_TX, DIRECTION_RX) or index not in queues:
@@ -129,13 +152,14 @@ class QueueCommands:
         queues.pop(index).cq.user = None
         return b""
 
-    def _create_tx(self, command: Command, cq: CompletionQueue, placement: int) -> bytes:
+    def _create_tx(self, wanted: dict[str, int], cq: CompletionQueue) -> bytes:
+        placement = wanted["placement_bits"] & _PLACEMENT
         profile, layout = self._profile, self._features.layout
         wide = layout is not None and layout.entry_size == 256
         limit = profile.llq_wide_depth if wide else profile.tx_depth
-        depth = self._depth(command.u16(10), limit)
+        depth = self._depth(wanted["depth"], limit)
         index = _free(self._queues.tx, profile.queues)
-        address = command.address(12)
+        address = wanted["address"]
         entries, offset = None, 0
         if placement == PLACEMENT_DEVICE:
             if layout is None:
@@ -155,38 +179,37 @@ class QueueCommands:
             depth,
             address,
             cq,
-            memory=self._memory,
-            rules=self._rules,
-            counters=self._counters,
-            max_descriptors=profile.max_tx_descriptors,
-            max_frame=profile.max_mtu + 18,
-            offloads=profile.tx_offloads,
-            meta_required=profile.meta_required or bool(layout and layout.no_meta_caching),
+            self._context,
+            TxLimits(
+                max_descriptors=profile.max_tx_descriptors,
+                max_frame=profile.max_mtu + 18,
+                offloads=profile.tx_offloads,
+                meta_required=profile.meta_required or bool(layout and layout.no_meta_caching),
+            ),
             layout=layout,
             entries=entries,
         )
         self._queues.tx[index] = queue
         cq.user = queue
-        return struct.pack("<HxxIII", index, TX_DOORBELLS + 4 * index, offset, 0)
+        doorbell = TX_DOORBELLS + 4 * index
+        return CREATE_SQ_ANSWER.pack(index=index, doorbell_offset=doorbell, llq_offset=offset)
 
-    def _create_rx(self, command: Command, cq: CompletionQueue, placement: int) -> bytes:
+    def _create_rx(self, wanted: dict[str, int], cq: CompletionQueue) -> bytes:
+        placement = wanted["placement_bits"] & _PLACEMENT
         if placement != PLACEMENT_HOST:
             raise self._refuse("sq-placement", f"placement {placement} of an RX queue")
-        depth = self._depth(command.u16(10), self._profile.rx_depth)
+        depth = self._depth(wanted["depth"], self._profile.rx_depth)
         index = _free(self._queues.rx, self._profile.queues)
         queue = RxQueue(
             index,
             depth,
-            self._address(command.address(12), 16),
+            self._address(wanted["address"], 16),
             cq,
-            memory=self._memory,
-            rules=self._rules,
-            faults=self._faults,
-            by_region=self._profile.rx_region_by_hash,
+            self._context,
         )
         self._queues.rx[index] = queue
         cq.user = queue
-        return struct.pack("<HxxIII", index, RX_DOORBELLS + 4 * index, 0, 0)
+        return CREATE_SQ_ANSWER.pack(index=index, doorbell_offset=RX_DOORBELLS + 4 * index)
 
     def _check_firmware(self) -> None:
         host = self._features.host

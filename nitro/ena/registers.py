@@ -9,9 +9,8 @@ from nitro.ena.admin import AdminQueue
 from nitro.ena.aenq import ENTRY_SIZE as EVENT_ENTRY
 from nitro.ena.aenq import EventQueue
 from nitro.ena.constants import DEAD_REGISTER, Reg, Status
-from nitro.ena.faults import Faults
-from nitro.ena.memory import ADDRESS_BITS, DmaError, Memory
-from nitro.ena.rules import Rules
+from nitro.ena.context import Context
+from nitro.ena.memory import ADDRESS_BITS, DmaError
 from nitro.ena.vectors import Vectors
 
 VERSION = 0x000A
@@ -38,9 +37,7 @@ class Registers:
 
     def __init__(
         self,
-        memory: Memory,
-        rules: Rules,
-        faults: Faults,
+        context: Context,
         *,
         admin: AdminQueue,
         events: EventQueue,
@@ -48,7 +45,7 @@ class Registers:
         begin_reset: Callable[[int], None],
         update_rss_entry: Callable[[int], None],
     ) -> None:
-        self._memory, self._rules, self._faults = memory, rules, faults
+        self._memory, self._rules, self._faults = context.memory, context.rules, context.faults
         self._admin, self._events, self._vectors = admin, events, vectors
         self._begin_reset = begin_reset
         self.status = int(Status.READY)

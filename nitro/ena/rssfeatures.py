@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from nitro.ena.admin import Command, CommandError
 from nitro.ena.constants import AdminStatus
-from nitro.ena.memory import Memory
+from nitro.ena.context import Context
+from nitro.ena.payloads import RSS_FUNCTION, RSS_INPUT, RSS_KEY, RSS_TABLE
 from nitro.ena.rss import (
     CRC32,
     DEFAULT_KEY,
@@ -19,10 +20,9 @@ from nitro.ena.rss import (
     TOEPLITZ,
     Rss,
 )
-from nitro.ena.rules import Rules
 
 _FUNCTIONS = {1 << TOEPLITZ: TOEPLITZ, 1 << CRC32: CRC32}
-_KEY_BUFFER = struct.Struct("<II40s")
+_SORTS = 0b110  # layers 3 and 4
 _INPUT_BYTES = PROTOCOLS * 4
 _USE_BUFFER = 0xFFFFFFFF
 
@@ -32,14 +32,14 @@ class RssFeatures:
 
     def __init__(
         self,
+        context: Context,
         rss: Rss,
-        memory: Memory,
-        rules: Rules,
         changed: Callable[[], None],
         *,
         queue_exists: Callable[[int], bool],
     ) -> None:
-        self._rss, self._memory, self._rules, self._changed = rss, memory, rules, changed
+        self._memory, self._rules = context.memory, context.rules
+        self._rss, self._changed = rss, changed
         self.default_table: list[int] | None = None
         self._queue_exists = queue_exists
 
@@ -51,31 +51,35 @@ class RssFeatures:
         self._changed()
 
     def get_function(self, command: Command) -> bytes:
-        if command.u32(4):
-            buffer = command.control_buffer(self._memory, _KEY_BUFFER.size)
-            buffer[:] = _KEY_BUFFER.pack(KEY_SIZE // 4, 0, self._rss.key[::-1])
-        return struct.pack("<III", sum(_FUNCTIONS), 1 << self._rss.function, self._rss.initial)
+        if command.has_control_buffer:
+            buffer = command.control_buffer(self._memory, RSS_KEY.size)
+            buffer[:] = RSS_KEY.pack(words=KEY_SIZE // 4, key=self._rss.key[::-1])
+        return RSS_FUNCTION.pack(
+            offered=sum(_FUNCTIONS),
+            selected=1 << self._rss.function,
+            initial=self._rss.initial,
+        )
 
     def set_function(self, command: Command) -> bytes:
-        selected, initial = command.u32(24), command.u32(28)
+        wanted = command.read_feature(RSS_FUNCTION)
+        selected, initial = wanted["selected"], wanted["initial"]
         if selected not in _FUNCTIONS:
             raise self._refuse(f"hash function {selected:#x}")
         key = None
-        if command.u32(4):
-            buffer = command.control_buffer(self._memory, _KEY_BUFFER.size)
-            parts, _, stored = _KEY_BUFFER.unpack(buffer)
-            if parts > KEY_SIZE // 4:
-                raise self._refuse(f"a hash key of {parts} words")
-            key = stored[::-1] if parts else None
+        if command.has_control_buffer:
+            given = RSS_KEY.unpack(command.control_buffer(self._memory, RSS_KEY.size))
+            if given["words"] > KEY_SIZE // 4:
+                raise self._refuse(f"a hash key of {given['words']} words")
+            key = given["key"][::-1] if given["words"] else None
         self._rss.configure(key=key, function=_FUNCTIONS[selected], initial=initial)
         self._changed()
         return b""
 
     def get_input(self, command: Command) -> bytes:
-        if command.u32(4):
+        if command.has_control_buffer:
             buffer = command.control_buffer(self._memory, 2 * _INPUT_BYTES)
             buffer[:] = _pack_fields(SUPPORTED_FIELDS) + _pack_fields(self._rss.fields)
-        return struct.pack("<HH", 0b110, 0b110)
+        return RSS_INPUT.pack(sorts=_SORTS, sorted=_SORTS)
 
     def set_input(self, command: Command) -> bytes:
         buffer = command.control_buffer(self._memory, 2 * _INPUT_BYTES)
@@ -92,19 +96,26 @@ class RssFeatures:
 
     def get_table(self, command: Command) -> bytes:
         size = TABLE_SIZE if self._rss.table is None else len(self._rss.table)
-        if command.u32(4):
+        if command.has_control_buffer:
             table = self._rss.table or [0] * TABLE_SIZE
             buffer = command.control_buffer(self._memory, size * 4)
             buffer[:] = b"".join(struct.pack("<HH", entry, 0) for entry in table)
-        return struct.pack("<HHHBxI", 1, LOG_SIZE, size.bit_length() - 1, 1, _USE_BUFFER)
+        return RSS_TABLE.pack(
+            min_log_size=1,
+            max_log_size=LOG_SIZE,
+            log_size=size.bit_length() - 1,
+            single_entries=1,
+            index=_USE_BUFFER,
+        )
 
     def set_table(self, command: Command) -> bytes:
-        log_size, index = command.u16(24), command.u32(28)
+        wanted = command.read_feature(RSS_TABLE)
+        log_size, index = wanted["log_size"], wanted["index"]
         if index != _USE_BUFFER:
             table = list(self._rss.table or [0] * TABLE_SIZE)
             if index >= len(table):
                 raise self._refuse(f"indirection entry {index}")
-            table[index] = command.u16(32)
+            table[index] = wanted["queue"]
         else:
             if not 1 <= log_size <= LOG_SIZE:
                 raise self._refuse(f"an indirection table of 2^{log_size} entries")

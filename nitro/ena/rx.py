@@ -8,9 +8,8 @@ from __future__ import annotations
 import struct
 
 from nitro.ena.completion import CompletionQueue
-from nitro.ena.faults import Faults
+from nitro.ena.context import Context
 from nitro.ena.memory import DmaError, Memory
-from nitro.ena.rules import Rules
 
 DESCRIPTOR_SIZE = 16
 REGIONS = 4
@@ -80,21 +79,17 @@ class RxQueue:
         depth: int,
         address: int,
         cq: CompletionQueue,
-        *,
-        memory: Memory,
-        rules: Rules,
-        faults: Faults,
-        by_region: bool = False,
+        context: Context,
     ) -> None:
         self.index, self.depth, self.address, self.cq = index, depth, address, cq
         self.tail = 0
         self.stopped = False
         self._posted = 0  # buffers since the queue was made
         self._filled = 0  # buffers in the ring after the last doorbell
-        self._memory, self._rules, self._faults = memory, rules, faults
-        self._by_region = by_region
+        self._memory, self._rules, self._faults = context.memory, context.rules, context.faults
+        self._by_region = context.profile.rx_region_by_hash
         self.buffers = Buffers(self)
-        self.attach(memory)
+        self.attach(context.memory)
 
     def attach(self, memory: Memory) -> None:
         """Look the ring and the posted buffers up in guest memory. Raises DmaError."""

@@ -15,23 +15,25 @@ from __future__ import annotations
 
 from nitro.ena.checksum_fallback import ChecksumFallback
 from nitro.ena.completion import STATUS_BUFFER, STATUS_FIRST, STATUS_LAST
-from nitro.ena.faults import Faults
+from nitro.ena.constants import RxOffload
+from nitro.ena.context import Context
 from nitro.ena.headers import PEEK, STATUS_L4_CHECKED, Classifier, Flow
 from nitro.ena.offload import (
+    GSO_NONE,
     HEADER,
     HEADER_SIZE,
     NEEDS_CSUM,
     Buffer,
     Offload,
     TcpHeaders,
-    checksum,
     finish_checksum,
+    finish_checksum_in_pieces,
+    gso_type,
+    skip_bytes,
 )
 from nitro.ena.ports import Port
 from nitro.ena.rss import Rss
 from nitro.ena.rx import Buffers, RxQueue
-from nitro.ena.stats import Counters
-from nitro.ena.trace import Trace
 from nitro.ena.verify import verdict
 
 MAX_FRAME = 65535 + 18 + 4
@@ -44,24 +46,21 @@ class RxPath:
 
     def __init__(
         self,
+        context: Context,
         port: Port,
         hasher: Rss,
-        counters: Counters,
-        *,
         queues: dict[int, RxQueue],
-        max_descriptors: int,
-        needs_table: bool,
-        checked: bool,
-        hashed: bool,
-        faults: Faults,
-        trace: Trace | None,
     ) -> None:
+        profile = context.profile
         self._queues = queues
         self.classifier = Classifier(hasher)
-        self._port, self._rss, self._counters, self._trace = port, hasher, counters, trace
-        self._max_descriptors, self._needs_table = max_descriptors, needs_table
+        self._port, self._rss = port, hasher
+        self._counters, self._trace, self._faults = context.counters, context.trace, context.faults
+        self._max_descriptors = profile.max_rx_descriptors
+        self._needs_table = profile.rss_needs_programming
+        checked = profile.rx_offloads & RxOffload.L4_V4_CSUM
         self._status_mask = ~0 if checked else ~STATUS_L4_CHECKED
-        self._hashed, self._faults = hashed, faults
+        self._hashed = bool(profile.rx_offloads & RxOffload.HASH)
         self._fallback = ChecksumFallback()
         self._last: Buffers | None = None
         self._header = bytearray(HEADER_SIZE)
@@ -112,11 +111,13 @@ class RxPath:
         flow = self.classifier.classify(head)
         if self._trace is not None:
             self._trace.frame("in", self._pieces(views, length))
-        if self._header[0] & NEEDS_CSUM:
-            if self._header[1] == 0:
+        header = self._header
+        if header[0] & NEEDS_CSUM:
+            whole = gso_type(header) != GSO_NONE
+            if not whole:
                 self._finish(views, length, single)
-            self._watch(flow, head)
-        elif not self._header[0] and flow.status & self._status_mask & STATUS_L4_CHECKED:
+            self._watch(flow, head, whole)
+        elif not header[0] and flow.status & self._status_mask & STATUS_L4_CHECKED:
             frame = first[:length] if single else b"".join(self._pieces(views, length))
             flow = Flow(verdict(flow.status, frame), flow.hash)
         target = self._target(flow)
@@ -135,9 +136,8 @@ class RxPath:
         else:
             self._spill(buffers, views, length, room, flow)
 
-    def _watch(self, flow: Flow, head: bytes) -> None:
+    def _watch(self, flow: Flow, head: bytes, whole: bool) -> None:
         """Look out for a guest that does not believe "checked"."""
-        whole = self._header[1] != 0
         if self._fallback.seen(flow.hash, _sequence(self._header, head), self._now, whole=whole):
             self._port.accept(checksums=False, segments=False)
 
@@ -157,16 +157,8 @@ class RxPath:
         *_, start, offset = HEADER.unpack(self._header)
         if single:
             finish_checksum(views[0][:length], start, offset)
-            return
-        at = start + offset
-        pieces = self._pieces(views, length)
-        value = checksum(b"".join(pieces)[start:]) or 0xFFFF
-        for position, byte in ((at, value >> 8), (at + 1, value & 0xFF)):
-            for piece in pieces:
-                if position < len(piece):
-                    piece[position] = byte
-                    break
-                position -= len(piece)
+        else:
+            finish_checksum_in_pieces(self._pieces(views, length), start, offset)
 
     def _target(self, flow: Flow) -> Buffers | None:
         """The buffers for a flow; None if the frame is to be dropped."""
@@ -227,7 +219,7 @@ class RxPath:
             return
         head = bytes(views[0][: tcp.end])
         kept = tcp.end + size
-        rest = bytearray().join(_after(self._pieces(views, length), kept))
+        rest = bytearray().join(skip_bytes(self._pieces(views, length), kept))
         tcp.write(views[0], kept, 0, number=0, last=False)
         count, room = 0, 0
         while room < kept:
@@ -306,13 +298,3 @@ def _sequence(header: bytearray, head: bytes) -> int:
 def _whole(room: int, segment_size: int) -> int:
     """The largest multiple of the segment size that fits into `room` bytes."""
     return room // segment_size * segment_size if segment_size else 0
-
-
-def _after(pieces: list[memoryview], skip: int) -> list[memoryview]:
-    """What remains of `pieces` behind their first `skip` bytes."""
-    rest = []
-    for piece in pieces:
-        if skip < len(piece):
-            rest.append(piece[skip:])
-        skip = max(0, skip - len(piece))
-    return rest

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass, fields
+
+from nitro.ena.layout import Layout
+from nitro.ena.payloads import ENI_STATS
 
 # Connections that may still be opened: this card tracks none, so any figure will do.
 CONNTRACK_ALLOWANCE = 1_000_000
@@ -36,42 +38,15 @@ class Counters:
     unmasks: int = 0
     interrupts: int = 0
 
-    def basic(self) -> bytes:
-        """Payload of the basic statistics: seven 64-bit counters."""
-        return _pack(
-            self.tx_bytes,
-            self.tx_packets,
-            self.rx_bytes,
-            self.rx_packets,
-            self.rx_drops,
-            self.tx_drops,
-            self.rx_overruns,
-        )
-
-    def allowances(self) -> bytes:
-        """Payload of the ENI statistics: five 64-bit counters."""
-        return _pack(
-            self.bandwidth_in_exceeded,
-            self.bandwidth_out_exceeded,
-            self.packets_exceeded,
-            self.conntrack_exceeded,
-            self.linklocal_exceeded,
-        )
+    def pack(self, layout: Layout) -> bytes:
+        """Statistics or an event with the counters that `layout` names."""
+        return layout.pack(**{f.name: getattr(self, f.name) & _MASK for f in layout.fields})
 
     def customer_metrics(self) -> tuple[int, ...]:
         """The allowances and the connections still allowed, in the order of their bits."""
-        exceeded = struct.unpack("<5Q", self.allowances())
-        return (*exceeded, CONNTRACK_ALLOWANCE)
+        return (*ENI_STATS.unpack(self.pack(ENI_STATS)).values(), CONNTRACK_ALLOWANCE)
 
     def clear(self) -> None:
         """Back to zero, as after a reset."""
         for one in fields(self):
             setattr(self, one.name, 0)
-
-    def keep_alive(self) -> bytes:
-        """Data of a keep-alive event: drops since the reset."""
-        return _pack(self.rx_drops, self.tx_drops, self.rx_overruns)
-
-
-def _pack(*values: int) -> bytes:
-    return struct.pack(f"<{len(values)}Q", *(value & _MASK for value in values))

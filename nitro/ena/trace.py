@@ -11,8 +11,6 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol, TextIO
 
-from nitro.ena.admin import Command, CommandError, Execute
-from nitro.ena.memory import DmaError
 from nitro.ena.offload import Buffer
 
 
@@ -39,23 +37,6 @@ class Trace:
         """A frame "in" to or "out" of the guest."""
         if self._frames is not None:
             self._frames.frame(direction, parts)
-
-
-def traced(execute: Execute, trace: Trace) -> Execute:
-    """`execute` with each admin command and its completion in the trace."""
-
-    def run(command: Command) -> bytes | None:
-        trace.event("command", id=command.id, opcode=command.opcode, entry=command.entry)
-        told = {"id": command.id, "opcode": command.opcode}
-        try:
-            payload = execute(command)
-        except (CommandError, DmaError) as error:
-            trace.event("completion", **told, error=str(error))
-            raise
-        trace.event("completion", **told, payload=payload)
-        return payload
-
-    return run
 
 
 def _plain(value: object) -> str:

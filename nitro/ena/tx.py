@@ -12,35 +12,20 @@ import struct
 from collections.abc import Callable
 
 from nitro.ena.completion import CompletionQueue
+from nitro.ena.context import Context
 from nitro.ena.llq import Layout
-from nitro.ena.memory import DmaError, Memory
+from nitro.ena.memory import Memory
 from nitro.ena.offload import Buffer
 from nitro.ena.packet import Packet
-from nitro.ena.rules import Rules
-from nitro.ena.stats import Counters
-from nitro.ena.txoffload import Meta, OffloadError, describe
+from nitro.ena.tx_reader import BadRingError, Reader, TxLimits
 
 DESCRIPTOR_SIZE = 16
 _WORDS = struct.Struct("<4I")
-
-_META = 1 << 23
-_FIRST = 1 << 26
-_LAST = 1 << 27
-_COMPLETION = 1 << 28
-_DATA_RESERVED = 1 << 22 | 1 << 25 | 0b111 << 29
 
 # TSO segments carry an IP packet of up to 64 KiB behind Ethernet and VLAN headers.
 MAX_FRAME = 65535 + 18
 
 Send = Callable[[bytes, list[Buffer]], bool]
-
-
-class _BadRingError(Exception):
-    """The queue cannot tell where the next packet begins."""
-
-    def __init__(self, rule: str) -> None:
-        super().__init__(rule)
-        self.rule = rule
 
 
 class TxQueue:
@@ -52,27 +37,20 @@ class TxQueue:
         depth: int,
         address: int,
         cq: CompletionQueue,
+        context: Context,
+        limits: TxLimits,
         *,
-        memory: Memory,
-        rules: Rules,
-        counters: Counters,
-        max_descriptors: int,
-        max_frame: int,
-        offloads: int,
-        meta_required: bool = False,
         layout: Layout | None = None,
         entries: memoryview | None = None,
     ) -> None:
         self.index, self.depth, self.address, self.cq = index, depth, address, cq
         self.tail = self.head = 0
         self.stopped = False
-        self._memory, self._rules, self._counters = memory, rules, counters
-        self._max_descriptors, self._max_frame = max_descriptors, max_frame
-        self._offloads, self._meta_required = offloads, meta_required
+        self._rules, self._counters = context.rules, context.counters
         self._layout, self._entries = layout, entries
-        self._meta = Meta()
+        self._reader = Reader(f"TX queue {index}", context, limits)
         self._waiting: Packet | None = None
-        self.attach(memory)
+        self.attach(context.memory)
 
     def attach(self, memory: Memory) -> None:
         """Look the ring up in guest memory. Raises DmaError."""
@@ -128,7 +106,7 @@ class TxQueue:
         """The next packet of the ring; the head moves behind it. None if the ring is broken."""
         try:
             packet = self._from_host() if self._layout is None else self._from_llq(self._layout)
-        except _BadRingError as error:
+        except BadRingError as error:
             self._rules.report_violation(error.rule, f"TX queue {self.index}, head {self.head:#x}")
             self.stop()
             return None
@@ -142,8 +120,8 @@ class TxQueue:
         return (1 ^ (head // self.depth & 1)) << 24
 
     def _from_host(self) -> Packet:
-        packet, head, tail = Packet(), self.head, self.tail
-        reader = _Reader(self, packet)
+        reader, head, tail = self._reader, self.head, self.tail
+        packet = reader.begin()
         while head != tail:
             slot = head % self.depth * DESCRIPTOR_SIZE
             words = _WORDS.unpack_from(self._ring, slot)
@@ -152,11 +130,11 @@ class TxQueue:
                 packet.next_head = head
                 reader.finish()
                 return packet
-        raise _BadRingError("tx-first-last")
+        raise BadRingError("tx-first-last")
 
     def _from_llq(self, layout: Layout) -> Packet:
-        packet, head, tail = Packet(), self.head, self.tail
-        reader = _Reader(self, packet)
+        reader, head, tail = self._reader, self.head, self.tail
+        packet = reader.begin()
         assert self._entries is not None
         first, slots = head, layout.descriptors_before_header
         while head != tail:
@@ -172,73 +150,4 @@ class TxQueue:
                     reader.finish()
                     return packet
             slots = layout.descriptors_per_entry
-        raise _BadRingError("tx-first-last")
-
-
-class _Reader:
-    """Puts one packet together, descriptor by descriptor."""
-
-    __slots__ = ("_count", "_data", "_has_meta", "_inline", "_packet", "_queue", "_w0", "_w1")
-
-    def __init__(self, queue: TxQueue, packet: Packet) -> None:
-        self._queue, self._packet = queue, packet
-        self._count = self._data = 0
-        self._has_meta = False
-        self._w0 = self._w1 = self._inline = 0
-
-    def descriptor(self, words: tuple[int, ...], phase: int) -> bool:
-        """Take one descriptor; True if it was the packet's last. Raises _BadRingError."""
-        w0, w1, w2, w3 = words
-        if w0 & 1 << 24 != phase:
-            raise _BadRingError("tx-phase")
-        if bool(w0 & _FIRST) != (self._count == 0):
-            raise _BadRingError("tx-first-last")
-        self._count += 1
-        queue, packet = self._queue, self._packet
-        if self._count > queue._max_descriptors:
-            packet.rule = "tx-too-many-descriptors"
-        if w0 & _META:
-            if self._count != 1 or w0 & _LAST:
-                raise _BadRingError("tx-first-last")
-            self._has_meta = True
-            queue._meta = Meta.parse(w0, w2)
-            return False
-        if self._data == 0:
-            self._w0, self._w1, self._inline = w0, w1, w3 >> 24
-            packet.req_id = (w0 >> 16 & 0x3F) << 10 | w1 >> 22
-            packet.completes = bool(w0 & _COMPLETION)
-        if w0 & _DATA_RESERVED:
-            queue._rules.report_violation("tx-reserved", f"TX queue {queue.index}: {w0:#x}")
-        self._data += 1
-        length = w0 & 0xFFFF
-        if length:
-            address = w2 | (w3 & 0xFFFF) << 32
-            try:
-                packet.parts.append(queue._memory.view(address, length))
-            except DmaError:
-                packet.rule = "dma-address"
-            packet.length += length
-        return bool(w0 & _LAST)
-
-    def inline(self, room: memoryview) -> None:
-        """Put the header that lies in the LLQ entry in front of the packet."""
-        if self._inline > len(room):
-            self._packet.rule = "tx-header-length"
-        elif self._inline:
-            # The entry is the driver's again after completion, hence a copy.
-            self._packet.parts.insert(0, bytes(room[: self._inline]))
-            self._packet.length += self._inline
-
-    def finish(self) -> None:
-        """All descriptors are there: work out what the port is asked to do."""
-        queue, packet = self._queue, self._packet
-        if queue._meta_required and not self._has_meta:
-            packet.rule = "tx-meta-missing"
-        if packet.rule is not None:
-            return
-        try:
-            packet.header = describe(self._w1, queue._meta, packet, queue._offloads)
-        except OffloadError:
-            packet.rule = "tx-offload"
-        if packet.length > queue._max_frame and packet.header[1] == 0:
-            packet.rule = "tx-length"
+        raise BadRingError("tx-first-last")

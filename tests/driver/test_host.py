@@ -232,9 +232,9 @@ def test_down_and_up_again(card: Make, profile: str) -> None:
 
 def test_link_changes_arrive(card: Make) -> None:
     driver = ready(card())
-    driver.device.set_link(False)
+    driver.device.notices.set_link(False)
     driver.step()
-    driver.device.set_link(True)
+    driver.device.notices.set_link(True)
     driver.step()
     assert driver.links[-2:] == [False, True]
 
@@ -287,7 +287,7 @@ def test_an_admin_queue_without_interrupts_is_polled(card: Make) -> None:
 @pytest.mark.parametrize("group", [Event.FATAL_ERROR, Event.RESET_REQUEST])
 def test_the_card_can_ask_for_a_reset(card: Make, group: Event) -> None:
     driver = ready(card())
-    driver.device.notify(group)
+    driver.device.notices.send(group)
     driver.step()
     assert driver.resets_wanted == 1
     assert driver.recover() == 0
@@ -297,7 +297,7 @@ def test_the_card_can_ask_for_a_reset(card: Make, group: Event) -> None:
 def test_hints_change_the_watchdog(card: Make) -> None:
     driver = ready(card())
     hints = bytes(2) + (20000).to_bytes(2, "little") + bytes(12)
-    driver.device.notify(Event.NOTIFICATION, 2, hints)
+    driver.device.notices.send(Event.NOTIFICATION, 2, hints)
     driver.device.faults.set("keep-alive-stops", True)
     driver.pass_seconds(15)
     assert driver.resets_wanted == 0
@@ -372,7 +372,7 @@ def test_a_hostile_card_is_survived(card: Make, fault: str) -> None:
                 driver.unmask(pair, 0, 0)
         driver.pass_seconds(1)
     driver.device.faults.set(fault, False)
-    driver.device.set_link(True)
+    driver.device.notices.set_link(True)
     driver.detach()
     driver.cable.arriving.clear()
     driver.cable.sent.clear()

@@ -142,7 +142,7 @@ class Session:
 
     def _dma_unmap(self, message: m.Message) -> bytes:
         _, flags, address, size = _unpack(m.DMA_UNMAP, message.payload)
-        if flags & 2:
+        if flags & m.DMA_UNMAP_ALL:
             self._device.memory.clear()
         else:
             self._device.memory.unmap(address, size)

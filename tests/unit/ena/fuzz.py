@@ -282,7 +282,7 @@ class Target:
 
     def _time(self, source: Input) -> None:
         self.driver.now += source.byte() / 50
-        self.driver.device.set_link(bool(source.byte()))
+        self.driver.device.notices.set_link(bool(source.byte()))
 
     def _take_away(self, source: Input) -> None:
         """The client takes memory away, all or a quarter, or gives back what is missing.

@@ -39,9 +39,9 @@ def test_the_link_is_told_once_events_are_on(driver: Driver):
 
 def test_link_changes(driver: Driver):
     driver.event()
-    driver.device.set_link(False)
+    driver.device.notices.set_link(False)
     assert driver.event() == (Event.LINK_CHANGE, 0, bytes(48))
-    driver.device.set_link(True)
+    driver.device.notices.set_link(True)
     assert driver.event() == (Event.LINK_CHANGE, 0, (1).to_bytes(48, "little"))
 
 
@@ -67,7 +67,7 @@ def test_no_events_of_groups_that_are_off():
 
 def test_events_wait_for_credit(driver: Driver):
     for n in range(6):
-        driver.device.notify(Event.NOTIFICATION, n)
+        driver.device.notices.send(Event.NOTIFICATION, n)
     assert driver.device.events.produced == 4
     driver.event()
     driver.device.tick()
@@ -81,7 +81,7 @@ def test_too_much_credit_breaks_a_rule(driver: Driver):
 
 def test_an_event_raises_vector_0(driver: Driver):
     driver.raised.clear()
-    driver.device.set_link(False)
+    driver.device.notices.set_link(False)
     assert driver.raised == [0]
 
 

@@ -15,10 +15,10 @@ import pytest
 
 from nitro.ena.constants import Feature, Opcode
 from nitro.ena.control import execute
-from nitro.ena.device import MAX_REPORTED_RESETS
 from nitro.ena.explain import explain
 from nitro.ena.pcapng import PcapngWriter
 from nitro.ena.profiles import PROFILES
+from nitro.ena.reporter import MAX_REPORTED_RESETS
 from nitro.ena.serve import default_mac, parse_mac
 from nitro.ena.trace import Trace
 from nitro.errors import InputError
@@ -139,7 +139,7 @@ def test_a_driver_that_resets_in_a_loop_is_told_of_for_a_while(tmp_path: Path):
         driver.reset(reason=1)
     told = [line for line in driver.reports if "resets the card" in line]
     assert len(told) == MAX_REPORTED_RESETS
-    assert driver.reports[-1] == "further resets are not told"
+    assert driver.reports[-1] == "further resets are not reported"
 
 
 def test_commands_and_answers_are_decoded(tmp_path: Path):

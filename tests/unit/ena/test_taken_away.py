@@ -76,7 +76,7 @@ class Guest:
         driver.port.full = False
         driver.write(self.tx.doorbell, self.tx.tail & 0xFFFF)
         for link in (False, True):
-            driver.device.set_link(link)
+            driver.device.notices.set_link(link)
         for _ in range(4):
             driver.now += 1
             driver.run()
@@ -128,7 +128,7 @@ def rung(guest: Guest) -> None:
 
 def link_down(guest: Guest) -> None:
     received(guest)
-    guest.driver.device.set_link(False)
+    guest.driver.device.notices.set_link(False)
 
 
 STATES = (idle, received, used_up, stopped, sending_held_back, rung, link_down)

@@ -312,7 +312,7 @@ def test_doorbell_of_no_queue(driver: Driver):
 
 def test_link_down_loses_frames(driver: Driver):
     ring = driver.tx_queue()
-    driver.device.set_link(False)
+    driver.device.notices.set_link(False)
     driver.send(ring, FRAME)
     assert driver.port.sent == []
     assert driver.tx_completions(ring) == [0]
