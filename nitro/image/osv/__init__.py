@@ -1,0 +1,1 @@
+"""OSv images: files put into a kernel that is built already."""
