@@ -30,7 +30,6 @@ THROTTLED = frozenset(
 UNAVAILABLE = frozenset({"InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"})
 CREDENTIALS = frozenset(
     {
-        "AuthFailure",
         "ExpiredToken",
         "ExpiredTokenException",
         "InvalidAccessKeyId",
@@ -49,6 +48,25 @@ UNSUPPORTED = frozenset({"InsufficientInstanceCapacity", "InvalidInstanceType", 
 # The answer to a token of ours that an earlier call, whose answer was lost, has used already.
 _TOKEN_USED = frozenset({"IdempotentParameterMismatch", "IdempotentInstanceTerminated"})
 _ABSENT = re.compile(r"(NotFound|^404|^NoSuch\w+|\.Unavailable|^InvalidConversionTaskId.*)$")
+# AuthFailure and its like have many causes, which only the message tells apart.
+_CAUSES = (
+    (
+        re.compile(r"validate the provided (access )?credentials", re.I),
+        "log in again, check the clock, and that {region} is enabled for the account",
+    ),
+    (
+        re.compile(r"block(ing)? public access|publicly shar", re.I),
+        "share with single accounts, or turn off block public access in {region}",
+    ),
+    (
+        re.compile(r"encrypt|KMS", re.I),
+        "what the AWS managed key encrypts cannot be shared: use a key of the account's own",
+    ),
+    (
+        re.compile(r"not authorized for (images|snapshots?|volumes?)|do(es)? not own", re.I),
+        "its owner has to share it with this account, or it is in another region than {region}",
+    ),
+)
 _DENIED_ACTION = re.compile(r"not authorized to perform:? ([\w-]+:\w+)")
 
 
@@ -186,6 +204,9 @@ def _remedy(code: str, message: str, action: str, region: str) -> str | None:
     """What to do about a refusal; None when the call was not refused but failed."""
     if "service role" in message and "does not exist" in message:
         return "`nitro doctor --create-role` makes the role that VM Import needs"
+    if code in {"AuthFailure", "OperationNotPermitted"}:
+        hints = (hint for cause, hint in _CAUSES if cause.search(message))
+        return next(hints, "the account may not do this; see the message").format(region=region)
     if code in CREDENTIALS:
         return "the credentials are not valid (any more): log in again, or check the clock"
     if code in DENIED:

@@ -8,6 +8,7 @@ and a failed one can be tried again.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,13 +37,18 @@ class Task:
     id: str
     status: str
     message: str
-    progress: str
+    percent: float | None
     snapshot_id: str
     tags: tags.Tags
 
     @property
+    def has_snapshot(self) -> bool:
+        """Whether it is complete: EC2 may say so before it names the snapshot."""
+        return self.status == "completed" and bool(self.snapshot_id)
+
+    @property
     def running(self) -> bool:
-        return self.status in RUNNING
+        return self.status in RUNNING or (self.status == "completed" and not self.snapshot_id)
 
 
 def tasks(cloud: Cloud, digest: str | None = None) -> list[Task]:
@@ -63,7 +69,7 @@ def find_task(cloud: Cloud, digest: str) -> Task | None:
         if task.running:
             return task
     for task in earlier:
-        if task.status == "completed" and snapshot.exists(cloud, task.snapshot_id):
+        if task.has_snapshot and snapshot.exists(cloud, task.snapshot_id):
             return task
     return None
 
@@ -117,15 +123,15 @@ def wait_for_import(cloud: Cloud, task_id: str, stage: Stage, deadline: float = 
 
     def look() -> str | None:
         task = get(cloud, task_id)
-        if task.status == "completed":
+        if task.has_snapshot:
             return task.snapshot_id
         if not task.running:
             raise NitroError(
                 f"the import {task.id} ended {task.status}: {task.message or 'no reason given'}",
                 hint="`nitro doctor` checks the role and the bucket that VM Import uses",
             )
-        if task.progress:
-            stage.progress(float(task.progress), 100, "%")
+        if task.percent is not None:
+            stage.progress(task.percent, 100, "%")
         return None
 
     what = f"import {task_id}"
@@ -167,7 +173,13 @@ def _task(raw: ImportSnapshotTaskTypeDef) -> Task:
         id=raw["ImportTaskId"],
         status=detail.get("Status", ""),
         message=detail.get("StatusMessage", ""),
-        progress=detail.get("Progress", ""),
+        percent=_percent(detail.get("Progress", "")),
         snapshot_id=detail.get("SnapshotId", ""),
         tags=tags.from_list(raw.get("Tags")),
     )
+
+
+def _percent(text: str) -> float | None:
+    """EC2 documents no form: `19` and `19%` have been seen."""
+    found = re.match(r"\s*(\d+(?:\.\d+)?)", text)
+    return float(found[1]) if found else None

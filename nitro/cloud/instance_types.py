@@ -29,6 +29,7 @@ class InstanceType:
     boot_modes: tuple[str, ...]
     ena: str  # "unsupported" | "supported" | "required"
     hypervisor: str  # "nitro" | "xen" | "" for bare metal
+    bare_metal: bool
     network: str  # as EC2 words it: "Up to 10 Gigabit"
 
 
@@ -86,6 +87,12 @@ def requires(
             f"{instance_type.name} has no ENA network card",
             hint="choose a Nitro type such as c5.large",
         )
+    if instance_type.bare_metal or instance_type.hypervisor == "xen":
+        what = "is bare metal" if instance_type.bare_metal else "runs on Xen"
+        raise RefusedError(
+            f"{instance_type.name} {what}: the image has drivers for virtual Nitro instances only",
+            hint="choose a Nitro type such as c5.large",
+        )
     if instance_type.memory_mib < memory_mib:
         raise RefusedError(
             f"{instance_type.name} has {instance_type.memory_mib} MiB of memory, "
@@ -103,5 +110,6 @@ def _parse(raw: InstanceTypeInfoTypeDef) -> InstanceType:
         boot_modes=tuple(raw.get("SupportedBootModes", ())),
         ena=raw["NetworkInfo"]["EnaSupport"],
         hypervisor=raw.get("Hypervisor", ""),
+        bare_metal=raw.get("BareMetal", False),
         network=raw["NetworkInfo"].get("NetworkPerformance", ""),
     )

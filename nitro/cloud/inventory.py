@@ -131,7 +131,7 @@ def _import_tasks(cloud: Cloud) -> Iterator[Resource]:
     """Tasks under way. A finished one is history, but for a snapshot that nobody claimed."""
     for task in importer.tasks(cloud):
         name = task.tags.get("Name", "")
-        unclaimed = task.status == "completed" and _is_unclaimed(cloud, task.snapshot_id)
+        unclaimed = task.has_snapshot and _is_unclaimed(cloud, task.snapshot_id)
         if task.running or unclaimed:
             yield Resource("import-task", task.id, name, task.status, tags=task.tags)
 

@@ -17,7 +17,7 @@ from nitro.cloud.session import Cloud
 from nitro.errors import RefusedError
 
 NAME = "vmimport"
-POLICY = "nitro-vmimport"
+POLICY = "nitro-vmimport"  # and the name of the bucket: the role serves every region
 SERVICE = "vmie.amazonaws.com"
 ON_BUCKET = ("s3:GetBucketLocation", "s3:ListBucket")
 ON_OBJECTS = ("s3:GetObject",)
@@ -96,7 +96,9 @@ def create(cloud: Cloud, bucket: str) -> None:
             raise
         _require_ours(cloud, bucket)
     cloud.iam.put_role_policy(
-        RoleName=NAME, PolicyName=POLICY, PolicyDocument=json.dumps(permissions(cloud, bucket))
+        RoleName=NAME,
+        PolicyName=f"{POLICY}-{bucket}",
+        PolicyDocument=json.dumps(permissions(cloud, bucket)),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, cast
 
-from nitro.cloud import tags
+from nitro.cloud import tags, wait
 from nitro.cloud.errors import ApiError, ignoring
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CreateBucketConfigurationTypeDef, LifecycleRuleTypeDef
 
 IMAGES, RESULTS = "images/", "results/"
+CREATION_DEADLINE = 600.0  # seconds; a bucket's name is free some minutes after its deletion
+_TAGS_UNKNOWN = frozenset({"UnsupportedArgument", "MalformedXML", "NotImplemented"})
 IMAGE_DAYS, RESULT_DAYS, UPLOAD_DAYS = 3, 1, 1  # after which the bucket cleans up by itself
 
 
@@ -94,7 +96,12 @@ def ensure_bucket(cloud: Cloud, undo: Undo, name: str | None = None) -> Bucket:
         remove=lambda _: remove_bucket(cloud, bucket),
     ) as entry:
         try:
-            cloud.s3.create_bucket(Bucket=bucket.name, CreateBucketConfiguration=location)
+            wait.until(
+                cloud,
+                lambda: _create(cloud, bucket.name, location),
+                what=f"bucket {bucket.name}",
+                deadline=CREATION_DEADLINE,
+            )
         except ApiError as error:
             if error.code != "BucketAlreadyOwnedByYou":
                 raise
@@ -124,6 +131,27 @@ def ensure_bucket(cloud: Cloud, undo: Undo, name: str | None = None) -> Bucket:
         },
     )
     return bucket
+
+
+def _create(
+    cloud: Cloud, name: str, configuration: CreateBucketConfigurationTypeDef
+) -> bool | None:
+    """Returns None while S3 still deletes a bucket of this name."""
+    try:
+        if configuration:
+            cloud.s3.create_bucket(Bucket=name, CreateBucketConfiguration=configuration)
+        else:  # an empty element is malformed
+            cloud.s3.create_bucket(Bucket=name)
+    except ApiError as error:
+        if error.code == "OperationAborted":
+            return None
+        if error.code not in _TAGS_UNKNOWN or "Tags" not in configuration:
+            raise
+        # Some partitions do not know tags in this call; they are put by the next one.
+        without = configuration.copy()
+        del without["Tags"]
+        return _create(cloud, name, without)
+    return True
 
 
 def _expire(prefix: str, days: int) -> LifecycleRuleTypeDef:

@@ -49,6 +49,38 @@ def test_a_denial_names_the_action_that_was_denied() -> None:
     assert translated(answered("AccessDenied")).what == "permission denied: ec2:RunInstances"
 
 
+@pytest.mark.parametrize(
+    ("code", "message", "hint"),
+    [
+        (
+            "AuthFailure",
+            "AWS was not able to validate the provided access credentials",
+            "eu-central-1 is enabled for the account",
+        ),
+        ("AuthFailure", "Not authorized for images: [ami-1]", "its owner has to share it"),
+        ("AuthFailure", "You do not own the snapshot snap-1", "its owner has to share it"),
+        (
+            "OperationNotPermitted",
+            "You can't publicly share this image because block public access is enabled",
+            "turn off block public access in eu-central-1",
+        ),
+        (
+            "OperationNotPermitted",
+            "Encrypted snapshots with EBS default key cannot be shared",
+            "use a key of the account's own",
+        ),
+        ("AuthFailure", "Something else", "see the message"),
+    ],
+)
+def test_an_authorization_that_fails_has_the_words_of_its_cause(
+    code: str, message: str, hint: str
+) -> None:
+    error = translated(answered(code, message))
+    assert error.exit_code == 3
+    assert hint in str(error.hint)
+    assert ("log in" in str(error.hint)) is ("credentials" in message)
+
+
 def test_another_answer_is_a_failure() -> None:
     error = translated(answered("InvalidParameterValue", "Value (x) is invalid."))
     assert error.exit_code == 1

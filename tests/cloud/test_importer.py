@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -101,3 +102,58 @@ def test_a_snapshot_counts_only_when_it_was_proven(
     assert snapshot.find(cloud, disk.digest) is None
     snapshot.tag_snapshot(cloud, snapshot_id, tags.image_tags("bench", disk.digest))
     assert snapshot.find(cloud, disk.digest) == snapshot_id
+
+
+@pytest.mark.parametrize("text", ["19", "19%", " 19.5 %", "", "soon"])
+def test_progress_may_have_any_form(
+    cloud: Cloud, bucket: storage.Bucket, disk: DiskImage, text: str
+) -> None:
+    observer, left = connect(), [True]
+
+    def under_way(parsed: dict[str, Any], **_: object) -> None:
+        if left:
+            left.pop()
+            for task in parsed["ImportSnapshotTasks"]:
+                task["SnapshotTaskDetail"] = {"Status": "active", "Progress": text}
+
+    observer.session.events.register("after-call.ec2.DescribeImportSnapshotTasks", under_way)
+    task = start(cloud, bucket, disk)
+    with Reporter().stage("") as stage:
+        assert importer.wait_for_import(observer, task, stage)
+    assert not left
+
+
+def unnamed_at_first(times: int) -> Cloud:
+    """A connection to which a completed task does not yet say its snapshot, `times` times."""
+    observer, left = connect(), [True] * times
+
+    def forget(parsed: dict[str, Any], **_: object) -> None:
+        for task in parsed["ImportSnapshotTasks"]:
+            if left and task["SnapshotTaskDetail"].get("Status") == "completed":
+                left.pop()
+                del task["SnapshotTaskDetail"]["SnapshotId"]
+
+    observer.session.events.register("after-call.ec2.DescribeImportSnapshotTasks", forget)
+    return observer
+
+
+def test_a_task_is_complete_once_it_names_its_snapshot(
+    cloud: Cloud, bucket: storage.Bucket, disk: DiskImage
+) -> None:
+    task = start(cloud, bucket, disk)
+    with Reporter().stage("") as stage:
+        snapshot_id = importer.wait_for_import(unnamed_at_first(3), task, stage)
+    assert everything(cloud)["snapshots"] == [snapshot_id]
+
+
+def test_a_snapshot_that_is_not_named_yet_is_found_and_removed_with_its_task(
+    cloud: Cloud, bucket: storage.Bucket, disk: DiskImage
+) -> None:
+    task = start(cloud, bucket, disk)
+    with Reporter().stage("") as stage:
+        importer.wait_for_import(cloud, task, stage)
+    found = importer.find_task(unnamed_at_first(1), disk.digest)
+    assert found is not None
+    assert found.id == task
+    importer.remove_task(unnamed_at_first(3), task)
+    assert everything(cloud)["snapshots"] == []

@@ -37,6 +37,8 @@ def test_an_unknown_type_is_answered_with_near_names(cloud: Cloud) -> None:
             "m6g.large boots by uefi, the image by legacy-bios",
         ),
         ("t2.small", {"boot_mode": "legacy-bios"}, "t2.small has no ENA"),
+        ("i3.large", {"boot_mode": "legacy-bios"}, "i3.large runs on Xen"),
+        ("m5.metal", {}, "m5.metal is bare metal"),
         ("t3.nano", {"minimum_memory_mib": 600}, "512 MiB of memory, the image needs 600 MiB"),
     ],
 )

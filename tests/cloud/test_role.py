@@ -69,3 +69,36 @@ def test_a_role_that_vm_import_cannot_assume_is_seen(bare_cloud: Cloud, change: 
     make(bare_cloud, trust, role.permissions(bare_cloud, BUCKET))
     (problem,) = role.problems(bare_cloud, BUCKET)
     assert "does not let vmie.amazonaws.com assume it" in problem
+
+
+def test_a_second_region_leaves_the_role_of_the_first_as_it_is(bare_cloud: Cloud) -> None:
+    role.create(bare_cloud, BUCKET)
+    role.create(bare_cloud, "nitro-123456789012-us-west-2")
+    assert role.problems(bare_cloud, BUCKET) == []
+    assert role.problems(bare_cloud, "nitro-123456789012-us-west-2") == []
+
+
+@pytest.mark.parametrize("action", [*role.ON_BUCKET, *role.ON_OBJECTS, *role.ON_EC2])
+def test_each_missing_permission_is_named(bare_cloud: Cloud, action: str) -> None:
+    policy = role.permissions(bare_cloud, BUCKET)
+    for statement in policy["Statement"]:
+        statement["Action"] = [known for known in statement["Action"] if known != action]
+    policy["Statement"] = [statement for statement in policy["Statement"] if statement["Action"]]
+    make(bare_cloud, role.trust(), policy)
+    (problem,) = role.problems(bare_cloud, BUCKET)
+    assert f"does not allow {action.replace('*', 'Snapshots')} on" in problem
+
+
+def test_a_statement_that_denies_allows_nothing(bare_cloud: Cloud) -> None:
+    policy = role.permissions(bare_cloud, BUCKET)
+    for statement in policy["Statement"]:
+        statement["Effect"] = "Deny"
+    make(bare_cloud, role.trust(), policy)
+    assert len(role.problems(bare_cloud, BUCKET)) == 7
+
+
+def test_trust_without_an_external_id_is_good(bare_cloud: Cloud) -> None:
+    trust = role.trust()
+    del trust["Statement"][0]["Condition"]
+    make(bare_cloud, trust, role.permissions(bare_cloud, BUCKET))
+    assert role.problems(bare_cloud, BUCKET) == []

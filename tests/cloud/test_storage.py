@@ -6,7 +6,16 @@ import pytest
 
 from nitro.cloud import Cloud, Keep, Undo, storage, tags
 from nitro.errors import RefusedError
-from tests.cloud.conftest import NOTHING, connect, everything, make_bucket, recorded, refuse
+from nitro.local.aws import Site
+from tests.cloud.conftest import (
+    NOTHING,
+    blink,
+    connect,
+    everything,
+    make_bucket,
+    recorded,
+    refuse,
+)
 
 
 def test_our_own_is_private_encrypted_and_cleans_up(cloud: Cloud) -> None:
@@ -87,3 +96,43 @@ def test_two_runs_at_once_share_it(cloud: Cloud) -> None:
     with Undo(Keep.NOTHING) as undo:
         assert not storage.ensure_bucket(cloud, undo).new
         assert undo.kept == []  # it is the other run's to take back
+
+
+def test_a_bucket_that_was_just_deleted_is_waited_for(cloud: Cloud) -> None:
+    failures = refuse(cloud, "s3.CreateBucket", "OperationAborted", status=409, times=12)
+    with Undo() as undo:
+        assert storage.ensure_bucket(cloud, undo).new
+    assert len(failures) == 12
+    assert everything(connect())["buckets"] == ["nitro-123456789012-eu-central-1"]
+
+
+@pytest.mark.parametrize("region", ["eu-central-1", "us-east-1"])
+@pytest.mark.parametrize("code", ["UnsupportedArgument", "MalformedXML", "NotImplemented"])
+def test_where_a_bucket_is_not_made_with_tags_it_gets_them_afterwards(
+    site: Site, code: str, region: str
+) -> None:
+    cloud = Cloud.connect(region=region, sleep=blink)
+    calls = recorded(cloud)
+    refuse(cloud, "s3.CreateBucket", code, times=1)
+    with Undo() as undo:
+        bucket = storage.ensure_bucket(cloud, undo)
+    (made,) = (call for call in calls if call.operation == "CreateBucket")  # the second attempt
+    located = {} if region == "us-east-1" else {"LocationConstraint": region}
+    assert made.params.get("CreateBucketConfiguration", {}) == located
+    found = cloud.s3.get_bucket_tagging(Bucket=bucket.name)["TagSet"]
+    assert tags.ours(tags.from_list(found))
+
+
+def test_another_error_is_not_taken_for_ignorance_of_tags(cloud: Cloud) -> None:
+    failures = refuse(cloud, "s3.CreateBucket", "TooManyBuckets")
+    with pytest.raises(RefusedError, match="TooManyBuckets"), Undo() as undo:
+        storage.ensure_bucket(cloud, undo)
+    assert len(failures) == 1
+
+
+def test_only_the_uploads_of_the_very_key_are_found(cloud: Cloud) -> None:
+    with Undo() as undo:
+        bucket = storage.ensure_bucket(cloud, undo)
+    for key in ("images/a.raw", "images/a.raw.old"):
+        cloud.s3.create_multipart_upload(Bucket=bucket.name, Key=key)
+    assert len(storage.uploads(cloud, bucket, "images/a.raw")) == 1

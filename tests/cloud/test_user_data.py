@@ -34,6 +34,11 @@ def test_too_much_is_refused() -> None:
         compose({}, "x" * (LIMIT - 8))
 
 
+def test_bytes_are_counted_not_characters() -> None:
+    with pytest.raises(InputError, match="has 16387 bytes"):
+        compose({}, "é" * ((LIMIT - 8) // 2 + 1))
+
+
 @given(st.dictionaries(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]*", fullmatch=True), st.text()))
 def test_what_is_accepted_can_be_read_back(environment: dict[str, str]) -> None:
     try:
