@@ -1,0 +1,217 @@
+"""docs/architecture.md, held against the code: who may import whom, and where tests stand."""
+
+from __future__ import annotations
+
+import ast
+import fnmatch
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST = 400  # lines of a file
+MAY_BE_LONGER = {"drivers/ena/host/mini_device.c"}  # one small card, in C for libFuzzer
+
+# What each part of nitro may import beside the small modules that serve all.
+SMALL = {
+    *("arch", "check", "config", "console", "documents", "errors", "paths", "ports", "progress"),
+    *("sparse", "__version__"),
+}
+MAY_IMPORT: dict[str, set[str]] = {
+    "recipe": set(),
+    "debian": set(),
+    "image": {"recipe", "debian"},
+    "cloud": set(),
+    "ena": set(),
+    "local": {"debian"},
+    "probe": set(),
+    "interfaces": {"recipe", "image", "probe"},
+    "conditions": {"cloud"},
+    "client": {"cloud", "probe"},
+    "measure": {"recipe", "image", "cloud", "probe", "interfaces", "conditions", "client"},
+    "deploy": {"recipe", "image", "cloud", "probe", "interfaces", "conditions", "measure"},
+    "cli": {"recipe", "image", "cloud", "ena", "local", "probe", "measure", "deploy"},
+    "__main__": {"cli"},
+}
+# The same inside parts that have rooms of their own.
+ROOMS_MAY_IMPORT: dict[str, set[str]] = {
+    "nitro.image.formats": set(),
+    "nitro.image.linux": {"nitro.image"},
+    "nitro.probe.tools": {"nitro.probe"},
+    "nitro.ena.ports": {"nitro.ena"},
+}
+
+# Modules without a test file of their name, and where they are tested instead.
+TESTED_ELSEWHERE: dict[str, list[str]] = {
+    "values and Protocols without code to speak of": ["nitro/check.py", "nitro/interfaces.py"],
+    "the card is tested as a driver or a client sees it: tests/unit/ena": ["nitro/ena/*"],
+    "moto's extensions are tested by boto3's clients: tests/cloud/local": ["nitro/local/aws/*"],
+    "commands are tested as commands: tests/unit/cli, tests/cloud/test_deploy.py": [
+        "nitro/cli/*",
+    ],
+    "tested through publish, verify and dry runs: tests/cloud": [
+        *("nitro/cloud/blocks.py", "nitro/cloud/dryrun_answers.py", "nitro/cloud/snapshot.py"),
+        "nitro/conditions.py",
+    ],
+    "needs packages of Debian, and is tested where images are built: tests/boot": [
+        *("nitro/debian/fetch.py", "nitro/debian/package.py"),
+        *("nitro/image/linux/*", "nitro/image/relock.py"),
+    ],
+    "tested by what uses it everywhere: probes, recipes, stages, results": [
+        *("nitro/documents.py", "nitro/paths.py", "nitro/progress.py", "nitro/recipe/find.py"),
+        *("nitro/probe/base.py", "nitro/probe/prober.py", "nitro/probe/step.py"),
+    ],
+}
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Dotted name → file, of all of nitro."""
+    found = {}
+    for path in sorted((ROOT / "nitro").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+def imports(name: str, *, late: bool) -> Iterator[str]:
+    """The modules of nitro that a module imports; with `late` also inside functions."""
+    for node in _nodes(ast.parse(modules()[name].read_text()), late):
+        match node:
+            case ast.Import(names=names):
+                imported = [alias.name for alias in names]
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                inner = [f"{module}.{alias.name}" for alias in names]
+                imported = [one if one in modules() else module for one in inner]
+                if module == "nitro":  # from nitro import __version__
+                    imported = inner
+            case ast.ImportFrom(level=level) if level:
+                raise AssertionError(f"{name}: relative imports are not looked at")
+            case _:
+                continue
+        yield from (one for one in imported if one.startswith("nitro."))
+
+
+def _nodes(tree: ast.AST, late: bool) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not late:
+            continue
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not late:
+            continue
+        yield node
+        yield from _nodes(node, late)
+
+
+def part(name: str) -> str:
+    return name.split(".")[1] if "." in name else name
+
+
+@pytest.mark.parametrize("name", MAY_IMPORT)
+def test_parts_import_in_one_direction(name: str) -> None:
+    allowed = MAY_IMPORT[name] | SMALL | {name}
+    wrong = [
+        f"{module} imports {other}"
+        for module in modules()
+        if part(module) == name
+        for other in imports(module, late=True)
+        if part(other) not in allowed
+    ]
+    assert not wrong
+
+
+def test_every_part_has_its_place() -> None:
+    parts = {part(module) for module in modules()} - {"nitro"}
+    assert parts == set(MAY_IMPORT) | (SMALL - {"__version__"})
+
+
+def test_small_modules_import_small_modules_only() -> None:
+    wrong = [
+        f"{module} imports {other}"
+        for module in modules()
+        if part(module) in SMALL
+        for other in imports(module, late=True)
+        if part(other) not in SMALL
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("room", ROOMS_MAY_IMPORT)
+def test_rooms_of_a_part_keep_to_themselves(room: str) -> None:
+    """formats/ knows only bytes; what is Linux's is not known to formats, and so on."""
+    siblings = room.rpartition(".")[0]
+    allowed = {room, *ROOMS_MAY_IMPORT[room]}
+    found = [name for name in modules() if name.startswith(f"{room}.")]
+    assert found, "the room has moved"
+    wrong = [
+        f"{module} imports {other}"
+        for module in found
+        for other in imports(module, late=True)
+        if other.startswith(f"{siblings}.") and not _lies_in(other, allowed)
+    ]
+    assert not wrong
+
+
+def _lies_in(module: str, packages: set[str]) -> bool:
+    above = {module}
+    while "." in module:
+        module = module.rpartition(".")[0]
+        above.add(module)
+    return bool(above & packages)
+
+
+def test_no_circle() -> None:
+    """Of modules, by what they import when they are imported."""
+    graph = {name: set(imports(name, late=False)) & set(modules()) - {name} for name in modules()}
+    while leaves := [name for name, needs in graph.items() if not needs]:
+        for name in leaves:
+            del graph[name]
+        for needs in graph.values():
+            needs.difference_update(leaves)
+    assert not graph, "in a circle, or above one"
+
+
+CLIENTS = {"client", "ec2", "s3", "guest_s3", "ebs", "iam", "sts", "quotas"}
+
+
+def test_clients_have_types() -> None:
+    wrong = []
+    for path in modules().values():
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.FunctionDef(name=name, returns=ast.expr() as kind):
+                    pass
+                case ast.arg(arg=name, annotation=ast.expr() as kind):
+                    pass
+                case ast.AnnAssign(target=ast.Name(id=name), annotation=kind):
+                    pass
+                case _:
+                    continue
+            if name in CLIENTS and ast.unparse(kind) == "Any":
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {name}")
+    assert not wrong
+
+
+def test_no_file_is_long() -> None:
+    folders = ("nitro", "tests", "tools", "benchmarks", "drivers")
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in {".py", ".c", ".h"} and str(path.relative_to(ROOT)) not in MAY_BE_LONGER
+        if (lines := len(path.read_text().splitlines())) > LONGEST
+    }
+    assert not long
+
+
+def test_every_module_has_its_tests() -> None:
+    tested = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    untested = {
+        str(path.relative_to(ROOT))
+        for path in modules().values()
+        if path.stem not in {"__init__", "__main__"} and f"test_{path.name}" not in tested
+    }
+    patterns = [pattern for names in TESTED_ELSEWHERE.values() for pattern in names]
+    new = {name for name in untested if not any(fnmatch.fnmatch(name, p) for p in patterns)}
+    assert not new, "a new module needs a test file of its name"
