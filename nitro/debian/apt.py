@@ -49,9 +49,9 @@ class AptRoot:
         """
         names = sorted(set(wanted.names))
         if wanted.closure:
-            arguments = ["install", "--yes", "--print-uris", "-t", self.suite, *names]
+            arguments = ["install", "--yes", "--print-uris", "-t", self.suite, "--", *names]
         else:
-            arguments = ["download", "--print-uris", "-t", self.suite, *names]
+            arguments = ["download", "--print-uris", "-t", self.suite, "--", *names]
         listing = self._run("-q", *arguments)
         matches = (_URI_LINE.match(line) for line in listing.splitlines())
         packages = tuple(sorted(_package(match) for match in matches if match))

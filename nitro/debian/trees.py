@@ -169,7 +169,9 @@ def _merge_usr(root: Path) -> None:
 
 def _extract(deb: Path, into: Path) -> None:
     # tar rather than `dpkg-deb -x`: a package that ships /lib must not replace the link.
-    stream = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE)
+    stream = subprocess.Popen(
+        ["dpkg-deb", "--fsys-tarfile", "--", str(deb)], stdout=subprocess.PIPE
+    )
     unpack = subprocess.run(
         [
             "tar",

@@ -30,7 +30,7 @@ def _list(package: Package, target: Path) -> None:
     [deb] = download([package], Stage())
     with (
         subprocess.Popen(
-            ["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE
+            ["dpkg-deb", "--fsys-tarfile", "--", str(deb)], stdout=subprocess.PIPE
         ) as process,
         tarfile.open(fileobj=process.stdout, mode="r|") as archive,
     ):

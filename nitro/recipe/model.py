@@ -42,6 +42,8 @@ DEFAULT_EXTRAS: tuple[Extra, ...] = ("passwd", "nsswitch", "resolv", "certificat
 BootMode = Literal["legacy-bios", "uefi", "uefi-preferred"]
 
 _NAME = r"^[a-z0-9][a-z0-9.-]{0,62}$"
+# Debian Policy, 5.6.1
+_PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
 _KERNEL = r"^[a-z][a-z0-9]*(:[A-Za-z0-9][A-Za-z0-9._-]*)?$"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -101,7 +103,7 @@ class Recipe(_Table):
     #: Debian suite of kernel and packages
     suite: str = Field(default="trixie", pattern=r"^[a-z][a-z-]*$")
     boot_mode: BootMode = "legacy-bios"
-    packages: tuple[str, ...] = ()
+    packages: tuple[Annotated[str, Field(pattern=_PACKAGE)], ...] = ()
     programs: tuple[File, ...] = ()
     files: tuple[File, ...] = ()
     #: libraries that a program loads while it runs (dlopen), by soname or absolute path

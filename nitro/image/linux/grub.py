@@ -87,7 +87,16 @@ def _make(tools: Tree, modules: Tree, script: str, platform: str, names: tuple[s
             config.flush()
             argv = [*tools.program("grub-mkimage"), "--format", platform]
             argv += ["--directory", str(modules.path(f"/usr/lib/grub/{platform}"))]
-            argv += ["--prefix", "/", "--config", config.name, "--output", str(target), *names]
+            argv += [
+                "--prefix",
+                "/",
+                "--config",
+                config.name,
+                "--output",
+                str(target),
+                "--",
+                *names,
+            ]
             done = subprocess.run(argv, capture_output=True, text=True, check=False)
         if done.returncode:
             raise NitroError(f"grub-mkimage for {platform} failed: {done.stderr.strip()}")

@@ -37,14 +37,14 @@ def test_packages_are_read_from_what_apt_would_download(fake_apt: FakeApt) -> No
         Package("curl", "8.1+deb13u1", "amd64", "debian-security", "pool/c.deb", 7, B),
         Package("zlib1g", "1:1.3-1", "amd64", "debian", "pool/z.deb", 7, A),
     )
-    assert fake_apt.calls[-1] == "-q install --yes --print-uris -t trixie curl zlib1g"
+    assert fake_apt.calls[-1] == "-q install --yes --print-uris -t trixie -- curl zlib1g"
 
 
 def test_without_dependencies_exactly_the_named_packages_are_asked_for(fake_apt: FakeApt) -> None:
     fake_apt.answers("download", listing((f"{MAIN}/p/tzdata.deb", "tzdata_2026a_all.deb", A)))
     [package] = AptRoot.open("trixie", X86_64).resolve(Wanted(("tzdata",), closure=False))
     assert (package.name, package.architecture) == ("tzdata", "all")
-    assert fake_apt.calls[-1] == "-q download --print-uris -t trixie tzdata"
+    assert fake_apt.calls[-1] == "-q download --print-uris -t trixie -- tzdata"
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,8 @@ def test_every_key(tmp_path: Path) -> None:
         ('command = ["/x"]\nports = ["sctp:1"]', "'sctp:1' is not a port", "docs/recipes.md"),
         ('command = ["/x"]\nname = "Ä"', "name", "docs/recipes.md"),
         ('command = ["/x"]\narchitecture = "arm64"', "architecture", "docs/recipes.md"),
+        ('command = ["/x"]\npackages = ["-oA=b"]', "packages.0", "docs/recipes.md"),
+        ('command = ["/x"]\npackages = ["a/stable"]', "packages.0", "docs/recipes.md"),
         ('command = ["/x"]\nextras = ["magic"]', "extras.0", "docs/recipes.md"),
         ('command = ["/x"]\nenv = { "A-B" = "1" }', "'A-B' is not the name", "docs/recipes.md"),
         ('command = ["/x"]\nminimum_memory_mib = 1', "minimum_memory_mib", "docs/recipes.md"),
