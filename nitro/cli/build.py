@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nitro.cli import options, recipe_arg
 from nitro.cli.output import print_json, print_table, reporter
+
+if TYPE_CHECKING:
+    from nitro.documents import BuildDocument
 
 
 def register(app: typer.Typer) -> None:
@@ -35,17 +38,16 @@ def build(
         built = image.build(made, report=report, locked=locked)
         report.close()
     if json:
-        print_json(
-            {
-                "digest": built.digest,
-                "path": str(built.path),
-                "manifest": str(built.manifest_path),
-                "size_bytes": built.size_bytes,
-                "cached": built.cached,
-                "build_seconds": built.build_seconds,
-                "minimum_memory_mib": built.minimum_memory_mib,
-            }
-        )
+        document: BuildDocument = {
+            "digest": built.digest,
+            "path": str(built.path),
+            "manifest": str(built.manifest_path),
+            "size_bytes": built.size_bytes,
+            "cached": built.cached,
+            "build_seconds": built.build_seconds,
+            "minimum_memory_mib": built.minimum_memory_mib,
+        }
+        print_json(document)
         return
     how = "unchanged" if built.cached else f"built in {built.build_seconds:.1f} s"
     print(built.path)

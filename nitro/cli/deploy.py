@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from nitro.cli import options, recipe_arg
 from nitro.cli.connection import connected
 from nitro.cli.output import print_json, reporter
 from nitro.errors import InputError, ProbeError
+
+if TYPE_CHECKING:
+    from nitro.documents import PlanDocument
 
 
 def register(app: typer.Typer) -> None:
@@ -85,7 +88,8 @@ def deploy(
 
 def _show_plan(calls: list[str], leftovers: list[str], as_json: bool) -> None:
     if as_json:
-        print_json({"calls": calls, "leftovers": leftovers})
+        document: PlanDocument = {"calls": calls, "leftovers": leftovers}
+        print_json(document)
         return
     for call in calls:
         print(call)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from nitro.check import Check
 from nitro.cli import options
 from nitro.cli.connection import connected
 from nitro.cli.output import print_json, reporter
+
+if TYPE_CHECKING:
+    from nitro.documents import CheckDocument
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +47,7 @@ def doctor(
                 role.create(connection.cloud, bucket)
             checks += account.examine(connection.cloud, connection.settings.bucket)
     if json:
-        print_json([vars(check) for check in checks])
+        print_json([_document(check) for check in checks])
     else:
         for check in checks:
             print(f"{'ok  ' if check.ok else 'BAD '} {check.name}: {check.detail}")
@@ -52,3 +55,12 @@ def doctor(
                 print(f"     → {check.remedy}")
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
+
+
+def _document(check: Check) -> CheckDocument:
+    return {
+        "name": check.name,
+        "ok": check.ok,
+        "detail": check.detail,
+        "remedy": check.remedy,
+    }

@@ -15,6 +15,7 @@ from nitro.errors import InputError, ProbeError
 
 if TYPE_CHECKING:
     from nitro.cloud import Resource
+    from nitro.documents import ConsoleDocument, ResourceDocument
 
 InstanceId = Annotated[str, typer.Argument(metavar="INSTANCE", help="An instance's id.")]
 
@@ -118,7 +119,8 @@ def console(
         from nitro.console import milestones
 
         found = [{"nitro": m.name, "uptime": m.uptime, **m.fields} for m in milestones(text)]
-        print_json({"instance": instance, "milestones": found, "output": text})
+        document: ConsoleDocument = {"instance": instance, "milestones": found, "output": text}
+        print_json(document)
     else:
         sys.stdout.write(text)
 
@@ -181,26 +183,25 @@ def destroy(
 
 def _show(found: list[Resource], *, as_json: bool) -> None:
     if as_json:
-        print_json(
-            [
-                {
-                    "kind": r.kind,
-                    "id": r.id,
-                    "name": r.name,
-                    "state": r.state,
-                    "deployment": r.deployment or None,
-                    "digest": r.digest or None,
-                    "created": r.created.isoformat() if r.created else None,
-                    "expires": r.expires.isoformat() if r.expires else None,
-                }
-                for r in found
-            ]
-        )
+        print_json([_document(resource) for resource in found])
     elif found:
         rows = [(r.kind, r.id, r.name or "-", r.state or "-", _left(r)) for r in found]
         print_table(("KIND", "ID", "NAME", "STATE", "EXPIRES"), rows)
     else:
         say("no resources found")
+
+
+def _document(resource: Resource) -> ResourceDocument:
+    return {
+        "kind": resource.kind,
+        "id": resource.id,
+        "name": resource.name,
+        "state": resource.state,
+        "deployment": resource.deployment or None,
+        "digest": resource.digest or None,
+        "created": resource.created.isoformat() if resource.created else None,
+        "expires": resource.expires.isoformat() if resource.expires else None,
+    }
 
 
 def _left(resource: Resource) -> str:

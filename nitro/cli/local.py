@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from nitro.cli import options
 from nitro.cli.output import print_json, print_table, reporter, say
+
+if TYPE_CHECKING:
+    from nitro.documents import LocalStatusDocument
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,7 +48,7 @@ def _show(as_json: bool) -> None:
     from nitro import local
 
     found = local.status()
-    document = {
+    document: LocalStatusDocument = {
         "running": found.endpoint is not None,
         "pid": found.pid,
         "endpoint": found.endpoint.url if found.endpoint else None,

@@ -1,0 +1,401 @@
+"""The commands in this process, against moto: what they print, their JSON, their exit codes."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import nitro.image
+import nitro.local
+import nitro.probe
+from nitro.check import Check
+from nitro.cli import app, options
+from nitro.cloud import Cloud, DiskImage
+from nitro.cloud import doctor as account
+from nitro.errors import InputError, NitroError, ProbeError
+from nitro.image.inspect import GuestFile, Inspection
+from nitro.local import Endpoint, LocalSession, Status
+from nitro.local import doctor as machine
+from nitro.local.hypervisor import NullHypervisor
+from nitro.progress import Reporter
+from nitro.recipe import Recipe
+from tests.cloud.conftest import NOTHING, REGION, blink, connect, everything, refuse
+from tests.cloud.joint import FakeBuilder, FakeProber, running, small_disk
+from tools import schemas
+
+AWS = ("--cloud", "aws", "--region", REGION)
+DEPLOY = ("deploy", "hello", "--instance", "c5.large", *AWS)
+CONSOLE = b'{"nitro":"kernel","uptime":0.9,"release":"6.12"}\r\n'
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> DiskImage:
+    return small_disk(tmp_path / "bench.raw", "hello")
+
+
+@pytest.fixture
+def builder(disk: DiskImage, monkeypatch: pytest.MonkeyPatch) -> FakeBuilder:
+    """Builds what `nitro.image` would."""
+    builder = FakeBuilder(disk)
+
+    def build(recipe: Recipe, *, report: Reporter, **_: object) -> nitro.image.Image:
+        return builder.prepare(recipe, report=report).build()
+
+    monkeypatch.setattr(nitro.image, "prepare", builder.prepare, raising=False)
+    monkeypatch.setattr(nitro.image, "build", build, raising=False)
+    monkeypatch.setattr(nitro.image, "known", lambda name: None)
+    return builder
+
+
+@pytest.fixture
+def prober(monkeypatch: pytest.MonkeyPatch) -> FakeProber:
+    """Measures what `nitro.probe` would."""
+    prober = FakeProber()
+    monkeypatch.setattr(nitro.probe, "ToolProber", lambda: prober)
+    return prober
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No pauses, no settings of the user's own."""
+    monkeypatch.setattr(Cloud, "connect", functools.partial(Cloud.connect, sleep=blink))
+    monkeypatch.setattr(options, "verbose", False)
+    for name in ("NITRO_CLOUD", "NITRO_REGION", "NITRO_ALLOW", "NITRO_BUCKET", "NITRO_SUBNET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def local(monkeypatch: pytest.MonkeyPatch, _quick: None) -> LocalSession:
+    """A local Nitro that is moto in this process."""
+    session = LocalSession(Endpoint("", "", REGION), started=True)
+
+    @contextmanager
+    def opened(report: Reporter) -> Iterator[LocalSession]:
+        yield session
+
+    connect_to_aws = Cloud.connect
+
+    def connect_here(**options: Any) -> Cloud:
+        addresses = ("endpoint_url", "guest_endpoint_url")
+        return connect_to_aws(**{k: v for k, v in options.items() if k not in addresses})
+
+    monkeypatch.setattr(Cloud, "connect", connect_here)
+    monkeypatch.setattr(nitro.local, "session", opened)
+    monkeypatch.setattr(nitro.local, "REGION", REGION)
+    return session
+
+
+def nitro_(*words: str, code: int = 0) -> Result:
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == code, done.output
+    assert "Traceback" not in done.output
+    return done
+
+
+def json_of(schema: str, *words: str, code: int = 0) -> Any:
+    """What a command prints with --json, held against its schema."""
+    text = nitro_(*words, "--json", code=code).stdout
+    schemas.adapter(schema).validate_json(text)
+    return json.loads(text)
+
+
+def test_deploy_for_people(cloud: Cloud, builder: FakeBuilder, prober: FakeProber) -> None:
+    done = nitro_(*DEPLOY, "--probe", "boot", "--probe", "http")
+    lines = [line.split() for line in done.stdout.splitlines() if line]
+    assert lines[0][:3] == ["hello", "on", "c5.large"]
+    heads = [line[0] for line in lines[1:]]
+    assert heads[:5] == ["image", "snapshot", "AMI", "instance", "NIC"]
+    assert ["boot", "boot_ready", "2.50", "s"] in lines
+    assert ["http", "http", "59,083", "requests/s"] in lines
+    assert re.search(r"imported from S3, .* MB uploaded, read back and equal", done.stdout)
+    assert re.search(r"^ {2}timeline  check .* = [0-9.]+ s$", done.stdout, re.MULTILINE | re.DOTALL)
+    assert re.search(r"^ {2}left over .*two AMIs and their snapshots", done.stdout, re.MULTILINE)
+    assert "check: done in" in done.stderr
+    again = nitro_(*DEPLOY, "--probe", "boot")
+    assert "found, nothing uploaded" in again.stdout
+
+
+def test_deploy_for_programs(cloud: Cloud, builder: FakeBuilder, prober: FakeProber) -> None:
+    document = json_of("deploy", *DEPLOY, "--probe", "boot", "--ephemeral", "--locked")
+    assert builder.prepared == [("hello", True)]
+    assert document["leftovers"] == []
+    assert [p["metrics"]["boot_ready"]["better"] for p in document["probes"]] == ["less"]
+    assert document["probes"][0]["conditions"]["measured_from"] == "instance"
+
+
+def test_a_deployment_that_is_kept_is_listed_probed_read_and_destroyed(
+    cloud: Cloud, builder: FakeBuilder, prober: FakeProber, hypervisor: NullHypervisor
+) -> None:
+    kept = json_of("deploy", *DEPLOY, "--probe", "boot", "--keep", "--ttl", "2h")
+    id_ = kept["instance"]["id"]
+    assert kept["leftovers"][1] == f"instance {id_}, until 2:00:00 are over"
+    table = nitro_("ls", *AWS).stdout
+    assert table.splitlines()[0].split() == ["KIND", "ID", "NAME", "STATE", "EXPIRES"]
+    assert re.search(rf"^instance +{id_} +nitro-hello +running +in 119 min$", table, re.MULTILINE)
+    listed = json_of("ls", "ls", *AWS)
+    assert {r["kind"] for r in listed} == {
+        "instance",
+        "security-group",
+        "image",
+        "snapshot",
+        "bucket",
+    }
+    measured = json_of("probe", "probe", id_, *AWS, "--probe", "boot")
+    assert [result["conditions"]["instance"] for result in measured] == [id_]
+    hypervisor.write_console(id_, CONSOLE + b"hello\r\n")
+    assert nitro_("console", id_, *AWS).stdout_bytes == CONSOLE + b"hello\r\n"
+    said = json_of("console", "console", id_, *AWS)
+    assert said["milestones"] == [{"nitro": "kernel", "uptime": 0.9, "release": "6.12"}]
+    gone = json_of("destroy", "destroy", kept["deployment"], *AWS)
+    assert {resource["kind"] for resource in gone} == {"instance", "security-group"}
+    done = nitro_("destroy", "--all", *AWS)
+    assert "3 removed" in done.stderr
+    assert "no resources found" in nitro_("ls", *AWS).stderr
+    assert everything(connect()) == NOTHING
+
+
+def test_a_dry_run_prints_calls(cloud: Cloud, builder: FakeBuilder, prober: FakeProber) -> None:
+    document = json_of("dry-run", *DEPLOY, "--dry-run", "--keep")
+    assert any(call.startswith("ec2:RunInstances(") for call in document["calls"])
+    lines = nitro_(*DEPLOY, "--dry-run").stdout.splitlines()
+    assert lines[-1].startswith("would be left over: an AMI and its snapshot")
+    assert everything(connect()) == NOTHING
+
+
+def test_launch_keeps_the_instance(cloud: Cloud, builder: FakeBuilder, prober: FakeProber) -> None:
+    document = json_of("launch", "launch", "hello", "--instance", "c5.large", *AWS)
+    assert everything(connect())["instances"] == [document["instance"]["id"]]
+    assert [probe["name"] for probe in document["probes"]] == ["boot"]
+    assert "left over" in nitro_("launch", "hello", "--instance", "c5.large", *AWS).stdout
+
+
+def test_probe_for_people(cloud: Cloud, disk: DiskImage, prober: FakeProber) -> None:
+    id_ = running(cloud, disk).instance.id
+    done = nitro_("probe", id_, *AWS, "--probe", "boot")
+    assert done.stdout.split() == ["boot", "boot_ready", "2.50", "s"]
+
+
+def test_a_failed_probe_is_code_4_with_its_result(
+    cloud: Cloud, builder: FakeBuilder, prober: FakeProber, disk: DiskImage
+) -> None:
+    prober.outputs["http"] = "unable to connect"
+    words = ("--probe", "http", "--from", "host")
+    assert "http               failed: http: wrk printed" in nitro_(*DEPLOY, *words, code=4).stdout
+    [result] = json_of("deploy", *DEPLOY, *words, code=4)["probes"]
+    assert (result["ok"], result["metrics"]) == (False, {})
+    id_ = running(cloud, disk).instance.id
+    [result] = json_of("probe", "probe", id_, *AWS, *words, code=4)
+    assert not result["ok"]
+
+
+def test_a_boot_that_fails_is_code_4(
+    cloud: Cloud, builder: FakeBuilder, prober: FakeProber
+) -> None:
+    prober.fails["wait_boot"] = ProbeError("boot: the guest failed: no disk")
+    done = nitro_(*DEPLOY, code=4)
+    assert "nitro: boot: the guest failed: no disk\n" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_failure_is_code_1_and_one_line(
+    cloud: Cloud, builder: FakeBuilder, prober: FakeProber
+) -> None:
+    builder.fails["build hello"] = NitroError("no space", hint="make room")
+    assert nitro_(*DEPLOY, code=1).stderr.endswith("nitro: no space\n       make room\n")
+
+
+def test_a_refusal_is_code_3(
+    cloud: Cloud, builder: FakeBuilder, prober: FakeProber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = connect()
+    refuse(refused, "ec2.RunInstances", "UnauthorizedOperation", status=403)
+    monkeypatch.setattr(Cloud, "connect", lambda **_: refused)
+    assert "permission denied: ec2:RunInstances" in nitro_(*DEPLOY, code=3).stderr
+    assert everything(connect())["images"] == []
+
+
+def test_no_credentials_are_code_3(bare_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    assert "no AWS credentials" in nitro_("ls", *AWS, code=3).stderr
+
+
+@pytest.mark.parametrize("stage", ["prepare", "wait_boot"])
+def test_an_interrupt_is_code_130_after_cleaning_up(
+    cloud: Cloud, builder: FakeBuilder, prober: FakeProber, stage: str
+) -> None:
+    stop: Any = KeyboardInterrupt()
+    if stage == "prepare":
+        builder.fails["prepare hello"] = stop
+    prober.fails["wait_boot"] = stop
+    assert "nitro: interrupted\n" in nitro_(*DEPLOY, code=130).stderr
+    assert everything(connect())["instances"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("destroy", *AWS), "nothing chosen"),
+        (("destroy", "--all", "--expired", *AWS), "chosen twice"),
+        (("destroy", "i-1", *AWS), "nitro made no i-1"),
+        (("deploy", "--keep", "--ephemeral", "--instance", "c5.large"), "exclude each other"),
+        (("deploy", "--ttl", "soon", "--instance", "c5.large"), "--ttl soon is not a time"),
+        (("deploy", "--probe", "ping", "--instance", "c5.large"), "no probe is called 'ping'"),
+        (("probe", "i-00000000000000000", *AWS), "i-00000000000000000"),
+        (("run", "hello", "--forward", "x"), "--forward 'x' is not HOST:GUEST"),
+    ],
+)
+def test_bad_input_is_code_2(cloud: Cloud, words: tuple[str, ...], says: str) -> None:
+    done = nitro_(*words, code=2)
+    assert says in done.stderr
+    assert done.stdout == ""
+
+
+def test_only_what_is_expired_is_destroyed(cloud: Cloud, disk: DiskImage) -> None:
+    running(cloud, disk)
+    assert json_of("destroy", "destroy", "--expired", *AWS) == []
+
+
+def test_a_local_nitro_is_named_and_kept_up_for_what_stays(
+    cloud: Cloud, builder: FakeBuilder, prober: FakeProber, local: LocalSession
+) -> None:
+    words = ("deploy", "hello", "--instance", "c5.large", "--probe", "boot")
+    done = nitro_(*words, "--ephemeral")
+    assert "cloud: local (nothing set; --cloud aws for AWS)" in done.stderr
+    assert prober.watched[0].address is None  # hello listens on nothing
+    assert local.started
+    nitro_(*words, "--keep", "--dry-run")
+    assert local.started
+    nitro_(*words, "--keep")
+    assert not local.started
+    assert "--region mars-1" in nitro_(*words, "--region", "mars-1", code=2).stderr
+
+
+def test_who_may_reach_an_instance(
+    cloud: Cloud, builder: FakeBuilder, prober: FakeProber, local: LocalSession
+) -> None:
+    def ranges(*words: str) -> list[str]:
+        document = json_of(
+            "dry-run", "deploy", "httpd", "--instance", "c5.large", "--dry-run", *words
+        )
+        [call] = [c for c in document["calls"] if "AuthorizeSecurityGroupIngress" in c]
+        return re.findall(r"'CidrIp': '([^']+)'", call)
+
+    assert ranges() == ["127.0.0.0/8"]
+    assert ranges("--allow", "10.1.0.0/16") == ["10.1.0.0/16"]
+
+
+def test_build(builder: FakeBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = json_of("build", "build", "hello")
+    assert document["digest"] == builder.disk.digest
+    assert document["cached"] is False
+    path, line = nitro_("build", "hello").stdout.splitlines()
+    assert path == str(builder.disk.path)
+    assert line == f"{builder.disk.digest}  0.0 MB  built in 1.5 s"
+    image = builder.prepare(Recipe(name="hello", command=("x",)), report=Reporter()).image
+    monkeypatch.setattr(nitro.image, "known", lambda name: image)
+    assert nitro_("build", "hello").stdout.splitlines()[0] == path
+    assert builder.built == ["hello", "hello"]
+
+
+def test_inspect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    files = (GuestFile("/init", 0o100755, 12, None), GuestFile("/bin/sh", 0o120777, 7, "busybox"))
+    found = Inspection(tmp_path / "d", "sha256:00", 100, "6.12", {"VMLINUZ": 50}, files, None)
+    monkeypatch.setattr("nitro.image.inspect.inspect", lambda path: found)
+    assert "files" not in json_of("inspect", "inspect", "d")
+    assert len(json_of("inspect", "inspect", "d", "--files")["files"]) == 2
+    assert "120777  7     /bin/sh -> busybox" in nitro_("inspect", "d", "--files").stdout
+    assert re.search(r"^kernel +6\.12$", nitro_("inspect", "d").stdout, re.MULTILINE)
+
+
+def test_doctor(cloud: Cloud, local: LocalSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad = Check("kvm", True, "there"), Check("quota", False, "0 vCPUs", "ask for more")
+    monkeypatch.setattr(machine, "examine", lambda: [good])
+    monkeypatch.setattr(account, "examine", lambda *_: [good])
+    assert nitro_("doctor").stdout == "ok   kvm: there\n" * 2
+    monkeypatch.setattr(account, "examine", lambda *_: [bad])
+    assert json_of("doctor", "doctor", code=1)[1]["remedy"] == "ask for more"
+    assert "BAD  quota: 0 vCPUs\n     → ask for more\n" in nitro_("doctor", *AWS, code=1).stdout
+    monkeypatch.setattr(machine, "examine", lambda: [bad])
+    assert len(json_of("doctor", "doctor", code=1)) == 1  # no local Nitro is started for it
+
+
+def test_doctor_creates_the_role(bare_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account, "examine", lambda *_: [])
+    nitro_("doctor", "--create-role", *AWS)
+    assert bare_cloud.iam.get_role(RoleName="vmimport")
+
+
+def test_local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    up: list[Reporter] = []
+    down = [True, False]
+    status = Status(Endpoint("http://127.0.0.1:1", "http://10.0.0.1", "us-east-1"), 7, tmp_path)
+    monkeypatch.setattr(nitro.local, "up", up.append)
+    monkeypatch.setattr(nitro.local, "down", lambda: down.pop(0))
+    monkeypatch.setattr(nitro.local, "status", lambda: status)
+    assert json_of("local-status", "local", "up")["endpoint"] == "http://127.0.0.1:1"
+    assert len(up) == 1
+    assert nitro_("local", "down").stderr == "stopped\n"
+    assert nitro_("local", "down").stderr == "it was not running\n"
+    monkeypatch.setattr(nitro.local, "status", lambda: Status(None, None, tmp_path))
+    assert json_of("local-status", "local", "status")["running"] is False
+    assert re.search(r"^running +False$", nitro_("local", "status").stdout, re.MULTILINE)
+
+
+def test_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    served: list[dict[str, Any]] = []
+    monkeypatch.setattr("nitro.ena.serve.serve", lambda socket, **kw: served.append(kw))
+    monkeypatch.setattr("nitro.ena.explain.explain", lambda trace: iter(["one", "two"]))
+    nitro_("device", "serve", "--socket", "s", "--port", "tap:x", "--no-llq", "--queues", "2")
+    assert served[0]["llq"] is False
+    assert served[0]["queues"] == 2
+    assert json_of("device-explain", "device", "explain", "t") == ["one", "two"]
+    assert nitro_("device", "explain", "t").stdout == "one\ntwo\n"
+
+
+def test_files_that_cannot_be_written_and_readers_that_left(
+    cloud: Cloud, builder: FakeBuilder, prober: FakeProber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder.fails["prepare hello"] = OSError(28, "No space left on device", "/cache/x")
+    done = nitro_(*DEPLOY, code=1)
+    assert "nitro: /cache/x: No space left on device\n" in done.stderr
+    assert "NITRO_CACHE" in done.stderr
+    builder.fails["prepare hello"] = OSError(5, "Input/output error")
+    assert isinstance(CliRunner().invoke(app, DEPLOY).exception, OSError)
+    builder.fails["prepare hello"] = BrokenPipeError()
+    errors = io.StringIO()
+    monkeypatch.setattr("sys.stderr", errors)
+    with pytest.raises(SystemExit) as ended:
+        app(DEPLOY)
+    assert ended.value.code == 1
+    assert errors.closed
+
+
+def test_what_an_instance_wrote_is_printed_before_the_error(
+    cloud: Cloud, builder: FakeBuilder, prober: FakeProber, hypervisor: NullHypervisor
+) -> None:
+    class Dying(FakeProber):
+        def wait_boot(self, watch: Any, **_: Any) -> Any:
+            for instance_id in hypervisor.guests:
+                hypervisor.write_console(instance_id, b"kernel panic\n")
+                hypervisor.stop(instance_id)
+            watch.console()
+
+    prober.__class__ = Dying
+    assert re.search(r"kernel panic\nnitro: i-\w+ is terminated", nitro_(*DEPLOY, code=1).stderr)
+
+
+def test_a_bad_id_is_told_with_the_remedy(cloud: Cloud) -> None:
+    done = nitro_("console", "i-00000000000000000", *AWS, code=2)
+    assert "nitro ls" in done.stderr
+    assert InputError.exit_code == 2

@@ -1,0 +1,38 @@
+"""Writes docs/schemas/: the JSON Schema of what each command prints with --json.
+
+python tools/schemas.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter
+
+from nitro import documents
+
+FOLDER = Path(__file__).parents[1] / "docs/schemas"
+_STRICT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+def adapter(name: str) -> TypeAdapter[Any]:
+    """What checks a document of this name, down to the last key."""
+    for value in vars(documents).values():
+        if isinstance(value, type) and hasattr(value, "__total__"):
+            value.__pydantic_config__ = _STRICT  # type: ignore[attr-defined]
+    return TypeAdapter(documents.DOCUMENTS[name])
+
+
+def text(name: str) -> str:
+    """The schema of one document."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name}
+    schema |= adapter(name).json_schema() | {"title": name}
+    return json.dumps(schema, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name in documents.DOCUMENTS:
+        (FOLDER / f"{name}.json").write_text(text(name))
