@@ -1,8 +1,9 @@
 """Lines of code of C sources, whatever their layout.
 
 Blank lines and comments do not count. Each field of a struct or union, each enumerator and each
-entry `_(name)` of a macro list counts as one line, wherever it stands: to write three on a line
-saves nothing, to give each a line and a comment costs nothing.
+entry `_(name)` of a macro list counts as one line, wherever it stands, and what stands in
+parentheses counts as part of the line that they begin on. So three fields on a line or a long
+line save nothing, and a field with its own line and comment or a line broken in time cost nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def _one_member_a_line(source: str) -> str:
-    """The source with line ends around each member of a type's definition."""
+    """The source with a line for each member of a type, and none broken within parentheses."""
     parts: list[str] = []
     inside: list[bool] = []  # for each open brace: whether it defines a type
     nested = start = 0  # open parentheses and brackets; where the statement began
@@ -41,7 +42,8 @@ def _one_member_a_line(source: str) -> str:
         else:
             nested += (letter in "([") - (letter in ")]")
             ends_member = letter in ",;" and in_type and not nested
-            parts.append(f"{letter}\n" if ends_member else letter)
+            joined = letter == "\n" and nested > 0
+            parts.append(f"{letter}\n" if ends_member else " " if joined else letter)
         if letter in "{};":
             start = position + 1
     return "".join(parts)

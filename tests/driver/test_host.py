@@ -284,6 +284,15 @@ def test_an_admin_queue_without_interrupts_is_polled(card: Make) -> None:
     assert driver.resets_wanted == 0
 
 
+def test_an_unanswered_command_asks_for_one_reset_with_its_reason(card: Make) -> None:
+    driver = ready(card())
+    driver.device.faults.once("admin-timeout")
+    driver.down()
+    assert driver.resets_wanted == 1
+    assert driver.value("reset_reason") == 2
+    assert driver.recover() == 0
+
+
 @pytest.mark.parametrize("group", [Event.FATAL_ERROR, Event.RESET_REQUEST])
 def test_the_card_can_ask_for_a_reset(card: Make, group: Event) -> None:
     driver = ready(card())

@@ -32,8 +32,9 @@ def test_blank_lines_and_comments_do_not_count(source: str, lines: int) -> None:
             "struct s { union { int a; char b[2]; } u; };",
             "struct s {\n\tunion {\n\t\tint a;\n\t\tchar b[2];\n\t} u;\n};",
         ),
+        ("if (a && b)\n\tf(x, y);", "if (a &&\n    b)\n\tf(x,\n\t  y);"),
         ("#define LIST(_) \\\n\t_(a) _(b)", "#define LIST(_) \\\n\t_(a) /* x */ \\\n\t_(b)"),
     ],
 )
-def test_members_count_the_same_on_one_line_and_on_their_own(close: str, spread: str) -> None:
+def test_the_layout_does_not_change_the_count(close: str, spread: str) -> None:
     assert code_lines(close) == code_lines(spread) > 1

@@ -40,12 +40,13 @@ void ena_admin_stop(struct ena_device *device)
 
 /* Wait until the flags byte of the reply carries our phase. Each wait ends with the interrupt or,
  * where there is none or it got lost, a little later by itself. */
-static int wait_for_reply(struct ena_device *device, const struct ena_hw_reply *slot, uint8_t phase)
+static int ena_wait_for_reply(struct ena_device *device, const struct ena_hw_reply *slot,
+			      uint8_t phase)
 {
 	uint64_t deadline = ena_os_now(device->os) + device->admin.timeout;
-	uint32_t interrupts = ENA_SEE(device->interrupts), pause = WAIT_MIN_US;
+	uint32_t interrupts = ENA_LOAD_ACQUIRE(device->interrupts), pause = WAIT_MIN_US;
 
-	for (bool late = false; (ENA_LOAD(slot->flags) & ENA_HW_PHASE) != phase;) {
+	for (bool late = false; (ENA_READ_ONCE(slot->flags) & ENA_HW_PHASE) != phase;) {
 		if (late)
 			return ENA_E_TIMEOUT;
 		ena_os_wait(device->os, pause);
@@ -54,14 +55,15 @@ static int wait_for_reply(struct ena_device *device, const struct ena_hw_reply *
 	}
 	ena_os_read_barrier();
 	/* The longest wait was reached, the answer is here and its interrupt is not. */
-	if (device->started && device->config.vectors && pause == WAIT_MAX_US &&
-	    ENA_SEE(device->interrupts) == interrupts && !device->stats.admin_lost_interrupts++)
+	bool silent = ENA_LOAD_ACQUIRE(device->interrupts) == interrupts;
+	if (device->started && device->config.vectors && pause == WAIT_MAX_US && silent &&
+	    !device->stats.admin_lost_interrupts++)
 		ena_warn(device, "an admin interrupt got lost; polling for such answers");
 	return 0;
 }
 
-static int run_locked(struct ena_device *device, struct ena_hw_command *command,
-		      struct ena_hw_reply *reply)
+static int ena_admin_run_locked(struct ena_device *device, struct ena_hw_command *command,
+				struct ena_hw_reply *reply)
 {
 	struct ena_shared *shared = device->shared.memory;
 	uint16_t slot = device->admin.tail % DEPTH;
@@ -76,15 +78,15 @@ static int run_locked(struct ena_device *device, struct ena_hw_command *command,
 	ena_os_write_barrier();
 	ena_os_write(device->os, ENA_HW_AQ_DOORBELL, ++device->admin.tail);
 
-	int error = wait_for_reply(device, &shared->replies[slot], phase);
-	*reply = ENA_LOAD(shared->replies[slot]);
+	int error = ena_wait_for_reply(device, &shared->replies[slot], phase);
+	*reply = ENA_READ_ONCE(shared->replies[slot]);
 	if (!error && (reply->id & ENA_HW_COMMAND_ID) != command->id)
 		error = ENA_E_DEVICE;
 	if (error) {
 		device->admin.alive = false;
 		device->stats.admin_timeouts += error == ENA_E_TIMEOUT;
 		device->stats.admin_stray += error == ENA_E_DEVICE;
-		ena_complain(device, "no or a wrong answer to admin command", command->opcode);
+		ena_device_error(device, "no or a wrong answer to admin command", command->opcode);
 		ena_want_reset(device, ENA_HW_RESET_ADMIN_TIMEOUT);
 		return error;
 	}
@@ -97,7 +99,7 @@ int ena_admin_run(struct ena_device *device, struct ena_hw_command *command,
 		  struct ena_hw_reply *reply)
 {
 	ena_os_lock(device->os);
-	int error = run_locked(device, command, reply);
+	int error = ena_admin_run_locked(device, command, reply);
 	ena_os_unlock(device->os);
 	if (error == ENA_E_REFUSED)
 		ena_warn(device, "admin command %d refused: status %d, extended 0x%x",
@@ -105,7 +107,7 @@ int ena_admin_run(struct ena_device *device, struct ena_hw_command *command,
 	return error;
 }
 
-int ena_tolerate(int error)
+int ena_ignore_unsupported(int error)
 {
 	return error == ENA_E_UNSUPPORTED || error == ENA_E_REFUSED ? 0 : error;
 }

@@ -29,13 +29,13 @@ int ena_aenq_start(struct ena_device *device)
 
 	groups.events.enabled = groups.events.supported & WANTED_GROUPS;
 	error = error ?: ena_set_feature(device, ENA_HW_F_AENQ, &groups, 0);
-	if (ena_tolerate(error))
+	if (ena_ignore_unsupported(error))
 		return error;
 	uint32_t enabled = error ? 0 : groups.events.enabled;
 
 	device->aenq.keep_alive_offered = enabled & 1u << ENA_HW_EVENT_KEEP_ALIVE;
-	ENA_SHOW(device->aenq.last_keep_alive, ena_os_now(device->os));
-	ENA_SHOW(device->aenq.running, true);
+	ENA_STORE_RELEASE(device->aenq.last_keep_alive, ena_os_now(device->os));
+	ENA_STORE_RELEASE(device->aenq.running, true);
 	ena_os_write(device->os, ENA_HW_INTERRUPT_MASK, 0);
 	ena_os_write(device->os, ENA_HW_AENQ_DOORBELL, DEPTH);
 	if (!(enabled & 1u << ENA_HW_EVENT_LINK))
@@ -45,11 +45,11 @@ int ena_aenq_start(struct ena_device *device)
 
 void ena_aenq_stop(struct ena_device *device)
 {
-	ENA_SHOW(device->aenq.running, false);
+	ENA_STORE_RELEASE(device->aenq.running, false);
 	ena_os_drain_interrupt(device->os);
 }
 
-static void handle_event(struct ena_device *device, const struct ena_hw_event *event)
+static void ena_handle_event(struct ena_device *device, const struct ena_hw_event *event)
 {
 	struct ena_device_stats *stats = &device->stats;
 	bool fatal = event->group == ENA_HW_EVENT_FATAL;
@@ -64,7 +64,7 @@ static void handle_event(struct ena_device *device, const struct ena_hw_event *e
 		stats->device_rx_drops = event->drops[0];
 		stats->device_tx_drops = event->drops[1];
 		stats->device_rx_overruns = event->drops[2];
-		ENA_SHOW(device->aenq.last_keep_alive, ena_os_now(device->os));
+		ENA_STORE_RELEASE(device->aenq.last_keep_alive, ena_os_now(device->os));
 		break;
 	case ENA_HW_EVENT_NOTICE:
 		if (event->syndrome == ENA_HW_NOTICE_HINTS)
@@ -87,20 +87,20 @@ void ena_interrupt(struct ena_device *device)
 {
 	uint16_t handled, *head = &device->aenq.head;
 
-	ENA_SHOW(device->interrupts, device->interrupts + 1);
+	ENA_STORE_RELEASE(device->interrupts, device->interrupts + 1);
 	ena_os_wake(device->os);
-	if (!ENA_SEE(device->aenq.running))
+	if (!ENA_LOAD_ACQUIRE(device->aenq.running))
 		return;
 	/* One turn of the ring at most: the device has credit for no more. */
 	for (handled = 0; handled < DEPTH; handled++, ++*head) {
 		const struct ena_hw_event *slot = &ENA_SHARED(device)->events[*head % DEPTH];
 
-		if ((ENA_LOAD(slot->flags) & ENA_HW_PHASE) != ena_phase(*head, DEPTH))
+		if ((ENA_READ_ONCE(slot->flags) & ENA_HW_PHASE) != ena_phase(*head, DEPTH))
 			break;
 		ena_os_read_barrier();
-		const struct ena_hw_event event = ENA_LOAD(*slot);
+		const struct ena_hw_event event = ENA_READ_ONCE(*slot);
 		device->stats.events++;
-		handle_event(device, &event);
+		ena_handle_event(device, &event);
 	}
 	if (handled) {
 		ena_os_write_barrier();

@@ -10,7 +10,7 @@
 #define RECOVERY_PAUSE_US 100000
 
 /* The versions and limits that registers tell. */
-static int check_registers(struct ena_device *device)
+static int ena_check_registers(struct ena_device *device)
 {
 	uint32_t version = ena_read_register(device, ENA_HW_VERSION);
 	uint32_t controller = ena_read_register(device, ENA_HW_CONTROLLER_VERSION);
@@ -20,16 +20,16 @@ static int check_registers(struct ena_device *device)
 
 	if (version == ENA_HW_READ_FAILED || controller == ENA_HW_READ_FAILED ||
 	    caps == ENA_HW_READ_FAILED || !(controller & ENA_HW_CONTROLLER_VERSION_MASK))
-		return ena_complain(device, "unknown controller version", controller);
+		return ena_device_error(device, "unknown controller version", controller);
 	if (width < 32 || width > 48)
-		return ena_complain(device, "unusable width of addresses", width);
+		return ena_device_error(device, "unusable width of addresses", width);
 	device->address_bits = (uint8_t)width;
 	device->admin.timeout = timeout ?: ADMIN_TIMEOUT_US;
 	return 0;
 }
 
 /* Reset the device. One that does not obey is cut off from memory. */
-static int quiesce(struct ena_device *device, enum ena_hw_reset_reason reason)
+static int ena_quiesce(struct ena_device *device, enum ena_hw_reset_reason reason)
 {
 	ena_aenq_stop(device);
 	ena_admin_stop(device);
@@ -41,9 +41,9 @@ static int quiesce(struct ena_device *device, enum ena_hw_reset_reason reason)
 }
 
 /* From a device that was reset to one whose features are agreed on and whose events come. */
-static int start(struct ena_device *device)
+static int ena_start(struct ena_device *device)
 {
-	int error = check_registers(device);
+	int error = ena_check_registers(device);
 	if (error)
 		return error;
 	device->read_timeout = READ_TIMEOUT_US;
@@ -51,25 +51,25 @@ static int start(struct ena_device *device)
 	ena_os_write(device->os, ENA_HW_INTERRUPT_MASK, 1);
 	ena_aenq_prepare(device);
 	ena_admin_start(device);
-	error = ena_features_agree(device) ?: ena_aenq_start(device);
+	error = ena_features_negotiate(device) ?: ena_aenq_start(device);
 	if (error)
 		return error;
 	device->reset_reason = ENA_HW_RESET_OS_TRIGGER; /* unless something else comes first */
-	ENA_SHOW(device->reset_wanted, false);
-	ENA_SHOW(device->started, true);
+	ENA_STORE_RELEASE(device->reset_wanted, false);
+	ENA_STORE_RELEASE(device->started, true);
 	return 0;
 }
 
-static int reset_and_start(struct ena_device *device, enum ena_hw_reset_reason reason)
+static int ena_reset_and_start(struct ena_device *device, enum ena_hw_reset_reason reason)
 {
 	ena_os_bus_master(device->os, true);
-	int error = quiesce(device, reason) ?: start(device);
+	int error = ena_quiesce(device, reason) ?: ena_start(device);
 	if (error)
-		quiesce(device, ENA_HW_RESET_INIT);
+		ena_quiesce(device, ENA_HW_RESET_INIT);
 	return error;
 }
 
-static void free_memory(struct ena_device *device)
+static void ena_free_memory(struct ena_device *device)
 {
 	ena_ring_free(device, &device->shared);
 	ena_os_free(device->os, device->pair);
@@ -89,13 +89,13 @@ int ena_attach(struct ena_device *device, const struct ena_config *config)
 	device->pair = ena_os_alloc(device->os, device->pair_count * sizeof(*device->pair));
 	int error = device->pair ? 0 : ENA_E_MEMORY;
 	error = error ?: ena_ring_alloc(device, sizeof(struct ena_shared), &device->shared) ?:
-			 reset_and_start(device, ENA_HW_RESET_NORMAL);
+			 ena_reset_and_start(device, ENA_HW_RESET_NORMAL);
 	if (error)
-		free_memory(device);
+		ena_free_memory(device);
 	return error;
 }
 
-static void release_pairs(struct ena_device *device)
+static void ena_release_pairs(struct ena_device *device)
 {
 	for (uint16_t i = 0; i < device->pairs; i++)
 		ena_pair_release(device, &device->pair[i]);
@@ -104,21 +104,21 @@ static void release_pairs(struct ena_device *device)
 
 /* Queues are destroyed one by one. If the device does not confirm, it is reset: memory is released
  * only when it can no longer be written to. */
-static int destroy_pairs(struct ena_device *device)
+static int ena_destroy_pairs(struct ena_device *device)
 {
 	int error = 0;
 
 	for (uint16_t i = 0; i < device->pairs && !error; i++)
 		error = ena_pair_destroy(device, &device->pair[i]);
-	if (error && device->started)
-		ena_os_want_reset(device->os);
-	if (error)
-		quiesce(device, ENA_HW_RESET_DRIVER_STATE);
-	release_pairs(device);
+	if (error) {
+		ena_want_reset(device, ENA_HW_RESET_DRIVER_STATE);
+		ena_quiesce(device, device->reset_reason);
+	}
+	ena_release_pairs(device);
 	return error;
 }
 
-static int create_pairs(struct ena_device *device)
+static int ena_create_pairs(struct ena_device *device)
 {
 	int error = 0;
 
@@ -127,7 +127,7 @@ static int create_pairs(struct ena_device *device)
 	return error ?: ena_rss_apply(device);
 }
 
-static bool is_depth(uint16_t depth, uint16_t most)
+static bool ena_is_depth(uint16_t depth, uint16_t most)
 {
 	return depth == ena_round_down(depth) && depth >= ENA_MIN_DEPTH && depth <= most;
 }
@@ -140,13 +140,14 @@ int ena_up(struct ena_device *device, uint16_t pairs, uint16_t tx_depth, uint16_
 	if (!device->started)
 		return ENA_E_DOWN;
 	if (device->up || !pairs || pairs > limits->max_pairs ||
-	    !is_depth(tx_depth, limits->max_tx_depth) || !is_depth(rx_depth, limits->max_rx_depth))
+	    !ena_is_depth(tx_depth, limits->max_tx_depth) ||
+	    !ena_is_depth(rx_depth, limits->max_rx_depth))
 		return ENA_E_ARGUMENT;
 	device->pairs = pairs;
 	device->tx_depth = tx_depth;
 	device->rx_depth = rx_depth;
-	while ((error = create_pairs(device))) {
-		if (destroy_pairs(device) || error != ENA_E_MEMORY ||
+	while ((error = ena_create_pairs(device))) {
+		if (ena_destroy_pairs(device) || error != ENA_E_MEMORY ||
 		    (device->tx_depth == ENA_MIN_DEPTH && device->rx_depth == ENA_MIN_DEPTH))
 			return error;
 		device->tx_depth /= device->tx_depth > ENA_MIN_DEPTH ? 2 : 1;
@@ -162,12 +163,12 @@ int ena_up(struct ena_device *device, uint16_t pairs, uint16_t tx_depth, uint16_
 void ena_down(struct ena_device *device)
 {
 	if (device->up)
-		destroy_pairs(device);
+		ena_destroy_pairs(device);
 }
 
 void ena_want_reset(struct ena_device *device, enum ena_hw_reset_reason reason)
 {
-	if (!ENA_SEE(device->started) ||
+	if (!ENA_LOAD_ACQUIRE(device->started) ||
 	    __atomic_exchange_n(&device->reset_wanted, true, __ATOMIC_ACQ_REL))
 		return;
 	device->reset_reason = reason;
@@ -176,9 +177,9 @@ void ena_want_reset(struct ena_device *device, enum ena_hw_reset_reason reason)
 
 void ena_halt(struct ena_device *device)
 {
-	quiesce(device, device->reset_reason);
+	ena_quiesce(device, device->reset_reason);
 	if (device->up)
-		release_pairs(device);
+		ena_release_pairs(device);
 }
 
 int ena_recover(struct ena_device *device)
@@ -188,12 +189,12 @@ int ena_recover(struct ena_device *device)
 	for (int i = 0; i < RECOVERY_TRIES && error; i++) {
 		if (i)
 			ena_os_sleep(device->os, RECOVERY_PAUSE_US << i);
-		error = reset_and_start(device, device->reset_reason);
+		error = ena_reset_and_start(device, device->reset_reason);
 	}
 	device->stats.resets++;
 	device->stats.failed_recoveries += error != 0;
 	if (error)
-		ena_complain(device, "the device is lost; giving it up, tries", RECOVERY_TRIES);
+		ena_device_error(device, "the device is lost; giving it up, tries", RECOVERY_TRIES);
 	return error;
 }
 
@@ -202,5 +203,5 @@ void ena_detach(struct ena_device *device)
 	device->reset_reason = ENA_HW_RESET_SHUTDOWN;
 	ena_halt(device);
 	ena_os_bus_master(device->os, false);
-	free_memory(device);
+	ena_free_memory(device);
 }

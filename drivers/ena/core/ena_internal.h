@@ -30,7 +30,8 @@ int ena_reset(struct ena_device *device, enum ena_hw_reset_reason reason);
 /* Write an address to a pair of registers. */
 void ena_write_address(struct ena_device *device, uint32_t low, uint64_t address);
 /* Log what the device did wrong, with the value that shows it; returns ENA_E_DEVICE. */
-__attribute__((cold)) int ena_complain(struct ena_device *device, const char *what, uint32_t value);
+__attribute__((cold)) int ena_device_error(struct ena_device *device, const char *what,
+					   uint32_t value);
 
 /* admin.c */
 void ena_admin_start(struct ena_device *device);
@@ -43,13 +44,13 @@ int ena_get_feature(struct ena_device *device, uint8_t number, union ena_hw_feat
 int ena_set_feature(struct ena_device *device, uint8_t number, const union ena_hw_feature *feature,
 		    uint32_t control_length);
 /* What the device refuses or does not have can be done without: then 0. */
-int ena_tolerate(int error);
+int ena_ignore_unsupported(int error);
 
-/* feature.c, llq.c, rss.c, aenq.c: what attach and every recovery agree on with the device. */
-int ena_features_agree(struct ena_device *device);
+/* feature.c, llq.c, rss.c, aenq.c: what attach and every recovery negotiate with the device. */
+int ena_features_negotiate(struct ena_device *device);
 void ena_hints_apply(struct ena_device *device, const struct ena_hw_hints *hints);
-int ena_llq_agree(struct ena_device *device);
-int ena_rss_agree(struct ena_device *device);
+int ena_llq_negotiate(struct ena_device *device);
+int ena_rss_negotiate(struct ena_device *device);
 int ena_rss_apply(struct ena_device *device);
 void ena_aenq_prepare(struct ena_device *device);
 int ena_aenq_start(struct ena_device *device);
@@ -71,7 +72,7 @@ uint8_t ena_tx_slots(const struct ena_llq *llq, uint8_t descs);
 #define ena_warn(device, ...) ena_os_log((device)->os, ENA_LOG_WARNING, __VA_ARGS__)
 
 /* Read what the device may be writing exactly once: it is checked after this, never again read. */
-#define ENA_LOAD(field) (*(const volatile __typeof__(field) *)&(field))
+#define ENA_READ_ONCE(field) (*(const volatile __typeof__(field) *)&(field))
 
 /* A ring's entries carry 1 in its first turn, 0 in its second, and so on. */
 static inline uint8_t ena_phase(uint16_t count, uint16_t depth)

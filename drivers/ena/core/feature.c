@@ -5,14 +5,14 @@
 #define DRIVER_VERSION (2 | 1 << 8) /* 2.1: strict firmware wants this very major version */
 #define LEAST_MAX_MTU 576
 
-static void copy_string(char *to, size_t size, const char *from)
+static void ena_copy_string(char *to, size_t size, const char *from)
 {
 	for (size_t i = 0; i + 1 < size && from && from[i]; i++)
 		to[i] = from[i];
 }
 
 /* Introduce ourselves. Some firmware creates no queue for a stranger. */
-static int send_host_info(struct ena_device *device)
+static int ena_send_host_info(struct ena_device *device)
 {
 	const struct ena_config *config = &device->config;
 	struct ena_hw_host_info *info = &ENA_SHARED(device)->host_info;
@@ -27,12 +27,12 @@ static int send_host_info(struct ena_device *device)
 		.driver_features = ENA_HW_DRIVER_RX_OFFSET | ENA_HW_DRIVER_MODERATION |
 				   ENA_HW_DRIVER_HASH_KEY | ENA_HW_DRIVER_TX_IP6_CSUM,
 	};
-	copy_string(info->os_name, sizeof(info->os_name), config->os_name);
-	copy_string(info->kernel_name, sizeof(info->kernel_name), config->os_version);
-	return ena_tolerate(ena_set_feature(device, ENA_HW_F_HOST_INFO, &where, 0));
+	ena_copy_string(info->os_name, sizeof(info->os_name), config->os_name);
+	ena_copy_string(info->kernel_name, sizeof(info->kernel_name), config->os_version);
+	return ena_ignore_unsupported(ena_set_feature(device, ENA_HW_F_HOST_INFO, &where, 0));
 }
 
-static int agree_attributes(struct ena_device *device)
+static int ena_negotiate_attributes(struct ena_device *device)
 {
 	struct ena_limits *limits = &device->limits;
 	static const uint8_t no_mac[6];
@@ -43,11 +43,11 @@ static int agree_attributes(struct ena_device *device)
 		return error;
 	if (offer->mac[0] & 1 || !__builtin_memcmp(offer->mac, no_mac, sizeof(no_mac)) ||
 	    offer->max_mtu < LEAST_MAX_MTU)
-		return ena_complain(device, "no usable MAC address or MTU", offer->max_mtu);
+		return ena_device_error(device, "no usable MAC address or MTU", offer->max_mtu);
 	/* After a reset it must still be the same card, and as large a one. */
 	if (device->mtu && (__builtin_memcmp(limits->mac, offer->mac, sizeof(limits->mac)) ||
 			    offer->max_mtu < device->mtu))
-		return ena_complain(device, "the reset has changed MAC or MTU", offer->max_mtu);
+		return ena_device_error(device, "the reset has changed MAC or MTU", offer->max_mtu);
 	__builtin_memcpy(limits->mac, offer->mac, sizeof(limits->mac));
 	limits->max_mtu = ena_min(offer->max_mtu, ENA_MAX_MTU);
 	if (!device->mtu)
@@ -57,7 +57,7 @@ static int agree_attributes(struct ena_device *device)
 	return 0;
 }
 
-static int agree_queues(struct ena_device *device)
+static int ena_negotiate_queues(struct ena_device *device)
 {
 	struct ena_limits *limits = &device->limits;
 	union ena_hw_feature feature;
@@ -83,7 +83,7 @@ static int agree_queues(struct ena_device *device)
 	/* A packet is at least a meta and a data descriptor. */
 	if (offer->version != 1 || !pairs || tx_depth < ENA_MIN_DEPTH || rx_depth < ENA_MIN_DEPTH ||
 	    offer->tx_descs < 2 || !offer->rx_descs)
-		return ena_complain(device, "the device offers no usable queues", pairs);
+		return ena_device_error(device, "the device offers no usable queues", pairs);
 	limits->max_pairs = (uint16_t)ena_min(pairs, device->pair_count);
 	limits->max_tx_depth = (uint16_t)ena_min(tx_depth, ENA_MAX_DEPTH);
 	limits->max_rx_depth = (uint16_t)ena_min(rx_depth, ENA_MAX_DEPTH);
@@ -94,7 +94,7 @@ static int agree_queues(struct ena_device *device)
 }
 
 /* Take a timeout of so many milliseconds, if it is sane, as microseconds. */
-static void take(uint32_t *timeout, uint32_t ms, uint32_t least, uint32_t most)
+static void ena_set_timeout_ms(uint32_t *timeout, uint32_t ms, uint32_t least, uint32_t most)
 {
 	if (ms >= least && ms <= most)
 		*timeout = ms * 1000;
@@ -103,9 +103,10 @@ static void take(uint32_t *timeout, uint32_t ms, uint32_t least, uint32_t most)
 /* Timeouts as the device wants them; may run in an interrupt. */
 void ena_hints_apply(struct ena_device *device, const struct ena_hw_hints *hints)
 {
-	take(&device->read_timeout, hints->read_timeout, 10, 2000);
-	take(&device->admin.timeout, hints->admin_timeout, 500, 30000);
-	take(&device->aenq.keep_alive_timeout, hints->keep_alive_timeout, 2000, 0xfffe);
+	ena_set_timeout_ms(&device->read_timeout, hints->read_timeout, 10, 2000);
+	ena_set_timeout_ms(&device->admin.timeout, hints->admin_timeout, 500, 30000);
+	ena_set_timeout_ms(&device->aenq.keep_alive_timeout, hints->keep_alive_timeout, 2000,
+			   0xfffe);
 	if (hints->keep_alive_timeout == ENA_HW_HINT_NEVER)
 		device->aenq.keep_alive_timeout = 0;
 	if (hints->missing_tx_timeout == ENA_HW_HINT_NEVER)
@@ -115,29 +116,30 @@ void ena_hints_apply(struct ena_device *device, const struct ena_hw_hints *hints
 }
 
 /* What a card may also lack. */
-static int agree_extras(struct ena_device *device)
+static int ena_negotiate_extras(struct ena_device *device)
 {
 	struct ena_limits *limits = &device->limits;
 	union ena_hw_feature offer;
-	int error = ena_tolerate(ena_get_feature(device, ENA_HW_F_OFFLOADS, &offer));
+	int error = ena_ignore_unsupported(ena_get_feature(device, ENA_HW_F_OFFLOADS, &offer));
 
 	limits->offloads = (offer.offloads.tx & (ENA_TX_CSUM | ENA_TX_TSO)) |
 			   (offer.offloads.rx << 8 & ENA_RX_OFFLOADS);
-	error = error ?: ena_tolerate(ena_get_feature(device, ENA_HW_F_HINTS, &offer));
+	error = error ?: ena_ignore_unsupported(ena_get_feature(device, ENA_HW_F_HINTS, &offer));
 	if (error)
 		return error;
 	ena_hints_apply(device, &offer.hints);
 	error = ena_get_feature(device, ENA_HW_F_MODERATION, &offer);
 	limits->delay_unit = error || offer.delay_unit ? offer.delay_unit : 1;
-	return ena_tolerate(error);
+	return ena_ignore_unsupported(error);
 }
 
-int ena_features_agree(struct ena_device *device)
+int ena_features_negotiate(struct ena_device *device)
 {
 	/* What must be there to learn what there is. */
 	device->features = 1u << ENA_HW_F_ATTRIBUTES;
-	return send_host_info(device) ?: agree_attributes(device) ?: agree_queues(device) ?:
-	       agree_extras(device) ?: ena_llq_agree(device) ?: ena_rss_agree(device);
+	return ena_send_host_info(device) ?: ena_negotiate_attributes(device) ?:
+	       ena_negotiate_queues(device) ?: ena_negotiate_extras(device) ?:
+	       ena_llq_negotiate(device) ?: ena_rss_negotiate(device);
 }
 
 int ena_set_mtu(struct ena_device *device, uint32_t mtu)

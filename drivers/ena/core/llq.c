@@ -8,7 +8,8 @@ static const struct ena_llq HOST_PLACEMENT = {
 };
 
 /* Choose of what is offered, into the fields of the choice; returns what does not fit. */
-static const char *choose(struct ena_device *device, struct ena_hw_llq *offer, struct ena_llq *llq)
+static const char *ena_llq_choose(struct ena_device *device, struct ena_hw_llq *offer,
+				  struct ena_llq *llq)
 {
 	const uint16_t size[] = { ENA_HW_LLQ_ENTRY_128, ENA_HW_LLQ_ENTRY_256 };
 
@@ -49,7 +50,7 @@ static const char *choose(struct ena_device *device, struct ena_hw_llq *offer, s
 	return NULL;
 }
 
-int ena_llq_agree(struct ena_device *device)
+int ena_llq_negotiate(struct ena_device *device)
 {
 	struct ena_limits *limits = &device->limits;
 	struct ena_llq llq = HOST_PLACEMENT;
@@ -61,14 +62,14 @@ int ena_llq_agree(struct ena_device *device)
 	    !ena_has_feature(device, ENA_HW_F_LLQ))
 		return 0;
 	int error = ena_get_feature(device, ENA_HW_F_LLQ, &offer);
-	const char *obstacle = error ? "not described" : choose(device, &offer.llq, &llq);
+	const char *obstacle = error ? "not described" : ena_llq_choose(device, &offer.llq, &llq);
 	if (!obstacle) {
 		error = ena_set_feature(device, ENA_HW_F_LLQ, &offer, 0);
 		obstacle = error ? "refused" : NULL;
 	}
 	if (obstacle) {
 		ena_warn(device, "no LLQ, TX rings in host memory: %s", obstacle);
-		return error == ENA_E_MEMORY ? 0 : ena_tolerate(error);
+		return error == ENA_E_MEMORY ? 0 : ena_ignore_unsupported(error);
 	}
 	llq.on = true;
 	device->llq = llq;

@@ -5,7 +5,7 @@
 #define NO_VECTOR 0xffffffffu /* for a card that is polled: some firmware refuses 0 */
 #define MIN_CQ_DEPTH 32
 
-static bool is_register(const struct ena_device *device, uint32_t offset)
+static bool ena_is_register(const struct ena_device *device, uint32_t offset)
 {
 	return offset && offset % 4 == 0 && offset <= device->config.register_bytes - 4;
 }
@@ -26,8 +26,8 @@ void ena_ring_free(struct ena_device *device, struct ena_dma *dma)
 	dma->size = 0;
 }
 
-static int create_cq(struct ena_device *device, struct ena_ring *cq, uint16_t depth,
-		     uint8_t words, uint16_t vector)
+static int ena_create_cq(struct ena_device *device, struct ena_ring *cq, uint16_t depth,
+			 uint8_t words, uint16_t vector)
 {
 	bool interrupts = device->config.vectors;
 	int error = ena_ring_alloc(device, (size_t)depth * words * 4, &cq->dma);
@@ -50,14 +50,14 @@ static int create_cq(struct ena_device *device, struct ena_ring *cq, uint16_t de
 	cq->register_offset = reply.cq.unmask;
 	/* Fewer entries than asked for are fine, more would lie beyond the ring. */
 	if (cq->depth != ena_round_down(cq->depth) || cq->depth > depth || cq->depth < MIN_CQ_DEPTH)
-		return ena_complain(device, "a completion queue of unusable depth", cq->depth);
-	if (interrupts && !is_register(device, cq->register_offset))
-		return ena_complain(device, "no such unmask register", cq->register_offset);
+		return ena_device_error(device, "a completion queue of unusable depth", cq->depth);
+	if (interrupts && !ena_is_register(device, cq->register_offset))
+		return ena_device_error(device, "no such unmask register", cq->register_offset);
 	return 0;
 }
 
-static int create_sq(struct ena_device *device, struct ena_ring *sq, uint16_t depth,
-		     uint8_t direction, uint16_t cq_index)
+static int ena_create_sq(struct ena_device *device, struct ena_ring *sq, uint16_t depth,
+			 uint8_t direction, uint16_t cq_index)
 {
 	bool llq = device->llq.on && direction == ENA_HW_SQ_TX;
 	uint64_t llq_size = (uint64_t)depth * device->llq.entry_bytes;
@@ -80,18 +80,18 @@ static int create_sq(struct ena_device *device, struct ena_ring *sq, uint16_t de
 	sq->count = sq->rung = 0;
 	sq->register_offset = reply.sq.doorbell;
 	sq->llq_offset = reply.sq.llq_ring;
-	if (!is_register(device, sq->register_offset))
-		return ena_complain(device, "no such doorbell", sq->register_offset);
+	if (!ena_is_register(device, sq->register_offset))
+		return ena_device_error(device, "no such doorbell", sq->register_offset);
 	if (llq && (sq->llq_offset % 8 || sq->llq_offset + llq_size > device->config.llq_bytes))
-		return ena_complain(device, "an LLQ ring beyond BAR 2", sq->llq_offset);
+		return ena_device_error(device, "an LLQ ring beyond BAR 2", sq->llq_offset);
 	return 0;
 }
 
-static int create_tx(struct ena_device *device, struct ena_tx *tx, uint16_t vector)
+static int ena_create_tx(struct ena_device *device, struct ena_tx *tx, uint16_t vector)
 {
 	uint16_t depth = device->tx_depth;
-	int error = create_cq(device, &tx->cq, depth, ENA_HW_TX_DONE_WORDS, vector) ?:
-		    create_sq(device, &tx->sq, depth, ENA_HW_SQ_TX, tx->cq.index);
+	int error = ena_create_cq(device, &tx->cq, depth, ENA_HW_TX_DONE_WORDS, vector) ?:
+		    ena_create_sq(device, &tx->sq, depth, ENA_HW_SQ_TX, tx->cq.index);
 	if (error)
 		return error;
 	__builtin_memset(tx->slots, 0, sizeof(tx->slots));
@@ -104,16 +104,16 @@ static int create_tx(struct ena_device *device, struct ena_tx *tx, uint16_t vect
 	/* One slot stays free to tell a full ring from an empty one. */
 	tx->limit = (uint16_t)ena_min(depth, tx->cq.depth) - 1;
 	/* The largest packet has a meta descriptor, too. */
-	tx->worst = ena_tx_slots(&device->llq, device->limits.tx_segments + 1);
+	tx->max_slots_per_packet = ena_tx_slots(&device->llq, device->limits.tx_segments + 1);
 	tx->broken = false;
 	return 0;
 }
 
-static int create_rx(struct ena_device *device, struct ena_rx *rx, uint16_t vector)
+static int ena_create_rx(struct ena_device *device, struct ena_rx *rx, uint16_t vector)
 {
 	uint16_t depth = device->rx_depth;
-	int error = create_cq(device, &rx->cq, depth, ENA_HW_RX_DONE_WORDS, vector) ?:
-		    create_sq(device, &rx->sq, depth, ENA_HW_SQ_RX, rx->cq.index);
+	int error = ena_create_cq(device, &rx->cq, depth, ENA_HW_RX_DONE_WORDS, vector) ?:
+		    ena_create_sq(device, &rx->sq, depth, ENA_HW_SQ_RX, rx->cq.index);
 	if (error)
 		return error;
 	__builtin_memset(rx->lengths, 0, sizeof(rx->lengths));
@@ -133,11 +133,12 @@ int ena_pair_create(struct ena_device *device, uint16_t number)
 	pair->tx.device = pair->rx.device = device;
 	pair->tx.broken = pair->rx.broken = true;
 	pair->waiting_ticks = pair->rescue_ticks = 0;
-	return create_tx(device, &pair->tx, number + 1) ?: create_rx(device, &pair->rx, number + 1);
+	return ena_create_tx(device, &pair->tx, number + 1) ?:
+	       ena_create_rx(device, &pair->rx, number + 1);
 }
 
-static int destroy(struct ena_device *device, struct ena_ring *ring, uint8_t opcode,
-		   uint8_t direction)
+static int ena_ring_destroy(struct ena_device *device, struct ena_ring *ring, uint8_t opcode,
+			    uint8_t direction)
 {
 	struct ena_hw_command command = { .opcode = opcode, .destroy = { ring->index, direction } };
 	struct ena_hw_reply reply;
@@ -150,10 +151,10 @@ static int destroy(struct ena_device *device, struct ena_ring *ring, uint8_t opc
 /* All four are tried; the first error is returned. */
 int ena_pair_destroy(struct ena_device *device, struct ena_pair *pair)
 {
-	int tx_sq = destroy(device, &pair->tx.sq, ENA_HW_DESTROY_SQ, ENA_HW_SQ_TX);
-	int rx_sq = destroy(device, &pair->rx.sq, ENA_HW_DESTROY_SQ, ENA_HW_SQ_RX);
-	int tx_cq = destroy(device, &pair->tx.cq, ENA_HW_DESTROY_CQ, 0);
-	int rx_cq = destroy(device, &pair->rx.cq, ENA_HW_DESTROY_CQ, 0);
+	int tx_sq = ena_ring_destroy(device, &pair->tx.sq, ENA_HW_DESTROY_SQ, ENA_HW_SQ_TX);
+	int rx_sq = ena_ring_destroy(device, &pair->rx.sq, ENA_HW_DESTROY_SQ, ENA_HW_SQ_RX);
+	int tx_cq = ena_ring_destroy(device, &pair->tx.cq, ENA_HW_DESTROY_CQ, 0);
+	int rx_cq = ena_ring_destroy(device, &pair->rx.cq, ENA_HW_DESTROY_CQ, 0);
 
 	return tx_sq ?: rx_sq ?: tx_cq ?: rx_cq;
 }

@@ -5,7 +5,7 @@
 #define READ_TRIES 3
 #define POLL_MAX_US 1000
 
-int ena_complain(struct ena_device *device, const char *what, uint32_t value)
+int ena_device_error(struct ena_device *device, const char *what, uint32_t value)
 {
 	ena_os_log(device->os, ENA_LOG_ERROR, "%s (0x%x)", what, (unsigned int)value);
 	return ENA_E_DEVICE;
@@ -18,7 +18,7 @@ void ena_write_address(struct ena_device *device, uint32_t low, uint64_t address
 }
 
 /* One readless read: ask, and wait until the device has written the answer to memory. */
-static bool read_once(struct ena_device *device, uint32_t offset, uint32_t *value)
+static bool ena_read_once(struct ena_device *device, uint32_t offset, uint32_t *value)
 {
 	struct ena_hw_read_reply *slot = &ENA_SHARED(device)->read_reply;
 	uint16_t sequence = ++device->read_sequence;
@@ -29,7 +29,7 @@ static bool read_once(struct ena_device *device, uint32_t offset, uint32_t *valu
 	ena_os_write(device->os, ENA_HW_READ_REQUEST, offset << 16 | sequence);
 
 	uint64_t deadline = ena_os_now(device->os) + device->read_timeout;
-	for (bool late = false; ENA_LOAD(slot->request_id) != sequence;) {
+	for (bool late = false; ENA_READ_ONCE(slot->request_id) != sequence;) {
 		if (late)
 			return false;
 		ena_os_sleep(device->os, pause);
@@ -37,8 +37,8 @@ static bool read_once(struct ena_device *device, uint32_t offset, uint32_t *valu
 		late = ena_os_now(device->os) >= deadline;
 	}
 	ena_os_read_barrier();
-	*value = ENA_LOAD(slot->value);
-	return ENA_LOAD(slot->offset) == offset;
+	*value = ENA_READ_ONCE(slot->value);
+	return ENA_READ_ONCE(slot->offset) == offset;
 }
 
 /* A register's value, or ENA_HW_READ_FAILED. A card whose answers get lost is read by loads. */
@@ -47,7 +47,7 @@ uint32_t ena_read_register(struct ena_device *device, uint32_t offset)
 	uint32_t value;
 
 	for (int i = 0; i < READ_TRIES && !device->plain_reads; i++) {
-		if (read_once(device, offset, &value))
+		if (ena_read_once(device, offset, &value))
 			return value;
 		device->stats.read_timeouts++;
 	}
@@ -57,7 +57,7 @@ uint32_t ena_read_register(struct ena_device *device, uint32_t offset)
 	return ena_os_read(device->os, offset);
 }
 
-static int wait_for_status(struct ena_device *device, bool resetting, uint32_t timeout)
+static int ena_wait_for_status(struct ena_device *device, bool resetting, uint32_t timeout)
 {
 	uint64_t deadline = ena_os_now(device->os) + timeout;
 
@@ -83,23 +83,23 @@ int ena_reset(struct ena_device *device, enum ena_hw_reset_reason reason)
 	ena_write_address(device, ENA_HW_READ_REPLY_LOW, reply);
 	uint32_t status = ena_read_register(device, ENA_HW_STATUS);
 	if (status == ENA_HW_READ_FAILED || !(status & ENA_HW_STATUS_READY))
-		return ena_complain(device, "the device is not ready, status", status);
+		return ena_device_error(device, "the device is not ready, status", status);
 	uint32_t caps = ena_read_register(device, ENA_HW_CAPS);
 	uint32_t timeout = ENA_HW_CAPS_RESET_TIMEOUT(caps) * 100000;
 	if (caps == ENA_HW_READ_FAILED || !timeout)
-		return ena_complain(device, "the device gives no time for a reset", caps);
+		return ena_device_error(device, "the device gives no time for a reset", caps);
 	if (reason > 15 && !(device->capabilities & ENA_HW_CAN_LONG_REASONS))
 		reason = ENA_HW_RESET_GENERIC;
 
 	ena_os_write(device->os, ENA_HW_CONTROL,
 		     ENA_HW_CONTROL_RESET | ENA_HW_CONTROL_REASON((uint32_t)reason));
 	ena_write_address(device, ENA_HW_READ_REPLY_LOW, reply); /* the reset has forgotten it */
-	int error = wait_for_status(device, true, timeout);
+	int error = ena_wait_for_status(device, true, timeout);
 	if (!error) {
 		ena_os_write(device->os, ENA_HW_CONTROL, 0);
-		error = wait_for_status(device, false, timeout);
+		error = ena_wait_for_status(device, false, timeout);
 	}
 	if (error)
-		ena_complain(device, "the device ignores a reset for reason", reason);
+		ena_device_error(device, "the device ignores a reset for reason", reason);
 	return error;
 }

@@ -6,7 +6,7 @@
 #define USUAL_LOG 7 /* of table entries */
 #define MAX_LOG 8
 
-int ena_rss_agree(struct ena_device *device)
+int ena_rss_negotiate(struct ena_device *device)
 {
 	union ena_hw_feature offer;
 	int error = ena_get_feature(device, ENA_HW_F_INDIRECTION, &offer);
@@ -14,7 +14,7 @@ int ena_rss_agree(struct ena_device *device)
 	device->limits.table_size = 0;
 	device->has_hash_key = false;
 	if (error)
-		return ena_tolerate(error);
+		return ena_ignore_unsupported(error);
 	if (offer.table.min_log > offer.table.max_log || offer.table.min_log > MAX_LOG)
 		return 0;
 	uint32_t log = ena_min(USUAL_LOG, offer.table.max_log);
@@ -23,11 +23,11 @@ int ena_rss_agree(struct ena_device *device)
 
 	error = ena_get_feature(device, ENA_HW_F_HASH_FUNCTION, &offer);
 	device->has_hash_key = !error && offer.hash.supported & ENA_HW_TOEPLITZ;
-	return ena_tolerate(error);
+	return ena_ignore_unsupported(error);
 }
 
 /* The key is the same after a reset, so flows stay on their queues. Most cards refuse it. */
-static int apply_key(struct ena_device *device)
+static int ena_apply_key(struct ena_device *device)
 {
 	const union ena_hw_feature feature = { .hash.selected = ENA_HW_TOEPLITZ };
 	struct ena_hw_hash_key *key = &ENA_SHARED(device)->hash_key;
@@ -38,7 +38,7 @@ static int apply_key(struct ena_device *device)
 	return ena_set_feature(device, ENA_HW_F_HASH_FUNCTION, &feature, sizeof(*key));
 }
 
-static int apply_table(struct ena_device *device)
+static int ena_apply_table(struct ena_device *device)
 {
 	uint16_t size = device->limits.table_size;
 	const union ena_hw_feature feature = {
@@ -60,14 +60,14 @@ int ena_rss_apply(struct ena_device *device)
 {
 	if (!device->limits.table_size)
 		return 0;
-	int error = apply_table(device);
+	int error = ena_apply_table(device);
 	if (error)
 		ena_warn(device, "the device takes no RSS table");
-	if (device->has_hash_key && !ena_tolerate(error)) {
-		error = apply_key(device);
+	if (device->has_hash_key && !ena_ignore_unsupported(error)) {
+		error = ena_apply_key(device);
 		device->has_hash_key = !error;
 	}
-	return ena_tolerate(error);
+	return ena_ignore_unsupported(error);
 }
 
 int ena_set_table(struct ena_device *device, const uint16_t *pairs)
@@ -77,5 +77,5 @@ int ena_set_table(struct ena_device *device, const uint16_t *pairs)
 	device->table_is_set = pairs;
 	for (uint16_t i = 0; pairs && i < device->limits.table_size; i++)
 		device->table[i] = pairs[i];
-	return device->up ? apply_table(device) : 0;
+	return device->up ? ena_apply_table(device) : 0;
 }

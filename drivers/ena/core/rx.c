@@ -14,7 +14,7 @@ bool ena_rx_post(struct ena_rx *rx, uint64_t address, uint32_t length)
 	if (!ena_rx_room(rx))
 		return false;
 	uint16_t id = ena_rx_next_id(rx);
-	ENA_SHOW(rx->free_count, (uint16_t)(rx->free_count - 1));
+	ENA_STORE_RELEASE(rx->free_count, (uint16_t)(rx->free_count - 1));
 	rx->lengths[id] = length;
 	ring[sq->count & (sq->depth - 1)] = (struct ena_hw_rx_desc){
 		.length = (uint16_t)length, /* 65,536 is written as 0 */
@@ -22,7 +22,7 @@ bool ena_rx_post(struct ena_rx *rx, uint64_t address, uint32_t length)
 		.id = id, .address = ena_hw_address(address),
 	};
 	sq->count++;
-	rx->received.posted++;
+	rx->stats.posted++;
 	return true;
 }
 
@@ -33,20 +33,20 @@ void ena_rx_ring(struct ena_rx *rx)
 	ena_os_write_barrier();
 	ena_os_write(rx->device->os, rx->sq.register_offset, rx->sq.count);
 	rx->sq.rung = rx->sq.count;
-	rx->received.doorbells++;
+	rx->stats.doorbells++;
 }
 
-static __attribute__((cold)) int fail(struct ena_rx *rx, enum ena_hw_reset_reason reason,
-				      const char *what, uint32_t value)
+static __attribute__((cold)) int ena_rx_fail(struct ena_rx *rx, enum ena_hw_reset_reason reason,
+					     const char *what, uint32_t value)
 {
-	rx->received.bad_completions++;
+	rx->stats.bad_completions++;
 	rx->broken = true;
 	ena_want_reset(rx->device, reason);
-	return ena_complain(rx->device, what, value);
+	return ena_device_error(rx->device, what, value);
 }
 
 /* The device parsed the packet; its findings stand in the last completion. */
-static void note_findings(struct ena_rx *rx, struct ena_rx_packet *packet, uint32_t status)
+static void ena_rx_note_findings(struct ena_rx *rx, struct ena_rx_packet *packet, uint32_t status)
 {
 	uint32_t l4 = ENA_HW_RX_L4(status);
 	bool tcp_or_udp = l4 == ENA_HW_RX_L4_TCP || l4 == ENA_HW_RX_L4_UDP;
@@ -54,10 +54,10 @@ static void note_findings(struct ena_rx *rx, struct ena_rx_packet *packet, uint3
 	packet->hash_is_l4 = tcp_or_udp && !(status & ENA_HW_RX_FRAGMENT);
 	packet->checksum_good = packet->hash_is_l4 && status & ENA_HW_RX_L4_CHECKED &&
 				!(status & ENA_HW_RX_L4_ERROR);
-	rx->received.packets++;
-	rx->received.bytes += packet->length;
-	rx->received.multi_buffer += packet->count > 1;
-	rx->received.checksum_good += packet->checksum_good;
+	rx->stats.packets++;
+	rx->stats.bytes += packet->length;
+	rx->stats.multi_buffer += packet->count > 1;
+	rx->stats.checksum_good += packet->checksum_good;
 }
 
 int ena_rx_next(struct ena_rx *rx, struct ena_rx_packet *packet)
@@ -75,21 +75,24 @@ int ena_rx_next(struct ena_rx *rx, struct ena_rx_packet *packet)
 		const struct ena_hw_rx_done *slot = &ring[count & (depth - 1)];
 		struct ena_rx_fragment *fragment = &packet->fragment[packet->count];
 
-		if (!!(ENA_LOAD(slot->status) & ENA_HW_DONE_PHASE) != ena_phase(count, depth))
+		if (!!(ENA_READ_ONCE(slot->status) & ENA_HW_DONE_PHASE) != ena_phase(count, depth))
 			return 0;
 		if (packet->count == rx->device->rx_descs)
-			return fail(rx, ENA_HW_RESET_TOO_MANY_RX, "too many buffers", count);
+			return ena_rx_fail(rx, ENA_HW_RESET_TOO_MANY_RX, "too many buffers", count);
 		ena_os_read_barrier();
-		done = ENA_LOAD(*slot);
+		done = ENA_READ_ONCE(*slot);
 		if (!!(done.status & ENA_HW_RX_FIRST) != (packet->count == 0))
-			return fail(rx, ENA_HW_RESET_RX_MALFORMED, "FIRST is misplaced", count);
+			return ena_rx_fail(rx, ENA_HW_RESET_RX_MALFORMED,
+					   "FIRST is misplaced", count);
 		fragment->id = done.id;
 		fragment->length = done.length;
 		fragment->offset = packet->count ? 0 : done.offset;
 		if (done.id >= rx->sq.depth || !rx->lengths[done.id])
-			return fail(rx, ENA_HW_RESET_INVALID_RX_ID, "no such buffer", done.id);
+			return ena_rx_fail(rx, ENA_HW_RESET_INVALID_RX_ID,
+					   "no such buffer", done.id);
 		if (!done.length || fragment->offset + done.length > rx->lengths[done.id])
-			return fail(rx, ENA_HW_RESET_RX_MALFORMED, "data beyond buffer", done.id);
+			return ena_rx_fail(rx, ENA_HW_RESET_RX_MALFORMED,
+					   "data beyond buffer", done.id);
 		packet->length += done.length;
 		packet->count++;
 		count++;
@@ -99,15 +102,17 @@ int ena_rx_next(struct ena_rx *rx, struct ena_rx_packet *packet)
 		uint16_t id = packet->fragment[i].id;
 
 		if (!rx->lengths[id]) /* twice in one packet */
-			return fail(rx, ENA_HW_RESET_INVALID_RX_ID, "a buffer comes twice", id);
+			return ena_rx_fail(rx, ENA_HW_RESET_INVALID_RX_ID,
+					   "a buffer comes twice", id);
 		rx->lengths[id] = 0;
 		rx->free_ids[rx->free_count] = id;
-		ENA_SHOW(rx->free_count, (uint16_t)(rx->free_count + 1));
+		ENA_STORE_RELEASE(rx->free_count, (uint16_t)(rx->free_count + 1));
 	}
 	if (packet->length < LEAST_PACKET)
-		return fail(rx, ENA_HW_RESET_RX_MALFORMED, "a packet too short", packet->length);
-	ENA_SHOW(rx->cq.count, count);
+		return ena_rx_fail(rx, ENA_HW_RESET_RX_MALFORMED,
+				   "a packet too short", packet->length);
+	ENA_STORE_RELEASE(rx->cq.count, count);
 	packet->hash = done.hash;
-	note_findings(rx, packet, done.status);
+	ena_rx_note_findings(rx, packet, done.status);
 	return 1;
 }

@@ -17,12 +17,12 @@ void ena_tx_ring(struct ena_tx *tx)
 	ena_os_write(tx->device->os, tx->sq.register_offset, tx->sq.count);
 	tx->sq.rung = tx->sq.count;
 	tx->burst_left = tx->device->llq.burst;
-	tx->sent.doorbells++;
+	tx->stats.doorbells++;
 }
 
 /* Put descriptors, and a header behind the first ones, into slots. */
-static void write_slots(struct ena_tx *tx, struct ena_hw_tx_desc *desc, uint8_t count,
-			const void *header, uint16_t header_bytes)
+static void ena_tx_write_slots(struct ena_tx *tx, struct ena_hw_tx_desc *desc, uint8_t count,
+			       const void *header, uint16_t header_bytes)
 {
 	const struct ena_llq *llq = &tx->device->llq;
 	struct ena_hw_tx_desc *ring = tx->sq.dma.memory;
@@ -48,11 +48,11 @@ static void write_slots(struct ena_tx *tx, struct ena_hw_tx_desc *desc, uint8_t 
 		ena_os_write_llq(tx->device->os, tx->sq.llq_offset + slot * llq->entry_bytes,
 				 (const void *)entry, llq->entry_bytes / 8u);
 		tx->burst_left--;
-		tx->sent.llq_entries++;
+		tx->stats.llq_entries++;
 	}
 }
 
-static struct ena_hw_tx_desc meta_descriptor(const struct ena_tx_packet *packet)
+static struct ena_hw_tx_desc ena_tx_meta(const struct ena_tx_packet *packet)
 {
 	uint16_t mss = packet->offloads & ENA_TX_TSO ? packet->mss : 0;
 
@@ -65,7 +65,7 @@ static struct ena_hw_tx_desc meta_descriptor(const struct ena_tx_packet *packet)
 }
 
 /* Which offloads the device is to do, in word 1 of the first data descriptor. */
-static uint32_t offload_bits(const struct ena_tx_packet *packet)
+static uint32_t ena_tx_offload_bits(const struct ena_tx_packet *packet)
 {
 	bool ip4 = packet->offloads & (ENA_TX_CSUM_IP4 | ENA_TX_TSO_IP4);
 	uint32_t bits = (ip4 ? ENA_HW_TX_L3_IP4 : ENA_HW_TX_L3_IP6) | ENA_HW_TX_L4_CSUM |
@@ -80,7 +80,7 @@ static uint32_t offload_bits(const struct ena_tx_packet *packet)
 	return bits | ENA_HW_TX_TSO | (ip4 ? ENA_HW_TX_L3_CSUM : 0);
 }
 
-static bool is_sendable(const struct ena_limits *limits, const struct ena_tx_packet *packet)
+static bool ena_is_sendable(const struct ena_limits *limits, const struct ena_tx_packet *packet)
 {
 	uint32_t offload = packet->offloads;
 
@@ -115,32 +115,32 @@ int ena_tx_send(struct ena_tx *tx, const struct ena_tx_packet *packet)
 
 	if (tx->broken)
 		return ENA_E_DOWN;
-	if (!is_sendable(&device->limits, packet))
+	if (!ena_is_sendable(&device->limits, packet))
 		return ENA_E_ARGUMENT;
 	if (!ena_tx_has_room(tx))
 		return ENA_E_FULL;
 	/* In host memory the device remembers the last headers that it was told of; with LLQ some
 	 * cards do not, and the newest want a meta descriptor in every packet. */
-	desc[0] = meta_descriptor(packet);
+	desc[0] = ena_tx_meta(packet);
 	if (device->llq.on || (packet->offloads &&
 			       __builtin_memcmp(&tx->meta, &desc[0], sizeof(tx->meta)))) {
 		tx->meta = desc[0];
-		tx->sent.meta_descs++;
+		tx->stats.meta_descs++;
 		count = 1;
 	}
 	uint16_t id = ena_tx_next_id(tx);
 	uint32_t header = device->llq.on ? packet->header_bytes :
 					   ena_min(segment->length, device->header_size);
 	struct ena_hw_tx_desc *first = &desc[count];
-	tx->sent.bytes += packet->header_bytes;
+	tx->stats.bytes += packet->header_bytes;
 	for (; segments; segments--, segment++, count++) {
 		desc[count] = (struct ena_hw_tx_desc){ .word = {
 			segment->length, 0, (uint32_t)segment->address,
 			(uint32_t)(segment->address >> 32) & 0xffff } };
-		tx->sent.bytes += segment->length;
+		tx->stats.bytes += segment->length;
 	}
 	first->word[0] |= ENA_HW_TX_ID_HIGH(id) | ENA_HW_TX_COMPLETE;
-	first->word[1] = ENA_HW_TX_ID_LOW(id) | offload_bits(packet);
+	first->word[1] = ENA_HW_TX_ID_LOW(id) | ena_tx_offload_bits(packet);
 	first->word[3] |= ENA_HW_TX_HEADER(header);
 	desc[0].word[0] |= ENA_HW_TX_FIRST;
 	desc[count - 1].word[0] |= ENA_HW_TX_LAST;
@@ -148,11 +148,11 @@ int ena_tx_send(struct ena_tx *tx, const struct ena_tx_packet *packet)
 	uint8_t slots = ena_tx_slots(&device->llq, count);
 	if (slots > tx->burst_left)
 		ena_tx_ring(tx);
-	write_slots(tx, desc, count, packet->header, packet->header_bytes);
+	ena_tx_write_slots(tx, desc, count, packet->header, packet->header_bytes);
 	tx->ids_taken++;
-	tx->sent.packets++;
+	tx->stats.packets++;
 	/* From here on a completion may take the packet away. */
-	ENA_SHOW(tx->slots[id], slots);
+	ENA_STORE_RELEASE(tx->slots[id], slots);
 	return 0;
 }
 
@@ -163,22 +163,22 @@ int ena_tx_done(struct ena_tx *tx, uint16_t *id)
 
 	if (tx->broken)
 		return ENA_E_DOWN;
-	uint32_t done = ENA_LOAD(entry[(cq->count & (cq->depth - 1)) * ENA_HW_TX_DONE_WORDS]);
+	uint32_t done = ENA_READ_ONCE(entry[(cq->count & (cq->depth - 1)) * ENA_HW_TX_DONE_WORDS]);
 	if (!!(done & ENA_HW_DONE_PHASE) != ena_phase(cq->count, cq->depth))
 		return 0;
 	*id = ENA_HW_TX_DONE_ID(done);
-	uint8_t slots = *id < tx->sq.depth ? ENA_SEE(tx->slots[*id]) : 0;
+	uint8_t slots = *id < tx->sq.depth ? ENA_LOAD_ACQUIRE(tx->slots[*id]) : 0;
 	if (!slots) {
-		tx->sent.bad_completions++;
+		tx->stats.bad_completions++;
 		tx->broken = true;
 		ena_want_reset(tx->device, ENA_HW_RESET_INVALID_TX_ID);
-		return ena_complain(tx->device, "completion of a packet it does not have", *id);
+		return ena_device_error(tx->device, "completion of a packet it does not have", *id);
 	}
 	tx->slots[*id] = 0;
 	tx->free_ids[tx->ids_given++ & (tx->sq.depth - 1)] = *id;
-	tx->sent.completions++;
+	tx->stats.completions++;
 	/* The sender may use slots and id again. */
-	ENA_SHOW(tx->slots_freed, (uint16_t)(tx->slots_freed + slots));
-	ENA_SHOW(cq->count, (uint16_t)(cq->count + 1));
+	ENA_STORE_RELEASE(tx->slots_freed, (uint16_t)(tx->slots_freed + slots));
+	ENA_STORE_RELEASE(cq->count, (uint16_t)(cq->count + 1));
 	return 1;
 }

@@ -6,38 +6,38 @@
 #define RESCUE_TICKS 12 /* until a rescue is forgotten */
 #define MOST_TICKS 60   /* to forget: more rescues than that, and the device is reset */
 
-static void check_keep_alive(struct ena_device *device)
+static void ena_check_keep_alive(struct ena_device *device)
 {
-	uint64_t last = ENA_SEE(device->aenq.last_keep_alive);
+	uint64_t last = ENA_LOAD_ACQUIRE(device->aenq.last_keep_alive);
 	uint32_t timeout = device->aenq.keep_alive_timeout;
 
 	if (!device->aenq.keep_alive_offered || !timeout ||
 	    ena_os_now(device->os) <= last + timeout)
 		return;
-	ena_complain(device, "the keep-alive has stopped", (uint32_t)device->stats.keep_alives);
+	ena_device_error(device, "the keep-alive has stopped", (uint32_t)device->stats.keep_alives);
 	ena_want_reset(device, ENA_HW_RESET_KEEP_ALIVE);
 }
 
 /* Packets are on their way and none arrives. */
-static void check_tx(struct ena_device *device, struct ena_tx *tx)
+static void ena_check_tx(struct ena_device *device, struct ena_tx *tx)
 {
-	uint16_t freed = ENA_SEE(tx->slots_freed);
-	bool stuck = ENA_SEE(tx->sq.count) != freed && freed == tx->seen_freed;
+	uint16_t freed = ENA_LOAD_ACQUIRE(tx->slots_freed);
+	bool stuck = ENA_LOAD_ACQUIRE(tx->sq.count) != freed && freed == tx->seen_freed;
 
 	tx->seen_freed = freed;
 	tx->stuck_ticks = stuck ? tx->stuck_ticks + 1 : 0;
 	if (!device->missing_tx_ticks || tx->stuck_ticks < device->missing_tx_ticks)
 		return;
-	ena_complain(device, "packets do not complete on TX queue", tx->sq.index);
+	ena_device_error(device, "packets do not complete on TX queue", tx->sq.index);
 	ena_want_reset(device, ENA_HW_RESET_MISSING_TX);
 }
 
 /* Whether a completion lies unread, and nothing was taken since the last look. */
-static bool is_waiting(const struct ena_ring *cq, uint8_t words, uint16_t *seen_count)
+static bool ena_is_waiting(const struct ena_ring *cq, uint8_t words, uint16_t *seen_count)
 {
 	const uint32_t *entries = cq->dma.memory;
-	uint16_t count = ENA_SEE(cq->count);
-	uint32_t entry = ENA_LOAD(entries[(count & (cq->depth - 1)) * words]);
+	uint16_t count = ENA_LOAD_ACQUIRE(cq->count);
+	uint32_t entry = ENA_READ_ONCE(entries[(count & (cq->depth - 1)) * words]);
 	bool moved = count != *seen_count;
 
 	*seen_count = count;
@@ -45,11 +45,11 @@ static bool is_waiting(const struct ena_ring *cq, uint8_t words, uint16_t *seen_
 }
 
 /* Completions lie there and nobody comes: poll for the interrupt, and reset if that is the rule. */
-static void check_interrupt(struct ena_device *device, uint16_t number)
+static void ena_check_interrupt(struct ena_device *device, uint16_t number)
 {
 	struct ena_pair *pair = &device->pair[number];
-	bool tx = is_waiting(&pair->tx.cq, ENA_HW_TX_DONE_WORDS, &pair->seen_counts[0]);
-	bool rx = is_waiting(&pair->rx.cq, ENA_HW_RX_DONE_WORDS, &pair->seen_counts[1]);
+	bool tx = ena_is_waiting(&pair->tx.cq, ENA_HW_TX_DONE_WORDS, &pair->seen_counts[0]);
+	bool rx = ena_is_waiting(&pair->rx.cq, ENA_HW_RX_DONE_WORDS, &pair->seen_counts[1]);
 
 	pair->rescue_ticks -= pair->rescue_ticks > 0;
 	pair->waiting_ticks = tx || rx ? pair->waiting_ticks + 1 : 0;
@@ -62,20 +62,20 @@ static void check_interrupt(struct ena_device *device, uint16_t number)
 		ena_os_want_poll(device->os, number);
 		return;
 	}
-	ena_complain(device, "no interrupts come for pair", number);
+	ena_device_error(device, "no interrupts come for pair", number);
 	ena_want_reset(device, ENA_HW_RESET_MISSING_INTERRUPT);
 }
 
 void ena_watchdog(struct ena_device *device)
 {
-	if (!device->started || ENA_SEE(device->reset_wanted))
+	if (!device->started || ENA_LOAD_ACQUIRE(device->reset_wanted))
 		return;
-	check_keep_alive(device);
+	ena_check_keep_alive(device);
 	for (uint16_t i = 0; device->up && i < device->pairs; i++) {
-		check_tx(device, &device->pair[i].tx);
-		check_interrupt(device, i);
+		ena_check_tx(device, &device->pair[i].tx);
+		ena_check_interrupt(device, i);
 		/* No buffer, no packet, no interrupt: memory was short, try again. */
-		if (ENA_SEE(device->pair[i].rx.free_count) == device->rx_depth)
+		if (ENA_LOAD_ACQUIRE(device->pair[i].rx.free_count) == device->rx_depth)
 			ena_os_want_poll(device->os, i);
 	}
 }

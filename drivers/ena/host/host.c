@@ -356,8 +356,8 @@ uint64_t host_value(struct host *host, const char *name)
 	if (!device->pair || strlen(name) < 5 || name[3] != '.')
 		return UINT64_MAX;
 	pair = &device->pair[(uint8_t)(name[2] - '0') % device->pair_count];
-	return name[0] == 't' ? find(tx_names, &pair->tx.sent, name + 4) :
-				find(rx_names, &pair->rx.received, name + 4);
+	return name[0] == 't' ? find(tx_names, &pair->tx.stats, name + 4) :
+				find(rx_names, &pair->rx.stats, name + 4);
 }
 
 void host_mac(struct host *host, uint8_t mac[6])

@@ -7,7 +7,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/utsname.h>
 
-#include "glue.h"
+#include "ena_linux.h"
 
 #define OS_LINUX 1
 #define DEFAULT_DEPTH 1024
@@ -20,7 +20,7 @@ static bool llq = true;
 module_param(llq, bool, 0444);
 MODULE_PARM_DESC(llq, "keep TX rings in the device where it can (default: on)");
 
-static irqreturn_t management_interrupt(int irq, void *argument)
+static irqreturn_t ena_linux_management_interrupt(int irq, void *argument)
 {
 	struct ena_os *os = argument;
 
@@ -28,7 +28,7 @@ static irqreturn_t management_interrupt(int irq, void *argument)
 	return IRQ_HANDLED;
 }
 
-static int map_registers(struct ena_os *os)
+static int ena_linux_map_registers(struct ena_os *os)
 {
 	struct pci_dev *pdev = os->pdev;
 	int error = pcim_enable_device(pdev);
@@ -48,7 +48,7 @@ static int map_registers(struct ena_os *os)
 }
 
 /* One vector for the device, one for each pair. */
-static int request_vectors(struct ena_os *os)
+static int ena_linux_request_vectors(struct ena_os *os)
 {
 	int wanted = 1 + min_t(int, num_online_cpus(), ENA_MAX_PAIRS);
 	int vectors = pci_alloc_irq_vectors(os->pdev, 2, wanted, PCI_IRQ_MSIX);
@@ -57,7 +57,7 @@ static int request_vectors(struct ena_os *os)
 	if (vectors < 0)
 		return vectors;
 	irq = pci_irq_vector(os->pdev, 0);
-	error = request_irq(irq, management_interrupt, 0, pci_name(os->pdev), os);
+	error = request_irq(irq, ena_linux_management_interrupt, 0, pci_name(os->pdev), os);
 	if (error) {
 		pci_free_irq_vectors(os->pdev);
 		return error;
@@ -66,7 +66,7 @@ static int request_vectors(struct ena_os *os)
 	return vectors;
 }
 
-static int attach(struct ena_os *os, int vectors)
+static int ena_linux_attach(struct ena_os *os, int vectors)
 {
 	struct pci_dev *pdev = os->pdev;
 	struct ena_config config = {
@@ -89,7 +89,7 @@ static int attach(struct ena_os *os, int vectors)
 	return error == ENA_E_MEMORY ? -ENOMEM : error ? -EIO : 0;
 }
 
-static netdev_features_t features_of(const struct ena_limits *limits)
+static netdev_features_t ena_linux_features(const struct ena_limits *limits)
 {
 	netdev_features_t features = NETIF_F_SG | NETIF_F_HIGHDMA;
 
@@ -102,17 +102,17 @@ static netdev_features_t features_of(const struct ena_limits *limits)
 	return features;
 }
 
-static void describe_interface(struct ena_os *os)
+static void ena_linux_init_netdev(struct ena_os *os)
 {
 	const struct ena_limits *limits = &os->ena.limits;
 	struct net_device *netdev = os->netdev;
 
-	netdev->netdev_ops = &ena_netdev_ops;
-	netdev->ethtool_ops = &ena_ethtool_ops;
+	netdev->netdev_ops = &ena_linux_netdev_ops;
+	netdev->ethtool_ops = &ena_linux_ethtool_ops;
 	netdev->watchdog_timeo = 10 * HZ;
 	netdev->min_mtu = ENA_MIN_MTU;
 	netdev->max_mtu = limits->max_mtu;
-	netdev->hw_features = features_of(limits);
+	netdev->hw_features = ena_linux_features(limits);
 	netdev->features = netdev->hw_features;
 	netdev->vlan_features = netdev->hw_features;
 	eth_hw_addr_set(netdev, limits->mac);
@@ -123,7 +123,7 @@ static void describe_interface(struct ena_os *os)
 	os->tx_delay = TX_DELAY_US;
 }
 
-static int ena_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+static int ena_linux_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct net_device *netdev = alloc_etherdev_mq(sizeof(struct ena_os), ENA_MAX_PAIRS);
 	struct ena_os *os;
@@ -140,20 +140,20 @@ static int ena_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	pci_set_drvdata(pdev, os);
 	mutex_init(&os->admin_lock);
 	init_waitqueue_head(&os->wait);
-	INIT_WORK(&os->recovery, ena_recovery);
-	INIT_DELAYED_WORK(&os->watchdog, ena_watchdog_work);
+	INIT_WORK(&os->recovery, ena_linux_recover);
+	INIT_DELAYED_WORK(&os->watchdog, ena_linux_watchdog);
 
 	os->pair = kvcalloc(ENA_MAX_PAIRS, sizeof(*os->pair), GFP_KERNEL);
-	error = os->pair ? map_registers(os) : -ENOMEM;
+	error = os->pair ? ena_linux_map_registers(os) : -ENOMEM;
 	if (error)
 		goto err_memory;
-	error = request_vectors(os);
+	error = ena_linux_request_vectors(os);
 	if (error < 0)
 		goto err_memory;
-	error = attach(os, error);
+	error = ena_linux_attach(os, error);
 	if (error)
 		goto err_vectors;
-	describe_interface(os);
+	ena_linux_init_netdev(os);
 	error = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(os->ena.address_bits));
 	if (!error)
 		error = register_netdev(netdev);
@@ -178,7 +178,7 @@ err_memory:
 	return error;
 }
 
-static void ena_remove(struct pci_dev *pdev)
+static void ena_linux_remove(struct pci_dev *pdev)
 {
 	struct ena_os *os = pci_get_drvdata(pdev);
 
@@ -196,7 +196,7 @@ static void ena_remove(struct pci_dev *pdev)
 }
 
 /* Power-off and kexec: the device must not write to memory that is someone else's then. */
-static void ena_shutdown(struct pci_dev *pdev)
+static void ena_linux_shutdown(struct pci_dev *pdev)
 {
 	struct ena_os *os = pci_get_drvdata(pdev);
 
@@ -208,23 +208,23 @@ static void ena_shutdown(struct pci_dev *pdev)
 	pci_clear_master(pdev);
 }
 
-static const struct pci_device_id ena_ids[] = {
+static const struct pci_device_id ena_linux_ids[] = {
 	{ PCI_DEVICE(0x1d0f, 0x0ec2) },
 	{ PCI_DEVICE(0x1d0f, 0x1ec2) },
 	{ PCI_DEVICE(0x1d0f, 0xec20) },
 	{ PCI_DEVICE(0x1d0f, 0xec21) },
 	{}
 };
-MODULE_DEVICE_TABLE(pci, ena_ids);
+MODULE_DEVICE_TABLE(pci, ena_linux_ids);
 
-static struct pci_driver ena_driver = {
+static struct pci_driver ena_linux_driver = {
 	.name = KBUILD_MODNAME,
-	.id_table = ena_ids,
-	.probe = ena_probe,
-	.remove = ena_remove,
-	.shutdown = ena_shutdown,
+	.id_table = ena_linux_ids,
+	.probe = ena_linux_probe,
+	.remove = ena_linux_remove,
+	.shutdown = ena_linux_shutdown,
 };
-module_pci_driver(ena_driver);
+module_pci_driver(ena_linux_driver);
 
 MODULE_DESCRIPTION("Amazon Elastic Network Adapter");
 MODULE_LICENSE("Dual BSD/GPL");

@@ -4,24 +4,24 @@
 #include <linux/interrupt.h>
 #include <linux/rtnetlink.h>
 
-#include "glue.h"
+#include "ena_linux.h"
 
 #define UP_TRIES 3
 
-static irqreturn_t pair_interrupt(int irq, void *argument)
+static irqreturn_t ena_linux_pair_interrupt(int irq, void *argument)
 {
-	struct pair *pair = argument;
+	struct ena_linux_pair *pair = argument;
 
 	napi_schedule_irqoff(&pair->napi);
 	return IRQ_HANDLED;
 }
 
-static int poll(struct napi_struct *napi, int budget)
+static int ena_linux_poll(struct napi_struct *napi, int budget)
 {
-	struct pair *pair = container_of(napi, struct pair, napi);
+	struct ena_linux_pair *pair = container_of(napi, struct ena_linux_pair, napi);
 	struct ena_os *os = pair->os;
-	int sent = ena_tx_poll(pair);
-	int received = budget ? ena_rx_poll(pair, budget) : 0;
+	int sent = ena_linux_tx_poll(pair);
+	int received = budget ? ena_linux_rx_poll(pair, budget) : 0;
 
 	/* A reset is due; it unmasks the interrupt. */
 	if (sent < 0 || received < 0) {
@@ -33,14 +33,14 @@ static int poll(struct napi_struct *napi, int budget)
 	return received;
 }
 
-static void free_pair(struct pair *pair)
+static void ena_linux_free_pair(struct ena_linux_pair *pair)
 {
 	if (pair->irq) {
 		irq_update_affinity_hint(pair->irq, NULL);
 		free_irq(pair->irq, pair);
 	}
 	pair->irq = 0;
-	ena_rx_stop(pair);
+	ena_linux_rx_stop(pair);
 	kvfree(pair->packets);
 	kvfree(pair->pages);
 	pair->packets = NULL;
@@ -48,25 +48,25 @@ static void free_pair(struct pair *pair)
 	netif_napi_del(&pair->napi);
 }
 
-static int allocate_pair(struct ena_os *os, u16 number)
+static int ena_linux_allocate_pair(struct ena_os *os, u16 number)
 {
-	struct pair *pair = &os->pair[number];
+	struct ena_linux_pair *pair = &os->pair[number];
 	int error;
 
 	pair->os = os;
 	pair->number = number;
 	pair->tx = &os->ena.pair[number].tx;
 	pair->rx = &os->ena.pair[number].rx;
-	netif_napi_add(os->netdev, &pair->napi, poll);
+	netif_napi_add(os->netdev, &pair->napi, ena_linux_poll);
 	pair->packets = kvcalloc(os->tx_depth, sizeof(*pair->packets), GFP_KERNEL);
 	pair->pages = kvcalloc(os->rx_depth, sizeof(*pair->pages), GFP_KERNEL);
-	error = pair->packets && pair->pages ? ena_rx_start(pair, os->rx_depth) : -ENOMEM;
+	error = pair->packets && pair->pages ? ena_linux_rx_start(pair, os->rx_depth) : -ENOMEM;
 	if (!error) {
 		int irq = pci_irq_vector(os->pdev, number + 1);
 
 		snprintf(pair->irq_name, sizeof(pair->irq_name), "%s-TxRx-%u", os->netdev->name,
 			 number);
-		error = request_irq(irq, pair_interrupt, 0, pair->irq_name, pair);
+		error = request_irq(irq, ena_linux_pair_interrupt, 0, pair->irq_name, pair);
 		if (!error) {
 			int node = dev_to_node(&os->pdev->dev);
 			unsigned int cpu = cpumask_local_spread(number, node);
@@ -80,14 +80,14 @@ static int allocate_pair(struct ena_os *os, u16 number)
 }
 
 /* Queues in the device, buffers in the queues, interrupts on. */
-static int bring_up(struct ena_os *os)
+static int ena_linux_bring_up(struct ena_os *os)
 {
 	int error = ena_up(&os->ena, os->pairs, os->tx_depth, os->rx_depth);
 
 	if (error)
 		return error == ENA_E_MEMORY ? -ENOMEM : -EIO;
 	for (u16 i = 0; i < os->pairs; i++) {
-		ena_rx_fill(&os->pair[i]);
+		ena_linux_rx_fill(&os->pair[i]);
 		napi_enable(&os->pair[i].napi);
 	}
 	WRITE_ONCE(os->traffic, true);
@@ -100,7 +100,7 @@ static int bring_up(struct ena_os *os)
 }
 
 /* Nothing of ours runs any more but the management interrupt. */
-static void quiet(struct ena_os *os)
+static void ena_linux_stop_traffic(struct ena_os *os)
 {
 	WRITE_ONCE(os->traffic, false);
 	/* In this order: a poll that still runs may wake a TX queue. */
@@ -109,47 +109,47 @@ static void quiet(struct ena_os *os)
 	netif_tx_disable(os->netdev);
 }
 
-static void release_packets(struct ena_os *os)
+static void ena_linux_release_packets(struct ena_os *os)
 {
 	for (u16 i = 0; i < os->pairs; i++) {
-		ena_tx_release(&os->pair[i], os->tx_depth);
-		ena_rx_release(&os->pair[i], os->rx_depth);
+		ena_linux_tx_release(&os->pair[i], os->tx_depth);
+		ena_linux_rx_release(&os->pair[i], os->rx_depth);
 	}
 }
 
-int ena_traffic_start(struct ena_os *os)
+int ena_linux_up(struct ena_os *os)
 {
 	int error = 0;
 	u16 made = 0;
 
 	os->pairs = os->wanted_pairs;
 	while (made < os->pairs && !error)
-		error = allocate_pair(os, made++);
+		error = ena_linux_allocate_pair(os, made++);
 	if (!error)
 		error = netif_set_real_num_tx_queues(os->netdev, os->pairs);
 	if (!error)
 		error = netif_set_real_num_rx_queues(os->netdev, os->pairs);
 	if (!error)
-		error = bring_up(os);
+		error = ena_linux_bring_up(os);
 	while (error && made)
-		free_pair(&os->pair[--made]);
+		ena_linux_free_pair(&os->pair[--made]);
 	return error;
 }
 
-void ena_traffic_stop(struct ena_os *os)
+void ena_linux_down(struct ena_os *os)
 {
 	if (os->traffic) {
-		quiet(os);
+		ena_linux_stop_traffic(os);
 		ena_down(&os->ena);
-		release_packets(os);
+		ena_linux_release_packets(os);
 	}
 	for (u16 i = 0; i < os->pairs; i++)
 		if (os->pair[i].packets)
-			free_pair(&os->pair[i]);
+			ena_linux_free_pair(&os->pair[i]);
 }
 
 /* The core wants a reset. Interrupts and memory of the pairs stay, the device starts anew. */
-void ena_recovery(struct work_struct *work)
+void ena_linux_recover(struct work_struct *work)
 {
 	struct ena_os *os = container_of(work, struct ena_os, recovery);
 	int error = -EIO;
@@ -158,17 +158,17 @@ void ena_recovery(struct work_struct *work)
 	if (os->removing)
 		goto out;
 	if (os->traffic)
-		quiet(os);
+		ena_linux_stop_traffic(os);
 	netif_carrier_off(os->netdev);
 	for (int i = 0; i < UP_TRIES && error; i++) {
 		ena_halt(&os->ena);
 		if (netif_running(os->netdev) && os->pair[0].packets)
-			release_packets(os);
+			ena_linux_release_packets(os);
 		error = ena_recover(&os->ena);
 		if (error)
 			break;
 		if (netif_running(os->netdev) && os->pair[0].packets)
-			error = bring_up(os);
+			error = ena_linux_bring_up(os);
 	}
 	if (error)
 		netdev_err(os->netdev, "the device is given up; reload the driver to try again\n");
@@ -178,7 +178,7 @@ out:
 	rtnl_unlock();
 }
 
-void ena_watchdog_work(struct work_struct *work)
+void ena_linux_watchdog(struct work_struct *work)
 {
 	struct ena_os *os = container_of(to_delayed_work(work), struct ena_os, watchdog);
 
@@ -190,18 +190,18 @@ void ena_watchdog_work(struct work_struct *work)
 	schedule_delayed_work(&os->watchdog, HZ);
 }
 
-static int ena_open(struct net_device *netdev)
+static int ena_linux_open(struct net_device *netdev)
 {
-	return ena_traffic_start(netdev_priv(netdev));
+	return ena_linux_up(netdev_priv(netdev));
 }
 
-static int ena_stop(struct net_device *netdev)
+static int ena_linux_stop(struct net_device *netdev)
 {
-	ena_traffic_stop(netdev_priv(netdev));
+	ena_linux_down(netdev_priv(netdev));
 	return 0;
 }
 
-static int ena_change_mtu(struct net_device *netdev, int mtu)
+static int ena_linux_change_mtu(struct net_device *netdev, int mtu)
 {
 	struct ena_os *os = netdev_priv(netdev);
 
@@ -211,7 +211,7 @@ static int ena_change_mtu(struct net_device *netdev, int mtu)
 	return 0;
 }
 
-static void ena_tx_timeout(struct net_device *netdev, unsigned int queue)
+static void ena_linux_tx_timeout(struct net_device *netdev, unsigned int queue)
 {
 	struct ena_os *os = netdev_priv(netdev);
 
@@ -219,13 +219,13 @@ static void ena_tx_timeout(struct net_device *netdev, unsigned int queue)
 	ena_want_reset(&os->ena, ENA_HW_RESET_OS_WATCHDOG);
 }
 
-static void ena_get_stats64(struct net_device *netdev, struct rtnl_link_stats64 *stats)
+static void ena_linux_get_stats64(struct net_device *netdev, struct rtnl_link_stats64 *stats)
 {
 	const struct ena_os *os = netdev_priv(netdev);
 
 	for (u16 i = 0; i < os->ena.limits.max_pairs; i++) {
-		const struct ena_tx_stats *tx = &os->ena.pair[i].tx.sent;
-		const struct ena_rx_stats *rx = &os->ena.pair[i].rx.received;
+		const struct ena_tx_stats *tx = &os->ena.pair[i].tx.stats;
+		const struct ena_rx_stats *rx = &os->ena.pair[i].rx.stats;
 
 		stats->tx_packets += READ_ONCE(tx->packets);
 		stats->tx_bytes += READ_ONCE(tx->bytes);
@@ -238,12 +238,12 @@ static void ena_get_stats64(struct net_device *netdev, struct rtnl_link_stats64 
 	stats->tx_dropped += os->ena.stats.device_tx_drops;
 }
 
-const struct net_device_ops ena_netdev_ops = {
-	.ndo_open = ena_open,
-	.ndo_stop = ena_stop,
-	.ndo_start_xmit = ena_xmit,
-	.ndo_tx_timeout = ena_tx_timeout,
-	.ndo_change_mtu = ena_change_mtu,
-	.ndo_get_stats64 = ena_get_stats64,
+const struct net_device_ops ena_linux_netdev_ops = {
+	.ndo_open = ena_linux_open,
+	.ndo_stop = ena_linux_stop,
+	.ndo_start_xmit = ena_linux_xmit,
+	.ndo_tx_timeout = ena_linux_tx_timeout,
+	.ndo_change_mtu = ena_linux_change_mtu,
+	.ndo_get_stats64 = ena_linux_get_stats64,
 	.ndo_validate_addr = eth_validate_addr,
 };

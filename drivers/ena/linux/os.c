@@ -7,7 +7,7 @@
 #include <linux/ktime.h>
 #include <linux/slab.h>
 
-#include "glue.h"
+#include "ena_linux.h"
 
 uint32_t ena_os_read(struct ena_os *os, uint32_t offset)
 {

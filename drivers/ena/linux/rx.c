@@ -7,12 +7,12 @@
 #include <net/page_pool.h>
 #endif
 
-#include "glue.h"
+#include "ena_linux.h"
 
 #define COPY_BYTES 256 /* shorter packets are copied and their page is used again at once */
 #define FILL_SHARE 4   /* a quarter of the ring is missing before it is filled: doorbells cost */
 
-int ena_rx_start(struct pair *pair, u16 depth)
+int ena_linux_rx_start(struct ena_linux_pair *pair, u16 depth)
 {
 	struct page_pool_params parameters = {
 		.flags = PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV,
@@ -33,14 +33,14 @@ int ena_rx_start(struct pair *pair, u16 depth)
 	return 0;
 }
 
-void ena_rx_stop(struct pair *pair)
+void ena_linux_rx_stop(struct ena_linux_pair *pair)
 {
 	if (pair->pool)
 		page_pool_destroy(pair->pool);
 	pair->pool = NULL;
 }
 
-static void post(struct pair *pair)
+static void ena_linux_rx_post(struct ena_linux_pair *pair)
 {
 	struct page *page = page_pool_dev_alloc_pages(pair->pool);
 	u16 id = ena_rx_next_id(pair->rx);
@@ -56,18 +56,19 @@ static void post(struct pair *pair)
 }
 
 /* Fill the ring up if enough is missing. The device hears of the buffers once. */
-void ena_rx_fill(struct pair *pair)
+void ena_linux_rx_fill(struct ena_linux_pair *pair)
 {
 	unsigned int missing = ena_rx_room(pair->rx);
 
 	if (missing < pair->rx->sq.depth / FILL_SHARE)
 		return;
 	while (missing--)
-		post(pair);
+		ena_linux_rx_post(pair);
 	ena_rx_ring(pair->rx);
 }
 
-static struct page *take(struct pair *pair, const struct ena_rx_fragment *fragment)
+static struct page *ena_linux_rx_take_page(struct ena_linux_pair *pair,
+					   const struct ena_rx_fragment *fragment)
 {
 	struct page *page = pair->pages[fragment->id];
 
@@ -77,7 +78,8 @@ static struct page *take(struct pair *pair, const struct ena_rx_fragment *fragme
 	return page;
 }
 
-static void annotate(struct pair *pair, struct sk_buff *skb, const struct ena_rx_packet *packet)
+static void ena_linux_rx_annotate(struct ena_linux_pair *pair, struct sk_buff *skb,
+				  const struct ena_rx_packet *packet)
 {
 	netdev_features_t features = pair->os->netdev->features;
 
@@ -89,10 +91,10 @@ static void annotate(struct pair *pair, struct sk_buff *skb, const struct ena_rx
 	skb_record_rx_queue(skb, pair->number);
 }
 
-static void receive_short(struct pair *pair, const struct ena_rx_packet *packet)
+static void ena_linux_receive_short(struct ena_linux_pair *pair, const struct ena_rx_packet *packet)
 {
 	const struct ena_rx_fragment *fragment = &packet->fragment[0];
-	struct page *page = take(pair, fragment);
+	struct page *page = ena_linux_rx_take_page(pair, fragment);
 	struct sk_buff *skb = napi_alloc_skb(&pair->napi, fragment->length);
 
 	if (skb)
@@ -103,17 +105,17 @@ static void receive_short(struct pair *pair, const struct ena_rx_packet *packet)
 		return;
 	}
 	skb->protocol = eth_type_trans(skb, pair->os->netdev);
-	annotate(pair, skb, packet);
+	ena_linux_rx_annotate(pair, skb, packet);
 	napi_gro_receive(&pair->napi, skb);
 }
 
-static void receive_long(struct pair *pair, const struct ena_rx_packet *packet)
+static void ena_linux_receive_long(struct ena_linux_pair *pair, const struct ena_rx_packet *packet)
 {
 	struct sk_buff *skb = napi_get_frags(&pair->napi);
 
 	for (unsigned int i = 0; i < packet->count; i++) {
 		const struct ena_rx_fragment *fragment = &packet->fragment[i];
-		struct page *page = take(pair, fragment);
+		struct page *page = ena_linux_rx_take_page(pair, fragment);
 
 		if (skb)
 			skb_add_rx_frag(skb, i, page, fragment->offset, fragment->length,
@@ -126,12 +128,12 @@ static void receive_long(struct pair *pair, const struct ena_rx_packet *packet)
 		return;
 	}
 	skb_mark_for_recycle(skb);
-	annotate(pair, skb, packet);
+	ena_linux_rx_annotate(pair, skb, packet);
 	napi_gro_frags(&pair->napi);
 }
 
 /* Up to `budget` packets; negative: a reset is due. */
-int ena_rx_poll(struct pair *pair, int budget)
+int ena_linux_rx_poll(struct ena_linux_pair *pair, int budget)
 {
 	struct ena_rx_packet packet;
 	int done = 0, more = 0;
@@ -139,17 +141,17 @@ int ena_rx_poll(struct pair *pair, int budget)
 	BUILD_BUG_ON(ENA_MAX_FRAGMENTS > MAX_SKB_FRAGS);
 	while (done < budget && (more = ena_rx_next(pair->rx, &packet)) > 0) {
 		if (packet.count == 1 && packet.length <= COPY_BYTES)
-			receive_short(pair, &packet);
+			ena_linux_receive_short(pair, &packet);
 		else
-			receive_long(pair, &packet);
+			ena_linux_receive_long(pair, &packet);
 		done++;
-		ena_rx_fill(pair); /* long packets empty a ring in less than one poll */
+		ena_linux_rx_fill(pair); /* long packets empty a ring in less than one poll */
 	}
-	ena_rx_fill(pair); /* also when nothing came: memory may have been short */
+	ena_linux_rx_fill(pair); /* also when nothing came: memory may have been short */
 	return more < 0 ? more : done;
 }
 
-void ena_rx_release(struct pair *pair, u16 depth)
+void ena_linux_rx_release(struct ena_linux_pair *pair, u16 depth)
 {
 	for (u16 id = 0; id < depth; id++) {
 		if (pair->pages[id])

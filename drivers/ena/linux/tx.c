@@ -6,9 +6,9 @@
 #include <linux/udp.h>
 #include <net/ip.h>
 
-#include "glue.h"
+#include "ena_linux.h"
 
-static void unmap(struct pair *pair, struct tx_packet *packet)
+static void ena_linux_tx_unmap(struct ena_linux_pair *pair, struct ena_linux_tx_packet *packet)
 {
 	for (unsigned int i = 0; i < packet->pieces; i++)
 		dma_unmap_page(&pair->os->pdev->dev, packet->piece[i].address,
@@ -18,7 +18,8 @@ static void unmap(struct pair *pair, struct tx_packet *packet)
 }
 
 /* Map the packet from byte `skip` on: what comes before goes inline. */
-static bool map(struct pair *pair, struct sk_buff *skb, unsigned int skip, struct tx_packet *packet)
+static bool ena_linux_tx_map(struct ena_linux_pair *pair, struct sk_buff *skb, unsigned int skip,
+			     struct ena_linux_tx_packet *packet)
 {
 	struct device *dev = &pair->os->pdev->dev;
 	unsigned int head = skb_headlen(skb);
@@ -55,7 +56,7 @@ static bool map(struct pair *pair, struct sk_buff *skb, unsigned int skip, struc
 }
 
 /* What the stack left to the card. False: a checksum that the card cannot do. */
-static bool describe_offloads(struct sk_buff *skb, struct ena_tx_packet *packet)
+static bool ena_linux_tx_offloads(struct sk_buff *skb, struct ena_tx_packet *packet)
 {
 	bool ip4 = vlan_get_protocol(skb) == htons(ETH_P_IP);
 
@@ -77,23 +78,23 @@ static bool describe_offloads(struct sk_buff *skb, struct ena_tx_packet *packet)
 	return true;
 }
 
-netdev_tx_t ena_xmit(struct sk_buff *skb, struct net_device *netdev)
+netdev_tx_t ena_linux_xmit(struct sk_buff *skb, struct net_device *netdev)
 {
 	struct ena_os *os = netdev_priv(netdev);
 	u16 number = skb_get_queue_mapping(skb);
 	struct netdev_queue *queue = netdev_get_tx_queue(netdev, number);
-	struct pair *pair = &os->pair[number];
+	struct ena_linux_pair *pair = &os->pair[number];
 	struct ena_tx *tx = pair->tx;
 	struct ena_tx_packet packet = {
 		.header_bytes = min_t(unsigned int, skb->len, os->ena.limits.push_bytes),
 	};
-	struct tx_packet *kept;
+	struct ena_linux_tx_packet *kept;
 	unsigned int length = skb->len;
 	int error = 0;
 
 	if (skb_shinfo(skb)->nr_frags + 1 > os->ena.limits.tx_segments && skb_linearize(skb))
 		goto drop;
-	if (!describe_offloads(skb, &packet))
+	if (!ena_linux_tx_offloads(skb, &packet))
 		goto drop;
 	if (packet.header_bytes) {
 		packet.header = skb_header_pointer(skb, 0, packet.header_bytes, pair->header);
@@ -101,8 +102,8 @@ netdev_tx_t ena_xmit(struct sk_buff *skb, struct net_device *netdev)
 			goto drop;
 	}
 	kept = &pair->packets[ena_tx_next_id(tx)];
-	if (!map(pair, skb, packet.header_bytes, kept)) {
-		unmap(pair, kept);
+	if (!ena_linux_tx_map(pair, skb, packet.header_bytes, kept)) {
+		ena_linux_tx_unmap(pair, kept);
 		goto drop;
 	}
 	packet.segments = kept->piece;
@@ -111,7 +112,7 @@ netdev_tx_t ena_xmit(struct sk_buff *skb, struct net_device *netdev)
 
 	error = ena_tx_send(tx, &packet);
 	if (error) {
-		unmap(pair, kept);
+		ena_linux_tx_unmap(pair, kept);
 		if (error != ENA_E_FULL)
 			goto drop;
 		netif_tx_stop_queue(queue);
@@ -121,7 +122,7 @@ netdev_tx_t ena_xmit(struct sk_buff *skb, struct net_device *netdev)
 	netdev_tx_sent_queue(queue, length);
 	if (!ena_tx_has_room(tx)) {
 		netif_tx_stop_queue(queue);
-		/* Room may have come between the look and the stop; ena_tx_poll looks after it. */
+		/* Room may have come between the test and the stop: see ena_linux_tx_poll. */
 		smp_mb();
 		if (ena_tx_has_room(tx))
 			netif_tx_start_queue(queue);
@@ -139,7 +140,7 @@ drop:
 }
 
 /* Take all completions there are, a ring at most; negative: a reset is due. */
-int ena_tx_poll(struct pair *pair)
+int ena_linux_tx_poll(struct ena_linux_pair *pair)
 {
 	struct netdev_queue *queue = netdev_get_tx_queue(pair->os->netdev, pair->number);
 	unsigned int bytes = 0, packets = 0;
@@ -147,30 +148,30 @@ int ena_tx_poll(struct pair *pair)
 	u16 id;
 
 	while (packets < ENA_MAX_DEPTH && (more = ena_tx_done(pair->tx, &id)) > 0) {
-		struct tx_packet *packet = &pair->packets[id];
+		struct ena_linux_tx_packet *packet = &pair->packets[id];
 		struct sk_buff *skb = packet->skb;
 
-		unmap(pair, packet);
+		ena_linux_tx_unmap(pair, packet);
 		bytes += skb->len;
 		packets++;
 		napi_consume_skb(skb, 1);
 	}
 	netdev_tx_completed_queue(queue, packets, bytes);
-	smp_mb(); /* pairs with the one in ena_xmit */
+	smp_mb(); /* pairs with the one in ena_linux_xmit */
 	if (netif_tx_queue_stopped(queue) && ena_tx_has_room(pair->tx) && more >= 0)
 		netif_tx_wake_queue(queue);
 	return more;
 }
 
 /* The device touches nothing any more: drop what it had not sent. */
-void ena_tx_release(struct pair *pair, u16 depth)
+void ena_linux_tx_release(struct ena_linux_pair *pair, u16 depth)
 {
 	for (u16 id = 0; id < depth; id++) {
 		struct sk_buff *skb = pair->packets[id].skb;
 
 		if (!skb)
 			continue;
-		unmap(pair, &pair->packets[id]);
+		ena_linux_tx_unmap(pair, &pair->packets[id]);
 		dev_kfree_skb_any(skb);
 	}
 	netdev_tx_reset_queue(netdev_get_tx_queue(pair->os->netdev, pair->number));

@@ -11,7 +11,7 @@
 #include <osv/version.h>
 #include "drivers/pci-device.hh"
 
-#include "glue.hh"
+#include "ena_osv.hh"
 
 #define AMAZON 0x1d0f
 #define OS_LINUX 1 /* as the device numbers systems; OSv has no number */
@@ -21,7 +21,7 @@
  * must not wait for a page. */
 asm(".pushsection .note.osv-mlock, \"a\"; .long 0, 0, 0; .popsection");
 
-static volatile char *map(pci::bar *bar, uint32_t *bytes)
+static volatile char *ena_osv_map_bar(pci::bar *bar, uint32_t *bytes)
 {
 	if (!bar || !bar->is_mmio())
 		return nullptr;
@@ -38,8 +38,8 @@ struct target {
 };
 
 /* Interrupt number `entry` of the card wakes `who`, which runs on `cpu`. */
-static void aim(ena_os *os, const std::vector<msix_vector *> &vectors, unsigned int entry,
-		worker *who, sched::cpu *cpu)
+static void ena_osv_route_interrupt(ena_os *os, const std::vector<msix_vector *> &vectors,
+				    unsigned int entry, worker *who, sched::cpu *cpu)
 {
 	interrupt_manager interrupts(os->device);
 	msix_vector *vector = vectors[entry];
@@ -51,7 +51,7 @@ static void aim(ena_os *os, const std::vector<msix_vector *> &vectors, unsigned 
 }
 
 /* Good enough for who cannot see the machine: the key decides what flows share a queue. */
-static void fill_at_random(uint8_t *bytes, size_t size)
+static void ena_osv_fill_at_random(uint8_t *bytes, size_t size)
 {
 	uint64_t state = osv::clock::wall::now().time_since_epoch().count();
 
@@ -62,7 +62,7 @@ static void fill_at_random(uint8_t *bytes, size_t size)
 	}
 }
 
-static int attach(ena_os *os, uint16_t vectors)
+static int ena_osv_attach(ena_os *os, uint16_t vectors)
 {
 	ena_config config = {};
 	uint8_t bus, device, function;
@@ -78,11 +78,11 @@ static int attach(ena_os *os, uint16_t vectors)
 	config.os_type = OS_LINUX;
 	config.os_name = "OSv";
 	config.os_version = OSV_VERSION;
-	fill_at_random(config.hash_key, sizeof(config.hash_key));
+	ena_osv_fill_at_random(config.hash_key, sizeof(config.hash_key));
 	return ena_attach(&os->ena, &config);
 }
 
-static void start_pairs(ena_os *os, const std::vector<msix_vector *> &vectors)
+static void ena_osv_start_pairs(ena_os *os, const std::vector<msix_vector *> &vectors)
 {
 	const ena_limits *limits = &os->ena.limits;
 	size_t pairs = std::min<size_t>(limits->max_pairs, vectors.size() - 1);
@@ -99,12 +99,12 @@ static void start_pairs(ena_os *os, const std::vector<msix_vector *> &vectors)
 		pair->os = os;
 		pair->number = i;
 		snprintf(name, sizeof(name), "ena-%u", i);
-		pair->poller.start(name, ena_poll, pair, cpu);
-		aim(os, vectors, 1 + i, &pair->poller, cpu);
+		pair->poller.start(name, ena_osv_poll, pair, cpu);
+		ena_osv_route_interrupt(os, vectors, 1 + i, &pair->poller, cpu);
 	}
 }
 
-static void handle_events(void *argument, bool)
+static void ena_osv_handle_events(void *argument, bool)
 {
 	auto os = static_cast<ena_os *>(argument);
 
@@ -113,15 +113,15 @@ static void handle_events(void *argument, bool)
 	}
 }
 
-static void manage(void *argument, bool tick)
+static void ena_osv_manage(void *argument, bool tick)
 {
 	auto os = static_cast<ena_os *>(argument);
 
 	if (os->link_changed.exchange(false))
-		ena_link_announce(os);
+		ena_osv_announce_link(os);
 	WITH_LOCK(os->life) {
 		if (os->reset_wanted.exchange(false))
-			ena_recovery(os);
+			ena_osv_recover(os);
 		else if (tick)
 			ena_watchdog(&os->ena);
 	}
@@ -129,13 +129,13 @@ static void manage(void *argument, bool tick)
 
 /* Returns what went wrong, or NULL. Then boot goes on without the card; what has been made for it
  * stays, as interrupts may still point there. */
-static const char *drive(pci::device *device)
+static const char *ena_osv_drive(pci::device *device)
 {
 	auto os = new ena_os();
 
 	os->device = device;
-	os->registers = map(device->get_bar(1), &os->register_bytes);
-	os->llq = map(device->get_bar(3), &os->llq_bytes);
+	os->registers = ena_osv_map_bar(device->get_bar(1), &os->register_bytes);
+	os->llq = ena_osv_map_bar(device->get_bar(3), &os->llq_bytes);
 	if (!os->registers || !device->is_msix())
 		return "it has no registers or no MSI-X";
 	size_t wanted = 1 + std::min<size_t>(sched::cpus.size(), ENA_MAX_PAIRS);
@@ -144,18 +144,18 @@ static const char *drive(pci::device *device)
 		return "it has too few interrupts";
 
 	os->ena.os = os; /* an interrupt may come before ena_attach */
-	os->events.start("ena-events", handle_events, os, sched::cpus[0]);
+	os->events.start("ena-events", ena_osv_handle_events, os, sched::cpus[0]);
 	device->msix_enable();
-	aim(os, vectors, 0, &os->events, sched::cpus[0]);
-	if (attach(os, vectors.size()))
+	ena_osv_route_interrupt(os, vectors, 0, &os->events, sched::cpus[0]);
+	if (ena_osv_attach(os, vectors.size()))
 		return "it does not start";
-	start_pairs(os, vectors);
-	ena_interface_attach(os);
-	os->manager.start("ena", manage, os, nullptr, std::chrono::seconds(1));
+	ena_osv_start_pairs(os, vectors);
+	ena_osv_interface_attach(os);
+	os->manager.start("ena", ena_osv_manage, os, nullptr, std::chrono::seconds(1));
 	return nullptr;
 }
 
-static void drive_all(uint16_t id)
+static void ena_osv_drive_all(uint16_t id)
 {
 	auto manager = hw::device_manager::instance();
 	hw::hw_device *found;
@@ -165,7 +165,7 @@ static void drive_all(uint16_t id)
 
 		if (!found->is_attached()) {
 			found->set_attached();
-			trouble = drive(static_cast<pci::device *>(found));
+			trouble = ena_osv_drive(static_cast<pci::device *>(found));
 		}
 		if (trouble)
 			printf("ena: a card is left alone: %s\n", trouble);
@@ -173,7 +173,7 @@ static void drive_all(uint16_t id)
 }
 
 /* Nothing else tells a kernel with other structures from the one whose headers were used. */
-__attribute__((constructor)) static void load()
+__attribute__((constructor)) static void ena_osv_load()
 {
 	const char *version = getenv("OSV_VERSION");
 
@@ -183,7 +183,7 @@ __attribute__((constructor)) static void load()
 		return;
 	}
 	for (uint16_t id : { 0x0ec2, 0x1ec2, 0xec20, 0xec21 })
-		drive_all(id);
+		ena_osv_drive_all(id);
 }
 
 /* The kernel does not lend this to others; no exception is caught or outlived here. */

@@ -11,13 +11,13 @@
 #include <bsd/sys/net/ethernet.h>
 #include <osv/ioctl.h>
 
-#include "glue.hh"
+#include "ena_osv.hh"
 
 #define UP_TRIES 3
 #define TSO_SEGMENTS 17 /* that m_defrag makes of the largest packet */
 
 /* Queues in the device, buffers in the queues, traffic on. */
-static int bring_up(ena_os *os)
+static int ena_osv_bring_up(ena_os *os)
 {
 	int error = ena_up(&os->ena, os->pairs, os->tx_depth, os->rx_depth);
 
@@ -28,7 +28,7 @@ static int bring_up(ena_os *os)
 			pair->sends = true;
 		}
 		WITH_LOCK(pair->receiving) {
-			ena_rx_fill(pair);
+			ena_osv_rx_fill(pair);
 			pair->receives = true;
 		}
 		pair->poller.wake(); /* it unmasks the interrupt */
@@ -37,7 +37,7 @@ static int bring_up(ena_os *os)
 }
 
 /* Nothing of ours touches the queues any more. */
-static void quiet(ena_os *os)
+static void ena_osv_stop_traffic(ena_os *os)
 {
 	for (int i = 0; i < os->pairs; i++) {
 		WITH_LOCK(os->pair[i].sending) {
@@ -49,64 +49,65 @@ static void quiet(ena_os *os)
 	}
 }
 
-static void release_packets(ena_os *os)
+static void ena_osv_release_packets(ena_os *os)
 {
 	for (int i = 0; i < os->pairs; i++) {
-		ena_tx_release(&os->pair[i]);
-		ena_rx_release(&os->pair[i]);
+		ena_osv_tx_release(&os->pair[i]);
+		ena_osv_rx_release(&os->pair[i]);
 	}
 }
 
 /* The core wants a reset. Interrupts and threads stay, the device starts anew. */
-void ena_recovery(ena_os *os)
+void ena_osv_recover(ena_os *os)
 {
 	int error = ENA_E_DEVICE;
 
-	quiet(os);
+	ena_osv_stop_traffic(os);
 	for (int i = 0; i < UP_TRIES && error; i++) {
 		ena_halt(&os->ena);
-		release_packets(os);
+		ena_osv_release_packets(os);
 		error = ena_recover(&os->ena);
 		if (error)
 			break;
 		if (os->up)
-			error = bring_up(os);
+			error = ena_osv_bring_up(os);
 	}
 	printf("%s: the device %s\n", os->interface->if_xname,
 	       error ? "is given up" : "was reset");
 }
 
-static void start(ena_os *os)
+static void ena_osv_start(ena_os *os)
 {
 	WITH_LOCK(os->life) {
 		if (os->up)
 			return;
 		os->up = true;
 		os->interface->if_drv_flags |= IFF_DRV_RUNNING;
-		if (bring_up(os))
+		if (ena_osv_bring_up(os))
 			printf("%s: the device has no queues for us\n", os->interface->if_xname);
 	}
 }
 
-static void stop(ena_os *os)
+static void ena_osv_stop(ena_os *os)
 {
 	WITH_LOCK(os->life) {
 		if (!os->up)
 			return;
-		quiet(os);
+		ena_osv_stop_traffic(os);
 		ena_down(&os->ena);
-		release_packets(os);
+		ena_osv_release_packets(os);
 		os->up = false;
 		os->interface->if_drv_flags &= ~IFF_DRV_RUNNING;
 	}
 }
 
-static int set_mtu(ena_os *os, int mtu)
+static int ena_osv_set_mtu(ena_os *os, int mtu)
 {
 	const ena_device *ena = &os->ena;
 
 	/* Buffers have a fixed size and a packet a largest number of them. */
-	if (mtu < ENA_MIN_MTU || mtu + ETHER_HDR_LEN + ETHER_VLAN_ENCAP_LEN > ena->rx_descs * MJUMPAGESIZE)
+	if (mtu < ENA_MIN_MTU ||
+	    mtu + ETHER_HDR_LEN + ETHER_VLAN_ENCAP_LEN > ena->rx_descs * MJUMPAGESIZE)
 		return EINVAL;
 	WITH_LOCK(os->life) {
 		if (ena_set_mtu(&os->ena, mtu))
@@ -116,19 +117,19 @@ static int set_mtu(ena_os *os, int mtu)
 	return 0;
 }
 
-static int control(struct ifnet *interface, u_long request, caddr_t data)
+static int ena_osv_control(struct ifnet *interface, u_long request, caddr_t data)
 {
 	auto os = static_cast<ena_os *>(interface->if_softc);
 
 	switch (request) {
 	case SIOCSIFFLAGS:
 		if (interface->if_flags & IFF_UP)
-			start(os);
+			ena_osv_start(os);
 		else
-			stop(os);
+			ena_osv_stop(os);
 		return 0;
 	case SIOCSIFMTU:
-		return set_mtu(os, reinterpret_cast<bsd_ifreq *>(data)->ifr_mtu);
+		return ena_osv_set_mtu(os, reinterpret_cast<bsd_ifreq *>(data)->ifr_mtu);
 	case SIOCADDMULTI:
 	case SIOCDELMULTI:
 		return 0; /* the card lets all of them through */
@@ -137,17 +138,17 @@ static int control(struct ifnet *interface, u_long request, caddr_t data)
 	}
 }
 
-static void initialize(void *softc)
+static void ena_osv_initialize(void *softc)
 {
-	start(static_cast<ena_os *>(softc));
+	ena_osv_start(static_cast<ena_os *>(softc));
 }
 
-static void drop_waiting(struct ifnet *interface)
+static void ena_osv_drop_waiting(struct ifnet *interface)
 {
 	(void)interface; /* packets wait in the ring alone */
 }
 
-static void count(struct ifnet *interface, if_data *counters)
+static void ena_osv_count(struct ifnet *interface, if_data *counters)
 {
 	auto os = static_cast<const ena_os *>(interface->if_softc);
 
@@ -155,17 +156,17 @@ static void count(struct ifnet *interface, if_data *counters)
 	for (int i = 0; i < os->pairs; i++) {
 		const ena_pair *pair = &os->ena.pair[i];
 
-		counters->ifi_opackets += pair->tx.sent.packets;
-		counters->ifi_obytes += pair->tx.sent.bytes;
+		counters->ifi_opackets += pair->tx.stats.packets;
+		counters->ifi_obytes += pair->tx.stats.bytes;
 		counters->ifi_oerrors += os->pair[i].dropped;
-		counters->ifi_ipackets += pair->rx.received.packets;
-		counters->ifi_ibytes += pair->rx.received.bytes;
+		counters->ifi_ipackets += pair->rx.stats.packets;
+		counters->ifi_ibytes += pair->rx.stats.bytes;
 	}
 	counters->ifi_iqdrops += os->ena.stats.device_rx_drops;
 	counters->ifi_oerrors += os->ena.stats.device_tx_drops;
 }
 
-void ena_link_announce(ena_os *os)
+void ena_osv_announce_link(ena_os *os)
 {
 	bool up = os->link;
 
@@ -173,7 +174,7 @@ void ena_link_announce(ena_os *os)
 	if_link_state_change(os->interface, up ? LINK_STATE_UP : LINK_STATE_DOWN);
 }
 
-static void offer_offloads(struct ifnet *interface, const ena_limits *limits)
+static void ena_osv_offer_offloads(struct ifnet *interface, const ena_limits *limits)
 {
 	uint32_t device = limits->offloads;
 
@@ -193,7 +194,7 @@ static void offer_offloads(struct ifnet *interface, const ena_limits *limits)
 }
 
 /* The first ethN that is free: OSv's own drivers were here before. */
-static void choose_name(struct ifnet *interface)
+static void ena_osv_choose_name(struct ifnet *interface)
 {
 	char name[IFNAMSIZ];
 	int unit = 0;
@@ -204,19 +205,19 @@ static void choose_name(struct ifnet *interface)
 	if_initname(interface, "eth", unit - 1);
 }
 
-void ena_interface_attach(ena_os *os)
+void ena_osv_interface_attach(ena_os *os)
 {
 	struct ifnet *interface = if_alloc(IFT_ETHER);
 
 	os->interface = interface;
-	choose_name(interface);
+	ena_osv_choose_name(interface);
 	interface->if_softc = os;
 	interface->if_flags = IFF_BROADCAST | IFF_SIMPLEX | IFF_MULTICAST;
-	interface->if_init = initialize;
-	interface->if_ioctl = control;
-	interface->if_transmit = ena_transmit;
-	interface->if_qflush = drop_waiting;
-	interface->if_getinfo = count;
-	offer_offloads(interface, &os->ena.limits);
+	interface->if_init = ena_osv_initialize;
+	interface->if_ioctl = ena_osv_control;
+	interface->if_transmit = ena_osv_transmit;
+	interface->if_qflush = ena_osv_drop_waiting;
+	interface->if_getinfo = ena_osv_count;
+	ena_osv_offer_offloads(interface, &os->ena.limits);
 	ether_ifattach(interface, os->ena.limits.mac);
 }

@@ -10,7 +10,7 @@
 #include <osv/virt_to_phys.hh>
 #include "drivers/pci-device.hh"
 
-#include "glue.hh"
+#include "ena_osv.hh"
 
 #define PAGE 4096
 

@@ -10,7 +10,7 @@
 #include <bsd/sys/net/if.h>
 #include <bsd/sys/net/if_var.h>
 
-#include "glue.hh"
+#include "ena_osv.hh"
 
 #define BUFFER_BYTES MJUMPAGESIZE
 #define BUDGET 64    /* packets at once: then others may have the processor */
@@ -20,7 +20,7 @@
 #define TX_DELAY_US 64
 
 /* Fill the ring up if enough is missing. The device hears of the buffers once. */
-void ena_rx_fill(queue_pair *pair)
+void ena_osv_rx_fill(queue_pair *pair)
 {
 	ena_rx *rx = &pair->os->ena.pair[pair->number].rx;
 	unsigned int missing = ena_rx_room(rx);
@@ -43,7 +43,7 @@ void ena_rx_fill(queue_pair *pair)
 }
 
 /* The buffers of a packet as one chain. */
-static mbuf *assemble(queue_pair *pair, const ena_rx_packet *packet)
+static mbuf *ena_osv_assemble(queue_pair *pair, const ena_rx_packet *packet)
 {
 	mbuf *first = nullptr, **end = &first;
 
@@ -62,7 +62,7 @@ static mbuf *assemble(queue_pair *pair, const ena_rx_packet *packet)
 	return first;
 }
 
-static void annotate(queue_pair *pair, mbuf *first, const ena_rx_packet *packet)
+static void ena_osv_annotate(queue_pair *pair, mbuf *first, const ena_rx_packet *packet)
 {
 	pkthdr *about = &first->M_dat.MH.MH_pkthdr;
 
@@ -79,7 +79,7 @@ static void annotate(queue_pair *pair, mbuf *first, const ena_rx_packet *packet)
 }
 
 /* A list of at most BUDGET packets. `done`: there were no more, and the interrupt is on again. */
-static mbuf *take_packets(queue_pair *pair, bool *done)
+static mbuf *ena_osv_take_packets(queue_pair *pair, bool *done)
 {
 	ena_device *ena = &pair->os->ena;
 	mbuf *list = nullptr, **end = &list;
@@ -87,9 +87,9 @@ static mbuf *take_packets(queue_pair *pair, bool *done)
 	int count = 0, more = 0;
 
 	while (count < BUDGET && (more = ena_rx_next(&ena->pair[pair->number].rx, &packet)) > 0) {
-		mbuf *first = assemble(pair, &packet);
+		mbuf *first = ena_osv_assemble(pair, &packet);
 
-		annotate(pair, first, &packet);
+		ena_osv_annotate(pair, first, &packet);
 		*end = first;
 		end = &first->m_hdr.mh_nextpkt;
 		count++;
@@ -97,7 +97,7 @@ static mbuf *take_packets(queue_pair *pair, bool *done)
 	*done = count < BUDGET;
 	if (more < 0)
 		return list; /* a reset is due; it unmasks the interrupt */
-	ena_rx_fill(pair);
+	ena_osv_rx_fill(pair);
 	if (*done)
 		ena_unmask(ena, pair->number, RX_DELAY_US, TX_DELAY_US);
 	return list;
@@ -105,7 +105,7 @@ static mbuf *take_packets(queue_pair *pair, bool *done)
 
 /* TCP packets of a known connection go straight to its socket, whose owner does not look at the
  * checksum; all others up the stack. */
-static void deliver(struct ifnet *interface, mbuf *packet)
+static void ena_osv_deliver(struct ifnet *interface, mbuf *packet)
 {
 	if (packet->M_dat.MH.MH_pkthdr.csum_flags & CSUM_DATA_VALID &&
 	    interface->if_classifier.post_packet(packet))
@@ -113,7 +113,7 @@ static void deliver(struct ifnet *interface, mbuf *packet)
 	interface->if_input(interface, packet);
 }
 
-void ena_poll(void *argument, bool)
+void ena_osv_poll(void *argument, bool)
 {
 	auto pair = static_cast<queue_pair *>(argument);
 
@@ -122,24 +122,24 @@ void ena_poll(void *argument, bool)
 
 		WITH_LOCK(pair->sending) {
 			if (pair->sends)
-				ena_tx_poll(pair);
+				ena_osv_tx_poll(pair);
 		}
 		done = true;
 		WITH_LOCK(pair->receiving) {
 			if (pair->receives)
-				list = take_packets(pair, &done);
+				list = ena_osv_take_packets(pair, &done);
 		}
 		while (list) {
 			mbuf *packet = list;
 
 			list = packet->m_hdr.mh_nextpkt;
 			packet->m_hdr.mh_nextpkt = nullptr;
-			deliver(pair->os->interface, packet);
+			ena_osv_deliver(pair->os->interface, packet);
 		}
 	}
 }
 
-void ena_rx_release(queue_pair *pair)
+void ena_osv_rx_release(queue_pair *pair)
 {
 	for (mbuf *&buffer : pair->posted) {
 		if (buffer)

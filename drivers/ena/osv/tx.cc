@@ -14,15 +14,18 @@
 #include <bsd/sys/netinet/ip.h>
 #include <bsd/sys/netinet/tcp.h>
 
-#include "glue.hh"
+#include "ena_osv.hh"
 
 #define MOST_HEADERS (ETHER_HDR_LEN + 60 + 20) /* IPv4 with options, TCP without */
 
 /* Add `length` bytes at `data` to the pieces. False: there is no room. */
-static bool map(char *data, int length, ena_tx_packet *packet, ena_segment *segment, int room)
+static bool ena_osv_map(char *data, int length, ena_tx_packet *packet, ena_segment *segment,
+			int room)
 {
 	for (int bytes; length; length -= bytes, data += bytes) {
-		bytes = std::min<int>(length, PAGE_SIZE - reinterpret_cast<uintptr_t>(data) % PAGE_SIZE);
+		uintptr_t offset = reinterpret_cast<uintptr_t>(data) % PAGE_SIZE;
+
+		bytes = std::min<int>(length, PAGE_SIZE - offset);
 		uint64_t address = mmu::virt_to_phys(data);
 		ena_segment *last = &segment[packet->segment_count - 1];
 
@@ -39,21 +42,23 @@ static bool map(char *data, int length, ena_tx_packet *packet, ena_segment *segm
 }
 
 /* The same with a chain from its byte `skip` on. */
-static bool map_chain(const mbuf *chain, int skip, ena_tx_packet *packet, ena_segment *segment,
-		      int room)
+static bool ena_osv_map_chain(const mbuf *chain, int skip, ena_tx_packet *packet,
+			      ena_segment *segment, int room)
 {
 	for (; chain; chain = chain->m_hdr.mh_next) {
 		int here = std::min(skip, chain->m_hdr.mh_len);
 
 		skip -= here;
-		if (!map(chain->m_hdr.mh_data + here, chain->m_hdr.mh_len - here, packet, segment, room))
+		if (!ena_osv_map(chain->m_hdr.mh_data + here, chain->m_hdr.mh_len - here, packet,
+				 segment, room))
 			return false;
 	}
 	return true;
 }
 
 /* What the stack left to the card; it does so for IPv4 alone, and with no tag before it. */
-static void describe_offloads(const mbuf *packet, const uint8_t *header, ena_tx_packet *send)
+static void ena_osv_describe_offloads(const mbuf *packet, const uint8_t *header,
+				      ena_tx_packet *send)
 {
 	const pkthdr *about = &packet->M_dat.MH.MH_pkthdr;
 	auto ip4 = reinterpret_cast<const ip *>(header + ETHER_HDR_LEN);
@@ -66,7 +71,8 @@ static void describe_offloads(const mbuf *packet, const uint8_t *header, ena_tx_
 	send->l3_bytes = ip4->ip_hl << 2;
 	send->offloads = ENA_TX_CSUM_IP4;
 	if (about->csum_flags & CSUM_TSO) {
-		auto tcp = reinterpret_cast<const tcphdr *>(header + ETHER_HDR_LEN + send->l3_bytes);
+		const uint8_t *l4 = header + ETHER_HDR_LEN + send->l3_bytes;
+		auto tcp = reinterpret_cast<const tcphdr *>(l4);
 
 		send->offloads = ENA_TX_TSO_IP4;
 		send->mss = about->tso_segsz;
@@ -74,7 +80,7 @@ static void describe_offloads(const mbuf *packet, const uint8_t *header, ena_tx_
 	}
 }
 
-static queue_pair *choose_pair(ena_os *os, const mbuf *packet)
+static queue_pair *ena_osv_choose_pair(ena_os *os, const mbuf *packet)
 {
 	unsigned int flow = packet->m_hdr.mh_flags & M_FLOWID ? packet->M_dat.MH.MH_pkthdr.flowid :
 								sched::cpu::current()->id;
@@ -83,7 +89,7 @@ static queue_pair *choose_pair(ena_os *os, const mbuf *packet)
 }
 
 /* Give the packet to the device; false: it is still the caller's. */
-static bool send(queue_pair *pair, mbuf *packet)
+static bool ena_osv_send(queue_pair *pair, mbuf *packet)
 {
 	const ena_limits *limits = &pair->os->ena.limits;
 	ena_tx *tx = &pair->os->ena.pair[pair->number].tx;
@@ -91,15 +97,16 @@ static bool send(queue_pair *pair, mbuf *packet)
 	uint8_t header[std::max(ENA_MAX_PUSH, MOST_HEADERS)];
 	ena_segment segment[ENA_MAX_SEGMENTS];
 	ena_tx_packet sent = {};
+	int wanted = std::max<int>(limits->push_bytes, MOST_HEADERS);
 
-	m_copydata(packet, 0, std::min<int>(length, std::max<int>(limits->push_bytes, MOST_HEADERS)),
+	m_copydata(packet, 0, std::min<int>(length, wanted),
 		   reinterpret_cast<caddr_t>(header));
 	sent.header = header;
 	sent.header_bytes = std::min<int>(length, limits->push_bytes);
 	sent.segments = segment;
-	if (!map_chain(packet, sent.header_bytes, &sent, segment, limits->tx_segments))
+	if (!ena_osv_map_chain(packet, sent.header_bytes, &sent, segment, limits->tx_segments))
 		return false;
-	describe_offloads(packet, header, &sent);
+	ena_osv_describe_offloads(packet, header, &sent);
 
 	uint16_t id = ena_tx_next_id(tx);
 	if (ena_tx_send(tx, &sent))
@@ -111,23 +118,23 @@ static bool send(queue_pair *pair, mbuf *packet)
 
 /* The interface's if_transmit: the packet is ours, come what may. A full ring is reported as in
  * every BSD: TCP slows down, the others lose the packet. */
-int ena_transmit(struct ifnet *interface, mbuf *packet)
+int ena_osv_transmit(struct ifnet *interface, mbuf *packet)
 {
 	auto os = static_cast<ena_os *>(interface->if_softc);
-	queue_pair *pair = choose_pair(os, packet);
+	queue_pair *pair = ena_osv_choose_pair(os, packet);
 	bool taken = false;
 
 	WITH_LOCK(pair->sending) {
 		const ena_tx *tx = &os->ena.pair[pair->number].tx;
 
 		if (pair->sends && (ena_tx_has_room(tx) ||
-				    (ena_tx_poll(pair) >= 0 && ena_tx_has_room(tx)))) {
-			taken = send(pair, packet);
+				    (ena_osv_tx_poll(pair) >= 0 && ena_tx_has_room(tx)))) {
+			taken = ena_osv_send(pair, packet);
 			if (!taken) { /* in too many pieces */
 				mbuf *whole = m_defrag(packet, M_DONTWAIT);
 
 				packet = whole ? whole : packet;
-				taken = whole && send(pair, packet);
+				taken = whole && ena_osv_send(pair, packet);
 			}
 		}
 		pair->dropped += !taken;
@@ -138,7 +145,7 @@ int ena_transmit(struct ifnet *interface, mbuf *packet)
 	return ENOBUFS;
 }
 
-int ena_tx_poll(queue_pair *pair)
+int ena_osv_tx_poll(queue_pair *pair)
 {
 	ena_tx *tx = &pair->os->ena.pair[pair->number].tx;
 	int more = 0;
@@ -152,7 +159,7 @@ int ena_tx_poll(queue_pair *pair)
 }
 
 /* The device touches nothing any more: drop what it had not sent. */
-void ena_tx_release(queue_pair *pair)
+void ena_osv_tx_release(queue_pair *pair)
 {
 	for (mbuf *&packet : pair->sent) {
 		if (packet)

@@ -8,8 +8,8 @@
  * Locks, outermost first: life (calls of the life cycle), receiving and sending (of a pair),
  * admin. A pair's two locks are never held together, and none while packets go up the stack.
  */
-#ifndef GLUE_HH
-#define GLUE_HH
+#ifndef ENA_OSV_HH
+#define ENA_OSV_HH
 
 #include <atomic>
 #include <chrono>
@@ -48,8 +48,10 @@ struct queue_pair {
 	ena_os *os;
 	uint16_t number;
 	worker poller;
-	mutex sending, receiving;
-	bool sends = false, receives = false; /* each under its lock: traffic is on */
+	mutex sending;
+	mutex receiving;
+	bool sends = false;                   /* under `sending`: traffic is on */
+	bool receives = false;                /* under `receiving`: traffic is on */
 	mbuf *sent[ENA_MAX_DEPTH] = {};       /* by TX id */
 	mbuf *posted[ENA_MAX_DEPTH] = {};     /* by RX id */
 	uint64_t dropped = 0;
@@ -57,36 +59,45 @@ struct queue_pair {
 
 struct ena_os {
 	pci::device *device;
-	volatile char *registers, *llq; /* BAR 0; BAR 2 or NULL */
-	uint32_t register_bytes, llq_bytes;
-	ena_device ena; /* zeroed, as ena_attach wants it */
+	volatile char *registers;        /* BAR 0 */
+	volatile char *llq;              /* BAR 2, or NULL */
+	uint32_t register_bytes;
+	uint32_t llq_bytes;
+	ena_device ena;                  /* zeroed, as ena_attach wants it */
 	struct ifnet *interface;
 
-	worker manager, events;
-	mutex life, interrupt, admin;
+	worker manager;                  /* watchdog and recovery */
+	worker events;                   /* ena_interrupt */
+	mutex life;
+	mutex interrupt;
+	mutex admin;
 	mutex wait;
 	condvar woken;
-	bool is_woken;
-	std::atomic<bool> reset_wanted, link, link_changed;
+	bool is_woken;                   /* under `wait`: a wake that nobody has waited for yet */
+	std::atomic<bool> reset_wanted;
+	std::atomic<bool> link;          /* is up */
+	std::atomic<bool> link_changed;
 
-	bool up; /* the system wants traffic */
-	uint16_t pairs, tx_depth, rx_depth;
+	bool up;                         /* the system wants traffic */
+	uint16_t pairs;
+	uint16_t tx_depth;
+	uint16_t rx_depth;
 	queue_pair *pair;
 };
 
 /* net.cc */
-void ena_interface_attach(ena_os *os);
-void ena_link_announce(ena_os *os);
-void ena_recovery(ena_os *os);
+void ena_osv_interface_attach(ena_os *os);
+void ena_osv_announce_link(ena_os *os);
+void ena_osv_recover(ena_os *os);
 
 /* tx.cc */
-int ena_transmit(struct ifnet *interface, mbuf *packet);
-int ena_tx_poll(queue_pair *pair); /* takes completions; pair->sending is held */
-void ena_tx_release(queue_pair *pair);
+int ena_osv_transmit(struct ifnet *interface, mbuf *packet);
+int ena_osv_tx_poll(queue_pair *pair); /* takes completions; pair->sending is held */
+void ena_osv_tx_release(queue_pair *pair);
 
 /* rx.cc */
-void ena_poll(void *pair, bool tick); /* what the thread of a pair does */
-void ena_rx_fill(queue_pair *pair);
-void ena_rx_release(queue_pair *pair);
+void ena_osv_poll(void *pair, bool tick); /* what the thread of a pair does */
+void ena_osv_rx_fill(queue_pair *pair);
+void ena_osv_rx_release(queue_pair *pair);
 
 #endif
