@@ -75,6 +75,9 @@ def _boot(
     emulator = qemu.find()
     for forward in forwards:
         say(f"127.0.0.1 {forward.host}/{forward.protocol} → port {forward.guest} of the machine")
+    card = nic.UserNic(forwards)
+    if not card.isolated:
+        say("a UDP port is forwarded: the machine reaches this host and its network, too")
     say("Ctrl-] leaves")
     with tempfile.TemporaryDirectory(prefix="nitro-run-") as name:
         folder = Path(name)
@@ -86,7 +89,7 @@ def _boot(
             memory_mib=memory_mib,
             boot_mode="uefi" if uefi else "legacy-bios",
             accelerator=accel.best(emulator),
-            cards=(nic.UserNic(forwards).card,),
+            cards=(card.card,),
             extra=("-no-reboot",),
         )
         with qemu.boot(emulator, machine, folder, pipes=True) as process:

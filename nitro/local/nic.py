@@ -85,11 +85,19 @@ class EnaNic:
 
 
 class UserNic:
-    """virtio-net on QEMU's user-mode network, cut off but for `forwards` from 127.0.0.1."""
+    """virtio-net on QEMU's user-mode network, with `forwards` from 127.0.0.1.
+
+    The guest is `isolated`: it reaches neither this machine nor a network, unless UDP is
+    forwarded. For libslirp drops every datagram of a guest with restrict=on (udp.c, udp_input),
+    the answers to forwarded ones too.
+    """
 
     name = "virtio-net"
 
     def __init__(self, forwards: Iterable[Forward] = ()) -> None:
+        forwards = tuple(forwards)
+        self.isolated = all(forward.protocol == "tcp" for forward in forwards)
+        restrict = "on" if self.isolated else "off"
         options = "".join(
             f",hostfwd={forward.protocol}:127.0.0.1:{forward.host}-:{forward.guest}"
             for forward in forwards
@@ -97,7 +105,7 @@ class UserNic:
         self.card = Card(
             (
                 "-netdev",
-                f"user,id=net0,restrict=on{options}",
+                f"user,id=net0,restrict={restrict}{options}",
                 "-device",
                 "virtio-net-pci,netdev=net0,romfile=",
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import subprocess
 from pathlib import Path
 
@@ -11,8 +13,9 @@ from nitro import recipe
 from nitro.debian import Wanted, tree
 from nitro.image import build
 from nitro.image.linux.trace import missing_files
+from nitro.local.nic import UserNic
 from nitro.paths import resource
-from nitro.ports import Port
+from nitro.ports import Forward, Port
 from tests.boot.image.machine import booted
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow]
@@ -77,6 +80,45 @@ def test_program_of_this_machine(tmp_path: Path) -> None:
     with booted(build(made), tmp_path) as machine:
         machine.wait_for_end()
         assert "it's me" in machine.console.splitlines()
+
+
+UDP_ECHO = """
+import socket
+server = socket.socket(type=socket.SOCK_DGRAM)
+server.bind(("", 5300))
+while True:
+    server.sendto(*server.recvfrom(100))
+"""
+
+
+def test_datagrams_reach_a_forwarded_port(tmp_path: Path) -> None:
+    (tmp_path / "echo.py").write_text(UDP_ECHO)
+    echo = tmp_path / "echo.toml"
+    echo.write_text("""
+packages = ["python3"]
+programs = ["/usr/bin/python3"]
+files = ["/usr/lib/python3.13", { source = "echo.py", path = "/srv/echo.py" }]
+command = ["/usr/bin/python3", "/srv/echo.py"]
+ports = ["udp:5300"]
+""")
+    with socket.socket(type=socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        outside = free.getsockname()[1]
+    cards = (UserNic([Forward("udp", outside, 5300)]).card,)
+    with (
+        booted(build(recipe.load(echo)), tmp_path, cards=cards) as machine,
+        socket.socket(type=socket.SOCK_DGRAM) as client,
+    ):
+        machine.wait_for("ready")
+        client.connect(("127.0.0.1", outside))
+        client.settimeout(1)
+        for _ in range(20):  # "ready" does not wait for UDP servers
+            client.send(b"anyone there?")
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                assert client.recv(100) == b"anyone there?"
+                break
+        else:
+            pytest.fail(f"no answer:\n{machine.console}")
 
 
 def test_files_that_a_program_seeks_in_vain(tmp_path: Path) -> None:

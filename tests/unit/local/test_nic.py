@@ -16,10 +16,19 @@ from nitro.ports import Forward
 
 
 def test_user_mode_is_cut_off_but_for_its_ports() -> None:
-    netdev = UserNic([Forward("tcp", 8080, 80), Forward("udp", 5353, 53)]).card.arguments[1]
-    assert netdev == (
-        "user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:8080-:80,hostfwd=udp:127.0.0.1:5353-:53"
+    nic = UserNic([Forward("tcp", 8080, 80), Forward("tcp", 2222, 22)])
+    assert nic.isolated
+    assert nic.card.arguments[1] == (
+        "user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:8080-:80,hostfwd=tcp:127.0.0.1:2222-:22"
     )
+
+
+def test_a_guest_that_is_to_answer_datagrams_is_not_cut_off() -> None:
+    nic = UserNic([Forward("tcp", 8080, 80), Forward("udp", 5353, 53)])
+    assert not nic.isolated
+    netdev = nic.card.arguments[1]
+    assert netdev.startswith("user,id=net0,restrict=off,")
+    assert netdev.endswith(",hostfwd=udp:127.0.0.1:5353-:53")
 
 
 def test_an_ena_card_is_a_process_with_a_socket_for_the_machine(tmp_path: Path) -> None:
