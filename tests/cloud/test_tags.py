@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nitro.cloud import tags
+from nitro.errors import InputError
+from nitro.ports import Port
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
 AMI_NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
@@ -40,3 +42,17 @@ def test_deployments_are_told_apart() -> None:
 @pytest.mark.parametrize("tag_map", [{}, {"Name": "nitro"}, {tags.OWNER: "someone"}])
 def test_what_lacks_the_owner_tag_is_not_ours(tag_map: dict[str, str]) -> None:
     assert not tags.ours(tag_map)
+
+
+@given(st.lists(st.builds(Port, st.sampled_from(["tcp", "udp"]), st.integers(1, 65535))))
+def test_ports_are_read_back_from_their_tag(ports: list[Port]) -> None:
+    assert tags.ports_from(tags.ports_tag(ports)) == tuple(ports)
+
+
+def test_an_instance_without_the_tag_has_no_ports() -> None:
+    assert tags.ports_from({}) == ()
+
+
+def test_a_ports_tag_that_someone_else_wrote_is_named() -> None:
+    with pytest.raises(InputError, match="the tag nitro:ports does not list ports: 'http'"):
+        tags.ports_from({tags.PORTS: "80 http"})

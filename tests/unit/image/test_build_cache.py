@@ -45,7 +45,9 @@ def test_found_while_nothing_changed(image: build_cache.Image, tmp_path: Path) -
     assert build_cache.find("other") is None
 
 
-@pytest.mark.parametrize("change", ["content", "gone", "appeared", "disk", "disk gone", "record"])
+@pytest.mark.parametrize(
+    "change", ["content", "gone", "appeared", "disk", "disk gone", "ports", "record"]
+)
 def test_not_found_after_a_change(image: build_cache.Image, tmp_path: Path, change: str) -> None:
     source, absent = tmp_path / "source", tmp_path / "absent"
     source.write_text("1")
@@ -61,6 +63,9 @@ def test_not_found_after_a_change(image: build_cache.Image, tmp_path: Path, chan
             image.path.write_bytes(b"cut")
         case "disk gone":
             image.path.unlink()
+        case "ports":
+            manifest = json.loads(image.manifest_path.read_text()) | {"ports": ["http"]}
+            image.manifest_path.write_text(json.dumps(manifest))
         case "record":
             next((tmp_path / "cache/builds").iterdir()).write_text("{")
     assert build_cache.find("key") is None
