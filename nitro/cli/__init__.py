@@ -96,9 +96,9 @@ def main() -> None:
 
 
 def _register() -> None:
-    from nitro.cli import build, deploy, device, doctor, init, instances, local, run
+    from nitro.cli import build, deploy, device, doctor, init, instances, local, policy, run
 
-    for module in (deploy, build, run, instances, doctor, init):
+    for module in (deploy, build, run, instances, doctor, init, policy):
         module.register(app)
     app.add_typer(local.app, name="local")
     app.add_typer(device.app, name="device")

@@ -1,7 +1,8 @@
 """Will it work? Each answer with what to do when it will not. Changes nothing.
 
 What the caller may do is asked of EC2 itself, by calls with `DryRun`: their authorization is
-real, the organisation's limits included. Not asked: what only shows with real arguments.
+real, the organisation's limits included. Not asked: calls that the policy allows only on resources
+of nitro's own, such as TerminateInstances, and what only shows with real arguments.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nitro.check import Check
-from nitro.cloud import role, storage
+from nitro.cloud import role, storage, tags
 from nitro.cloud.errors import DENIED, ApiError
 from nitro.cloud.network import find_subnet
 from nitro.cloud.session import Cloud
@@ -73,30 +74,34 @@ def _permissions(cloud: Cloud) -> Check:
 
 
 def _questions(cloud: Cloud) -> dict[str, Callable[[], Any]]:
-    ec2 = cloud.ec2
+    """The calls that can be asked about before anything of ours exists, with our tags."""
+    ec2, owner = cloud.ec2, {tags.OWNER: tags.OWNER_VALUE}
+    snapshot_id = f"snap-{_NO_ID}"
+
+    def tagged(kind: str) -> Any:
+        return tags.as_specification([kind], owner)
+
     return {
         "ec2:ImportSnapshot": lambda: ec2.import_snapshot(
             DryRun=True,
             DiskContainer={"Format": "RAW", "UserBucket": {"S3Bucket": "none", "S3Key": "none"}},
+            TagSpecifications=tagged("import-snapshot-task"),
         ),
-        "ec2:CancelImportTask": lambda: ec2.cancel_import_task(
-            DryRun=True, ImportTaskId=f"import-snap-{_NO_ID}"
-        ),
-        "ec2:RegisterImage": lambda: ec2.register_image(DryRun=True, Name="nitro-doctor"),
-        "ec2:DeregisterImage": lambda: ec2.deregister_image(DryRun=True, ImageId=f"ami-{_NO_ID}"),
-        "ec2:DeleteSnapshot": lambda: ec2.delete_snapshot(DryRun=True, SnapshotId=f"snap-{_NO_ID}"),
-        "ec2:CreateTags": lambda: ec2.create_tags(
-            DryRun=True, Resources=[f"snap-{_NO_ID}"], Tags=[{"Key": "nitro:owner", "Value": ""}]
+        "ec2:RegisterImage": lambda: ec2.register_image(
+            DryRun=True, Name="nitro-doctor", TagSpecifications=tagged("image")
         ),
         "ec2:CreateSecurityGroup": lambda: ec2.create_security_group(
-            DryRun=True, GroupName="nitro-doctor", Description="never made"
+            DryRun=True,
+            GroupName="nitro-doctor",
+            Description="never made",
+            TagSpecifications=tagged("security-group"),
         ),
-        "ec2:RunInstances": lambda: ec2.run_instances(
-            DryRun=True, ImageId=f"ami-{_NO_ID}", MinCount=1, MaxCount=1, ClientToken="nitro-doctor"
+        "ec2:CreateTags": lambda: ec2.create_tags(
+            DryRun=True,
+            Resources=[snapshot_id],
+            Tags=[{"Key": key, "Value": value} for key, value in owner.items()],
         ),
-        "ec2:TerminateInstances": lambda: ec2.terminate_instances(
-            DryRun=True, InstanceIds=[f"i-{_NO_ID}"]
-        ),
+        "ec2:DeleteSnapshot": lambda: ec2.delete_snapshot(DryRun=True, SnapshotId=snapshot_id),
     }
 
 

@@ -54,10 +54,10 @@ def test_without_credentials_nothing_else_is_asked(cloud: Cloud) -> None:
 
 
 def test_denied_actions_are_named(cloud: Cloud) -> None:
-    for operation in ("RegisterImage", "RunInstances"):
+    for operation in ("RegisterImage", "DeleteSnapshot"):
         refuse(cloud, f"ec2.{operation}", "UnauthorizedOperation", status=403)
     check = examined(cloud)["permissions"]
-    assert check.detail == "denied: ec2:RegisterImage, ec2:RunInstances"
+    assert check.detail == "denied: ec2:RegisterImage, ec2:DeleteSnapshot"
     assert "docs/aws.md" in check.remedy
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pytest
 import requests
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 
 from nitro.cloud import (
-    Call,
     Cloud,
     DiskImage,
     Keep,
@@ -20,6 +22,7 @@ from nitro.cloud import (
     doctor,
     importer,
     inventory,
+    policies,
     results,
     role,
     storage,
@@ -28,65 +31,64 @@ from nitro.cloud import (
 from nitro.cloud.upload import upload_disk
 from nitro.local.aws import Pace, Site
 from nitro.progress import Reporter
-from tests.cloud.conftest import connect, make_bucket, make_disk, recorded
+from tests.cloud.authorization import (
+    ACCOUNT,
+    Evaluator,
+    Question,
+    asked_by,
+    condition_keys,
+)
+from tests.cloud.conftest import connect, make_bucket, make_disk
 from tests.cloud.joint import deploy
 
 DOCS = Path(__file__).parents[2] / "docs/aws.md"
-
-# Where the action is not called like the operation.
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
-S3 = {
-    "CompleteMultipartUpload": "PutObject",
-    "CreateMultipartUpload": "PutObject",
-    "HeadBucket": "ListBucket",
-    "HeadObject": "GetObject",
-    "ListMultipartUploads": "ListBucketMultipartUploads",
-    "ListObjectsV2": "ListBucket",
-    "ListParts": "ListMultipartUploadParts",
-    "PutBucketEncryption": "PutEncryptionConfiguration",
-    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
-    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
-    "UploadPart": "PutObject",
-}
-FREE = {"sts:GetCallerIdentity"}  # needs no permission
+SCOPE = policies.Scope(account=ACCOUNT)
 
 
-def actions(call: Call) -> set[str]:
-    """What a call needs to be allowed."""
-    service = {"service-quotas": "servicequotas"}.get(call.service, call.service)
-    needed = {f"{service}:{S3.get(call.operation, call.operation)}"}
-    if "TagSpecifications" in call.params:
-        needed.add("ec2:CreateTags")
-    if call.operation == "CreateMultipartUpload" and "Tagging" in call.params:
-        needed.add("s3:PutObjectTagging")
-    if "Tags" in call.params.get("CreateBucketConfiguration", {}):
-        needed.add("s3:TagResource")
-    if call.operation == "CreateRole" and "Tags" in call.params:
-        needed.add("iam:TagRole")
-    return needed - FREE
-
-
-def needed(calls: list[Call]) -> set[str]:
-    return {action for call in calls for action in actions(call)}
-
-
-def documented(name: str) -> set[str]:
-    """All actions of the policy of this name."""
+def documented(name: str) -> Any:
+    """The policy of this name in the documentation."""
     found = re.search(rf"<!-- policy: {name} -->\n```json\n(.*?)```", DOCS.read_text(), re.DOTALL)
     assert found
-    statements = json.loads(found[1])["Statement"]
-    assert {statement["Effect"] for statement in statements} == {"Allow"}
-    listed = [action for statement in statements for action in statement["Action"]]
-    assert len(listed) == len(set(listed))
-    return set(listed)
+    return json.loads(found[1])
+
+
+@pytest.mark.parametrize("name", policies.POLICIES)
+def test_the_documentation_has_the_policy_that_the_command_prints(name: str) -> None:
+    assert documented(name) == policies.document(name, policies.Scope())
+
+
+@pytest.mark.parametrize("name", policies.POLICIES)
+def test_every_action_and_condition_is_one_that_aws_knows(name: str) -> None:
+    for statement in policies.document(name, SCOPE)["Statement"]:
+        for action in statement["Action"]:
+            service, _, operation = action.partition(":")
+            known = condition_keys(service, operation)  # KeyError: there is no such action
+            for keys in statement.get("Condition", {}).values():
+                for key in keys:
+                    prefix = key.partition("/")[0]
+                    assert key in known or f"{prefix}/${{TagKey}}" in known, (action, key)
+
+
+def assert_needed(name: str, asked: list[Question]) -> None:
+    """The policy allows all that was asked, and no statement or action of it can go."""
+    statements = policies.document(name, SCOPE)["Statement"]
+    denied = [str(each) for each in asked if not Evaluator(statements).allows(each)]
+    assert not denied, "\n".join(denied)
+    for statement in statements:
+        for action in statement["Action"]:
+            fewer = [a for a in statement["Action"] if a != action]
+            rest = [{**each, "Action": fewer} if each is statement else each for each in statements]
+            assert not all(Evaluator(rest).allows(question) for question in asked), (
+                f"nothing needs {action} of {statement['Sid']}"
+            )
 
 
 def test_the_role_can_be_made_with_its_policy(bare_cloud: Cloud) -> None:
-    calls = recorded(bare_cloud)
+    asked = asked_by(bare_cloud)
     bucket = storage.own_bucket_name(bare_cloud)
     role.create(bare_cloud, bucket)
     role.create(bare_cloud, bucket)
-    assert needed(calls) == documented("role")
+    assert_needed("role", asked)
 
 
 def quota(model, **_):
@@ -102,7 +104,7 @@ def test_everything_else_can_be_done_with_the_main_policy(
 ) -> None:
     attach_policy(cloud)
     user = connect()
-    calls = recorded(user)
+    asked = asked_by(user)
     user.session.events.register("before-call", quota)
     doctor.examine(user)
     cut_off_upload(user, disk)
@@ -114,7 +116,20 @@ def test_everything_else_can_be_done_with_the_main_policy(
     given_bucket(user, cloud, disk)
     destroy(user, inventory(user))
     assert inventory(user) == []
-    assert needed(calls) == documented("deploy")
+    # The policy names one bucket: what was asked of the given one is asked of ours, too.
+    ours = f":::{storage.own_bucket_name(user)}"
+    renamed = [replace(each, resource=each.resource.replace(":::shared", ours)) for each in asked]
+    assert_needed("deploy", renamed)
+
+
+def test_a_given_bucket_is_allowed_when_it_is_named(cloud: Cloud, disk: DiskImage) -> None:
+    user = connect()
+    asked = asked_by(user)
+    given_bucket(user, cloud, disk)
+    for bucket, allowed in (("shared", True), ("", False)):
+        scope = policies.Scope(account=ACCOUNT, bucket=bucket)
+        evaluator = Evaluator(policies.document("deploy", scope)["Statement"])
+        assert all(evaluator.allows(question) for question in asked) is allowed
 
 
 def attach_policy(cloud: Cloud) -> None:

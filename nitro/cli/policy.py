@@ -1,0 +1,34 @@
+"""`nitro policy`: the IAM policy that a command needs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nitro.cli import options
+from nitro.cli.output import print_json
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(policy)
+
+
+def policy(
+    name: Annotated[str, typer.Argument(metavar="deploy|role", help="What the policy is for.")],
+    account: Annotated[
+        str, typer.Option(metavar="ID", help="The account; default: the word ACCOUNT.")
+    ] = "ACCOUNT",
+    bucket: Annotated[
+        str, typer.Option(metavar="NAME", help="The bucket; default: nitro's own in any region.")
+    ] = "",
+    partition: Annotated[
+        str, typer.Option(metavar="aws|aws-cn|aws-us-gov", help="The partition of the account.")
+    ] = "aws",
+    verbose: options.Verbose = False,
+) -> None:
+    """Print an IAM policy: `deploy` for all commands, `role` for `doctor --create-role`."""
+    from nitro.cloud import policies
+
+    scope = policies.Scope(account=account, bucket=bucket, partition=partition)
+    print_json(policies.document(name, scope))

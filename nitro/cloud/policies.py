@@ -1,0 +1,198 @@
+"""The IAM policies that nitro's commands need: every call that they make, and no more.
+
+Which resources and condition keys an action knows is from AWS's Service Authorization Reference,
+https://docs.aws.amazon.com/service-authorization/latest/reference/; tests hold the policies
+against it, and run every command of the cloud behind an evaluator of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nitro.cloud import tags
+from nitro.errors import InputError
+
+Statement = dict[str, Any]
+
+_REQUESTED = {"StringEquals": {f"aws:RequestTag/{tags.OWNER}": tags.OWNER_VALUE}}
+_OURS = {"StringEquals": {f"aws:ResourceTag/{tags.OWNER}": tags.OWNER_VALUE}}
+
+# The calls that tag what they create.
+_CREATING = (
+    "AuthorizeSecurityGroupIngress",
+    "CreateSecurityGroup",
+    "ImportSnapshot",
+    "RegisterImage",
+    "RunInstances",
+)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a policy is made for. `bucket` may end in `*`."""
+
+    account: str = "ACCOUNT"
+    bucket: str = ""
+    partition: str = "aws"
+
+    @property
+    def bucket_arn(self) -> str:
+        return f"arn:{self.partition}:s3:::{self.bucket or f'nitro-{self.account}-*'}"
+
+    def ec2(self, *kinds: str) -> list[str]:
+        """ARNs of all resources of these kinds, of this account or of none."""
+        return [f"arn:{self.partition}:ec2:*:{self._owner(kind)}:{kind}/*" for kind in kinds]
+
+    def _owner(self, kind: str) -> str:
+        return "" if kind in ("image", "snapshot") else self.account
+
+    def iam(self, *paths: str) -> list[str]:
+        return [f"arn:{self.partition}:iam::{self.account}:{path}" for path in paths]
+
+
+def document(name: str, scope: Scope) -> dict[str, Any]:
+    """The policy of that name, as IAM takes it. Raises InputError for an unknown one."""
+    if name not in POLICIES:
+        raise InputError(f"no policy {name!r}", hint=f"choose one of {', '.join(POLICIES)}")
+    return {"Version": "2012-10-17", "Statement": POLICIES[name](scope)}
+
+
+def _deploy(scope: Scope) -> list[Statement]:
+    return [
+        _allow(
+            "Look",
+            [
+                "ec2:DescribeImages",
+                "ec2:DescribeImportSnapshotTasks",
+                "ec2:DescribeInstanceTypeOfferings",
+                "ec2:DescribeInstanceTypes",
+                "ec2:DescribeInstances",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeRegions",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSnapshots",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVolumes",
+                "servicequotas:GetServiceQuota",
+            ],
+            "*",
+        ),
+        _allow(
+            "CreateTagged",
+            [
+                "ec2:AuthorizeSecurityGroupIngress",
+                "ec2:CreateSecurityGroup",
+                "ec2:ImportSnapshot",
+                "ec2:RegisterImage",
+                "ec2:RunInstances",
+            ],
+            scope.ec2(
+                "image",
+                "import-snapshot-task",
+                "instance",
+                "network-interface",
+                "security-group",
+                "security-group-rule",
+                "volume",
+            ),
+            _REQUESTED,
+        ),
+        _allow(
+            "CreateFrom",
+            ["ec2:CreateSecurityGroup", "ec2:ImportSnapshot", "ec2:RegisterImage"],
+            scope.ec2("snapshot", "vpc"),
+        ),
+        _allow("LaunchIn", ["ec2:RunInstances"], scope.ec2("security-group", "snapshot", "subnet")),
+        _allow("LaunchOurs", ["ec2:RunInstances"], scope.ec2("image"), _OURS),
+        _allow(
+            "TagOnCreation",
+            ["ec2:CreateTags"],
+            scope.ec2("*", "image"),
+            {"StringEquals": {"ec2:CreateAction": list(_CREATING)}},
+        ),
+        _allow("TagSnapshot", ["ec2:CreateTags"], scope.ec2("snapshot"), _REQUESTED),
+        _allow(
+            "ChangeOurs",
+            [
+                "ec2:AuthorizeSecurityGroupIngress",
+                "ec2:CancelImportTask",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DeleteSecurityGroup",
+                "ec2:DeleteVolume",
+                "ec2:DeregisterImage",
+                "ec2:GetConsoleOutput",
+                "ec2:TerminateInstances",
+            ],
+            "*",
+            _OURS,
+        ),
+        # The snapshot of an interrupted import has no tags yet.
+        _allow("DeleteSnapshot", ["ec2:DeleteSnapshot"], scope.ec2("snapshot")),
+        _allow(
+            "ReadBack",
+            ["ebs:GetSnapshotBlock", "ebs:ListSnapshotBlocks"],
+            scope.ec2("snapshot"),
+            _OURS,
+        ),
+        _allow(
+            "Bucket",
+            [
+                "s3:CreateBucket",
+                "s3:DeleteBucket",
+                "s3:ListBucket",
+                "s3:ListBucketMultipartUploads",
+                "s3:PutBucketPublicAccessBlock",
+                "s3:PutBucketTagging",
+                "s3:PutEncryptionConfiguration",
+                "s3:PutLifecycleConfiguration",
+                "s3:TagResource",
+            ],
+            scope.bucket_arn,
+        ),
+        _allow(
+            "Objects",
+            [
+                "s3:AbortMultipartUpload",
+                "s3:DeleteObject",
+                "s3:GetObject",
+                "s3:GetObjectTagging",
+                "s3:ListMultipartUploadParts",
+                "s3:PutObject",
+                "s3:PutObjectTagging",
+            ],
+            f"{scope.bucket_arn}/*",
+        ),
+        _allow(
+            "SeeRole",
+            [
+                "iam:GetPolicy",
+                "iam:GetPolicyVersion",
+                "iam:GetRole",
+                "iam:GetRolePolicy",
+                "iam:ListAttachedRolePolicies",
+                "iam:ListRolePolicies",
+            ],
+            [*scope.iam("role/vmimport", "policy/*"), f"arn:{scope.partition}:iam::aws:policy/*"],
+        ),
+    ]
+
+
+def _role(scope: Scope) -> list[Statement]:
+    actions = ["iam:CreateRole", "iam:GetRole", "iam:PutRolePolicy", "iam:TagRole"]
+    return [_allow("MakeRole", actions, scope.iam("role/vmimport"))]
+
+
+def _allow(
+    sid: str, actions: list[str], resource: str | list[str], condition: Mapping[str, Any] = {}
+) -> Statement:
+    statement = {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
+    return {**statement, "Condition": dict(condition)} if condition else statement
+
+
+#: name → what makes its statements
+POLICIES: Mapping[str, Callable[[Scope], list[Statement]]] = {
+    "deploy": _deploy,
+    "role": _role,
+}

