@@ -8,7 +8,7 @@ of nitro's own, such as TerminateInstances, and what only shows with real argume
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nitro.check import Check
 from nitro.cloud import role, storage, tags
@@ -16,6 +16,10 @@ from nitro.cloud.errors import DENIED, ApiError
 from nitro.cloud.network import find_subnet
 from nitro.cloud.session import Cloud
 from nitro.errors import NitroError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.literals import ResourceTypeType
+    from mypy_boto3_ec2.type_defs import TagSpecificationTypeDef
 
 # "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", in vCPUs.
 # https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html
@@ -78,7 +82,7 @@ def _questions(cloud: Cloud) -> dict[str, Callable[[], Any]]:
     ec2, owner = cloud.ec2, {tags.OWNER: tags.OWNER_VALUE}
     snapshot_id = f"snap-{_NO_ID}"
 
-    def tagged(kind: str) -> Any:
+    def tagged(kind: ResourceTypeType) -> list[TagSpecificationTypeDef]:
         return tags.as_specification([kind], owner)
 
     return {

@@ -24,9 +24,11 @@ from nitro.cloud import (
     storage,
 )
 from nitro.cloud.dryrun import Journal
+from nitro.cloud.policies import Scope, document
 from nitro.local.aws import Site, install
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
+from tests.cloud.authorization import ACCOUNT, Evaluator
 from tests.cloud.speed import prepared_once
 
 REGION = "eu-central-1"
@@ -76,7 +78,17 @@ def bare_cloud(site: Site) -> Cloud:
 def cloud(bare_cloud: Cloud) -> Cloud:
     """An account with the role that VM Import needs."""
     role.create(bare_cloud, storage.own_bucket_name(bare_cloud))
-    return connect()
+    user = connect()
+    Evaluator(allowed_statements()).guard(user)
+    return user
+
+
+def allowed_statements() -> list[dict[str, Any]]:
+    """What the policy for deployments allows, also in the buckets that tests give it."""
+    scopes = [
+        Scope(account=ACCOUNT, bucket=bucket) for bucket in ("", "shared", "my-own", "elsewhere")
+    ]
+    return [each for scope in scopes for each in document("deploy", scope)["Statement"]]
 
 
 def connect(*, dry_run: bool = False, endpoint_url: str | None = None) -> Cloud:

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import requests
 from botocore.awsrequest import AWSResponse, HTTPHeaders
+from typer.testing import CliRunner
 
+from nitro.cli import app
 from nitro.cloud import (
     Cloud,
     DiskImage,
@@ -188,3 +190,17 @@ def given_bucket(user: Cloud, cloud: Cloud, disk: DiskImage) -> None:
         upload_disk(user, storage.Bucket("shared", user.account), disk, stage)
     (found,) = [r for r in inventory(user, "shared") if r.kind == "object"]
     destroy(user, [found])
+
+
+def test_the_command_prints_a_policy_for_an_account_and_a_bucket() -> None:
+    printed = CliRunner().invoke(app, ["policy", "deploy", "--account", "1" * 12, "--bucket", "b"])
+    assert printed.exit_code == 0
+    assert json.loads(printed.stdout) == policies.document(
+        "deploy", policies.Scope(account="1" * 12, bucket="b")
+    )
+
+
+def test_the_command_names_the_policies_that_there_are() -> None:
+    refused = CliRunner().invoke(app, ["policy", "everything"])
+    assert refused.exit_code == 2
+    assert "deploy, role" in refused.stderr
