@@ -79,8 +79,7 @@ def named(ec2: str) -> Arch:
     for arch in ALL:
         if arch.ec2 == ec2:
             return arch
-    known = " or ".join(arch.ec2 for arch in ALL)
-    raise InputError(f"nitro builds no images for {ec2!r}", hint=f"the architecture is {known}")
+    raise InputError(f"nitro builds no images for {ec2!r}", hint=f"the architecture is {_known()}")
 
 
 def booting(image: str) -> Arch:
@@ -91,4 +90,10 @@ def booting(image: str) -> Arch:
     for arch in ALL:
         if image in arch.boots:
             return arch
-    raise InputError(f"no machine here boots an image for {image!r}", hint="build it for x86_64")
+    raise InputError(
+        f"no machine here boots an image for {image!r}", hint=f"build it for {_known()}"
+    )
+
+
+def _known() -> str:
+    return " or ".join(arch.ec2 for arch in ALL)
