@@ -6,7 +6,8 @@ import struct
 
 import pytest
 
-from nitro.ena.constants import Feature, Reg
+from nitro.ena.constants import RESET_REASONS, Feature, Reg
+from nitro.ena.registers import MAX_ADMIN_DEPTH
 from tests.unit.ena.driver import BASE, RAM, Driver
 
 
@@ -85,6 +86,38 @@ def test_reset_reason_above_15_needs_the_capability():
     newer = Driver("gen8")
     newer.reset(reason=18)
     assert "reset-reason-extended" not in newer.broken
+
+
+def test_a_reset_reason_behind_the_last_known_is_reported_by_number():
+    driver = Driver("gen8")
+    driver.reset(reason=len(RESET_REASONS) - 1)
+    driver.reset(reason=len(RESET_REASONS))
+    assert driver.reports == [
+        "the driver resets the card: missing first interrupt",
+        "the driver resets the card: unknown (21)",
+    ]
+
+
+@pytest.mark.parametrize("missing", [Reg.AQ_CAPS, Reg.ACQ_CAPS])
+def test_one_admin_ring_of_two_carries_out_nothing(missing: Reg):
+    driver = Driver()
+    driver.set_rings()
+    driver.write(missing, 0)
+    before = bytes(driver.ram)
+    driver.write(Reg.AQ_DB, 1)
+    driver.run()
+    assert "admin-queue-absent" in driver.broken
+    assert bytes(driver.ram) == before
+
+
+def test_admin_rings_of_the_greatest_depth_are_taken():
+    driver = Driver()
+    driver.set_rings()
+    driver.write(Reg.AQ_CAPS, MAX_ADMIN_DEPTH | 64 << 16)
+    assert driver.device.admin.sq_depth == MAX_ADMIN_DEPTH
+    assert not driver.broken
+    driver.write(Reg.AQ_CAPS, 2 * MAX_ADMIN_DEPTH | 64 << 16)
+    assert "ring-depth" in driver.broken
 
 
 def test_a_driver_starts_again_after_a_reset():

@@ -134,6 +134,9 @@ def test_segmentation_of_every_kind(driver: Driver, ipv6: bool, ecn: bool):
     wire = list(wire_frames(header, bytearray(sent)))
     assert all(not judged(piece) & ERRORS for piece in wire)
     assert b"".join(piece[l4 + 20 :] for piece in wire) == payload
+    addresses = slice(22, 54) if ipv6 else slice(26, 34)
+    for kept in (slice(0, 14), addresses, slice(l4, l4 + 4)):
+        assert {bytes(piece[kept]) for piece in wire} == {bytes(frame[kept])}
     assert [piece[l4 + 13] & 0x80 for piece in wire] == [0x80 * ecn, 0, 0, 0, 0]
 
 

@@ -194,6 +194,37 @@ def test_descriptors_are_not_leaked(client: Client):
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
+def test_a_vector_set_without_an_eventfd_loses_the_one_it_had(client: Client):
+    eventfd = os.eventfd(0, os.EFD_NONBLOCK)
+    client.call(8, struct.pack("<IIIII", 20, 0x24, 2, 3, 1), fds=[eventfd])
+    client.call(8, struct.pack("<IIIII", 20, 0x24, 2, 3, 1))
+    client.irqs.raise_vector(3)
+    with pytest.raises(BlockingIOError):
+        os.eventfd_read(eventfd)
+    os.close(eventfd)
+
+
+@pytest.mark.parametrize(
+    ("offset", "address", "size", "error"),
+    [
+        (0, (1 << 64) - 0x1000, 0x1000, 0),
+        (0, (1 << 64) - 0x1000, 0x2000, errno.EINVAL),
+        ((1 << 64) - 0x1000, 0x1000, 0x1000, errno.EINVAL),
+        ((1 << 63) - 0x1000, 0x1000, 0x1000, errno.EINVAL),
+        (0, 0x1000, 0, errno.EINVAL),
+        (0, 0, (1 << 64) - 1, errno.EINVAL),
+    ],
+)
+def test_mappings_at_the_edge_of_64_bits(
+    client: Client, offset: int, address: int, size: int, error: int
+):
+    descriptor = os.memfd_create("guest")
+    os.ftruncate(descriptor, 0x2000)
+    payload = struct.pack("<IIQQQ", 32, 3, offset, address, size)
+    client.call(2, payload, fds=[descriptor], expect=error)
+    os.close(descriptor)
+
+
 def test_interrupts_reach_the_eventfd(client: Client):
     assert struct.unpack("<4I", client.call(7, struct.pack("<4I", 16, 0, 2, 0)))[3] == 9
     eventfd = os.eventfd(0, os.EFD_NONBLOCK)
