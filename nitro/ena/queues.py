@@ -90,9 +90,10 @@ class QueueCommands:
     def create_cq(self, command: Command) -> bytes:
         self._check_firmware()
         wanted = command.read(CREATE_CQ)
-        interrupts = bool(wanted["interrupt_flags"] & _INTERRUPTS)
         words = wanted["entry_words"] & 0x1F
         number: int = wanted["vector"]
+        # Amazon's drivers set the interrupt bit always and say with the vector that they poll.
+        interrupts = bool(wanted["interrupt_flags"] & _INTERRUPTS) and number != _POLLED
         if words not in (TX_WORDS, RX_WORDS):
             raise self._refuse("cq-entry-size", f"{words} words")
         vector = self._vectors.get(number) if interrupts else None

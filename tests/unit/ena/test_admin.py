@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from nitro.ena.constants import DIRECTION_RX, DIRECTION_TX, AdminStatus, Opcode, Reg, StatsType
-from tests.unit.ena.driver import BASE, RAM, Driver
+from tests.unit.ena.driver import BASE, RAM, Driver, ipv4_frame
 
 
 @pytest.fixture
@@ -205,6 +205,18 @@ def test_polled_queue_has_no_unmask_register(driver: Driver):
     answer = driver.create_cq(2, 16, BASE, vector=0xFFFFFFFF, interrupts=False)
     assert answer.status == 0
     assert struct.unpack_from("<HHIII", answer.payload)[4] == 0
+
+
+def test_vector_of_all_ones_means_polling_though_the_interrupt_bit_is_set(driver: Driver):
+    ring = driver.tx_queue(vector=0xFFFFFFFF)
+    assert ring.unmask == 0
+    driver.raised.clear()
+    driver.unmask()
+    driver.send(ring, ipv4_frame())
+    driver.now += 1
+    assert driver.tx_completions(ring) == [0]
+    assert 1 not in driver.raised
+    assert not driver.broken
 
 
 def test_firmware_that_insists_on_host_info():
