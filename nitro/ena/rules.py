@@ -55,6 +55,10 @@ RULES: dict[str, str] = {
     "tx-header-length": "an inline header longer than the LLQ entry has room for",
     "tx-length": "a packet that is empty or longer than the card sends",
     "tx-offload": "an offload request that does not fit the packet or was not offered",
+    "tx-offload-mismatch": "an offload that the packet's headers contradict: another protocol, "
+    "a fragment, an IPv4 header sum of IPv6",
+    "tx-headers": "headers that an offload needs lie beyond the first descriptor or the pushed "
+    "bytes",
     "llq-burst": "more LLQ entries between two doorbells than the burst limit",
     "rx-phase": "an RX descriptor with a stale phase bit",
     "rx-first-last": "an RX descriptor without FIRST and LAST",

@@ -122,7 +122,7 @@ class Reader:
             return
         try:
             packet.header = describe(self._w1, self._meta, packet, limits.offloads)
-        except OffloadError:
-            packet.rule = "tx-offload"
+        except OffloadError as error:
+            packet.rule = error.rule
         if packet.length > limits.max_frame and gso_type(packet.header) == GSO_NONE:
             packet.rule = "tx-length"

@@ -25,7 +25,7 @@ from nitro.ena.offload import (
 from nitro.ena.packet import Packet
 
 _L3_IPV4, _L3_IPV6 = 8, 11
-_L4_TCP, _L4_UDP = 12, 13
+_L4_UNKNOWN, _L4_TCP, _L4_UDP = 0, 12, 13
 _TSO = 1 << 7
 _L3_CSUM = 1 << 13
 _L4_CSUM = 1 << 14
@@ -35,7 +35,11 @@ _PROTOCOL = {_L4_TCP: TCP, _L4_UDP: UDP}
 
 
 class OffloadError(Exception):
-    """The request does not fit the packet, or the card does not offer it."""
+    """The request breaks `rule`: the packet cannot be sent."""
+
+    def __init__(self, rule: str = "tx-offload") -> None:
+        super().__init__(rule)
+        self.rule = rule
 
 
 @dataclass(slots=True)
@@ -67,6 +71,8 @@ def describe(w1: int, meta: Meta, packet: Packet, offered: int) -> bytes:
     l3, l4 = w1 & 0xF, w1 >> 8 & 0x1F
     start = meta.l3_offset + meta.l3_length
     tso = bool(w1 & _TSO)
+    if tso and l4 == _L4_UNKNOWN:
+        l4 = _L4_TCP  # nothing else can be segmented, and DPDK does not say it
     _check(w1, l3, l4, meta, packet, offered)
     if tso or w1 & _L3_CSUM or not w1 & _L4_PARTIAL:
         ecn = _fix(w1, l3, l4, meta, packet)
@@ -104,6 +110,26 @@ def _check(w1: int, l3: int, l4: int, meta: Meta, packet: Packet, offered: int) 
         wanted = TxOffload.L3_CSUM
     if not offered & wanted or end > packet.length:
         raise OffloadError
+    _compare(w1, l4, end, meta, packet)
+
+
+def _compare(w1: int, l4: int, end: int, meta: Meta, packet: Packet) -> None:
+    """Refuse what the packet's own headers, `end` bytes of frame, contradict."""
+    first = packet.parts[0]
+    if end > len(first):
+        raise OffloadError("tx-headers")
+    l3 = meta.l3_offset
+    if w1 & 0xF == _L3_IPV4:
+        fits = first[l3] == 0x40 | meta.l3_length >> 2
+        if w1 & (_TSO | _L4_CSUM):
+            fragment = first[l3 + 6] & 0x3F or first[l3 + 7]
+            fits = fits and not fragment and first[l3 + 9] == _PROTOCOL[l4]
+    else:
+        fits = first[l3] >> 4 == 6 and not w1 & _L3_CSUM
+        if meta.l3_length == 40:  # no extension headers
+            fits = fits and first[l3 + 6] == _PROTOCOL[l4]
+    if not fits:
+        raise OffloadError("tx-offload-mismatch")
 
 
 def _fix(w1: int, l3: int, l4: int, meta: Meta, packet: Packet) -> int:
@@ -117,11 +143,24 @@ def _fix(w1: int, l3: int, l4: int, meta: Meta, packet: Packet) -> int:
         set_ipv4_checksum(head, begin, l4_start)
     if w1 & (_L4_CSUM | _TSO) and not w1 & _L4_PARTIAL:
         first, last = (begin + 12, begin + 20) if l3 == _L3_IPV4 else (begin + 8, begin + 40)
-        seed = pseudo_sum(head[first:last], _PROTOCOL[l4], packet.length - l4_start)
+        seed = pseudo_sum(head[first:last], _PROTOCOL[l4], _l4_size(w1, l3, meta, packet, head))
         field = l4_start + _CSUM_OFFSET[l4]
         head[field : field + 2] = seed.to_bytes(2, "big")
     ecn = w1 & _TSO and head[l4_start + 13] & 0x80
     return GSO_ECN if ecn else 0
+
+
+def _l4_size(w1: int, l3: int, meta: Meta, packet: Packet, head: bytearray) -> int:
+    """Bytes that the transport's sum covers: IP's length, for a frame may be padded."""
+    begin = meta.l3_offset
+    whole = packet.length - begin - meta.l3_length
+    if w1 & _TSO:
+        return whole  # each segment gets a length of its own
+    if l3 == _L3_IPV4:
+        told = int.from_bytes(head[begin + 2 : begin + 4], "big") - meta.l3_length
+    else:
+        told = int.from_bytes(head[begin + 4 : begin + 6], "big") + 40 - meta.l3_length
+    return told if 0 < told < whole else whole
 
 
 def _split(packet: Packet, need: int) -> bytearray:
