@@ -86,7 +86,7 @@ class Device:
         self.vectors = Vectors(profile.queues + 1, self._interrupt)
         self.events = EventQueue(context)
         self.queues = Queues()
-        rss = Rss()
+        rss = Rss(fixed=not profile.rss_function)
         self.rx_path = RxPath(context, port, rss, self.queues.rx)
         forget = self.rx_path.classifier.forget
         exists = self.queues.rx.__contains__

@@ -24,6 +24,7 @@ FAULTS: dict[str, tuple[str, float]] = {
     "rx-out-of-order": ("RX buffers are used in another order than they were posted", 0.5),
     "depth-smaller": ("CREATE_CQ and CREATE_SQ give half of the depth asked for", 1),
     "rss-default-astray": ("the power-up indirection table points to queues not created", 1),
+    "rss-table-missing": ("the card offers no indirection table after a reset", 0.1),
     "tx-id-invalid": ("a TX completion names a request that does not exist", 0.0005),
     "tx-id-duplicate": ("a TX completion arrives twice", 0.0005),
     "rx-id-invalid": ("an RX completion names a buffer that does not exist", 0.0005),

@@ -45,11 +45,13 @@ class Features:
             Feature.OFFLOADS: self._offloads,
             Feature.AENQ: self._aenq,
             Feature.LINK: self._link,
+            Feature.RSS_TABLE: rss.get_table,
         }
         self._set: dict[int, Callable[[Command], bytes]] = {
             Feature.MTU: self._set_mtu,
             Feature.AENQ: self._set_aenq,
             Feature.HOST_ATTRIBUTES: self._set_host_attributes,
+            Feature.RSS_TABLE: rss.set_table,
         }
         if profile.hints:
             self._get[Feature.HINTS] = self._hints
@@ -58,18 +60,19 @@ class Features:
         if profile.llq:
             self._get[Feature.LLQ] = self._llq
             self._set[Feature.LLQ] = self._set_llq
-        if profile.rss:
-            self._get[Feature.RSS_TABLE] = rss.get_table
-            self._set[Feature.RSS_TABLE] = rss.set_table
         if profile.rss_function:
             self._get[Feature.RSS_FUNCTION] = rss.get_function
             self._set[Feature.RSS_FUNCTION] = rss.set_function
             self._get[Feature.RSS_INPUT] = rss.get_input
             self._set[Feature.RSS_INPUT] = rss.set_input
-        self.supported = sum(1 << bit for bit in {*self._get, *self._set})
+        self._faults = context.faults
+        self.supported = 0
         self.reset()
 
     def reset(self) -> None:
+        self.supported = sum(1 << bit for bit in {*self._get, *self._set})
+        if self._faults.triggers("rss-table-missing"):
+            self.supported &= ~(1 << Feature.RSS_TABLE)
         self.mtu = 1500
         self.layout: llq.Layout | None = None
         self.host = HostInfo()
@@ -87,7 +90,7 @@ class Features:
         self, handlers: dict[int, Callable[[Command], bytes]], command: Command
     ) -> Callable[[Command], bytes]:
         feature: int = command.read(payloads.FEATURE)["feature"]
-        if feature not in handlers:
+        if feature not in handlers or not self.supported >> feature & 1:
             self._rules.report_violation("feature-not-offered", f"feature {feature}")
             raise CommandError(AdminStatus.UNSUPPORTED, f"feature {feature}")
         return handlers[feature]

@@ -1,6 +1,8 @@
 """What differs between the cards of instance generations, as data.
 
-Sources, by mark: [A] AWS's driver repository, its documentation and issues; [X] commit messages
+Sources, by mark: [A] AWS's driver repository, its documentation and issues; [H] the hash
+calculator of amzn-ec2-ena-utilities: a key can be set on the network-accelerated types of the 5th
+generation and on some of the 6th, elsewhere it is fixed; [X] commit messages
 of iPXE's driver, written from real hardware; [N] Nanos' driver history; [O] the OSv port's pull
 request. Nothing here was read off a card by us.
 """
@@ -52,8 +54,7 @@ class Profile:
 
     tx_offloads: TxOffload = ALL_TX_OFFLOADS
     rx_offloads: RxOffload = ALL_RX_OFFLOADS
-    rss: bool = True
-    rss_function: bool = True
+    rss_function: bool = False  # whether hash key and function can be set [H]
     rss_needs_programming: bool = False
     rx_region_by_hash: bool = False
     moderation_us: int = 1
@@ -87,6 +88,7 @@ PROFILES: dict[str, Profile] = {
             note="network-optimised: wide LLQ entries of 256 bytes, depth halves; hints and "
             "customer metrics [A]",
             llq_wide=True,
+            rss_function=True,
             hints=True,
             capabilities=Capability.ENI_STATS | Capability.CUSTOMER_METRICS,
             families=r"[a-z]+[5-7][a-z]*n",
@@ -113,6 +115,7 @@ PROFILES: dict[str, Profile] = {
             meta_required=True,
             meta_caching=False,
             max_burst_bytes=4096,
+            rss_function=True,
             rss_needs_programming=True,
             rx_region_by_hash=True,
             needs_host_info=True,
@@ -127,8 +130,6 @@ PROFILES: dict[str, Profile] = {
             queues=1,
             tx_offloads=TxOffload(0),
             rx_offloads=RxOffload(0),
-            rss=False,
-            rss_function=False,
             moderation_us=0,
             capabilities=Capability(0),
         ),

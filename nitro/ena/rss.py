@@ -3,6 +3,10 @@
 Toeplitz and CRC32 over addresses and ports; frames that are not IP fall into bucket 0. The key
 arrives in the control buffer in reverse byte order, as FreeBSD and DPDK store it (Linux does
 not, so its hashes differ from a Toeplitz calculator's but spread as well).
+
+Cards whose key cannot be set have one hash: the smaller address and the smaller port come first,
+so that both directions of a flow meet in one queue, and only 16 bits count. Source: the hash
+calculator of amzn-ec2-ena-utilities.
 """
 
 from __future__ import annotations
@@ -41,6 +45,13 @@ DEFAULT_KEY = bytes.fromhex(
 )
 
 
+# The key of cards that take no other: the words of the one above in another order.
+FIXED_KEY = bytes.fromhex(
+    "beac01fa6a42b73b8030f20c77cb2da3ae7b30b4d0ca2bcb43a38fb04167253d255b0ec26d5a56da"
+)
+FIXED_INITIAL = 0xFFFFFFFF
+
+
 class Toeplitz:
     """The hash of Microsoft's RSS specification, with one table per input byte."""
 
@@ -73,9 +84,10 @@ def toeplitz(key: bytes) -> Toeplitz:
 
 
 class Rss:
-    """Key, function, input and table of one card."""
+    """Key, function, input and table of one card; `fixed` if all but the table is fixed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fixed: bool = False) -> None:
+        self._fixed = fixed
         self.key = DEFAULT_KEY
         self.function = TOEPLITZ
         self.initial = 0
@@ -100,6 +112,8 @@ class Rss:
 
     def hash(self, protocol: int, addresses: bytes, ports: bytes) -> int:
         """Hash of a flow: `addresses` is source then destination, `ports` likewise (or empty)."""
+        if self._fixed:
+            return _fixed_hash(addresses, ports)
         wanted = self.fields.get(protocol, 0)
         data = _select(addresses, wanted, FIELD_L3_SA, FIELD_L3_DA)
         data += _select(ports, wanted, FIELD_L4_SP, FIELD_L4_DP)
@@ -110,13 +124,24 @@ class Rss:
             return zlib.crc32(data, self.initial)
         if self._toeplitz is None:
             self._toeplitz = toeplitz(self.key)
-        return self._toeplitz.hash(data)
+        return self.initial ^ self._toeplitz.hash(data)
 
     def queue(self, value: int) -> int | None:
         """The RX queue of a hash; None if the table was never programmed."""
         if self.table is None:
             return None
         return self.table[value & len(self.table) - 1]
+
+
+def _fixed_hash(addresses: bytes, ports: bytes) -> int:
+    value = FIXED_INITIAL ^ toeplitz(FIXED_KEY).hash(_ordered(addresses) + _ordered(ports))
+    return value & 0xFFFF | (value & 0xFFFF) << 16
+
+
+def _ordered(pair: bytes) -> bytes:
+    """The smaller half first."""
+    half = len(pair) // 2
+    return min(pair[:half], pair[half:]) + max(pair[:half], pair[half:])
 
 
 def _select(data: bytes, wanted: int, source: int, destination: int) -> bytes:

@@ -17,7 +17,7 @@ LINUX_INSISTS_ON = (Feature.MAX_QUEUES_EXT, Feature.OFFLOADS, Feature.AENQ)
 
 @pytest.fixture
 def driver() -> Driver:
-    made = Driver()
+    made = Driver(rss_function=True)
     made.start()
     return made
 
@@ -178,3 +178,35 @@ def test_the_function_is_chosen_with_its_initial_value(driver: Driver):
     driver.run()
     flow = bytes((10, 0, 0, 1, 10, 0, 0, 2)) + struct.pack(">HH", 1000, 2000)
     assert driver.received(ring)[0][2] == zlib.crc32(flow, 7)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_card_offers_the_indirection_table(profile: str):
+    driver = Driver(profile)
+    assert driver.device.features.supported >> Feature.RSS_TABLE & 1
+
+
+def test_a_hostile_card_may_lack_the_table_until_the_next_reset():
+    driver = Driver()
+    driver.device.faults.once("rss-table-missing")
+    driver.reset()
+    driver.set_rings()
+    assert driver.get_feature(Feature.RSS_TABLE, buffer=512).status == AdminStatus.UNSUPPORTED
+    assert not driver.device.features.supported >> Feature.RSS_TABLE & 1
+    driver.reset()
+    driver.set_rings()
+    assert driver.get_feature(Feature.RSS_TABLE, buffer=512).status == 0
+
+
+def test_a_card_of_the_5th_generation_has_a_hash_that_cannot_be_changed():
+    driver = Driver("c5")
+    driver.start()
+    assert not driver.device.features.supported & (1 << Feature.RSS_FUNCTION)
+    ring = driver.rx_queue()
+    driver.port.deliver(ipv4_frame())
+    driver.run()
+    value = driver.received(ring)[0][2]
+    assert value == rss.Rss(fixed=True).hash(
+        rss.TCP4, bytes((10, 0, 0, 1, 10, 0, 0, 2)), struct.pack(">HH", 1000, 2000)
+    )
+    assert value >> 16 == value & 0xFFFF

@@ -61,3 +61,31 @@ def test_no_table_no_queue():
     assert hasher.queue(5) is None
     hasher.table = [3, 4]
     assert [hasher.queue(n) for n in range(4)] == [3, 4, 3, 4]
+
+
+KEY = bytes.fromhex(
+    "77d1c934a4c9bd876e35dd17b2e3239e396d8a932a95b4723ab37f568edeb60197af3b2f3a70e704"
+)
+# What the published calculator of AWS prints: from, to, and the hash on cards of a fixed key, of
+# one set by DPDK or FreeBSD, and of one set by Linux.
+PUBLISHED = [
+    (("1.2.3.4", 7000), ("1.2.3.5", 7000), 0x50705070, 0xA9828BD4, 0x5B5EB8E5),
+    (("10.0.0.2", 2000), ("10.0.0.1", 1000), 0xC9BBC9BB, 0x1B185D2D, 0xF9FE9AE6),
+    (("192.168.1.9", 5201), ("10.0.0.7", 40000), 0xAFA0AFA0, 0x9A5DDD01, 0x4AD122C0),
+]
+
+
+@pytest.mark.parametrize(("source", "target", "fixed", "dpdk", "linux"), PUBLISHED)
+def test_flows_hash_as_on_aws(
+    source: tuple[str, int], target: tuple[str, int], fixed: int, dpdk: int, linux: int
+):
+    addresses = b"".join(ipaddress.ip_address(end[0]).packed for end in (source, target))
+    ports = b"".join(end[1].to_bytes(2, "big") for end in (source, target))
+    assert Rss(fixed=True).hash(TCP4, addresses, ports) == fixed
+    back = addresses[4:] + addresses[:4], ports[2:] + ports[:2]
+    assert Rss(fixed=True).hash(TCP4, *back) == fixed
+    hasher = Rss()
+    hasher.configure(key=KEY, initial=0)
+    assert hasher.hash(TCP4, addresses, ports) == dpdk
+    hasher.configure(key=KEY[::-1], initial=0xFFFFFFFF)
+    assert hasher.hash(TCP4, addresses, ports) == linux
