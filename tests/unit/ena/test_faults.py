@@ -153,6 +153,17 @@ def test_a_fault_happens_once_for_certain_when_asked_to():
         faults.once("no-such")
 
 
+def test_a_fault_turned_off_or_on_is_no_longer_one_that_happens_once():
+    faults = Faults(seed=1)
+    faults.once("tx-id-invalid")
+    faults.set("tx-id-invalid", False)
+    assert not faults.triggers("tx-id-invalid")
+    faults.once("create-fails")
+    faults.set("create-fails", True)
+    faults.triggers("create-fails")
+    assert "create-fails" in faults.active, "it stays on until it is turned off"
+
+
 def test_admin_interrupt_lost(driver: Driver):
     driver.device.faults.once("admin-interrupt-lost")
     driver.raised.clear()

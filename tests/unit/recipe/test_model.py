@@ -85,6 +85,7 @@ def test_every_key(tmp_path: Path) -> None:
         ("programs = [", "test.toml", "mend the TOML"),
         ('comand = ["/x"]', "unknown key 'comand'", "known keys: name"),
         ('folder = "/"', "unknown key 'folder'", "remove it"),
+        ('file = "/"', "unknown key 'file'", "remove it"),
         ('[[files]]\nsource = "a"\nto = "/b"', "'files.0.to'", "source, path, from, mode"),
         ('files = [{ source = "a", path = "b" }]', "files.0.path", "docs/recipes.md"),
         ('files = [{ source = "a", mode = "rwx" }]', "files.0.mode", "docs/recipes.md"),
