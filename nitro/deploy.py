@@ -189,7 +189,7 @@ def deploy(
         measurement = Measurement(
             server,
             instance_type,
-            placement,
+            placement.beside(server),
             selection,
             request.measure_from,
             client_ami=published[1].ami_id if len(published) > 1 else None,

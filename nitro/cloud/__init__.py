@@ -4,7 +4,7 @@
     retries.py         the one place where calls are repeated and bodies are read
     errors.py          what a failed call means
     wait.py            the one poller
-    tags.py            what makes a resource ours
+    tags.py            what makes a resource ours; limits.py: what AWS takes of texts and tags
     teardown.py        taking back what was made, in reverse order
     dryrun.py          the same calls, held back and listed; dryrun_answers.py: their answers
 

@@ -74,7 +74,7 @@ def register(cloud: Cloud, disk: DiskImage, volumes: Sequence[Volume], undo: Und
     ) as entry:
         answer = cloud.ec2.register_image(
             Name=name,
-            Description=(disk.description or f"{disk.name}, made by nitro")[:255],  # EC2's limit
+            Description=disk.description or f"{disk.name}, made by nitro",
             Architecture=cast("ArchitectureValuesType", disk.architecture),
             BootMode=cast("BootModeValuesType", disk.boot_mode),
             VirtualizationType="hvm",

@@ -151,6 +151,8 @@ def may_have_happened(error: BaseException) -> bool:
     """The connection broke or the service stumbled: the call may or may not have had effect."""
     if isinstance(error, aws.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code_of(error).startswith("Insufficient"):  # no capacity: a clear answer, with 500
+            return False
         return status >= 500 or code_of(error) in UNAVAILABLE
     return isinstance(error, (aws.HTTPClientError, *_BROKEN_BODY))
 

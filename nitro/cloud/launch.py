@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from nitro.cloud import ami, network, tags, wait
+from nitro.cloud.errors import ApiRefused
 from nitro.cloud.instance import Instance, NeverReady, console_tail, get, terminate
 from nitro.cloud.instance_types import InstanceType, requires
+from nitro.cloud.limits import check_tags
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
 from nitro.cloud.user_data import compose
@@ -23,17 +26,28 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import RunInstancesRequestTypeDef
 
 RUNNING_DEADLINE = 300.0  # seconds
+NO_CAPACITY = "InsufficientInstanceCapacity"
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a deployment's instances go: one subnet, one security group."""
+    """Where a deployment's instances go: one security group and its VPC's subnets.
+
+    `others` are tried in turn where the zone of `subnet` has no capacity.
+    """
 
     deployment: str
     subnet: network.Subnet
     group_id: str
     ttl: timedelta | None
     extra_tags: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[network.Subnet, ...] = ()
+
+    def beside(self, server: Instance) -> Placement:
+        """The same, but in the subnet of `server` only."""
+        subnets = (self.subnet, *self.others)
+        found = next((s for s in subnets if s.id == server.subnet_id), self.subnet)
+        return replace(self, subnet=found, others=())
 
 
 def create_placement(
@@ -55,18 +69,20 @@ def create_placement(
     subnet's zone has to offer.
     """
     extra = dict(extra_tags or {})
-    subnet = network.find_subnet(cloud, subnet_id, type_name)
+    subnet, *others = network.find_subnets(cloud, subnet_id, type_name)
     expires = tags.expiry(ttl) if ttl else None
+    tag_map = tags.deployment_tags(f"nitro-{deployment}", deployment, "network", expires, extra)
+    check_tags(tag_map)
     group_id = network.create_group(
         cloud,
         subnet,
         deployment=deployment,
         ports=ports,
         allow=allow,
-        tag_map=tags.deployment_tags(f"nitro-{deployment}", deployment, "network", expires, extra),
+        tag_map=tag_map,
         undo=undo,
     )
-    return Placement(deployment, subnet, group_id, ttl, extra)
+    return Placement(deployment, subnet, group_id, ttl, extra, tuple(others))
 
 
 def placement_of(cloud: Cloud, server: Instance) -> Placement:
@@ -108,8 +124,6 @@ def launch(
         "InstanceType": cast("InstanceTypeType", instance_type.name),
         "MinCount": 1,
         "MaxCount": 1,
-        "ClientToken": client_token(placement.deployment, role, ami_id),
-        "SubnetId": placement.subnet.id,
         "SecurityGroupIds": [placement.group_id],
         "InstanceInitiatedShutdownBehavior": "terminate",
         "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
@@ -125,20 +139,48 @@ def launch(
             find=lambda: _started(cloud, placement.deployment, role),
             remove=lambda id_: terminate(cloud, [id_]),
         ) as entry:
-            answer = wait.until(
-                cloud,
-                lambda: cloud.ec2.run_instances(**request),
-                what=f"the start of {name}",
-                deadline=wait.VISIBLE_AFTER,
-                new=True,  # the security group may not be seen everywhere yet
-            )
-            entry.id = str(answer["Instances"][0]["InstanceId"])
+            entry.id = _start(cloud, request, placement, role)
         return _wait_running(cloud, entry.id, stage)
 
 
-def client_token(deployment: str, role: str, ami_id: str) -> str:
+def _start(
+    cloud: Cloud, request: RunInstancesRequestTypeDef, placement: Placement, role: str
+) -> str:
+    """Start the instance in the first zone that has capacity; returns its id."""
+    ami_id, instance_type = request["ImageId"], request["InstanceType"]
+    subnets = (placement.subnet, *placement.others)
+    for subnet in subnets:
+        token = client_token(placement.deployment, role, ami_id, subnet.id)
+        located: RunInstancesRequestTypeDef = {
+            **request,
+            "SubnetId": subnet.id,
+            "ClientToken": token,
+        }
+        try:
+            answer = wait.until(
+                cloud,
+                partial(cloud.ec2.run_instances, **located),
+                what=f"the start of the {role}",
+                deadline=wait.VISIBLE_AFTER,
+                new=True,  # the security group may not be seen everywhere yet
+            )
+        except ApiRefused as error:
+            if error.code != NO_CAPACITY or error.may_have_happened:
+                raise
+            continue
+        return answer["Instances"][0]["InstanceId"]
+    zones = ", ".join(subnet.zone for subnet in subnets)
+    raise ApiRefused(
+        f"AWS has no capacity for {instance_type} in {zones} at the moment",
+        hint="choose another instance type or region, or try again later",
+        code=NO_CAPACITY,
+    )
+
+
+def client_token(deployment: str, role: str, ami_id: str, subnet_id: str) -> str:
     """The token of a start: the same call twice makes one instance. At most 64 characters."""
-    return f"nitro-{hashlib.sha256(f'{deployment} {role} {ami_id}'.encode()).hexdigest()[:48]}"
+    start = f"{deployment} {role} {ami_id} {subnet_id}"
+    return f"nitro-{hashlib.sha256(start.encode()).hexdigest()[:48]}"
 
 
 def _check(cloud: Cloud, ami_id: str, instance_type: InstanceType) -> None:

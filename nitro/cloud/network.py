@@ -33,7 +33,14 @@ class Subnet:
 
 
 def find_subnet(cloud: Cloud, subnet_id: str | None = None, type_name: str | None = None) -> Subnet:
-    """The given subnet, or the default VPC's with the most free addresses.
+    """The first of `find_subnets`."""
+    return find_subnets(cloud, subnet_id, type_name)[0]
+
+
+def find_subnets(
+    cloud: Cloud, subnet_id: str | None = None, type_name: str | None = None
+) -> list[Subnet]:
+    """The given subnet, or the default VPC's, those with the most free addresses first.
 
     With a `type_name`, only zones that offer this instance type are considered. Raises
     RefusedError when there is no default VPC, or no such zone.
@@ -58,8 +65,8 @@ def find_subnet(cloud: Cloud, subnet_id: str | None = None, type_name: str | Non
                 f"no subnet of the default VPC is in a zone that offers {type_name}",
                 hint=f"it is offered in {', '.join(sorted(zones)) or 'none'}: see --subnet",
             )
-    best = max(found, key=lambda s: (s["AvailableIpAddressCount"], s["SubnetId"]))
-    return Subnet(best["SubnetId"], best["VpcId"], best["AvailabilityZone"])
+    found.sort(key=lambda s: (s["AvailableIpAddressCount"], s["SubnetId"]), reverse=True)
+    return [Subnet(s["SubnetId"], s["VpcId"], s["AvailabilityZone"]) for s in found]
 
 
 def _zones_with(cloud: Cloud, type_name: str) -> set[str]:

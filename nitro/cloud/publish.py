@@ -9,7 +9,7 @@ Each question is put to the API, by digest and tags; nothing is remembered on th
 
 from __future__ import annotations
 
-from nitro.cloud import ami, importer, snapshot, storage, tags, verify
+from nitro.cloud import ami, importer, limits, snapshot, storage, tags, verify
 from nitro.cloud.disk import ROOT_DEVICE, DiskImage, Published, Volume
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
@@ -27,10 +27,12 @@ def publish(
 ) -> Published:
     """Make the disk an AMI of `cloud`'s region, or find the one that it is already.
 
-    What this makes is pushed on `undo`. Raises RefusedError when the AMI's name is taken by
+    What this makes is pushed on `undo`. Raises InputError for a
+    description or tags that EC2 refuses, RefusedError when the AMI's name is taken by
     another image, NitroError when an import fails or the snapshot read back is not the disk.
     """
     report = report or Reporter()
+    limits.check_disk(disk)
     name = tags.ami_name(disk.name, disk.digest, disk.boot_mode)
     with report.stage("look for the image"):
         image = ami.find(cloud, disk)

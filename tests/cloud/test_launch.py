@@ -20,11 +20,12 @@ from nitro.cloud import (
     instance,
     inventory,
     launch,
+    network,
     publish,
     tags,
     wait_console,
 )
-from nitro.cloud.launch import placement_of
+from nitro.cloud.launch import client_token, placement_of
 from nitro.errors import InputError, RefusedError
 from nitro.local.hypervisor import NullHypervisor
 from nitro.ports import Port
@@ -136,7 +137,6 @@ def test_an_instance_that_ends_instead_of_running_says_why(
     [
         ("VcpuLimitExceeded", "quota"),
         ("Unsupported", "another instance type"),
-        ("InsufficientInstanceCapacity", "another availability zone"),
         ("UnauthorizedOperation", "docs/aws.md"),
     ],
 )
@@ -203,3 +203,55 @@ def test_nothing_is_put_beside_an_instance_of_others(cloud: Cloud) -> None:
     foreign = Instance("i-1", "c5.large", "running", "", "", "subnet-1")
     with pytest.raises(InputError, match="nitro did not launch i-1"):
         placement_of(cloud, foreign)
+
+
+def test_where_one_zone_has_no_capacity_another_is_tried(cloud: Cloud, disk: DiskImage) -> None:
+    first, second, *_ = network.find_subnets(cloud)
+    user = connect()
+    calls = recorded(user)
+    failures = refuse(user, "ec2.RunInstances", "InsufficientInstanceCapacity", status=500, times=1)
+    with Undo(Keep.INSTANCE) as undo:
+        web = start(user, disk, undo)
+    assert len(failures) == 1  # a clear answer: not repeated where it was given
+    (made,) = (call for call in calls if call.operation == "RunInstances")
+    assert made.params["SubnetId"] == web.subnet_id == second.id != first.id
+
+
+def test_where_no_zone_has_capacity_all_are_named_and_nothing_is_left(
+    cloud: Cloud, disk: DiskImage
+) -> None:
+    user = connect()
+    failures = refuse(user, "ec2.RunInstances", "InsufficientInstanceCapacity", status=500)
+    zones = ", ".join(subnet.zone for subnet in network.find_subnets(cloud))
+    with (
+        pytest.raises(RefusedError, match=f"no capacity for c5.large in {zones} at"),
+        Undo() as undo,
+    ):
+        start(user, disk, undo)
+    assert len(failures) == len(network.find_subnets(cloud)) > 1
+    assert everything(connect()) == NOTHING
+
+
+def test_each_zones_start_has_a_token_of_its_own(cloud: Cloud, disk: DiskImage) -> None:
+    """The same token with another subnet would be refused."""
+    tokens = {client_token("d-1", "server", "ami-1", subnet) for subnet in ("a", "b")}
+    assert len(tokens) == 2
+    assert max(map(len, tokens)) <= 64
+
+
+def test_the_second_instance_goes_beside_the_first(cloud: Cloud, disk: DiskImage) -> None:
+    with Undo() as undo:
+        placement = create_placement(cloud, undo, deployment="d-1", ports=[])
+    second = placement.others[0]
+    with Undo(Keep.NOTHING) as undo:
+        server = replace(start(cloud, disk, undo), subnet_id=second.id)
+    beside = placement.beside(server)
+    assert (beside.subnet, beside.others) == (second, ())
+    assert beside.group_id == placement.group_id
+
+
+def test_a_given_subnet_has_no_others(cloud: Cloud) -> None:
+    given = network.find_subnets(cloud)[1]
+    with Undo(Keep.NOTHING) as undo:
+        placement = create_placement(cloud, undo, deployment="d-1", ports=[], subnet_id=given.id)
+    assert (placement.subnet, placement.others) == (given, ())

@@ -81,9 +81,30 @@ def test_failing_to_open_the_ports_takes_the_group_back(cloud: Cloud) -> None:
 
 
 def test_the_given_subnet_is_taken(cloud: Cloud) -> None:
-    subnets = cloud.ec2.describe_subnets()["Subnets"]
-    for subnet in subnets:
-        assert network.find_subnet(cloud, subnet["SubnetId"]).vpc_id == subnet["VpcId"]
+    """Though it is not of the default VPC, and has the fewest addresses."""
+    vpc = cloud.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    own = cloud.ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/28")["Subnet"]["SubnetId"]
+    assert network.find_subnets(cloud, own)[0].vpc_id == vpc
+    for subnet in cloud.ec2.describe_subnets()["Subnets"]:
+        (found,) = network.find_subnets(cloud, subnet["SubnetId"])
+        assert (found.id, found.vpc_id) == (subnet["SubnetId"], subnet["VpcId"])
+
+
+def test_without_one_the_default_vpcs_with_most_free_addresses_comes_first(cloud: Cloud) -> None:
+    vpc = cloud.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    cloud.ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/16")
+    defaults = [s for s in cloud.ec2.describe_subnets()["Subnets"] if s["DefaultForAz"]]
+    roomiest = sorted(subnet["SubnetId"] for subnet in defaults)[0]
+
+    def fill(parsed: dict[str, Any], **_: object) -> None:
+        for subnet in parsed["Subnets"]:
+            subnet["AvailableIpAddressCount"] = 9 if subnet["SubnetId"] == roomiest else 8
+
+    picky = connect()
+    picky.session.events.register("after-call.ec2.DescribeSubnets", fill)
+    found = network.find_subnets(picky)
+    assert found[0].id == roomiest
+    assert {subnet.id for subnet in found} == {subnet["SubnetId"] for subnet in defaults}
 
 
 def test_without_a_default_vpc_it_says_what_to_do(cloud: Cloud) -> None:

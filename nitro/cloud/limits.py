@@ -1,0 +1,51 @@
+"""What AWS refuses of texts and tags, said before anything is made.
+
+https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
+"""
+
+from __future__ import annotations
+
+from nitro.cloud import tags
+from nitro.cloud.disk import DiskImage
+from nitro.errors import InputError
+
+DESCRIPTION = 255  # characters, all of them printable ASCII
+TAG_KEY, TAG_VALUE, TAGS = 128, 256, 50  # characters, characters, tags of one resource
+
+
+def check_disk(disk: DiskImage) -> None:
+    """Raises InputError when EC2 would refuse the image's description or its tags."""
+    text = disk.description
+    if foreign := next((c for c in text if not " " <= c <= "~"), None):
+        raise InputError(
+            f"the description of {disk.name} contains {foreign!r}, which EC2 does not take",
+            hint="use printable ASCII characters",
+        )
+    if len(text) > DESCRIPTION:
+        raise InputError(
+            f"the description of {disk.name} has {len(text)} characters, EC2 takes {DESCRIPTION}",
+            hint="shorten it",
+        )
+    check_tags(tags.image_tags(disk.name, disk.digest, disk.tags) | {tags.MEMORY: ""})
+
+
+def check_tags(tag_map: tags.Tags) -> None:
+    """Raises InputError when EC2 would refuse a resource with all of these tags."""
+    if len(tag_map) > TAGS:
+        raise InputError(
+            f"a resource would have {len(tag_map)} tags, nitro's own included; AWS takes {TAGS}",
+            hint="use fewer tags",
+        )
+    for key, value in tag_map.items():
+        if key.lower().startswith("aws:"):
+            raise InputError(f"the tag {key!r} begins with `aws:`, which AWS keeps for itself")
+        if not 1 <= len(key) <= TAG_KEY:
+            raise InputError(
+                f"the key of the tag {key[:40]!r} has {len(key)} characters, "
+                f"AWS takes 1 to {TAG_KEY}"
+            )
+        if len(value) > TAG_VALUE:
+            raise InputError(
+                f"the value of the tag {key!r} has {len(value)} characters, AWS takes {TAG_VALUE}"
+            )
