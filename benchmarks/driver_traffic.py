@@ -26,10 +26,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.boot.ena.guest import Guest, boot, ena_nic
-from tests.boot.ena.lab import Lab
-from tests.boot.ena.traffic import tell
-from tests.driver.machine import MODULE, add_module
+from lab.driver import MODULE, add_module
+from lab.guest import Guest, boot, ena_nic
+from lab.network import Lab
+from lab.traffic import tell
 
 DRIVERS = {"stock": "ena", "ported": "nitro_ena"}
 MODULES = {"stock": "/modules/ena.ko", "ported": MODULE}

@@ -15,8 +15,8 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.boot.ena.guest import Guest, boot, ena_nic, virtio_nic
-from tests.boot.ena.lab import HOST, Lab
+from lab.guest import Guest, boot, ena_nic, virtio_nic
+from lab.network import HOST, Lab
 
 KINDS = ("ena", "virtio-net")
 

@@ -22,15 +22,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.osv.guest import MTU, Guest, boot
+from lab import echo
+from lab.guest import GUEST
+from lab.network import HOST, eventually
 from nitro.ena.profiles import PROFILES
 from nitro.local import qemu
-from tests.boot.ena.guest import GUEST
-from tests.boot.ena.lab import HOST, eventually
 
 RESET_EVERY = 20.0
 HOSTILE_SECONDS = 20.0
 MEGABYTES = 24
-ECHO = Path(__file__).parents[2] / "tests" / "driver" / "echo.py"
+ECHO = Path(echo.__file__)
 
 
 def check(guest: Guest) -> str:
@@ -159,7 +160,7 @@ def main() -> int:
                     else:
                         report = soak(guest, chosen.soak) if chosen.soak else check(guest)
             except Exception:
-                for log in ("console", "qemu.log", "ena-card.log"):
+                for log in ("console", "qemu.machine/qemu.log", "ena-card.log"):
                     if (folder / log).exists():
                         text = (folder / log).read_text(errors="replace")
                         print(f"--- {log}\n{text[-3000:]}", file=sys.stderr)

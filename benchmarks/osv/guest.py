@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.osv.image import compose
+from lab.guest import ena_nic
+from lab.network import Lab, eventually
 from nitro import debian
 from nitro.image.libraries import Closure, Sysroot
 from nitro.local import qemu
 from nitro.paths import resource
-from tests.boot.ena.guest import CPU, ena_nic
-from tests.boot.ena.lab import Lab, eventually
 
 MTU = 9001
 IPERF = debian.Wanted(("iperf3",), suite="bookworm")
@@ -114,24 +114,23 @@ def boot(
     kernel, console, card = folder / "kernel.elf", folder / "console", folder / "card"
     compose(tree, driver | programs(folder), kernel)
     with Lab(folder) as lab:
-        machine = [
-            *qemu.find().command,
-            *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
-            # OSv tells the time by HPET where the hypervisor offers no clock of its own.
-            *("-machine", "q35,accel=tcg,memory-backend=ram,usb=off,smbus=off,hpet=on"),
-            *("-object", "memory-backend-memfd,id=ram,share=on,size=512M", "-m", "512M"),
-            *("-cpu", CPU, "-smp", str(vcpus)),
-            *("-kernel", str(kernel), "-append", f"--rootfs=ramfs {command}"),
-            *("-serial", f"file:{console}", *ena_nic(card)),
-        ]
+        machine = qemu.Machine(
+            vcpus=vcpus,
+            console=console,
+            cards=ena_nic(card),
+            kernel=kernel,
+            append=f"--rootfs=ramfs {command}",
+            hpet=True,  # OSv tells the time by it where the hypervisor offers no clock of its own
+            extra=("-no-reboot",),
+        )
         dhcp: Sequence[str] = [*lab.dhcp_server(), f"--dhcp-option=option:mtu,{MTU}"]
         with (
             lab.start("dhcp", dhcp),
             lab.card(card, "--profile", profile, "--strict") as control,
-            lab.start("qemu", machine) as process,
+            lab.machine("qemu", machine) as process,
         ):
             guest = Guest(lab, control, console)
             while not console.exists():
-                assert process.poll() is None, lab.log("qemu")
+                assert process.poll() is None, "QEMU has ended"
                 time.sleep(0.05)
             yield guest

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from nitro.arch import X86_64, Arch
-from nitro.local.qemu import Qemu
+from nitro.local.qemu import Disk, Machine, Qemu, boot
 from nitro.paths import cache_dir
 
 DEADLINE = 2.0  # seconds; the guest needs about 0.1
@@ -64,25 +64,19 @@ def best(qemu: Qemu, *, kvm: Path = Path("/dev/kvm")) -> str:
 
 def boots(qemu: Qemu, accelerator: str) -> bool:
     """Whether a guest reaches 64-bit mode within DEADLINE seconds."""
-    with tempfile.NamedTemporaryFile() as disk:
-        disk.write(_DISKS[qemu.arch])
-        disk.truncate(_DISK_BYTES)
-        disk.flush()
-        line = ["-nodefaults", "-no-user-config", "-display", "none", "-m", "32M"]
-        line += ["-machine", f"{qemu.arch.qemu_board},accel={accelerator}"]
-        line += ["-drive", f"if=none,id=root,format=raw,file={disk.name}"]
-        line += ["-device", "nvme,drive=root,serial=root"]
-        line += ["-device", f"isa-debug-exit,iobase={_PORT},iosize=4"]
-        process = subprocess.Popen(
-            [*qemu.command, *line],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        disk = folder / "disk"
+        disk.write_bytes(_DISKS[qemu.arch].ljust(_DISK_BYTES, b"\0"))
+        machine = Machine(
+            disks=(Disk(disk),),
+            memory_mib=32,
+            accelerator=accelerator,
+            console=folder / "console",
+            extra=("-device", f"isa-debug-exit,iobase={_PORT},iosize=4"),
         )
-        try:
-            return process.wait(DEADLINE) == _EXIT
-        except subprocess.TimeoutExpired:
-            return False
-        finally:
-            process.kill()
-            process.wait()
+        with boot(qemu, machine, folder) as process:
+            try:
+                return process.wait(DEADLINE) == _EXIT
+            except subprocess.TimeoutExpired:
+                return False

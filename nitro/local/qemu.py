@@ -78,6 +78,7 @@ class Machine:
     kernel: Path | None = None  # boots this instead of a disk
     initrd: Path | None = None
     append: str = ""
+    hpet: bool = False  # a clock that Nitro instances do not have
     extra: Sequence[str] = field(default_factory=tuple)
 
 
@@ -117,6 +118,8 @@ def arguments(
     """
     shared = any(card.shared_memory for card in machine.cards)
     board = f"{arch.qemu_board},accel={machine.accelerator}"
+    if machine.hpet:
+        board += ",hpet=on"  # the last one counts
     line = ["-nodefaults", "-no-user-config", "-display", "none", "-boot", "menu=off"]
     line += ["-machine", board + (",memory-backend=ram" if shared else "")]
     line += ["-cpu", "host" if machine.accelerator == "kvm" else arch.qemu_tcg_cpu]

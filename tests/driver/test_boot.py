@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.driver import MODULE, Machine, machine, machines
+from lab.guest import GUEST
+from lab.network import FLOWS, HOST, eventually
+from lab.traffic import FLOWS_AT
 from nitro.ena.profiles import PROFILES
-from tests.boot.ena.guest import GUEST
-from tests.boot.ena.lab import FLOWS, HOST, eventually
-from tests.boot.ena.traffic import FLOWS_AT
-from tests.driver.machine import MODULE, Machine, machine, machines
 
 pytestmark = [pytest.mark.driver, pytest.mark.boot]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
+from lab.guest import kernel
 from nitro.arch import X86_64
 from nitro.debian import chroot, tree
 from nitro.errors import InputError, NitroError
 from nitro.image.linux import driver
-from tests.boot.ena.guest import kernel
 from tests.driver.compiling import GCC
 
 pytestmark = pytest.mark.driver

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.boot.ena.lab import HOST, eventually
-from tests.driver.machine import Machine, machine
+from lab import echo
+from lab.driver import Machine, machine
+from lab.network import HOST, eventually
 from tests.lengths import length
 
 SECONDS = length(short=60, long=1800)
@@ -74,7 +75,7 @@ def run(subject: Machine, seconds: float) -> int:
 
 def test_soak(tmp_path: Path) -> None:
     with machine(tmp_path) as subject:
-        server = [sys.executable, str(Path(__file__).with_name("echo.py")), "42", str(MEGABYTES)]
+        server = [sys.executable, echo.__file__, "42", str(MEGABYTES)]
         with subject.lab.start("echo", server):
             eventually("the server's digest", lambda: subject.lab.log("echo").strip())
             digest = subject.lab.log("echo").split()[0]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.boot.ena.lab import ANOTHER, Lab
+from lab.network import ANOTHER, Lab
 
 
 @pytest.fixture

@@ -6,16 +6,16 @@ import sys
 
 import pytest
 
-from tests.boot.ena.guest import boot, ena_nic
-from tests.boot.ena.lab import ANOTHER, HOST, Lab
-from tests.boot.ena.traffic import both_ways, iperf, tell, up
+from lab.guest import boot, ena_nic
+from lab.network import ANOTHER, HOST, Lab
+from lab.traffic import both_ways, iperf, tell, up
 
 pytestmark = pytest.mark.boot
 
 
 def test_a_hostile_guest_and_a_dead_card_disturb_no_other(lab: Lab) -> None:
     good, bad = lab.folder / "good", lab.folder / "bad"
-    hostile = [sys.executable, "-m", "tests.boot.ena.hostile", str(bad)]
+    hostile = [sys.executable, "-m", "lab.hostile", str(bad)]
     with (
         lab.card(good, "--strict") as control,
         lab.card(bad, tap="tap1") as bad_control,

@@ -7,11 +7,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from nitro.ena.explain import explain
-from nitro.ena.profiles import PROFILES
-from tests.boot.ena.guest import GUEST, boot, ena_nic
-from tests.boot.ena.lab import ANOTHER, HOST, Lab, eventually
-from tests.boot.ena.traffic import (
+from lab.guest import GUEST, boot, ena_nic
+from lab.network import ANOTHER, HOST, Lab, eventually
+from lab.traffic import (
     both_ways,
     counters,
     iperf,
@@ -22,6 +20,8 @@ from tests.boot.ena.traffic import (
     tell,
     up,
 )
+from nitro.ena.explain import explain
+from nitro.ena.profiles import PROFILES
 from tests.lengths import length
 
 pytestmark = pytest.mark.boot

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.image import DEADLINE, booted
 from nitro import recipe
 from nitro.console import milestones
 from nitro.image import build
 from nitro.local.qemu import Card
-from tests.boot.image.machine import DEADLINE, booted
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.image import booted
 from nitro import recipe
 from nitro.debian import Wanted, tree
 from nitro.image import build
@@ -16,7 +17,6 @@ from nitro.image.linux.trace import missing_files
 from nitro.local.nic import UserNic
 from nitro.paths import resource
 from nitro.ports import Forward, Port
-from tests.boot.image.machine import booted
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow]
 

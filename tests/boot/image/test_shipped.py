@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from lab.image import DEADLINE, Booted, booted
 from nitro import recipe
 from nitro.debian import Wanted, tree
 from nitro.image import build
 from nitro.local import qemu
-from tests.boot.image.machine import DEADLINE, Booted, booted
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from lab import metadata
+from lab.image import booted
 from nitro import recipe
 from nitro.image import Image, build
 from nitro.local.qemu import Card
-from tests.boot.image import metadata
-from tests.boot.image.machine import booted
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow]
 

@@ -14,9 +14,8 @@ from typing import Any, TypeVar
 import boto3
 import pytest
 
+from lab import disk
 from nitro import local
-
-from . import guest
 
 pytestmark = pytest.mark.boot
 
@@ -144,7 +143,7 @@ def nitro(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nitro]:
 
 @pytest.fixture(scope="module")
 def snapshot_id(nitro: Nitro, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return nitro.import_disk(guest.make(tmp_path_factory.mktemp("disk") / "guest.raw"))
+    return nitro.import_disk(disk.make(tmp_path_factory.mktemp("disk") / "guest.raw"))
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import socket
 import time
 from pathlib import Path
 
-from tests.boot.ena.guest import GUEST, Guest
-from tests.boot.ena.lab import HOST, Lab, eventually
+from lab.guest import GUEST, Guest
+from lab.network import HOST, Lab, eventually
 
 # Mbit/s: hundreds are usual, but a host may be as busy as it likes.
 FLOWS_AT = 1.0

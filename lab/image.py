@@ -1,4 +1,4 @@
-"""A machine that boots an image on QEMU's user-mode network, for the length of a `with` block."""
+"""A machine that boots an image of ours on QEMU's user-mode network,, for a `with` block."""
 
 from __future__ import annotations
 

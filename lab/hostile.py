@@ -1,6 +1,6 @@
 """A guest that misbehaves, without a guest: a client of the card that writes what it likes.
 
-    python -m tests.boot.ena.hostile SOCKET SECONDS
+    python -m lab.hostile SOCKET SECONDS
 
 Its memory holds noise, but for admin commands that make queues now and then, so that the doorbells
 that follow lead somewhere. It writes as fast as the card reads.

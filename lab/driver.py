@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from lab import guest as lab_guest
+from lab.guest import GUEST, Guest
+from lab.network import HOST, Lab, eventually
+from lab.traffic import measure, tell
 from nitro.image.formats import cpio
 from nitro.image.linux.driver import build_module
 from nitro.image.rootfs import Node, Rootfs
-from tests.boot.ena import guest as ena_guest
-from tests.boot.ena.guest import GUEST, Guest
-from tests.boot.ena.lab import HOST, Lab, eventually
-from tests.boot.ena.traffic import measure, tell
 
 MODULE = "/modules/nitro_ena.ko"
 
@@ -81,9 +81,9 @@ class Machine:
 
 def add_module(lab: Lab, suite: str) -> None:
     """Write the file system that guests of `suite` in `lab` boot with, the module in it."""
-    _, modules = ena_guest.kernel(suite)
+    _, modules = lab_guest.kernel(suite)
     archive = lab.folder / f"{suite}.cpio"
-    ena_guest.initramfs(lab.tools, modules, archive)
+    lab_guest.initramfs(lab.tools, modules, archive)
     root = Rootfs()
     module = build_module(modules.name, suite).read_bytes()
     root.add(MODULE, Node("system", "test", source=module))
@@ -107,8 +107,8 @@ def machines(
             path = folder / f"ena-{tap}"
             options = ["--profile", profile, *(["--strict"] if strict else [])]
             controls.append(stack.enter_context(lab.card(path, *options, tap=tap)))
-            nics += ena_guest.ena_nic(path)
-        guest = stack.enter_context(ena_guest.boot(lab, suite, nics, vcpus=vcpus))
+            nics += lab_guest.ena_nic(path)
+        guest = stack.enter_context(lab_guest.boot(lab, suite, nics, vcpus=vcpus))
         stack.enter_context(lab.start("iperf3", [*lab.tools.program("iperf3"), "-s"]))
         yield [Machine(lab, guest, one, f"eth{number}") for number, one in enumerate(controls)]
 

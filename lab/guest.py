@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import time
@@ -9,16 +10,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab.network import Lab
 from nitro import debian
 from nitro.image.formats import cpio
 from nitro.image.libraries import Closure, Sysroot
 from nitro.image.linux import modules
 from nitro.image.rootfs import Node, Rootfs
 from nitro.local import qemu
-from tests.boot.ena.lab import Lab
 
 GUEST = "10.99.0.2"
-CPU = "max,-erms,-fsrm"
 _PROGRAMS = ("bin/iperf3", "sbin/ethtool", "bin/netperf", "bin/netserver", "bin/ping")
 _MODULES = ("ena", "virtio_pci", "virtio_net", "af_packet")
 
@@ -137,31 +137,28 @@ class Guest:
 
 @contextmanager
 def boot(
-    lab: Lab, suite: str, nic: Sequence[str], *, name: str = "guest", vcpus: int = 1
+    lab: Lab, suite: str, cards: Sequence[qemu.Card], *, name: str = "guest", vcpus: int = 1
 ) -> Iterator[Guest]:
-    """Boot the kernel of a Debian suite with a card given as QEMU arguments."""
+    """Boot the kernel of a Debian suite with these cards."""
     image, kernel_modules = kernel(suite)
     archive = lab.folder / f"{suite}.cpio"
     if not archive.exists():
         initramfs(lab.tools, kernel_modules, archive)
     console, line = lab.folder / f"{name}.console", lab.folder / f"{name}.line"
-    command = [
-        *qemu.find().command,
-        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
-        *("-machine", "q35,accel=tcg,memory-backend=ram,usb=off,smbus=off,hpet=off"),
-        *("-object", "memory-backend-memfd,id=ram,share=on,size=512M", "-m", "512M"),
-        *("-cpu", CPU, "-smp", str(vcpus)),
-        *("-kernel", str(image), "-initrd", str(archive)),
+    machine = qemu.Machine(
+        vcpus=vcpus,
+        console=console,
+        cards=cards,
+        kernel=image,
+        initrd=archive,
         # On a busy machine the timer check of early boot fails, and the kernel panics.
-        *("-append", "console=ttyS0 loglevel=7 panic=-1 mitigations=off no_timer_check"),
-        *("-serial", f"file:{console}"),
-        *("-serial", f"unix:{line},server=on,wait=off"),
-        *nic,
-    ]
-    with lab.start(name, command) as process:
+        append="console=ttyS0 loglevel=7 panic=-1 mitigations=off no_timer_check",
+        extra=("-no-reboot", "-serial", f"unix:{line},server=on,wait=off"),
+    )
+    with lab.machine(name, machine) as process:
         deadline = time.monotonic() + 60
         while not line.exists():
-            assert process.poll() is None, lab.log(name)
+            assert process.poll() is None, "QEMU has ended"
             assert time.monotonic() < deadline, "QEMU did not start"
             time.sleep(0.05)
         with socket.socket(socket.AF_UNIX) as connection:
@@ -171,15 +168,17 @@ def boot(
             yield guest
 
 
-def ena_nic(socket_path: Path) -> list[str]:
-    """QEMU's arguments for the card behind a vfio-user socket."""
-    where = f'{{"type":"unix","path":"{socket_path}"}}'
-    return ["-device", f'{{"driver":"vfio-user-pci","socket":{where}}}']
+def ena_nic(socket_path: Path) -> list[qemu.Card]:
+    """The card behind a vfio-user socket."""
+    device = {
+        "driver": "vfio-user-pci",
+        "socket": {"type": "unix", "path": str(socket_path)},
+    }
+    return [qemu.Card(("-device", json.dumps(device)), shared_memory=True)]
 
 
-def virtio_nic(tap: str, mac: str = "02:00:00:00:00:02") -> list[str]:
-    """QEMU's arguments for its own card on the same kind of tap."""
-    return [
-        *("-netdev", f"tap,id=n0,ifname={tap},script=no,downscript=no,vhost=off"),
-        *("-device", f"virtio-net-pci,netdev=n0,mac={mac},romfile="),
-    ]
+def virtio_nic(tap: str, mac: str = "02:00:00:00:00:02") -> list[qemu.Card]:
+    """QEMU's own card on the same kind of tap."""
+    backend = f"tap,id=n0,ifname={tap},script=no,downscript=no,vhost=off"
+    device = f"virtio-net-pci,netdev=n0,mac={mac},romfile="
+    return [qemu.Card(("-netdev", backend, "-device", device))]

@@ -1,23 +1,23 @@
 """A small bootable disk of Debian's cloud kernel and busybox, for guests that do as they are told.
 
 The guest gets its addresses by DHCP, fetches its user data through IMDSv2 and runs it as a shell
-script. It owes nothing to `nitro.image` but the disk's format.
+script. It owes nothing to `nitro.image` but the formats.
 """
 
 from __future__ import annotations
 
 import gzip
 import io
-import lzma
-import stat
 from pathlib import Path
 
 from nitro import debian
 from nitro.arch import X86_64
-from nitro.image.linux import disk, grub
+from nitro.image.formats import cpio
+from nitro.image.linux import disk, grub, modules
+from nitro.image.rootfs import Node, Rootfs
 
 KERNEL = debian.Wanted(("linux-image-cloud-amd64", "busybox-static"))
-MODULES = ("drivers/net/ethernet/amazon/ena/ena",)
+MODULES = ("ena",)
 SCRIPT = """
 linux16 (hd0,gpt2)/VMLINUZ console=ttyS0 quiet panic=-1
 initrd16 (hd0,gpt2)/INITRD
@@ -57,9 +57,9 @@ def make(path: Path) -> Path:
     tree = debian.tree(KERNEL)
     (kernel,) = tree.root.glob("boot/vmlinuz-*")
     release = kernel.name.removeprefix("vmlinuz-")
-    modules = tree.path(f"/usr/lib/modules/{release}/kernel")
+    kernel_modules = tree.path(f"/usr/lib/modules/{release}")
     tools, parts = debian.tree(grub.LIBRARIES), debian.tree(grub.packages(X86_64))
-    initrd = gzip.compress(_archive(tree, modules), 1, mtime=0)
+    initrd = gzip.compress(_archive(tree, kernel_modules), 1, mtime=0)
     disk.write(
         path,
         boot=grub.boot_sector(parts, disk.CORE_SECTOR),
@@ -73,32 +73,20 @@ def make(path: Path) -> Path:
     return path
 
 
-def _archive(tree: debian.Tree, modules: Path) -> bytes:
+def _archive(tree: debian.Tree, kernel_modules: Path) -> bytes:
+    found = modules.in_order(kernel_modules, MODULES)
+    root = Rootfs()
     files = {
-        "init": INIT.encode(),
-        "dhcp": DHCP.encode(),
-        "bin/busybox": tree.path("/usr/bin/busybox").read_bytes(),
+        "/init": INIT.encode(),
+        "/dhcp": DHCP.encode(),
+        "/bin/busybox": tree.path("/usr/bin/busybox").read_bytes(),
+        "/modules": "\n".join(f"{module.name}.ko" for module in found).encode(),
+        **{f"/{module.name}.ko": module.elf for module in found},
     }
-    names = []
-    for module in MODULES:
-        (found,) = modules.glob(f"{module}.ko*")
-        name = f"{found.name.split('.')[0]}.ko"
-        content = found.read_bytes()
-        files[name] = lzma.decompress(content) if found.suffix == ".xz" else content
-        names.append(name)
-    files["modules"] = "\n".join(names).encode()
+    for path, content in files.items():
+        root.add(path, Node("system", "lab", source=content, executable=True))
+    for folder in ("/dev", "/etc", "/proc", "/sys"):
+        root.add(folder, Node("system", "lab"))
     out = io.BytesIO()
-    for folder in ("bin", "dev", "etc", "proc", "sys"):
-        _entry(out, folder, stat.S_IFDIR | 0o755, b"")
-    for name, content in files.items():
-        _entry(out, name, stat.S_IFREG | 0o755, content)
-    _entry(out, "TRAILER!!!", 0, b"")
+    cpio.write(out, sorted(root.nodes.items()))
     return out.getvalue()
-
-
-def _entry(out: io.BytesIO, name: str, mode: int, content: bytes) -> None:
-    fields = [out.tell() + 1, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0]
-    out.write(b"070701" + b"".join(b"%08x" % field for field in fields))
-    for part in (name.encode() + b"\0", content):
-        out.write(part)
-        out.write(bytes(-out.tell() % 4))

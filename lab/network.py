@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from nitro import debian
+from nitro.local import qemu
 
 TOOLS = debian.Wanted(
     (
@@ -77,7 +79,7 @@ class Lab:
             ["unshare", *rootless, "--net", "sh", "-c", "echo; exec sleep infinity"],
             stdout=subprocess.PIPE,
         )
-        self._stack.callback(_end, holder)
+        self._stack.callback(qemu.end, holder)
         assert holder.stdout is not None
         holder.stdout.readline()
         enter = ["--user", "--preserve-credentials"] if rootless else []
@@ -113,7 +115,22 @@ class Lab:
         try:
             yield process
         finally:
-            _end(process)
+            qemu.end(process)
+
+    @contextmanager
+    def machine(self, name: str, machine: qemu.Machine) -> Iterator[subprocess.Popen[bytes]]:
+        """A virtual machine in the namespace for the length of a `with` block."""
+        found = qemu.find()
+        inside = replace(found, command=(*self._enter, *found.command))
+        folder = self.folder / f"{name}.machine"
+        folder.mkdir(exist_ok=True)
+        with qemu.boot(inside, machine, folder) as process:
+            self._running[name] = process
+            try:
+                yield process
+            except BaseException:
+                print((folder / "qemu.log").read_text(errors="replace"), file=sys.stderr)
+                raise
 
     def kill(self, name: str) -> None:
         """End a process without giving it a chance to say anything."""
@@ -145,12 +162,3 @@ class Lab:
         with self.start(f"ena-{socket.name}", command):
             eventually("the card's socket", socket.exists)
             yield control
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
