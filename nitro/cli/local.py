@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,11 +31,19 @@ def up(json: options.Json = False, verbose: options.Verbose = False) -> None:
 
 
 @app.command()
-def down(verbose: options.Verbose = False) -> None:
+def down(
+    force: Annotated[
+        bool, typer.Option("--force", help="Do not wait for commands that use it.")
+    ] = False,
+    verbose: options.Verbose = False,
+) -> None:
     """Stop it and its instances; AMIs and snapshots are kept."""
     from nitro import local
 
-    say("stopped" if local.down() else "it was not running")
+    report = reporter()
+    stopped = local.down(report, force=force)
+    report.close()
+    say("stopped" if stopped else "it was not running")
 
 
 @app.command()

@@ -1,4 +1,9 @@
-"""Starting, finding and ending the local Nitro: `nitro local up | down | status`."""
+"""Starting, finding and ending the local Nitro: `nitro local up | down | status`.
+
+It runs for as long as a command uses it, or until `down` when it is to stay (`up`, `keep`). The
+process that runs holds a lock for its life, and what it announces is written and removed under
+that lock; starting and ending happen in `users.gate`, one command at a time.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +16,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from nitro import debian, paths
 from nitro.errors import InputError, NitroError
-from nitro.local import dnsmasq, qemu
-from nitro.progress import Reporter
+from nitro.local import dnsmasq, qemu, users
+from nitro.progress import Reporter, Stage
 
 LOCK, ENDPOINT, LOG = "lock", "endpoint.json", "log"  # in the local Nitro's folder
+STARTED = b"started"  # what the daemon is told; without it, it ends with its starter
+STAYS = "stays"  # a file there: run until `down`
 REGION = "us-east-1"
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 _LOG_TAIL = 5  # lines of the log in an error
+_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -45,51 +53,52 @@ class Status:
     folder: Path
 
 
-@dataclass
+@dataclass(frozen=True)
 class LocalSession:
-    """A local Nitro in use. `started`: by this session, which ends it unless told to keep it."""
+    """A local Nitro in use. It ends with its last session unless it is to stay."""
 
     endpoint: Endpoint
-    started: bool
+    folder: Path
 
     def keep(self) -> None:
-        """Leave it running, because something in it is to stay."""
-        self.started = False
+        """Let it run until `down`, because something in it is to stay."""
+        (self.folder / STAYS).touch()
+
+    @property
+    def stays(self) -> bool:
+        """Whether it runs until `down`."""
+        return (self.folder / STAYS).exists()
 
 
 def up(report: Reporter | None = None) -> Endpoint:
-    """The running local Nitro, started if there is none.
+    """The running local Nitro, started if there is none, to stay until `down`.
 
     Programs that it needs are fetched first. Raises InputError when moto is not installed,
     NitroError when it does not come up; the last lines of its log say why.
     """
-    report = report or Reporter()
-    if running := status().endpoint:
-        return running
-    if importlib.util.find_spec("moto") is None:
-        raise InputError("the local Nitro needs moto", hint="pip install 'nitro-ami[local]'")
-    with report.stage("start the local Nitro") as stage:
-        stage.status("programs")
-        qemu.find(report)
-        for wanted in (dnsmasq.PACKAGES, qemu.firmware_packages()):
-            debian.tree(wanted, report=report)
-        stage.status("daemon")
-        return _start(_folder())
+    with _entered(report or Reporter()) as endpoint:
+        (_folder() / STAYS).touch()
+        return endpoint
 
 
-def down() -> bool:
-    """End the local Nitro and its instances; images and snapshots stay. False: none ran."""
-    state = status()
-    if state.pid is None:
+def down(report: Reporter | None = None, *, force: bool = False) -> bool:
+    """End the local Nitro and its instances; images and snapshots stay. False: none ran.
+
+    Waits for commands that use it, unless `force` ends it under them.
+    """
+    folder = _folder()
+    if _holder(folder) is None:
         return False
-    os.kill(state.pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
-    while _holder(state.folder) == state.pid:
-        if time.monotonic() > deadline:
-            os.kill(state.pid, signal.SIGKILL)
-            raise NitroError(f"the local Nitro (process {state.pid}) did not end and was killed")
-        time.sleep(0.02)
-    return True
+    with (report or Reporter()).stage("stop the local Nitro") as stage:
+        while True:
+            with users.gate(folder, stage.status):
+                (folder / STAYS).unlink(missing_ok=True)
+                busy = users.processes(folder)
+                if force or not busy:
+                    _end(folder)
+                    return True
+            stage.status(f"process {', '.join(map(str, busy))} uses it; --force does not wait")
+            time.sleep(0.2)
 
 
 def status() -> Status:
@@ -105,18 +114,47 @@ def status() -> Status:
 
 @contextmanager
 def session(report: Reporter | None = None) -> Iterator[LocalSession]:
-    """Use the local Nitro: started if there is none, and then ended afterwards."""
-    started = status().endpoint is None
-    held = LocalSession(up(report), started)
+    """Use the local Nitro, started if there is none. The last user ends it, unless it stays."""
+    folder = _folder()
+    with _entered(report or Reporter()) as endpoint:
+        user = users.User(folder)
     try:
-        yield held
+        yield LocalSession(endpoint, folder)
     finally:
-        if held.started:
-            down()
+        with users.gate(folder):
+            user.leave()
+            if not (folder / STAYS).exists() and not users.processes(folder):
+                _end(folder)
+
+
+@contextmanager
+def _entered(report: Reporter) -> Iterator[Endpoint]:
+    """The running local Nitro, inside the gate: nobody ends it within the `with` block."""
+    folder = _folder()
+    if status().endpoint:
+        with users.gate(folder):
+            if endpoint := status().endpoint:
+                yield endpoint
+                return
+    if importlib.util.find_spec("moto") is None:
+        raise InputError("the local Nitro needs moto", hint="pip install 'nitro-ami[local]'")
+    with ExitStack() as inside:
+        with report.stage("start the local Nitro") as stage:
+            stage.status("programs")
+            qemu.find(report)
+            for wanted in (dnsmasq.PACKAGES, qemu.firmware_packages()):
+                debian.tree(wanted, report=report)
+            inside.enter_context(users.gate(folder, stage.status))
+            endpoint = _wait_for_end_of_change(folder) or _start(folder, stage)
+        yield endpoint
 
 
 def _folder() -> Path:
-    return paths.state_dir() / "local"
+    """Consoles, disks and the key lie there: nobody else may look inside."""
+    folder = paths.state_dir() / "local"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return folder
 
 
 def _holder(folder: Path) -> int | None:
@@ -132,29 +170,63 @@ def _holder(folder: Path) -> int | None:
     return None
 
 
-def _start(folder: Path) -> Endpoint:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / ENDPOINT).unlink(missing_ok=True)
+def _wait_for_end_of_change(folder: Path) -> Endpoint | None:
+    """The endpoint of one that runs; None when none does, after one that was ending has ended."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while (now := status()).pid:
+        if now.endpoint:
+            return now.endpoint
+        if time.monotonic() > deadline:
+            raise NitroError(
+                f"the local Nitro (process {now.pid}) neither answers nor ends",
+                hint="`nitro local down` ends it",
+            )
+        time.sleep(_POLL_SECONDS)
+    return None
+
+
+def _start(folder: Path, stage: Stage) -> Endpoint:
+    stage.status("daemon")
+    for left in (STAYS, ENDPOINT):  # by one that was killed
+        (folder / left).unlink(missing_ok=True)
     log = folder / LOG
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "nitro.local.daemon", str(folder)],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # closed without a word: this process is gone, so is the other
             stdout=out,
             stderr=out,
             start_new_session=True,  # Ctrl-C at the terminal is not meant for it
             env={**os.environ, "PYTHONPATH": _python_path()},
         )
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if endpoint := status().endpoint:
-            return endpoint
-        if process.poll() is not None:
-            break
-        time.sleep(0.02)
-    process.terminate()
+    assert process.stdin
+    try:
+        with process.stdin as starter:
+            deadline = time.monotonic() + START_SECONDS
+            while process.poll() is None and time.monotonic() < deadline:
+                if endpoint := status().endpoint:
+                    starter.write(STARTED)
+                    return endpoint
+                time.sleep(_POLL_SECONDS)
+    finally:
+        if status().endpoint is None:
+            qemu.end(process)
     tail = " / ".join(log.read_text(errors="replace").splitlines()[-_LOG_TAIL:])
     raise NitroError(f"the local Nitro did not start: {tail}", hint=f"its log is {log}")
+
+
+def _end(folder: Path) -> None:
+    """End the process that holds the lock and wait for it."""
+    pid = _holder(folder)
+    if pid is None:
+        return
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while _holder(folder) == pid:
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            raise NitroError(f"the local Nitro (process {pid}) did not end and was killed")
+        time.sleep(_POLL_SECONDS)
 
 
 def _python_path() -> str:

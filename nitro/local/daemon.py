@@ -12,6 +12,7 @@ QEMU and dnsmasq with it. When the outside ends, the inside sees the socket pair
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import logging
@@ -21,22 +22,23 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 from nitro.local import broker
-from nitro.local.control import ENDPOINT, LOCK, REGION
+from nitro.local.control import ENDPOINT, LOCK, REGION, STARTED
 
 END_SECONDS = 10.0
+LOCK_SECONDS = 1.0
 
 
 def outside(folder: Path) -> int:
     """Run until told to end by SIGTERM, or until the inside has ended."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(lock):
             print("another local Nitro runs here", file=sys.stderr)
             return 1
         lock.truncate(0)
@@ -59,6 +61,7 @@ def outside(folder: Path) -> int:
 
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, end)
+        threading.Thread(target=_end_with_starter, args=(inner, ours), daemon=True).start()
         try:
             broker.serve(ours)
         except OSError as error:
@@ -71,6 +74,29 @@ def outside(folder: Path) -> int:
         except subprocess.TimeoutExpired:
             inner.kill()
             return inner.wait()
+
+
+def _locked(lock: TextIO) -> bool:
+    """Take the lock. Whoever asks for the status holds it for a moment: try for longer."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        else:
+            return True
+
+
+def _end_with_starter(inner: subprocess.Popen[bytes], channel: socket.socket) -> None:
+    """End when the process that started this one ends before it has seen the endpoint."""
+    if os.read(sys.stdin.fileno(), len(STARTED)) != STARTED:
+        print("the command that started this has ended", file=sys.stderr)
+        inner.kill()
+        with contextlib.suppress(OSError):
+            channel.shutdown(socket.SHUT_RDWR)
 
 
 def isolation(user: int) -> list[str]:

@@ -75,9 +75,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def local(monkeypatch: pytest.MonkeyPatch, _quick: None) -> LocalSession:
+def local(monkeypatch: pytest.MonkeyPatch, _quick: None, tmp_path: Path) -> LocalSession:
     """A local Nitro that is moto in this process."""
-    session = LocalSession(Endpoint("", "", REGION), started=True)
+    session = LocalSession(Endpoint("", "", REGION), tmp_path)
 
     @contextmanager
     def opened(report: Reporter) -> Iterator[LocalSession]:
@@ -273,11 +273,11 @@ def test_a_local_nitro_is_named_and_kept_up_for_what_stays(
     done = nitro_(*words, "--ephemeral")
     assert "cloud: local (nothing set; --cloud aws for AWS)" in done.stderr
     assert prober.watched[0].address is None  # hello listens on nothing
-    assert local.started
+    assert not local.stays
     nitro_(*words, "--keep", "--dry-run")
-    assert local.started
+    assert not local.stays
     nitro_(*words, "--keep")
-    assert not local.started
+    assert local.stays
     assert "--region mars-1" in nitro_(*words, "--region", "mars-1", code=2).stderr
 
 
@@ -341,7 +341,7 @@ def test_local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     down = [True, False]
     status = Status(Endpoint("http://127.0.0.1:1", "http://10.0.0.1", "us-east-1"), 7, tmp_path)
     monkeypatch.setattr(nitro.local, "up", up.append)
-    monkeypatch.setattr(nitro.local, "down", lambda: down.pop(0))
+    monkeypatch.setattr(nitro.local, "down", lambda _report, *, force: down.pop(0))
     monkeypatch.setattr(nitro.local, "status", lambda: status)
     assert json_of("local-status", "local", "up")["endpoint"] == "http://127.0.0.1:1"
     assert len(up) == 1

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from lab.image import booted
 from nitro.image import build, flavour
 from nitro.recipe import Recipe
-from tests.boot.image.machine import booted
 from tests.unit.image.printer import Printer
 
 pytestmark = pytest.mark.boot

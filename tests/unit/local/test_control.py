@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from nitro.errors import InputError, NitroError
 from nitro.local import control
+from nitro.progress import Reporter, Stage
 
 STAND_IN = """#!{python}
 import fcntl, json, os, signal, sys, time
@@ -55,25 +62,134 @@ def test_up_starts_one_and_finds_it_again(tmp_path: Path, monkeypatch: pytest.Mo
     assert control.status().pid is None
 
 
-def test_a_session_ends_what_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_session_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path, monkeypatch)
-    with control.session() as held:
-        assert held.started
+    with control.session() as first:
+        with control.session() as second:
+            assert second.endpoint == first.endpoint
+        assert control.status().endpoint == first.endpoint
+    assert control.status().pid is None
+
+
+def test_the_session_that_started_it_leaves_it_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, monkeypatch)
+    with ExitStack() as second:
+        with control.session():
+            held = second.enter_context(control.session())
         assert control.status().endpoint == held.endpoint
     assert control.status().pid is None
 
 
-def test_a_session_leaves_what_is_kept_or_was_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_user_that_died_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(tmp_path, monkeypatch)
+    with control.session() as held:
+        (held.folder / "users").joinpath("1-dead").touch()
+    assert control.status().pid is None
+    assert not list((held.folder / "users").iterdir())
+
+
+def test_what_is_to_stay_stays_until_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path, monkeypatch)
     with control.session() as held:
         held.keep()
     assert control.status().endpoint
-    with control.session() as held:
-        assert not held.started
+    with control.session():
+        pass
     assert control.status().endpoint
     assert control.down()
+    with control.session():
+        assert control.status().endpoint
+    assert control.status().pid is None, "the one before was to stay, not this"
+
+
+def test_starts_at_the_same_time_share_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(tmp_path, monkeypatch, before="time.sleep(0.05)")
+    entered, found = threading.Barrier(5), []
+
+    def use() -> None:
+        entered.wait(5)
+        with control.session():
+            found.append(control.status().pid)
+            entered.wait(5)
+
+    threads = [threading.Thread(target=use) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(found) == 5
+    assert len(set(found)) == 1
+    assert found[0]
+    assert control.status().pid is None
+
+
+def test_down_waits_for_a_user_and_says_for_whom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, monkeypatch)
+    said: list[str] = []
+    release = threading.Event()
+
+    class Heard(Stage):
+        def status(self, text: str) -> None:
+            said.append(text)
+            release.set()
+
+    class Listening(Reporter):
+        def _open(self, title: str) -> Stage:
+            return Heard()
+
+    with ExitStack() as using:
+        using.enter_context(control.session())
+        ended = threading.Thread(target=control.down, args=(Listening(),))
+        ended.start()
+        assert release.wait(5)
+        assert control.status().endpoint, "not under its user"
+        using.close()
+        ended.join(5)
+    assert f"process {os.getpid()} uses it" in said[0]
+    assert control.status().pid is None
+
+
+def test_down_with_force_does_not_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(tmp_path, monkeypatch)
+    with control.session():
+        assert control.down(force=True)
+        assert control.status().pid is None
+
+
+def test_an_interrupted_start_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, monkeypatch, before="time.sleep(60)")
+    clock = SimpleNamespace(
+        sleep=raising(KeyboardInterrupt, when=running), monotonic=time.monotonic
+    )
+    monkeypatch.setattr("nitro.local.control.time", clock)
+    with pytest.raises(KeyboardInterrupt):
+        control.up()
+    assert control.status().pid is None
+
+
+def running() -> bool:
+    return control.status().pid is not None
+
+
+def raising(error: type[BaseException], when: Callable[[], bool]) -> Callable[[float], None]:
+    """A `sleep` that raises as soon as `when` is true."""
+
+    def sleep(_seconds: float) -> None:
+        if when():
+            raise error
+
+    return sleep
+
+
+def test_the_folder_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "state" / "local").mkdir(parents=True, mode=0o755)
+    assert control.status().folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_what_went_wrong_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +202,6 @@ def test_what_went_wrong_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_number_left_behind_is_not_a_process(tmp_path: Path) -> None:
     folder = control.status().folder
-    folder.mkdir(parents=True)
     (folder / control.LOCK).write_text("1")
     announced = {"url": "u", "guest_url": "g", "region": "r"}
     (folder / control.ENDPOINT).write_text(json.dumps(announced))

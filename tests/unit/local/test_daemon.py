@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -18,8 +22,33 @@ def test_users_get_a_user_namespace_and_root_needs_none() -> None:
         assert {"--net", "--pid", "--kill-child=KILL"} <= set(line)
 
 
-def test_there_is_one_for_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_there_is_one_for_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "LOCK_SECONDS", 0.01)
     with (tmp_path / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert daemon.outside(tmp_path) == 1
     assert "another local Nitro" in capsys.readouterr().err
+
+
+def test_whoever_looks_at_the_lock_is_not_in_the_way(tmp_path: Path) -> None:
+    with (tmp_path / LOCK).open("w") as ours, (tmp_path / LOCK).open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.02, looking.close).start()
+        assert daemon._locked(ours)
+
+
+def test_it_ends_with_the_process_that_starts_it(tmp_path: Path) -> None:
+    inner = tmp_path / "unshare"
+    inner.write_text("#!/bin/sh\nexec sleep 60\n")
+    inner.chmod(0o755)
+    starting = subprocess.Popen(
+        [sys.executable, "-m", "nitro.local.daemon", str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )
+    _, said = starting.communicate(timeout=10)  # closes its standard input without a word
+    assert b"the command that started this has ended" in said
+    assert (tmp_path / LOCK).exists()
