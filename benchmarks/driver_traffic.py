@@ -31,8 +31,8 @@ from lab.guest import Guest, boot, ena_nic
 from lab.network import Lab
 from lab.traffic import tell
 
-DRIVERS = {"stock": "ena", "ported": "nitro_ena"}
-MODULES = {"stock": "/modules/ena.ko", "ported": MODULE}
+DRIVERS = {"kernel": "ena", "nitro": "nitro_ena"}
+MODULES = {"kernel": "/modules/ena.ko", "nitro": MODULE}
 UNITS = {"out": "Mbit/s", "in": "Mbit/s", "rr": "transactions/s"}
 PER = {"out": "tx_packets", "in": "rx_packets", "rr": "tx_packets"}
 EXITS = ("tx_doorbells", "rx_doorbells", "unmasks", "interrupts")
@@ -161,9 +161,9 @@ def measure(suite: str, rounds: int, seconds: int, llq: bool) -> dict[str, Sampl
 
 
 def ratios(found: dict[str, Samples], what: str) -> list[float]:
-    """Of each round, what the ported driver reached of what the stock driver did."""
-    both = (found["ported"].rates[what], found["stock"].rates[what])
-    return [ported / stock for ported, stock in zip(*both, strict=True)]
+    """Of each round, what the nitro driver reached of what the kernel's did."""
+    both = (found["nitro"].rates[what], found["kernel"].rates[what])
+    return [nitro / kernel for nitro, kernel in zip(*both, strict=True)]
 
 
 def per_second(samples: Samples, what: str) -> float:
@@ -186,8 +186,8 @@ def main() -> int:
         return 0
     for what, unit in UNITS.items():
         low, middle, high = statistics.quantiles(ratios(found, what), n=4)
-        work = per_second(found["ported"], what) / per_second(found["stock"], what)
-        print(f"{what}: {middle:.3f} of the stock driver ({low:.2f} to {high:.2f});", end=" ")
+        work = per_second(found["nitro"], what) / per_second(found["kernel"], what)
+        print(f"{what}: {middle:.3f} of the kernel's driver ({low:.2f} to {high:.2f});", end=" ")
         print(f"for each second of the guest's processor {work:.3f}")
         for name, samples in found.items():
             counts = samples.counts[what]

@@ -22,7 +22,7 @@ def show(deployment: Deployment, *, as_json: bool) -> None:
         return
     image, published, instance = deployment.image, deployment.published, deployment.instance
     address = instance.public_ip or "no public address"
-    why = f" (not the ported one: {instance.fallback})" if instance.fallback else ""
+    why = f" (the nitro driver: {instance.fallback})" if instance.fallback else ""
     print(f"{deployment.name} on {instance.type} ({instance.accelerator}), {deployment.id}\n")
     _print_row("image", f"{image.digest[:19]}…  {image.size_bytes / 1e6:.1f} MB")
     _print_row("snapshot", f"{published.snapshot_id}  {_origin(deployment)}")

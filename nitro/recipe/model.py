@@ -115,7 +115,7 @@ class Recipe(_Table):
     env: dict[str, str] = {}
     ports: tuple[_Port, ...] = ()
     #: the driver of the ENA card: nitro's own, with the kernel's to fall back to, or the kernel's
-    nic: Literal["ported", "stock"] = "ported"
+    driver: Literal["nitro", "kernel"] = "nitro"
     #: None: computed from the image
     minimum_memory_mib: Annotated[int, Field(ge=64)] | None = None
     extras: tuple[Extra, ...] = DEFAULT_EXTRAS
@@ -177,10 +177,15 @@ def load(name_or_path: str | Path) -> Recipe:
     try:
         document = tomllib.loads(path.read_text())
     except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, nested too deeply
-        raise InputError(f"{path}: {error}", hint="mend the TOML") from None
+        raise InputError(f"{path}: {error}", hint="fix the TOML syntax") from None
     for key in ("folder", "file"):
         if key in document:
             raise InputError(f"{path}: unknown key {key!r}", hint="remove it")
+    if "nic" in document:
+        raise InputError(
+            f"{path}: the key 'nic' is called 'driver' now",
+            hint='write driver = "nitro" for "ported", driver = "kernel" for "stock"',
+        )
     place = {"folder": path.parent.resolve(), "file": path}
     recipe = _checked(path, {"name": path.stem, **document, **place})
     if recipe.command is None and not recipe.programs:

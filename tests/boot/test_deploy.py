@@ -37,7 +37,7 @@ def test_the_result_tells_the_whole_way(deployed: Any):
     assert deployed["ami"]["name"].startswith("bench-")
     assert deployed["instance"]["type"] == "c5.large"
     card = {key: deployed["instance"][key] for key in ("nic", "driver", "fallback")}
-    assert card == {"nic": "ena", "driver": "ported", "fallback": None}
+    assert card == {"nic": "ena", "driver": "nitro", "fallback": None}
     assert deployed["instance"]["accelerator"] in {"tcg", "kvm"}
     assert deployed["instance"]["public_ip"].startswith("127.")
     stages = [span["stage"] for span in deployed["timeline"]]

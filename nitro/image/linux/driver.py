@@ -107,7 +107,7 @@ def _headers(release: str, suite: str, arch: Arch) -> Wanted:
     if not match or suite not in _COMPILERS:
         raise InputError(
             f"no headers are known for kernel {release} of Debian {suite}",
-            hint="use one of Debian's cloud kernels, or the stock driver",
+            hint="use one of Debian's cloud kernels, or the kernel's driver",
         )
     version, series = match.groups()
     kbuild = f"linux-kbuild-{series if suite == 'bookworm' else version}"

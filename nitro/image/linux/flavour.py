@@ -45,11 +45,11 @@ class Linux:
         return driver.wanted(self._release, self.recipe.suite, self.recipe.arch)
 
     def wanted(self) -> list[Wanted]:
-        compiler = self._compiler if self.recipe.nic == "ported" else ()
+        compiler = self._compiler if self.recipe.driver == "nitro" else ()
         return [*self._for_image(), *compiler]
 
     def needed(self, packages: Mapping[Wanted, Sequence[Package]]) -> list[Wanted]:
-        if self.recipe.nic != "ported":
+        if self.recipe.driver != "nitro":
             return self._for_image()
         headers, tools = self._compiler
         self._module = driver.cached(self._release, packages[headers], packages[tools])
@@ -75,7 +75,7 @@ class Linux:
         return [package for tree in used for package in tree.packages]
 
     def _driver(self, trees: Mapping[Wanted, Tree]) -> Path | None:
-        if self.recipe.nic != "ported":
+        if self.recipe.driver != "nitro":
             return None
         if self._module is None:
             headers, tools = (trees[wanted] for wanted in self._compiler)

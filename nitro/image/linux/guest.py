@@ -33,8 +33,8 @@ def wanted(suite: str, arch: Arch) -> Wanted:
     return Wanted(BUSYBOX, suite, closure=False, arch=arch)
 
 
-def add(rootfs: Rootfs, kernel: Kernel, busybox: Tree, ported: Path | None = None) -> None:
-    """Put it all into `rootfs`; `ported` is nitro's own driver for the ENA card."""
+def add(rootfs: Rootfs, kernel: Kernel, busybox: Tree, nitro_driver: Path | None = None) -> None:
+    """Put it all into `rootfs`; `nitro_driver` is the module for the ENA card."""
     rootfs.folders(*_FOLDERS, *_SCRATCH)
     rootfs.add("/var/run", Node("system", "nitro", target="../run"))
     rootfs.copy(HOME, files(), "system", "nitro")
@@ -51,8 +51,8 @@ def add(rootfs: Rootfs, kernel: Kernel, busybox: Tree, ported: Path | None = Non
         path = f"{HOME}/modules/{module.name}.ko"
         rootfs.add(path, Node("system", "Debian", source=module.elf))
         names.append(f"{vendor} {module.name}.ko\n")
-    if ported:
-        rootfs.copy(f"{HOME}/modules/{driver.MODULE}", ported, "system", "nitro")
-        names.append(f"ported {driver.MODULE}\n")
+    if nitro_driver:
+        rootfs.copy(f"{HOME}/modules/{driver.MODULE}", nitro_driver, "system", "nitro")
+        names.append(f"nitro {driver.MODULE}\n")
     listing = "".join(names).encode()
     rootfs.add(f"{HOME}/modules/list", Node("system", "nitro", source=listing))

@@ -52,6 +52,6 @@ class Printer:
         sector = (_CODE + line + b"\n\0").ljust(510, b"\0") + b"\x55\xaa"
         if len(sector) > 512:
             raise ValueError("the line is longer than a sector")
-        out.write_bytes(sector)
+        out.write_bytes(sector.ljust(1 << 20, b"\0"))
         name = self.recipe.kernel.partition(":")[2]
         return {"kernel": {"release": name, "command_line": ""}, "layers": []}

@@ -75,7 +75,7 @@ FIXED = {
     "boot_mode",
     "packages",
     "ports",
-    "nic",
+    "driver",
     "minimum_memory_mib",
     "extras",
     "on_exit",

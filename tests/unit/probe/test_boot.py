@@ -11,7 +11,7 @@ from nitro.probe.result import Metric
 
 LINES = [
     '{"nitro":"kernel","uptime":0.9,"release":"6.12"}',
-    '{"nitro":"driver","uptime":1.2,"interface":"eth0","driver":"ena","kind":"stock"}',
+    '{"nitro":"driver","uptime":1.2,"interface":"eth0","driver":"ena","kind":"kernel"}',
     '{"nitro":"link","uptime":1.5,"interface":"eth0"}',
     '{"nitro":"address","uptime":2.0,"ipv4":"10.0.0.10/24","ipv6":null}',
     '{"nitro":"start","uptime":2.1,"command":"serve"}',

@@ -61,7 +61,7 @@ def test_every_key(tmp_path: Path) -> None:
             command = ["/usr/bin/redis-server", "--port", "1"]
             env = { LANG = "C.UTF-8" }
             ports = [6379, "tcp:80", "udp:53"]
-            nic = "stock"
+            driver = "kernel"
             minimum_memory_mib = 512
             extras = ["passwd", "tzdata"]
             on_exit = "restart"
@@ -82,7 +82,7 @@ def test_every_key(tmp_path: Path) -> None:
     ("text", "what", "hint"),
     [
         ("a = " + "[" * 5000, "recursion", "TOML"),
-        ("programs = [", "test.toml", "mend the TOML"),
+        ("programs = [", "test.toml", "fix the TOML syntax"),
         ('comand = ["/x"]', "unknown key 'comand'", "known keys: name"),
         ('folder = "/"', "unknown key 'folder'", "remove it"),
         ('file = "/"', "unknown key 'file'", "remove it"),
@@ -97,6 +97,11 @@ def test_every_key(tmp_path: Path) -> None:
         ('command = ["/x"]\nports = ["sctp:1"]', "'sctp:1' is not a port", "docs/recipes.md"),
         ('command = ["/x"]\nname = "Ä"', "name", "docs/recipes.md"),
         ('command = ["/x"]\narchitecture = "arm64"', "architecture", "docs/recipes.md"),
+        (
+            'command = ["/x"]\nnic = "stock"',
+            "the key 'nic' is called 'driver' now",
+            'driver = "kernel"',
+        ),
         ('command = ["/x"]\npackages = ["-oA=b"]', "packages.0", "docs/recipes.md"),
         ('command = ["/x"]\npackages = ["a/stable"]', "packages.0", "docs/recipes.md"),
         ('command = ["/x"]\nextras = ["magic"]', "extras.0", "docs/recipes.md"),
