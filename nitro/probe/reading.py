@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from collections.abc import Callable
+from typing import Any
 
 from nitro.errors import ProbeError
 
@@ -32,3 +35,27 @@ def finite(value: object, what: str) -> float:
     if not math.isfinite(value):
         raise ProbeError(f"{what} is not a number: {value}")
     return float(value)
+
+
+def json_document(
+    tool: str, text: str, pairs: Callable[[list[tuple[str, Any]]], Any] = dict
+) -> Any:
+    """The one JSON document that a tool printed; `pairs` makes its objects.
+
+    Raises ProbeError that says whether it is cut off, comes twice or has text around it.
+    """
+    decoder = json.JSONDecoder(object_pairs_hook=pairs)
+    start = text.find("{")
+    before = text[:start].strip() if start >= 0 else ""
+    try:
+        document, end = decoder.raw_decode(text, max(start, 0))
+    except (ValueError, RecursionError):
+        raise ProbeError(f"{tool} printed no complete JSON: {quote(text)}") from None
+    after = text[end:].strip()
+    if before:
+        raise ProbeError(f"{tool} printed text before its JSON: {quote(before)}")
+    if after.startswith("{"):
+        raise ProbeError(f"{tool} printed a second JSON document: {quote(after)}")
+    if after:
+        raise ProbeError(f"{tool} printed text after its JSON: {quote(after)}")
+    return document

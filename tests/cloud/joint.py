@@ -35,7 +35,11 @@ RECIPE = Recipe(
 )
 
 # What each step's tool prints, by the name of the step.
-OUTPUTS = {"http": recorded("wrk-4.1.0/ok.txt")}
+OUTPUTS = {
+    "http": recorded("wrk-4.1.0/ok.txt").replace(
+        "64972 requests in 1.10s", "177250 requests in 3.00s"
+    )
+}
 
 
 @dataclass

@@ -27,7 +27,7 @@ def started(cloud: Cloud, disk: DiskImage, undo: Undo) -> tuple[str, Placement, 
     ami_id = publish(cloud, disk, undo).ami_id
     placement = create_placement(cloud, undo, deployment="d-test", ports=[Port("tcp", 80)])
     server = launch(cloud, ami_id, kind(cloud), placement, undo, name="bench")
-    return ami_id, placement, build([Http()], server.private_ip)
+    return ami_id, placement, build([Http(seconds=1)], server.private_ip)
 
 
 def send(running: Client, data: bytes) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import partial
 from typing import ClassVar, Self
 
 from pydantic import Field
 
 from nitro.errors import ProbeError
+from nitro.probe import invariants
 from nitro.probe.base import PortNumber, Probe, Seconds
 from nitro.probe.reading import number, quote
 from nitro.probe.result import Measured, Metric
@@ -24,7 +26,7 @@ _TIMES = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _TIME = r"(\d+\.\d+)(us|ms|s|m|h)"
 _LATENCY = re.compile(rf"^ +Latency +{_TIME} +{_TIME} +{_TIME} +", re.MULTILINE)
 _PERCENTILE = re.compile(rf"^ +(50|75|90|99)% +{_TIME}$", re.MULTILINE)
-_REQUESTS = re.compile(r"^ +(\d+) requests in ", re.MULTILINE)
+_REQUESTS = re.compile(rf"^ +(\d+) requests in {_TIME}, ", re.MULTILINE)
 # The last two lines, whole: a result that was cut off may lack digits.
 _RATE = re.compile(r"^Requests/sec: +(\d+\.\d+)\nTransfer/sec: +[0-9.]+[KMGTP]?B\n", re.MULTILINE)
 _SOCKET = re.compile(
@@ -52,11 +54,12 @@ class Http(Probe):
         argv = ["wrk", "--latency", "-t", "1", "-c", str(self.connections)]
         argv += ["-d", f"{self.seconds}s", "--timeout", f"{self.timeout}s"]
         argv += [f"http://{host}:{self.port}{self.path}"]
-        return [Step("http", self.tool, self.port, tuple(argv), self.seconds, parse)]
+        read = partial(parse, seconds=self.seconds)
+        return [Step("http", self.tool, self.port, tuple(argv), self.seconds, read)]
 
 
-def parse(out: str, err: str = "") -> Measured:
-    """Read what `wrk --latency` printed.
+def parse(out: str, err: str = "", *, seconds: float | None = None) -> Measured:
+    """Read what `wrk --latency` printed of a run that was to take `seconds`.
 
     `http` in requests/s, `http_p50`, `_p75`, `_p90`, `_p99`, `_mean` and `_max` in s.
     Raises ProbeError, also for any socket error and any status of 400 and above.
@@ -71,12 +74,33 @@ def parse(out: str, err: str = "") -> Measured:
         raise ProbeError(f"of {total:g} HTTP requests {failures}")
     if total == 0:
         raise ProbeError(f"no HTTP request was answered: {quote(out)}")
+    _check_whole(out, rate)
     times = {f"p{p}": percentiles[p] for p in ("50", "75", "90", "99")}
     times |= {"mean": (latency[1], latency[2]), "max": (latency[5], latency[6])}
-    metrics = {"http": Metric(number(rate[1], "wrk's rate"), "requests/s", "more")}
-    for name, (value, unit) in times.items():
-        metrics[f"http_{name}"] = Metric(number(value, f"wrk's {name}") * _TIMES[unit], "s", "less")
+    latencies = {
+        name: number(value, f"wrk's {name}") * _TIMES[unit] for name, (value, unit) in times.items()
+    }
+    measured = number(requests[2], "wrk's time") * _TIMES[requests[3]]
+    per_second = number(rate[1], "wrk's rate")
+    invariants.duration("wrk", measured, seconds)
+    invariants.rate("wrk", per_second, total, measured)
+    invariants.latencies("wrk", latencies)
+    # No request takes longer than all of them together, but for what rounding makes of it.
+    invariants.at_most("wrk", "a maximum in s", latencies["max"], 1.05 * measured)
+    metrics = {"http": Metric(per_second, "requests/s", "more")}
+    for name, value in latencies.items():
+        metrics[f"http_{name}"] = Metric(value, "s", "less")
     return Measured(metrics)
+
+
+def _check_whole(out: str, rate: re.Match[str]) -> None:
+    """One result, and nothing around it."""
+    if len(_REQUESTS.findall(out)) > 1:
+        raise ProbeError(f"wrk printed its result twice: {quote(out)}")
+    if before := out[: max(out.find("Running "), 0)].strip():
+        raise ProbeError(f"wrk printed text before its result: {quote(before)}")
+    if after := out[rate.end() :].strip():
+        raise ProbeError(f"wrk printed text after its result: {quote(after)}")
 
 
 def _failures(out: str) -> str:

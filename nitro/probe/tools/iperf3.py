@@ -7,15 +7,17 @@ up to 3.11 their JSON has the same names for both directions.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from nitro.errors import ProbeError
+from nitro.probe import invariants
 from nitro.probe.base import PortNumber, Probe, Seconds
-from nitro.probe.reading import finite, quote
+from nitro.probe.reading import finite, json_document, quote
 from nitro.probe.result import Measured, Metric
 from nitro.probe.step import Step
 
@@ -52,48 +54,74 @@ class Iperf3(Probe):
         argv += ["--reverse"] if direction == "out" else []
         protocol = "udp" if self.udp else "tcp"
         name = f"iperf3-{protocol}-{direction}"
-        return Step(name, self.tool, self.port, tuple(argv), self.seconds, parse, SETTLE)
+        read = partial(parse, asked=Asked(protocol.upper(), direction, self.streams, self.seconds))
+        return Step(name, self.tool, self.port, tuple(argv), self.seconds, read, SETTLE)
 
 
-def parse(out: str, err: str = "") -> Measured:
-    """Read what `iperf3 --json` printed.
+@dataclass(frozen=True)
+class Asked:
+    """What a run was asked for; `seconds` is its length."""
+
+    protocol: str  # "TCP" | "UDP"
+    direction: str  # "in" | "out"
+    streams: int
+    seconds: float
+
+
+def parse(out: str, err: str = "", asked: Asked | None = None) -> Measured:
+    """Read what `iperf3 --json` printed, of a run that was `asked` for.
 
     For TCP `tcp_in` or `tcp_out` in bit/s, as the receiver counted, and where the sender tells
     it `…_retransmits` in segments; for UDP `udp_in` or `udp_out`, `…_lost` in %, `…_jitter`
     in s and `…_rate` in packets/s. `…_cpu_instance` and `…_cpu_client` are in % of one
-    processor. Raises ProbeError.
+    processor. Raises ProbeError, also for a result that contradicts itself.
     """
     if not out.strip():
         raise ProbeError(f"iperf3 printed no result: {quote(err)}")
-    try:
-        document = json.loads(out, object_pairs_hook=_unambiguous)
-    except (ValueError, RecursionError):
-        raise ProbeError(f"iperf3 printed no complete JSON: {quote(out)}") from None
+    document = json_document("iperf3", out, _unambiguous)
     if isinstance(document, dict) and "error" in document:
         raise ProbeError(f"iperf3 says {quote(str(document['error']))}")
     test = _object(document, "start", "test_start")
     protocol, reverse = _get(test, "protocol"), _get(test, "reverse")
     if protocol not in ("TCP", "UDP") or reverse not in (0, 1) or test.get("bidir"):
         raise ProbeError(f"iperf3 ran a test that was not asked for: {quote(str(test))}")
+    ran = Asked(
+        protocol,
+        "out" if reverse else "in",
+        int(_number(test, "num_streams")),
+        _number(test, "duration"),
+    )
+    if asked and ran != asked:
+        raise ProbeError(f"iperf3 ran a test that was not asked for: {ran}, not {asked}")
     version = str(_get(document, "start", "version")).removeprefix("iperf ")
     end = _object(document, "end")
-    prefix = f"{protocol.lower()}_{'out' if reverse else 'in'}"
-    found = _tcp(end) if protocol == "TCP" else _udp(end, version)
-    found |= _processors(end)
+    prefix = f"{protocol.lower()}_{ran.direction}"
+    if protocol == "TCP":
+        found = _tcp(end, ran)
+        _check_intervals(_get(document, "intervals"))
+    else:
+        found = _udp(end, ran, version, _number(test, "blksize"))
+    found |= _processors(end, ran)
     return Measured({prefix + suffix: metric for suffix, metric in found.items()}, version)
 
 
-def _tcp(end: dict[str, Any]) -> dict[str, Metric]:
+def _tcp(end: dict[str, Any], ran: Asked) -> dict[str, Metric]:
     received, sent = _object(end, "sum_received"), _object(end, "sum_sent")
-    found = {"": _rate(received)}
+    found = {"": _rate(received, ran)}
+    _rate(sent, ran)
+    sent_bytes = _number(sent, "bytes")
+    invariants.received(
+        "iperf3", "bytes", _number(received, "bytes"), sent_bytes, invariants.COUNTED_TWICE
+    )
     if "retransmits" in sent:  # not on every system, and always the sender's
-        found["_retransmits"] = Metric(
-            finite(sent["retransmits"], "retransmits"), "segments", "less"
-        )
+        retransmits = finite(sent["retransmits"], "retransmits")
+        invariants.count("iperf3", "retransmits", retransmits)
+        invariants.at_most("iperf3", "retransmits", retransmits, sent_bytes)
+        found["_retransmits"] = Metric(retransmits, "segments", "less")
     return found
 
 
-def _udp(end: dict[str, Any], version: str) -> dict[str, Metric]:
+def _udp(end: dict[str, Any], ran: Asked, version: str, packet_size: float) -> dict[str, Metric]:
     if "sum_received" not in end and "sum" in end:
         raise ProbeError(
             f"iperf3 {version} reports UDP as the sender sees it only",
@@ -102,29 +130,76 @@ def _udp(end: dict[str, Any], version: str) -> dict[str, Metric]:
     received = _object(end, "sum_received")
     # The receiver's count goes up to the last packet that it saw, lost ones included.
     packets, lost = _number(received, "packets"), _number(received, "lost_packets")
-    rate, seconds = _rate(received), _number(received, "seconds")
-    if not 0 <= lost <= packets or packets == 0 or seconds <= 0:
-        raise ProbeError(f"iperf3 counts {lost:g} of {packets:g} packets lost in {seconds:g} s")
+    rate, seconds = _rate(received, ran), _number(received, "seconds")
+    if not 0 <= lost <= packets or packets == 0:
+        raise ProbeError(f"iperf3 counts {lost:g} of {packets:g} packets lost")
+    _check_packets(end, packets, lost, packet_size)
+    jitter = _number(received, "jitter_ms") / 1e3
+    invariants.at_most("iperf3", "a jitter in s", jitter, seconds)
     return {
         "": rate,
         "_lost": Metric(100 * lost / packets, "%", "less"),
-        "_jitter": Metric(_number(received, "jitter_ms") / 1e3, "s", "less"),
+        "_jitter": Metric(jitter, "s", "less"),
         "_rate": Metric((packets - lost) / seconds, "packets/s", "more"),
     }
 
 
-def _processors(end: dict[str, Any]) -> dict[str, Metric]:
+def _check_packets(end: dict[str, Any], packets: float, lost: float, packet_size: float) -> None:
+    """Packets, lost ones, bytes and what the sender sent have to agree."""
+    received = _object(end, "sum_received")
+    for what, value in (("packets", packets), ("lost packets", lost)):
+        invariants.count("iperf3", what, value)
+    if "lost_percent" in received:
+        percent = _number(received, "lost_percent")
+        if abs(percent - 100 * lost / packets) > 1:
+            raise ProbeError(
+                f"iperf3 contradicts itself: {percent:g} % lost, "
+                f"but {lost:g} of {packets:g} packets"
+            )
+    size, expected = _number(received, "bytes"), (packets - lost) * packet_size
+    if abs(size - expected) > 0.01 * expected + packet_size:
+        raise ProbeError(
+            f"iperf3 contradicts itself: {size:g} bytes in {packets - lost:g} packets "
+            f"of {packet_size:g} bytes"
+        )
+    sent = _object(end, "sum_sent")
+    # A sender of 3.12 that reports to a client of 3.18 leaves its packets at 0.
+    if sent_packets := _number(sent, "packets"):
+        invariants.received("iperf3", "packets", packets, sent_packets)
+    invariants.received("iperf3", "bytes", size, _number(sent, "bytes"), invariants.COUNTED_TWICE)
+
+
+def _check_intervals(intervals: Any) -> None:
+    """A TCP test that carried nothing for a whole interval had a connection that hung."""
+    if not isinstance(intervals, list):
+        raise ProbeError(f"iperf3's intervals are not a list: {quote(str(intervals))}")
+    for interval in intervals:
+        total = _object(interval, "sum")
+        # The last one may be as short as a millisecond.
+        if _number(total, "seconds") >= 0.5 and _number(total, "bytes") <= 0:
+            raise ProbeError(
+                f"iperf3 carried nothing from {_number(total, 'start'):.1f} to "
+                f"{_number(total, 'end'):.1f} s"
+            )
+
+
+def _processors(end: dict[str, Any], ran: Asked) -> dict[str, Metric]:
     use = _object(end, "cpu_utilization_percent")
-    return {
-        "_cpu_instance": Metric(_number(use, "remote_total"), "%", "less"),
-        "_cpu_client": Metric(_number(use, "host_total"), "%", "less"),
-    }
+    found = {"instance": _number(use, "remote_total"), "client": _number(use, "host_total")}
+    for value in found.values():
+        # One thread a stream, one that reports, and something for a clock that is coarse.
+        invariants.at_most("iperf3", "a processor time in %", value, 100 * (ran.streams + 2))
+    return {f"_cpu_{where}": Metric(value, "%", "less") for where, value in found.items()}
 
 
-def _rate(total: dict[str, Any]) -> Metric:
-    if _number(total, "bytes") <= 0:
+def _rate(total: dict[str, Any], ran: Asked) -> Metric:
+    size, seconds = _number(total, "bytes"), _number(total, "seconds")
+    if size <= 0:
         raise ProbeError("iperf3 received nothing")
-    return Metric(_number(total, "bits_per_second"), "bit/s", "more")
+    rate = _number(total, "bits_per_second")
+    invariants.duration("iperf3", seconds, ran.seconds)
+    invariants.rate("iperf3", rate, 8 * size, seconds)
+    return Metric(rate, "bit/s", "more")
 
 
 def _number(document: dict[str, Any], key: str) -> float:

@@ -14,12 +14,15 @@ from functools import partial
 from typing import ClassVar, Literal, Self
 
 from nitro.errors import ProbeError
+from nitro.probe import invariants
 from nitro.probe.base import PortNumber, Probe, Seconds
 from nitro.probe.reading import number, quote
 from nitro.probe.result import Measured, Metric
 from nitro.probe.step import Step
 
 DATA_PORT = 12866  # of the instance: netperf's own choice would be a random one
+
+_BUSY = 1.1  # seconds of transactions in a second: 1, and what rounding makes of it
 
 # Whole lines only: the last one of an answer that was cut off may lack digits.
 _PAIR = re.compile(r"^([A-Z][A-Z0-9_]*)=(.*)\n", re.MULTILINE)
@@ -46,7 +49,14 @@ class NetperfTest:
 
     @property
     def selectors(self) -> tuple[str, ...]:
-        return ("PROTOCOL", "DIRECTION", "THROUGHPUT_UNITS", "THROUGHPUT", *self.extra)
+        return (
+            "PROTOCOL",
+            "DIRECTION",
+            "THROUGHPUT_UNITS",
+            "THROUGHPUT",
+            "ELAPSED_TIME",
+            *self.extra,
+        )
 
 
 # Directions in netperf's answers are those of the client.
@@ -97,12 +107,13 @@ class Netperf(Probe):
         argv += ["-l", str(self.seconds), "--", "-P", f",{self.data_port}"]
         argv += ["-r", "1,1"] if test.name == "TCP_RR" else []
         argv += ["-k", ",".join(test.selectors)]
+        read = partial(parse, test, seconds=self.seconds)
         name = f"netperf-{test.name.lower().replace('_', '-')}"
-        return Step(name, self.tool, self.port, tuple(argv), self.seconds, partial(parse, test))
+        return Step(name, self.tool, self.port, tuple(argv), self.seconds, read)
 
 
-def parse(test: NetperfTest, out: str, err: str = "") -> Measured:
-    """Read the KEY=VALUE answer (`-k`) of `test`.
+def parse(test: NetperfTest, out: str, err: str = "", *, seconds: float | None = None) -> Measured:
+    """Read the KEY=VALUE answer (`-k`) of `test`, which was to take `seconds`.
 
     The metric of the test in transactions/s or bit/s; latencies of a transaction in s; the
     sender's retransmitted segments where its system tells them. Raises ProbeError.
@@ -123,11 +134,30 @@ def parse(test: NetperfTest, out: str, err: str = "") -> Measured:
     throughput = number(answer["THROUGHPUT"], "netperf's THROUGHPUT")
     if throughput <= 0:
         raise ProbeError(f"netperf's {test.name} carried nothing: {quote(out)}")
+    elapsed = number(answer["ELAPSED_TIME"], "netperf's ELAPSED_TIME")
+    invariants.duration("netperf", elapsed, seconds)
     metrics = {test.metric: Metric(throughput * test.factor, test.unit, "more")}
     for key in test.extra:
         value = number(answer[key], f"netperf's {key}")
         if key in _LATENCIES:
             metrics[f"{test.metric}_{_LATENCIES[key]}"] = Metric(value / 1e6, "s", "less")
-        elif value >= 0:  # −1: not known on that system
+        elif value != -1:  # −1: not known on that system
+            invariants.count("netperf", "retransmits", value)
             metrics[f"{test.metric}_retransmits"] = Metric(value, "segments", "less")
+    _check_latencies(test, metrics, throughput)
     return Measured(metrics)
+
+
+def _check_latencies(test: NetperfTest, metrics: dict[str, Metric], throughput: float) -> None:
+    """One transaction at a time: in each second there is room for 1 ÷ mean of them."""
+    prefix = f"{test.metric}_"
+    names = [name for key, name in _LATENCIES.items() if key in test.extra]
+    if not names:
+        return
+    times = {name: metrics[prefix + name].value for name in names}
+    invariants.latencies("netperf", times)
+    if throughput * times["mean"] > _BUSY:
+        raise ProbeError(
+            f"netperf contradicts itself: {throughput:g} transactions/s one at a time, "
+            f"each of {times['mean']:g} s"
+        )

@@ -37,7 +37,7 @@ def test_each_step_runs_and_is_judged_by_its_output(path):
     # Both exit codes lie, the other way round.
     program(path, "wrk", f"/bin/cat {DATA}/wrk-4.1.0/ok.txt; exit 1")
     program(path, "iperf3", f"/bin/cat {DATA}/iperf3-3.12/busy.json; exit 0")
-    http, iperf3 = host.run(build([Http(), Iperf3(direction="in")], "127.0.0.1"))
+    http, iperf3 = host.run(build([Http(seconds=1), Iperf3(direction="in")], "127.0.0.1"))
     assert http.ok
     assert http.metrics["http"].value == 59083.39
     assert not iperf3.ok

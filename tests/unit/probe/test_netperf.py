@@ -116,7 +116,7 @@ def test_the_command_asks_for_every_number_and_one_data_port():
     assert (stream.name, rr.name) == ("netperf-tcp-stream", "netperf-tcp-rr")
     assert rr.command == (
         "netperf -H 10.0.0.9 -p 12865 -t TCP_RR -l 2 -- -P ,12866 -r 1,1 -k "
-        "PROTOCOL,DIRECTION,THROUGHPUT_UNITS,THROUGHPUT,"
+        "PROTOCOL,DIRECTION,THROUGHPUT_UNITS,THROUGHPUT,ELAPSED_TIME,"
         "P50_LATENCY,P90_LATENCY,P99_LATENCY,MEAN_LATENCY,MAX_LATENCY"
     )
     [out] = Netperf(test="out", data_port=4000).steps("10.0.0.9")

@@ -51,7 +51,7 @@ def test_a_target_that_is_no_address_is_refused(target):
 
 
 def test_results_come_in_the_plans_order_and_missing_ones_failed():
-    plan = build([Http(), Iperf3(direction="in"), Http(port=8080)], "10.0.0.9")
+    plan = build([Http(seconds=1), Iperf3(direction="in"), Http(port=8080)], "10.0.0.9")
     outputs = {
         "iperf3-tcp-in": StepOutput(recorded("iperf3-3.12/busy.json"), "", 1000.0, 0.3),
         "http": StepOutput(recorded("wrk-4.1.0/ok.txt"), "", 1001.0, 3.1),
