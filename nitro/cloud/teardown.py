@@ -75,7 +75,6 @@ class Undo:
     report: Reporter = field(default_factory=Reporter)
     sleep: Callable[[float], None] = time.sleep
     entries: list[Entry] = field(default_factory=list)
-    _terminated: Any = None
 
     def push(
         self,
@@ -124,8 +123,7 @@ class Undo:
         return [entry for entry in self.entries if not entry.done]
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            self._terminated = signal.signal(signal.SIGTERM, _interrupt)
+        _signals.take(self.report)
         return self
 
     def __exit__(
@@ -137,8 +135,7 @@ class Undo:
         try:
             left = self.unwind(Keep.NOTHING if error else self.keep)
         finally:
-            if self._terminated is not None:
-                signal.signal(signal.SIGTERM, self._terminated)
+            _signals.give_back()
         if isinstance(error, KeyboardInterrupt):
             what = f"interrupted; left behind: {', '.join(left)}" if left else "interrupted"
             raise Interrupted(what, hint=_SWEEP if left else None) from None
@@ -153,7 +150,7 @@ class Undo:
         if not deletion_order:
             return []
         left: list[str] = []
-        with self.report.stage("clean up") as stage, _second_interrupt_only(self.report):
+        with self.report.stage("clean up") as stage, _signals.cleaning_up():
             for number, entry in enumerate(deletion_order):
                 stage.status(f"removing {entry.what}")
                 try:
@@ -178,28 +175,55 @@ class Undo:
 _SWEEP = "`nitro ls` shows what is there, `nitro destroy` removes it"
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+class _Signals:
+    """Ctrl-C and SIGTERM: the first ends the work, later ones find the clean-up under way.
 
+    They are taken over before anything is made, and for nested contexts once: a second signal
+    within milliseconds of the first must not end the clean-up before it has begun.
+    """
 
-@contextmanager
-def _second_interrupt_only(report: Reporter) -> Iterator[None]:
-    """Let the first Ctrl-C during clean-up pass with a word; the second one counts."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    warned = False
+    def __init__(self) -> None:
+        self._users = 0
+        self._before: dict[int, Any] = {}
+        self._report = Reporter()
+        self._interrupted = self._cleaning = self._warned = False
 
-    def handle(signum: int, frame: FrameType | None) -> None:
-        nonlocal warned
-        if warned:
+    def take(self, report: Reporter) -> None:
+        """Only the main thread can; elsewhere nothing changes."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self._users += 1
+        if self._users == 1:
+            self._report = report
+            self._interrupted = self._cleaning = self._warned = False
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._handle)
+
+    def give_back(self) -> None:
+        """The handlers return with the last context that took them."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self._users -= 1
+        if self._users == 0:
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def cleaning_up(self) -> Iterator[None]:
+        """The first signal in the block is told to wait, the next one ends the block."""
+        self._cleaning, self._warned = True, False
+        try:
+            yield
+        finally:
+            self._cleaning = False
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if self._cleaning and not self._warned:
+            self._warned = True
+            self._report.note("still cleaning up; press Ctrl-C again to leave the rest behind")
+        elif self._cleaning or not self._interrupted:
+            self._interrupted = True
             raise KeyboardInterrupt
-        warned = True
-        report.note("still cleaning up; press Ctrl-C again to leave the rest behind")
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+_signals = _Signals()

@@ -123,6 +123,30 @@ def test_a_second_interrupt_abandons_the_rest_and_names_it() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+class SignalsAtCleanUp(Notes):
+    """A second signal arrives just when the clean-up begins."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def stage(self, title: str):
+        signal.raise_signal(self._number)
+        return super().stage(title)
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_two_signals_in_a_moment_do_not_skip_the_clean_up(first: int, second: int) -> None:
+    removed: list[str] = []
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(Interrupted), Undo(report=SignalsAtCleanUp(second)) as undo:  # noqa: PT012
+        undo.push("instance", Lifetime.INSTANCE, id="i-1", remove=removed.append)
+        signal.raise_signal(first)
+    assert removed == ["i-1"]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
 def test_taken_back_early_is_not_taken_back_twice() -> None:
     removed: list[str] = []
     with Undo(Keep.NOTHING) as undo:
