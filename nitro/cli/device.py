@@ -29,6 +29,12 @@ def serve(
     no_llq: Annotated[
         bool, typer.Option("--no-llq", help="Leave the low-latency queue out.")
     ] = False,
+    offloads: Annotated[
+        str,
+        typer.Option(
+            help="profile: those of the profile's cards; all: every one, and merged segments."
+        ),
+    ] = "profile",
     strict: Annotated[bool, typer.Option("--strict", help="Report every broken rule.")] = False,
     trace: Annotated[
         Path | None, typer.Option(help="Write what driver and card say; frames as pcapng.")
@@ -49,6 +55,7 @@ def serve(
         mac=mac,
         queues=queues,
         llq=not no_llq,
+        offloads=offloads,
         strict=strict,
         trace=trace,
         control=control,

@@ -274,7 +274,7 @@ class Device:
             self._receiving = False
         self.port.accept(
             checksums=bool(self.profile.rx_offloads & RxOffload.L4_V4_CSUM),
-            segments=self.features.host.takes_whole_segments,
+            segments=self.profile.merged_segments and self.features.host.takes_merged_segments,
         )
 
     def _interrupt(self, number: int) -> None:

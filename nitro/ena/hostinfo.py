@@ -8,8 +8,6 @@ from nitro.ena.constants import OsType
 from nitro.ena.memory import Memory
 from nitro.ena.payloads import HOST_INFO
 
-_WHOLE_SEGMENT_SYSTEMS = (OsType.LINUX, OsType.FREEBSD)
-
 
 @dataclass(frozen=True, slots=True)
 class HostInfo:
@@ -42,9 +40,12 @@ class HostInfo:
         return self.driver_version & 0xFF
 
     @property
-    def takes_whole_segments(self) -> bool:
-        """Whether the system's stack copes with received segments longer than the MTU."""
-        return self.os_type in _WHOLE_SEGMENT_SYSTEMS
+    def takes_merged_segments(self) -> bool:
+        """Whether the system's stack copes with received segments longer than the MTU.
+
+        FreeBSD's does not: it sums TCP itself, and the sum of such a segment is unfinished.
+        """
+        return self.os_type == OsType.LINUX
 
 
 def _text(field: bytes) -> str:

@@ -18,6 +18,8 @@ from nitro.ena.trace import Trace
 from nitro.ena.vfio.server import Server
 from nitro.errors import InputError, NitroError
 
+OFFLOADS = ("profile", "all")
+
 
 def serve(
     socket: Path,
@@ -27,6 +29,7 @@ def serve(
     mac: str | None = None,
     queues: int | None = None,
     llq: bool = True,
+    offloads: str = "profile",
     strict: bool = False,
     trace: Path | None = None,
     control: Path | None = None,
@@ -38,7 +41,8 @@ def serve(
 
     `port` is the cable (`tap:IF`, `unix:PATH`, `fd:N`), `profile` a name of `profiles.py` or an
     instance type, `queues` the number of queue pairs (default: the profile's); without `llq` the
-    card has none even if its profile does. `trace` is a file for
+    card has none even if its profile does. `offloads` is "profile" for those of the profile or
+    "all" for every one there is, merged segments included. `trace` is a file for
     the dialogue (frames go to `trace` + ".pcapng"), `control` a socket for commands (see
     `control.py`). `report` takes lines for people, by default written to stderr.
 
@@ -50,6 +54,10 @@ def serve(
         if not 1 <= queues <= MAX_QUEUES:
             raise InputError(f"{queues} queue pairs; a card has 1 to {MAX_QUEUES}")
         card = replace(card, queues=queues)
+    if offloads not in OFFLOADS:
+        raise InputError(f"no offloads named {offloads!r}", hint="known: " + ", ".join(OFFLOADS))
+    if offloads == "all":
+        card = profiles.with_all_offloads(card)
     if not llq:
         if card.llq_only:
             raise InputError(f"cards of profile {profile} have nothing but LLQ")

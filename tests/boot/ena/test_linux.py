@@ -34,7 +34,7 @@ def test_driver(lab: Lab, suite: str) -> None:
     card = lab.folder / "ena"
     with (
         lab.start("dhcp", lab.dhcp_server()),
-        lab.card(card, "--strict") as control,
+        lab.card(card, "--strict", "--offloads", "all") as control,
         boot(lab, suite, ena_nic(card), vcpus=4) as guest,
     ):
         guest.run("insmod /modules/ena.ko")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nitro.ena.checksum_fallback import ChecksumFallback
 from nitro.ena.offload import NEEDS_CSUM, Offload
+from nitro.ena.profiles import PROFILES, with_all_offloads
 from tests.unit.ena.driver import Driver, ipv4_frame
 
 
@@ -26,7 +27,7 @@ def test_progress_and_rare_losses_raise_none():
 
 
 def test_the_port_is_asked_for_finished_frames():
-    driver = Driver()
+    driver = Driver(with_all_offloads(PROFILES["c5"]))
     driver.start()
     driver.rx_queue(depth=64)
     assert driver.port.accepts == {"checksums": True, "segments": True}

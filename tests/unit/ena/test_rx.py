@@ -8,6 +8,7 @@ import pytest
 
 from nitro.ena.constants import Feature
 from nitro.ena.offload import NEEDS_CSUM, Offload, checksum, pseudo_sum
+from nitro.ena.profiles import PROFILES, with_all_offloads
 from tests.unit.ena.driver import BASE, RAM, Driver, Ring, ipv4_frame
 
 FRAME = ipv4_frame()
@@ -143,9 +144,18 @@ def test_a_frame_longer_than_the_buffers_is_dropped(driver: Driver):
     assert driver.device.counters.rx_overruns == 1
 
 
-def test_whole_segments_only_for_systems_that_take_them():
-    for os_type, expected in ((1, True), (4, True), (5, False)):
-        driver = Driver()
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_no_card_hands_over_merged_segments_of_its_own_accord(profile: str, strict: bool):
+    driver = Driver(profile, strict=strict)
+    driver.start()
+    driver.rx_queue()
+    assert driver.port.accepts["segments"] is False
+
+
+def test_merged_segments_only_with_all_offloads_and_for_linux():
+    for os_type, expected in ((1, True), (3, False), (4, False), (5, False)):
+        driver = Driver(with_all_offloads(PROFILES["c5"]))
         driver.start(host_info=False)
         driver.set_host_info(os_type=os_type)
         driver.rx_queue()
