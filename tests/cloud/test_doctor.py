@@ -95,3 +95,10 @@ def test_a_region_without_the_quota_is_no_problem(cloud: Cloud) -> None:
     quota = {check.name: check for check in doctor.examine(cloud)}["vCPU quota"]
     assert quota.ok
     assert "none" in quota.detail
+
+
+def test_a_quota_that_may_not_be_read_is_a_problem(cloud: Cloud) -> None:
+    refuse(cloud, "service-quotas.GetServiceQuota", "AccessDeniedException")
+    quota = {check.name: check for check in doctor.examine(cloud)}["vCPU quota"]
+    assert not quota.ok
+    assert "permission denied: service-quotas:GetServiceQuota" in quota.detail

@@ -71,6 +71,19 @@ def test_the_image_says_what_the_disk_needs(cloud: Cloud, disk: DiskImage) -> No
     assert tags.from_list(snapshot["Tags"])[tags.DIGEST] == disk.digest
 
 
+def test_the_digest_is_tagged_only_after_the_read_back(cloud: Cloud, disk: DiskImage) -> None:
+    """Whoever finds a snapshot by its digest may rely on it."""
+    calls = recorded(again := connect())
+    publish_it(again, disk)
+    steps = [c for c in calls if c.operation in ("CreateTags", "GetSnapshotBlock")]
+    first, *read, last = steps
+    assert {call.operation for call in read} == {"GetSnapshotBlock"}
+    without, complete = (tags.from_list(call.params["Tags"]) for call in (first, last))
+    assert tags.ours(without)
+    assert tags.DIGEST not in without
+    assert complete == without | {tags.DIGEST: disk.digest}
+
+
 def test_nothing_stays_in_the_bucket(cloud: Cloud, disk: DiskImage) -> None:
     publish_it(cloud, disk)
     name = storage.own_bucket_name(cloud)

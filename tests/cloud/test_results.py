@@ -69,6 +69,25 @@ def test_the_result_is_waited_for(cloud: Cloud, disk: DiskImage) -> None:
         assert results.wait_result(cloud, upload, client.id, deadline=5) == b"numbers"
 
 
+def test_a_result_that_arrives_after_its_sender_ended_counts(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
+) -> None:
+    client = running(cloud, disk).instance
+    hypervisor.stop(client.id)
+    with Undo() as undo:
+        upload = results.prepare(cloud, undo, deployment="d-2", name="r")
+        late, looks = connect(), []
+
+        def arrive(**_: object) -> None:
+            looks.append(1)
+            if len(looks) == 3:  # looked for once while it ended and twice afterwards
+                requests.put(upload.url, data=b"numbers", timeout=5)
+
+        late.session.events.register("before-call.s3.GetObject", arrive)
+        assert results.wait_result(late, upload, client.id, deadline=5) == b"numbers"
+        assert len(looks) == 3
+
+
 def test_nothing_stays(cloud: Cloud) -> None:
     with Undo(Keep.NOTHING) as undo:
         upload = results.prepare(cloud, undo, deployment="d-1", name="r")

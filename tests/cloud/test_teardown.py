@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from nitro.cloud.errors import ApiError
-from nitro.cloud.teardown import Keep, Lifetime, Undo
+from nitro.cloud.teardown import SEARCH_PAUSES, Keep, Lifetime, Undo
 from nitro.errors import Interrupted, NitroError
 from nitro.progress import Reporter
 
@@ -165,3 +165,47 @@ def test_nested_stacks_unwind_from_the_inside_and_tell_once() -> None:
             raise KeyboardInterrupt
     assert removed == ["client", "server"]
     assert caught.value.what == "interrupted"
+
+
+def test_a_defect_in_one_removal_does_not_stop_the_rest() -> None:
+    removed: list[str] = []
+
+    def broken(id_: str) -> None:
+        raise KeyError(id_)
+
+    left = pytest.raises(NitroError, match="could not remove broken")
+    with left, Undo(Keep.NOTHING) as undo:
+        undo.push("first", Lifetime.INSTANCE, id="first", remove=removed.append)
+        undo.push("broken", Lifetime.INSTANCE, id="x", remove=broken)
+    assert removed == ["first"]
+
+
+def test_what_was_not_heard_of_is_looked_for_with_pauses() -> None:
+    pauses: list[float] = []
+    with (
+        pytest.raises(ZeroDivisionError),
+        Undo(sleep=pauses.append) as undo,
+        undo.making("x", Lifetime.INSTANCE, find=list, remove=lambda _: None),
+    ):
+        raise ZeroDivisionError
+    assert pauses == list(SEARCH_PAUSES)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_either_signal_during_the_clean_up_is_told_to_wait_and_handlers_are_put_back(
+    number: signal.Signals,
+) -> None:
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    removed: list[str] = []
+    report = Notes()
+
+    def interrupted(id_: str) -> None:
+        signal.raise_signal(number)
+        removed.append(id_)
+
+    with Undo(Keep.NOTHING, report=report) as undo:
+        undo.push("first", Lifetime.INSTANCE, id="first", remove=removed.append)
+        undo.push("last", Lifetime.INSTANCE, id="last", remove=interrupted)
+    assert removed == ["last", "first"]
+    assert report.notes == ["still cleaning up; press Ctrl-C again to leave the rest behind"]
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before

@@ -95,3 +95,14 @@ def test_another_disks_upload_is_left_alone(cloud: Cloud, disk: DiskImage, tmp_p
     upload(cloud, disk)
     storage.remove_image(cloud, bucket, storage.image_key(disk.digest))
     assert len(storage.uploads(cloud, bucket, key)) == 1
+
+
+def test_a_disk_of_too_many_parts_gets_larger_ones(
+    cloud: Cloud, disk: DiskImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nitro.cloud.upload.PART_SIZE", 1_000_000)
+    monkeypatch.setattr("nitro.cloud.upload.MOST_PARTS", 1)
+    calls = recorded(again := connect())
+    assert upload(again, disk) == disk.size_bytes
+    (sent,) = (call for call in calls if call.operation == "UploadPart")
+    assert sent.params["Body"] == f"<{disk.size_bytes} bytes>"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from nitro.cloud import ApiError, Cloud, wait
@@ -43,3 +45,21 @@ def test_it_backs_off_to_a_longest_pause(cloud: Cloud) -> None:
     wait.until(cloud, lambda: next(answers), what="x", deadline=3600, longest_pause=4.0)
     assert pauses[:3] == [0.25, 0.375, 0.5625]
     assert pauses[-1] == 4.0
+
+
+def test_something_new_that_never_appears_is_missing(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 1000, 50))
+    fake = SimpleNamespace(monotonic=lambda: float(next(clock)))
+    monkeypatch.setattr("nitro.cloud.wait.time", fake)
+    looks: list[int] = []
+
+    def look() -> None:
+        looks.append(1)
+        raise ApiError("gone", hint=None, code="InvalidInstanceID.NotFound")
+
+    cloud.sleep = lambda _: None
+    with pytest.raises(ApiError, match="gone"):
+        wait.until(cloud, look, what="x", deadline=900, new=True)
+    assert len(looks) == 3  # at 50, 100 and 150 s: not believed for 120 s
