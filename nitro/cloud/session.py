@@ -135,8 +135,13 @@ class Cloud:
             read_timeout=60,
             max_pool_connections=16,
             signature_version="s3v4" if service == "s3" else None,
-            # A bucket as part of the host name needs a DNS that only AWS has.
-            s3={"addressing_style": "path"} if self.endpoint_url else None,
+            # A bucket as part of the host name needs a DNS that only AWS has. There, each request
+            # goes to the bucket's region: the global address redirects, for a new bucket in any
+            # region but its own, and a guest with a signed URL cannot follow.
+            s3={
+                "addressing_style": "path" if self.endpoint_url else "virtual",
+                "us_east_1_regional_endpoint": "regional",
+            },
         )
         endpoint = endpoint_url or self.endpoint_url
         with self._lock:  # botocore's sessions are not made for concurrent use

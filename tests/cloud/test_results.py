@@ -40,6 +40,18 @@ def test_the_url_is_signed_for_where_the_guest_is() -> None:
     assert query["X-Amz-SignedHeaders"] == ["host"]  # so that a plain PUT will do
 
 
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "ap-southeast-4"])
+@pytest.mark.parametrize(
+    ("bucket", "address"),
+    [("plain", "https://plain.s3.{}.amazonaws.com/"), ("a.b", "https://s3.{}.amazonaws.com/a.b/")],
+)
+def test_a_url_for_aws_names_the_buckets_region(region: str, bucket: str, address: str) -> None:
+    cloud = Cloud.connect(region=region)
+    place = storage.Bucket(bucket, "123456789012")
+    url = results.presign_put(cloud, place, "results/x", timedelta(hours=1))
+    assert url.startswith(address.format(region))
+
+
 def test_a_client_that_ends_without_a_result_is_not_waited_for(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:
