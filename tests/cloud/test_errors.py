@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError
 
-from nitro.cloud.errors import ApiError, ignoring, translate
+from nitro.cloud.errors import (
+    ApiError,
+    had_no_effect,
+    ignoring,
+    may_have_happened,
+    translate,
+)
 
 
 def answered(code: str, message: str = "", status: int = 400) -> ClientError:
@@ -125,3 +131,43 @@ def test_only_the_named_errors_are_ignored() -> None:
         raise translated(answered("BucketNotEmpty"))
     with pytest.raises(ApiError), ignoring("BucketNotEmpty"):
         raise translated(answered("NoSuchBucket"))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "EC2ThrottledException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    ],
+)
+def test_a_service_that_is_busy_has_done_nothing(code: str) -> None:
+    assert had_no_effect(answered(code))
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "unclear"),
+    [
+        ("InternalError", 400, True),
+        ("InternalFailure", 400, True),
+        ("ServiceUnavailable", 400, True),
+        ("Unavailable", 400, True),
+        ("Anything", 500, True),
+        ("Anything", 499, False),
+        ("InsufficientInstanceCapacity", 500, False),
+    ],
+)
+def test_a_service_that_stumbled_may_have_done_it(code: str, status: int, unclear: bool) -> None:
+    assert may_have_happened(answered(code, status=status)) is unclear
+    assert not had_no_effect(answered(code, status=status))
+
+
+def test_a_token_that_was_used_says_that_an_earlier_call_had_effect() -> None:
+    error = translated(answered("IdempotentParameterMismatch"))
+    assert isinstance(error, ApiError)
+    assert error.may_have_happened
