@@ -48,6 +48,19 @@ def test_keep_alive_once_a_second_with_drops(driver: Driver):
     assert driver.event() is None
 
 
+def test_the_first_keep_alive_is_a_second_after_the_reset(driver: Driver):
+    driver.now += 10
+    driver.reset()
+    driver.start()
+    driver.event()  # of the link
+    driver.now += 0.9
+    driver.run()
+    assert driver.event() is None
+    driver.now += 0.2
+    driver.run()
+    assert (driver.event() or [None])[0] == Event.KEEP_ALIVE
+
+
 def test_no_events_of_groups_that_are_off():
     driver = Driver()
     driver.start(groups=0)
@@ -128,14 +141,20 @@ def test_moderation_delays_the_interrupt(driver: Driver):
     assert driver.raised == [1]
 
 
+@pytest.mark.parametrize("receiving", [False, True])
 @pytest.mark.parametrize(("delay", "due"), [(64, 44e-6), (20, 0.0), (5, 0.0)])
-def test_a_slow_way_to_the_guest_counts_as_delay(delay: int, due: float):
+def test_a_slow_way_to_the_guest_counts_as_delay(delay: int, due: float, receiving: bool):
     driver = Driver(interrupt_lag=20e-6)
     driver.start()
     tx = driver.tx_queue()
-    driver.unmask(tx_delay=delay)
+    driver.rx_queue()
+    driver.unmask(tx_delay=0 if receiving else delay, rx_delay=delay if receiving else 0)
     driver.raised.clear()
-    driver.send(tx, FRAME)
+    if receiving:
+        driver.port.deliver(FRAME)
+        driver.run()
+    else:
+        driver.send(tx, FRAME)
     assert driver.raised == ([] if due else [1])
     driver.now += due + 1e-6
     driver.run()
