@@ -78,6 +78,8 @@ class Contents:
 
     def _file(self, file: File) -> None:
         path, source, root = self._find(file)
+        if not source.is_dir() and not source.is_file():
+            raise self._error(f"{source} is not a file or a folder", "leave it out")
         layer, origin = self._layer_of(root, file)
         mode = int(file.mode, 8) if file.mode else None
         if source.is_dir():

@@ -5,20 +5,33 @@ The manifest beside a disk is only compared with it: what is shown comes from th
 
 from __future__ import annotations
 
-import io
 import json
+import mmap
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO
 
 from nitro.debian import Wanted, tree
 from nitro.errors import InputError
 from nitro.image import manifest
 from nitro.image.formats import cpio
+from nitro.image.formats.budget import Budget
 from nitro.image.linux import disk
+
+# What a foreign image may cost: FAT16 ends at 2 GiB, and no guest has more files than fit into
+# the memory of a large instance.
+_MAX_DISK = 4 << 30
+_MAX_UNPACKED = 4 << 30
+_MAX_SECONDS = 30.0
+_MAX_MANIFEST = 64 << 20
+
+# The version of a Linux boot image lies within its first 64 KiB: the pointer to it has 16 bits.
+_HEADER_BYTES = 0x10400
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
@@ -93,10 +106,15 @@ def inspect(path: Path) -> Inspection:
     Raises InputError when it is not a disk that `nitro build` could have written.
     """
     try:
+        if not path.is_file() and path.exists():  # opening a FIFO would wait for its writer
+            raise ValueError("not a regular file")
+        if path.exists() and path.stat().st_size > _MAX_DISK:
+            raise ValueError(f"larger than {_MAX_DISK >> 30} GiB")
         places = disk.esp_files(path)
         with path.open("rb") as file:
-            kernel = _release(_part(file, *places["VMLINUZ"]))
-            entries = tuple(_entries(_part(file, *places["INITRD"])))
+            position, size = places["VMLINUZ"]
+            kernel = _release(_part(file, position, min(size, _HEADER_BYTES)))
+            entries = tuple(_entries(file, *places["INITRD"]))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", hint="nitro build prints the path") from None
     except (OSError, ValueError, KeyError) as error:
@@ -128,53 +146,76 @@ def _release(image: bytes) -> str:
     return image[start : image.index(b"\0", start)].decode(errors="replace").split(" ")[0]
 
 
-def _entries(initrd: bytes) -> Iterator[GuestFile]:
-    if not initrd.startswith(_ZSTD_MAGIC):
-        raise ValueError("INITRD is not compressed with zstd")
-    seen: dict[str, GuestFile] = {}
-    for entry in cpio.read(io.BytesIO(_unpacked(initrd))):
-        seen[entry.path] = GuestFile(entry.path, entry.mode, entry.size, entry.target)
+def _entries(file: BinaryIO, position: int, size: int) -> Iterator[GuestFile]:
+    """The files of the archives on end. What pads one compressed frame to the next is zeros."""
+    end = position + size
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if end > len(data):
+            raise ValueError("it ends in the middle of a file")
+        if size < len(_ZSTD_MAGIC) or data[position : position + 4] != _ZSTD_MAGIC:
+            raise ValueError("INITRD is not compressed with zstd")
+        zstd = tree(Wanted(("zstd",))).program("zstd")
+        budget = Budget(_MAX_UNPACKED, _MAX_SECONDS)
+        seen: dict[str, GuestFile] = {}
+        while position < end:
+            length = _frame_size(data, position, end, budget)
+            with _decompressed(zstd, data, position, length) as archive:
+                for entry in cpio.read(budget.limit(archive)):
+                    seen[entry.path] = GuestFile(entry.path, entry.mode, entry.size, entry.target)
+            position += length + -length % 4
     yield from (file for _, file in sorted(seen.items()))
 
 
-def _unpacked(initrd: bytes) -> bytes:
-    """The archives on end. What pads one compressed frame to the next is zeros."""
-    zstd = tree(Wanted(("zstd",))).program("zstd")
-    archives = []
-    while initrd:
-        size = _frame_size(initrd)
+@contextmanager
+def _decompressed(
+    zstd: Sequence[str], data: mmap.mmap, position: int, length: int
+) -> Iterator[IO[bytes]]:
+    """The content of a zstd frame, as a stream: a small frame may hold gigabytes."""
+    with tempfile.TemporaryFile() as packed:
+        for start in range(position, position + length, 1 << 20):
+            packed.write(data[start : min(start + (1 << 20), position + length)])
+        packed.seek(0)
         argv = [*zstd, "--quiet", "--decompress", "--stdout"]
-        done = subprocess.run(argv, input=initrd[:size], capture_output=True, check=False)
-        if done.returncode:
-            raise ValueError(f"INITRD: zstd: {done.stderr.decode(errors='replace').strip()}")
-        archives.append(done.stdout)
-        initrd = initrd[size + -size % 4 :]
-    return b"".join(archives)
+        with subprocess.Popen(
+            argv, stdin=packed, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            try:
+                yield process.stdout
+                said = process.stderr.read(4096).decode(errors="replace").strip()
+                if process.wait():
+                    raise ValueError(f"INITRD: zstd: {said}")
+            finally:
+                process.kill()
 
 
-def _frame_size(data: bytes) -> int:
-    """The length of the zstd frame at the start of `data` (RFC 8878, section 3.1.1)."""
-    if len(data) < 6 or not data.startswith(_ZSTD_MAGIC):
+def _frame_size(data: mmap.mmap, start: int, end: int, budget: Budget) -> int:
+    """The length of the zstd frame at `start` of `data` (RFC 8878, section 3.1.1)."""
+    if end < start + 6 or data[start : start + 4] != _ZSTD_MAGIC:
         raise ValueError("INITRD holds something that is not a zstd frame")
-    descriptor = data[4]
+    descriptor = data[start + 4]
     single = descriptor >> 5 & 1
     window = 1 - single
     dictionary = (0, 1, 2, 4)[descriptor & 3]
     content = (single, 2, 4, 8)[descriptor >> 6]
-    position = 5 + window + dictionary + content
+    position = start + 5 + window + dictionary + content
     last = False
     while not last:
         header = int.from_bytes(data[position : position + 3], "little")
         last, kind, size = bool(header & 1), header >> 1 & 3, header >> 3
         position += 3 + (1 if kind == 1 else size)
-        if kind == 3 or position > len(data):
+        budget.spend(size if kind == 1 else 0)
+        if kind == 3 or position > end:
             raise ValueError("INITRD holds a broken zstd frame")
-    return position + (4 if descriptor & 4 else 0)
+    return position + (4 if descriptor & 4 else 0) - start
 
 
 def _manifest(path: Path) -> dict[str, Any] | None:
     try:
+        if not path.is_file() or path.stat().st_size > _MAX_MANIFEST:
+            return None
         document = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None

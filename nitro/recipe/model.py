@@ -44,7 +44,10 @@ BootMode = Literal["legacy-bios", "uefi", "uefi-preferred"]
 _NAME = r"^[a-z0-9][a-z0-9.-]{0,62}$"
 # Debian Policy, 5.6.1
 _PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
+_MAX_MEMORY_MIB = 32 << 20  # 32 TiB: the largest instances have 24
 _KERNEL = r"^[a-z][a-z0-9]*(:[A-Za-z0-9][A-Za-z0-9._-]*)?$"
+# tomllib takes time with the square of the length of a dotted key.
+_MAX_FILE = 64 << 10
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -117,7 +120,7 @@ class Recipe(_Table):
     #: the driver of the ENA card: nitro's own, with the kernel's to fall back to, or the kernel's
     driver: Literal["nitro", "kernel"] = "nitro"
     #: None: computed from the image
-    minimum_memory_mib: Annotated[int, Field(ge=64)] | None = None
+    minimum_memory_mib: Annotated[int, Field(ge=64, le=_MAX_MEMORY_MIB)] | None = None
     extras: tuple[Extra, ...] = DEFAULT_EXTRAS
     on_exit: Literal["poweroff", "restart"] = "poweroff"
     tags: dict[str, str] = {}
@@ -175,6 +178,8 @@ def load(name_or_path: str | Path) -> Recipe:
         return for_program(Path(name_or_path))
     path = find(name_or_path)
     try:
+        if path.stat().st_size > _MAX_FILE:
+            raise ValueError(f"larger than {_MAX_FILE >> 10} KiB")
         document = tomllib.loads(path.read_text())
     except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, nested too deeply
         raise InputError(f"{path}: {error}", hint="fix the TOML syntax") from None

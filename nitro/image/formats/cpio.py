@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import IO, BinaryIO, Protocol
 
 from nitro.errors import InputError
 
@@ -17,6 +17,7 @@ _MAGIC = b"070701"
 _HEADER = 110
 _TRAILER = "TRAILER!!!"
 _LARGEST = 0xFFFFFFFF
+_LONGEST = 4096  # PATH_MAX: what Linux unpacks
 
 
 class Member(Protocol):
@@ -62,7 +63,7 @@ def write(out: BinaryIO, members: Iterable[tuple[str, Member]]) -> None:
     _header(out, number + 1, _TRAILER, 0, 0)
 
 
-def read(archive: BinaryIO) -> Iterator[Entry]:
+def read(archive: IO[bytes]) -> Iterator[Entry]:
     """The entries of one or several archives on end, up to the end of the stream.
 
     Raises ValueError when the stream is not such an archive.
@@ -78,6 +79,8 @@ def read(archive: BinaryIO) -> Iterator[Entry]:
             raise ValueError("not a cpio archive")
         fields = [int(header[at : at + 8], 16) for at in range(6, _HEADER, 8)]
         mode, size, name_size = fields[1], fields[6], fields[11]
+        if name_size > _LONGEST or (stat.S_ISLNK(mode) and size > _LONGEST):
+            raise ValueError(f"a name of more than {_LONGEST} bytes")
         name = archive.read(name_size + -(_HEADER + name_size) % 4)[: name_size - 1].decode()
         if name == _TRAILER:
             continue
@@ -116,7 +119,7 @@ def _padded(out: BinaryIO, data: bytes) -> None:
     out.write(bytes(-len(data) % 4))
 
 
-def _skip(archive: BinaryIO, count: int) -> None:
+def _skip(archive: IO[bytes], count: int) -> None:
     while count:
         block = archive.read(min(count, 1 << 20))
         if not block:

@@ -26,6 +26,7 @@ _ENTRY = struct.Struct("<11sB8xHHHHI")
 _BOOT = struct.Struct("<3s8sHBHBHHBHHHIIBBBI11s8s")
 _DIRECTORY, _ARCHIVE, _VOLUME_LABEL = 0x10, 0x20, 0x08
 _DATE = 0x21  # 1 January 1980, the earliest there is
+_MAX_FOLDER, _MAX_DEPTH = 65536 * 32, 16  # of volumes that are read
 _NAME = re.compile(r"[A-Z0-9_-]{1,8}(\.[A-Z0-9_-]{1,3})?")
 
 Source = bytes | Path
@@ -171,18 +172,19 @@ def read(volume: BinaryIO, offset: int) -> dict[str, tuple[int, int]]:
         raise ValueError("no FAT12 or FAT16 volume")
     boot = _BOOT.unpack_from(sector)
     cluster_size, fat_sectors, roots = boot[3] * SECTOR, boot[9], boot[6]
+    if fat_sectors * SECTOR > 2 * (_MAX_FAT16 + 2) + SECTOR:
+        raise ValueError("a table of more clusters than FAT16 has")
     volume.seek(offset + boot[4] * SECTOR)
     fats = _exactly(volume, fat_sectors * SECTOR)
     fat = _links12(fats) if kind == b"FAT12" else struct.unpack(f"<{len(fats) // 2}H", fats)
     root = offset + (boot[4] + boot[5] * fat_sectors) * SECTOR
     data = root + roots * _ENTRY.size
     found: dict[str, tuple[int, int]] = {}
-    seen: set[int] = set()
+    used: set[int] = set()
 
     def walk(prefix: str, at: int, length: int) -> None:
-        if at in seen:
-            raise ValueError("a folder that lies inside itself")
-        seen.add(at)
+        if length > _MAX_FOLDER or prefix.count("/") > _MAX_DEPTH:
+            raise ValueError("a folder that is too long, or nested too deeply")
         volume.seek(at)
         for entry in _ENTRY.iter_unpack(_exactly(volume, length)):
             name, kind, cluster, size = entry[0], entry[1], entry[5], entry[6]
@@ -192,7 +194,7 @@ def read(volume: BinaryIO, offset: int) -> dict[str, tuple[int, int]]:
                 continue
             stem, extension = name[:8].decode().rstrip(), name[8:].decode().rstrip()
             path = prefix + (f"{stem}.{extension}" if extension else stem)
-            clusters = _run(fat, cluster)
+            clusters = _run(fat, cluster, used)
             start = data + max(cluster - 2, 0) * cluster_size  # an empty file has no cluster
             if not kind & _DIRECTORY:
                 if size > clusters * cluster_size:
@@ -219,14 +221,21 @@ def _links12(fats: bytes) -> tuple[int, ...]:
     return tuple(link | 0xF000 if link >= 0xFF8 else link for link in links)
 
 
-def _run(fat: tuple[int, ...], cluster: int) -> int:
-    """How many clusters a file has that starts at `cluster`; they must be contiguous."""
+def _run(fat: tuple[int, ...], cluster: int, used: set[int]) -> int:
+    """How many clusters a file has that starts at `cluster`.
+
+    They must be contiguous and belong to no other file: so none is looked at twice. `used` has
+    those of other files and gets these.
+    """
     if cluster == 0:
         return 0
     count = 1
     while True:
         if not 2 <= cluster < len(fat):
             raise ValueError("a cluster outside the volume")
+        if cluster in used:
+            raise ValueError("two files, or folders, that share a cluster")
+        used.add(cluster)
         if fat[cluster] >= 0xFFF8:
             return count
         if fat[cluster] != cluster + 1:

@@ -100,6 +100,7 @@ def test_unwinder_comes_with_glibc(tmp_path: Path) -> None:
         ({"programs": [{"source": "/gone"}]}, "/gone is not on this machine"),
         ({"files": [{"source": "/x", "from": "package"}]}, "the recipe has no packages"),
         ({"programs": [{"source": "."}]}, "is not a program"),
+        ({"files": [{"source": "/dev/zero"}]}, "/dev/zero is not a file or a folder"),
         ({"programs": [{"source": "text"}]}, "text: not a program"),
         ({"programs": [{"source": "arm"}]}, "arm is for aarch64"),
         ({"programs": [{"source": "object"}]}, "object is not an executable"),

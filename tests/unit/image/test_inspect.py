@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nitro.errors import InputError
+from nitro.image.formats import fat
 from nitro.image.inspect import inspect
 from nitro.image.linux import disk
 
@@ -50,6 +52,51 @@ def test_disk_without_a_kernel_or_initrd(
     disk.write(path, boot=b"", core=b"", files=made)
     with pytest.raises(InputError, match=what):
         inspect(path)
+
+
+def test_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", Path("/dev/zero")):
+        with pytest.raises(InputError, match="not a regular file"):
+            inspect(path)
+
+
+def test_huge_file_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "disk"
+    disk.write(path, boot=b"", core=b"", files={"VMLINUZ": _kernel(), "INITRD": b""})
+    os.truncate(path, 1 << 40)
+    with pytest.raises(InputError, match="larger than 4 GiB"):
+        inspect(path)
+
+
+def _frame(blocks: int) -> bytes:
+    """A zstd frame of 128 KiB of zeros in each four bytes (RFC 8878, 3.1.1.2: RLE blocks)."""
+    block = (128 << 10) << 3 | 1 << 1
+    body = block.to_bytes(3, "little") + b"\0"
+    last = (block | 1).to_bytes(3, "little") + b"\0"
+    return b"\x28\xb5\x2f\xfd\0\x58" + body * (blocks - 1) + last
+
+
+@pytest.mark.slow
+def test_small_initrd_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
+    path = tmp_path / "disk"
+    files: dict[str, fat.Source] = {"VMLINUZ": _kernel(), "INITRD": _frame(65536)}
+    disk.write(path, boot=b"", core=b"", files=files)
+    with pytest.raises(InputError, match="unpacks to more than 4294967296 bytes"):
+        inspect(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["[" * 100_000, "{", '"text"', None])
+def test_manifest_that_is_none(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "disk"
+    files: dict[str, fat.Source] = {"VMLINUZ": _kernel(), "INITRD": _frame(1)}
+    disk.write(path, boot=b"", core=b"", files=files)
+    if text is None:
+        os.mkfifo(tmp_path / "manifest.json")
+    else:
+        (tmp_path / "manifest.json").write_text(text)
+    assert inspect(path).manifest is None
 
 
 @pytest.mark.slow

@@ -106,6 +106,12 @@ def test_every_key(tmp_path: Path) -> None:
         ('command = ["/x"]\npackages = ["a/stable"]', "packages.0", "docs/recipes.md"),
         ('command = ["/x"]\nextras = ["magic"]', "extras.0", "docs/recipes.md"),
         ('command = ["/x"]\nenv = { "A-B" = "1" }', "'A-B' is not the name", "docs/recipes.md"),
+        (
+            'command = ["/x"]\nminimum_memory_mib = 99999999',
+            "minimum_memory_mib",
+            "docs/recipes.md",
+        ),
+        ("a." * 40_000 + "b = 1", "larger than 64 KiB", "fix the TOML syntax"),
         ('command = ["/x"]\nminimum_memory_mib = 1', "minimum_memory_mib", "docs/recipes.md"),
     ],
 )

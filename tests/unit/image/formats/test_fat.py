@@ -101,3 +101,32 @@ def test_any_damage_is_read_or_refused(data: st.DataObject) -> None:
     except ValueError:
         return
     assert isinstance(found, dict)
+
+
+def test_folders_nested_too_deeply_are_refused() -> None:
+    made = fat.Volume({"A/" * 20 + "F": b"x"}, label="X", serial=1)
+    out = io.BytesIO(bytes(made.size))
+    made.write(out, 0)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        fat.read(out, 0)
+
+
+def test_files_that_share_a_cluster_are_refused() -> None:
+    made = fat.Volume({"A": b"a", "B": b"b"}, label="X", serial=1)
+    out = io.BytesIO(bytes(made.size))
+    made.write(out, 0)
+    raw = out.getvalue()
+    entry = raw.index(b"B          ")
+    shared = raw[: entry + 26] + b"\2\0" + raw[entry + 28 :]
+    with pytest.raises(ValueError, match="share a cluster"):
+        fat.read(io.BytesIO(shared), 0)
+
+
+def test_table_larger_than_a_volume_has_clusters_is_refused() -> None:
+    made = fat.Volume({"A": b"a"}, label="X", serial=1)
+    out = io.BytesIO(bytes(made.size))
+    made.write(out, 0)
+    raw = bytearray(out.getvalue())
+    raw[22:24] = b"\xff\xff"
+    with pytest.raises(ValueError, match="more clusters than FAT16 has"):
+        fat.read(io.BytesIO(bytes(raw)), 0)
