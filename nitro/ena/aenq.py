@@ -42,9 +42,13 @@ class EventQueue:
             return
         self.head = head & 0xFFFF
 
+    def enabled(self, group: Event) -> bool:
+        """Whether the driver asked for the events of `group` and gave a ring for them."""
+        return bool(self.groups >> group & 1 and self.depth)
+
     def post(self, group: Event, syndrome: int, data: bytes, now: float) -> bool:
         """Tell the driver, if it asked for this group; True if an entry was written."""
-        if not self.groups >> group & 1 or not self.depth:
+        if not self.enabled(group):
             return False
         self._waiting.pop((group, syndrome), None)
         self._waiting[group, syndrome] = data

@@ -25,6 +25,7 @@ from nitro.errors import NitroError
 
 _LONGEST = 4096
 _PATIENCE = 1.0
+_NOT_ASKED_FOR = "error: the driver did not enable these events\n"
 
 
 class Control:
@@ -70,9 +71,11 @@ def execute(device: Device, line: str) -> str:
             except KeyError:
                 return f"error: no fault named {name}\n"
         case ["reset"]:
-            device.notices.send(Event.RESET_REQUEST)
+            if not device.notices.send(Event.RESET_REQUEST):
+                return _NOT_ASKED_FOR
         case ["hints"]:
-            device.notices.send(Event.NOTIFICATION, NOTIFY_HINTS, device.features.hints())
+            if not device.notices.send(Event.NOTIFICATION, NOTIFY_HINTS, device.features.hints()):
+                return _NOT_ASKED_FOR
         case ["rules"]:
             return _lines(dict(sorted(device.rules.broken.items())))
         case ["faults"]:

@@ -12,14 +12,7 @@ from nitro.ena import llq
 from nitro.ena.admin import AdminQueue
 from nitro.ena.aenq import EventQueue
 from nitro.ena.commands import Commands
-from nitro.ena.constants import (
-    RX_DOORBELLS,
-    TX_DOORBELLS,
-    UNMASK,
-    Capability,
-    RxOffload,
-    Status,
-)
+from nitro.ena.constants import RX_DOORBELLS, TX_DOORBELLS, UNMASK, Capability, RxOffload, Status
 from nitro.ena.context import Context
 from nitro.ena.faults import Faults
 from nitro.ena.features import Features
@@ -29,7 +22,7 @@ from nitro.ena.offload import Buffer
 from nitro.ena.ports import Port
 from nitro.ena.profiles import Profile
 from nitro.ena.queues import Queues
-from nitro.ena.registers import Registers
+from nitro.ena.registers import ASKS_FOR_DMA, Registers
 from nitro.ena.reporter import Reporter
 from nitro.ena.rss import TABLE_SIZE, Rss
 from nitro.ena.rssfeatures import RssFeatures
@@ -141,7 +134,7 @@ class Device:
         if self._trace is not None:
             self._trace.event("write", offset=offset, value=value)
         if offset < TX_DOORBELLS:
-            if not self._bus_master:
+            if not self._bus_master and offset in ASKS_FOR_DMA:
                 self.rules.report_violation("bus-master-off", f"register {offset:#x}")
             self.registers.write(offset, value)
         elif offset >= UNMASK:
@@ -198,8 +191,10 @@ class Device:
         self._refresh()
         if self._ringing:
             self._transmit()
-        if self.admin.run() and not self.faults.triggers("admin-interrupt-lost"):
-            self.vectors.post_management()
+        if self.admin.run():
+            masked = self.vectors.management_masked
+            if masked or not self.faults.triggers("admin-interrupt-lost"):
+                self.vectors.post_management()
 
     def receive(self) -> None:
         """Take frames from the port, as many as one turn may."""
@@ -243,7 +238,7 @@ class Device:
         extended = self.profile.capabilities & Capability.EXTENDED_RESET_REASONS
         if reason > 15 and not extended:
             self.rules.report_violation("reset-reason-extended", f"reason {reason}")
-        if reason == 0 and (self.queues.tx or self.queues.rx):
+        if reason == 0 and self.queues.submission and not self.registers.taken_over:
             self.rules.report_violation("reset-with-queues")
         if reason:
             self._reporter.reset(reason)
@@ -269,6 +264,7 @@ class Device:
 
     def _queues_changed(self) -> None:
         self.rx_path.changed()
+        self.registers.taken_over = False
         self.starved = False
         if not self.queues.rx:
             self._receiving = False

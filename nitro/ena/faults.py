@@ -1,9 +1,9 @@
 """What a hostile card does, by name. Each fault is drawn at its place in the model.
 
 A fault happens with its own odds each time the place is passed, from a seeded generator, so a
-run can be repeated; `set` turns one on or off while the card runs, `once` makes it happen the next
-time for certain. Faults of completions, and of the power-up table, take effect with the queues
-made next.
+run can be repeated. Whatever the odds draw, it happens a first time before long. `set` turns one
+on or off while the card runs, `once` makes it happen the next time for certain. Faults of
+completions, and of the power-up table, take effect with the queues made next.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import Counter
 
 # Name: what happens, and the odds each time (1 = always).
 FAULTS: dict[str, tuple[str, float]] = {
-    "readless-lost": ("the answer to a readless register read never arrives", 0.05),
+    "readless-lost": ("the answer to a readless register read never arrives", 0.1),
     "admin-interrupt-lost": ("an admin completion is written and no interrupt follows", 0.1),
     "admin-timeout": ("an admin command is never completed", 0.05),
     "stats-timeout": ("GET_STATS is never completed", 1),
@@ -39,6 +39,11 @@ FAULTS: dict[str, tuple[str, float]] = {
 }
 
 
+# Drawn once a second: people wait for these.
+_EVERY_SECOND = {"fatal-error", "link-flap", "hints-update", "reset-request"}
+_SECONDS = 5
+
+
 class Faults:
     """The faults that are on."""
 
@@ -46,12 +51,14 @@ class Faults:
         self.active = set(names)
         self.happened: Counter[str] = Counter()
         self._once: set[str] = set()
+        self._passed: Counter[str] = Counter()  # places passed, of faults that wait to happen
         self._random = random.Random(seed)
 
     def set(self, name: str, on: bool) -> None:
         """Turn `name` on or off. Raises KeyError for a name that is no fault."""
         FAULTS[name]
         self._once.discard(name)
+        self._passed.pop(name, None)
         (self.active.add if on else self.active.discard)(name)
 
     def once(self, name: str) -> None:
@@ -66,7 +73,14 @@ class Faults:
         odds = FAULTS[name][1]
         if name in self._once:
             self.set(name, False)
-        elif odds < 1 and self._random.random() >= odds:
+        elif odds < 1 and self._random.random() >= odds and not self._is_due(name, odds):
             return False
         self.happened[name] += 1
         return True
+
+    def _is_due(self, name: str, odds: float) -> bool:
+        """Whether the odds have kept `name` from happening for long enough."""
+        if self.happened[name]:
+            return False
+        self._passed[name] += 1
+        return self._passed[name] >= (_SECONDS if name in _EVERY_SECOND else round(1 / odds))

@@ -53,10 +53,11 @@ class Notices:
         if self._post_link():
             self._vectors.post_management()
 
-    def send(self, event: Event, syndrome: int = 0, data: bytes = b"") -> None:
-        """Post an event, if the driver enabled its group."""
+    def send(self, event: Event, syndrome: int = 0, data: bytes = b"") -> bool:
+        """Post an event; False if the driver did not enable its group."""
         if self._events.post(event, syndrome, data, self._clock()):
             self._vectors.post_management()
+        return self._events.enabled(event)
 
     def _every_second(self) -> None:
         if not self._faults.triggers("keep-alive-stops"):

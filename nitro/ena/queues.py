@@ -49,6 +49,11 @@ class Queues:
     tx: dict[int, TxQueue] = field(default_factory=dict)
     rx: dict[int, RxQueue] = field(default_factory=dict)
 
+    @property
+    def submission(self) -> list[TxQueue | RxQueue]:
+        """The queues of both directions."""
+        return [*self.tx.values(), *self.rx.values()]
+
     def attach(self, memory: Memory, rules: Rules) -> None:
         """Look every ring up again in `memory`; the queues that lost theirs stop."""
         for cq in self.completion.values():
@@ -57,8 +62,7 @@ class Queues:
             except DmaError as error:
                 cq.stop()
                 rules.report_violation("dma-address", f"completion queue {cq.index}: {error}")
-        queues: list[TxQueue | RxQueue] = [*self.tx.values(), *self.rx.values()]
-        for queue in queues:
+        for queue in self.submission:
             try:
                 queue.attach(memory)
             except DmaError as error:

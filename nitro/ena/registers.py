@@ -19,6 +19,9 @@ RESET_TIMEOUT = 5  # in units of 100 ms
 CAPS = 1 | RESET_TIMEOUT << 1 | ADDRESS_BITS << 8
 MAX_ADMIN_DEPTH = 1024
 
+# Writes after which the card reads or writes guest memory; the data path's come after these.
+ASKS_FOR_DMA = frozenset((Reg.AQ_DB, Reg.AENQ_HEAD_DB, Reg.MMIO_REG_READ))
+
 _RESET = 1 << 0
 _STORED = (
     Reg.AQ_BASE_LO,
@@ -49,6 +52,7 @@ class Registers:
         self._admin, self._events, self._vectors = admin, events, vectors
         self._begin_reset = begin_reset
         self.status = int(Status.READY)
+        self.taken_over = False  # the response address was set anew while queues existed
         self._seen_in_progress = False
         self._values = dict.fromkeys(map(int, _STORED), 0)
         self._write: dict[int, Callable[[int], None]] = {
@@ -91,6 +95,8 @@ class Registers:
             handler(value)
         elif offset in self._values:
             self._values[offset] = value
+            if offset == Reg.MMIO_RESP_LO:
+                self.taken_over = True
         else:
             self._rules.report_violation("unknown-register", f"offset {offset:#x}")
 

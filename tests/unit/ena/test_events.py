@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from nitro.ena.constants import Event, Reg
+from nitro.ena.constants import Event, Feature, Reg
 from nitro.ena.control import execute
 from tests.unit.ena.driver import Driver, ipv4_frame
 
@@ -196,3 +196,13 @@ def test_control(driver: Driver):
         2,
         driver.device.features.hints().ljust(48, b"\0"),
     )
+
+
+@pytest.mark.parametrize("command", ["reset", "hints"])
+def test_control_says_that_the_driver_did_not_ask_for_an_event(command: str):
+    driver = Driver()
+    assert execute(driver.device, command).startswith("error: the driver did not enable")
+    driver.start(groups=1 << Event.LINK_CHANGE)
+    assert execute(driver.device, command).startswith("error: the driver did not enable")
+    driver.set_feature(Feature.AENQ, struct.pack("<II", 0, 0x99))
+    assert execute(driver.device, command) == "ok\n"

@@ -145,6 +145,23 @@ def test_first_interrupt_lost():
     assert driver.raised == [1]
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("name", [name for name, (_, odds) in FAULTS.items() if odds >= 0.02])
+def test_a_named_fault_happens_before_long_whatever_the_seed(name: str, seed: int):
+    faults = Faults((name,), seed)
+    limit = 5 if name in ("fatal-error", "link-flap", "hints-update", "reset-request") else 20
+    happened = [faults.triggers(name) for _ in range(limit)]
+    assert any(happened)
+    assert faults.happened[name] == sum(happened)
+
+
+def test_an_admin_interrupt_is_lost_only_where_there_would_be_one(driver: Driver):
+    driver.write(Reg.INTR_MASK, 1)
+    driver.device.faults.once("admin-interrupt-lost")
+    driver.command(Opcode.GET_STATS)
+    assert not driver.device.faults.happened
+
+
 def test_a_fault_happens_once_for_certain_when_asked_to():
     faults = Faults()
     faults.once("tx-id-invalid")

@@ -79,6 +79,20 @@ def test_a_normal_reset_with_queues_breaks_a_rule():
     assert "reset-with-queues" in driver.broken
 
 
+def test_queues_that_an_earlier_driver_left_break_no_rule_of_the_next():
+    driver = Driver()
+    driver.start()
+    driver.tx_queue()
+    driver.write(Reg.MMIO_RESP_LO, driver.alloc(64))  # what a driver that attaches does first
+    driver.reset(reason=0)
+    assert not driver.broken
+    driver.write(Reg.MMIO_RESP_LO, driver.alloc(64))
+    driver.start()
+    driver.tx_queue()
+    driver.reset(reason=0)
+    assert driver.broken == {"reset-with-queues"}
+
+
 def test_reset_reason_above_15_needs_the_capability():
     driver = Driver()
     driver.reset(reason=18)
@@ -159,5 +173,10 @@ def test_writes_to_no_register_break_a_rule():
 def test_dma_without_bus_mastering_breaks_a_rule():
     driver = Driver()
     driver.device.set_bus_master(False)
+    driver.set_rings()
     driver.write(Reg.INTR_MASK, 0)
-    assert driver.broken == {"bus-master-off"}
+    assert not driver.broken, "nothing of this asks for DMA"
+    driver.write(Reg.AQ_DB, 1)
+    driver.write(Reg.AENQ_HEAD_DB, 4)
+    driver.write(Reg.MMIO_REG_READ, 1)
+    assert driver.device.rules.broken == {"bus-master-off": 3}
