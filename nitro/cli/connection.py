@@ -77,6 +77,7 @@ def connected(
                 region=session.endpoint.region,
                 endpoint_url=session.endpoint.url,
                 guest_endpoint_url=session.endpoint.guest_url,
+                key=session.endpoint.key,
                 dry_run=dry_run,
             ),
             settings,

@@ -1,4 +1,4 @@
-"""`nitro local up | down | status`: the local Nitro by hand."""
+"""`nitro local up | down | status | env`: the local Nitro by hand."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from nitro.cli import options
 from nitro.cli.output import print_json, print_table, reporter, say
+from nitro.errors import InputError
 
 if TYPE_CHECKING:
     from nitro.documents import LocalStatusDocument
@@ -50,6 +51,27 @@ def down(
 def status(json: options.Json = False, verbose: options.Verbose = False) -> None:
     """Say whether it runs, and where."""
     _show(json)
+
+
+@app.command()
+def env(verbose: options.Verbose = False) -> None:
+    """Print what other AWS clients need to use it: eval "$(nitro local env)"."""
+    import shlex
+
+    from nitro import local
+
+    endpoint = local.status().endpoint
+    if endpoint is None:
+        raise InputError("the local Nitro does not run", hint="`nitro local up` starts it")
+    print("unset AWS_PROFILE AWS_SESSION_TOKEN")
+    for name, value in (
+        ("AWS_ENDPOINT_URL", endpoint.url),
+        ("AWS_REGION", endpoint.region),
+        ("AWS_DEFAULT_REGION", endpoint.region),
+        ("AWS_ACCESS_KEY_ID", endpoint.access_key),
+        ("AWS_SECRET_ACCESS_KEY", endpoint.secret_key),
+    ):
+        print(f"export {name}={shlex.quote(value)}")
 
 
 def _show(as_json: bool) -> None:

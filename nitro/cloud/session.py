@@ -51,22 +51,23 @@ class Cloud:
         region: str | None,
         endpoint_url: str | None = None,
         guest_endpoint_url: str | None = None,
+        key: tuple[str, str] = ("local", "local"),
         profile: str | None = None,
         dry_run: bool = False,
         sleep: Callable[[float], None] = time.sleep,
     ) -> Self:
         """Prepare clients; the first call goes out when something is asked for.
 
-        An `endpoint_url` is not AWS: it gets made-up credentials, never the user's own.
+        An `endpoint_url` is not AWS: it gets `key` (access key, secret), never the user's own.
         Raises InputError for a missing region or profile, RefusedError without credentials.
         """
-        key = "local" if endpoint_url else None
+        access_key, secret_key = key if endpoint_url else (None, None)
         try:
             session = boto3.Session(
                 region_name=region,
                 profile_name=profile,
-                aws_access_key_id=key,
-                aws_secret_access_key=key,
+                aws_access_key_id=access_key,
+                aws_secret_access_key=secret_key,
             )
         except ProfileNotFound as error:
             raise InputError(str(error), hint="`aws configure list-profiles` shows them") from None

@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nitro import debian, paths
@@ -37,11 +37,18 @@ _POLL_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a local Nitro answers. `guest_url` is S3 as instances see it."""
+    """Where a local Nitro answers, and to whom. `guest_url` is S3 as instances see it."""
 
     url: str
     guest_url: str
     region: str
+    access_key: str
+    secret_key: str = field(repr=False)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What requests are signed with."""
+        return self.access_key, self.secret_key
 
 
 @dataclass(frozen=True)

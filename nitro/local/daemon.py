@@ -112,6 +112,7 @@ def inside(folder: Path, channel: socket.socket) -> None:
     )
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+    os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
     # moto takes most of the time to start; the outside's own imports must stay small.
     from nitro.local.service import Service
@@ -127,8 +128,16 @@ def inside(folder: Path, channel: socket.socket) -> None:
 
     threading.Thread(target=stop_when_alone, daemon=True).start()
     service.start()
-    announcement = {"url": service.url, "guest_url": service.guest_url, "region": REGION}
+    announcement = {
+        "url": service.url,
+        "guest_url": service.guest_url,
+        "region": REGION,
+        "access_key": service.key.access,
+        "secret_key": service.key.secret,
+    }
     partial = folder / f"{ENDPOINT}.partial"
+    partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)
     partial.write_text(json.dumps(announcement))
     partial.replace(folder / ENDPOINT)
     stopping.wait()

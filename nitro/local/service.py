@@ -14,7 +14,6 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
     MotoRequestHandler,
     create_backend_app,
 )
@@ -22,8 +21,10 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from nitro.local.aws import Pace, PublicAddresses, Site, archive, install, vmimport
 from nitro.local.broker import HostSockets
+from nitro.local.front import Door, GuestDoor
 from nitro.local.imds import Metadata, MetadataServer
 from nitro.local.qemu_hypervisor import QemuHypervisor
+from nitro.local.signature import Key
 from nitro.local.store import BlockStore
 from nitro.local.subnet import METADATA_ADDRESS, S3_ADDRESS, Subnets
 
@@ -31,8 +32,11 @@ _STOP_SECONDS = 8.0
 
 
 class Service:
-    """The local Nitro as one object. `url` is the endpoint for the host, `guest_url` S3's for
-    guests."""
+    """The local Nitro as one object.
+
+    `url` is the endpoint for the host, `guest_url` S3's for guests, `key` what requests to both
+    are signed with.
+    """
 
     guest_url = f"http://{S3_ADDRESS}"
 
@@ -56,23 +60,26 @@ class Service:
         for account, region in archive.regions(index):
             ec2_backends[account][region]  # is restored by being made
         add_vmimport_role()
+        self.key = Key()
         self._listener = host.open("tcp", "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def start(self) -> None:
         """Answer requests from now on."""
-        everything = DomainDispatcherApplication(create_backend_app)
         outside = make_server(
             "127.0.0.1",
             0,
-            everything,
+            Door(self.key, create_backend_app),
             threaded=True,
             request_handler=MotoRequestHandler,
             fd=self._listener.fileno(),
         )
-        only_s3 = create_backend_app("s3")  # guests have no business with the rest
         inside = make_server(
-            S3_ADDRESS, 80, only_s3, threaded=True, request_handler=MotoRequestHandler
+            S3_ADDRESS,
+            80,
+            GuestDoor(self.key, create_backend_app),
+            threaded=True,
+            request_handler=MotoRequestHandler,
         )
         metadata = MetadataServer((METADATA_ADDRESS, 80), Metadata(self.hypervisor.guest_at))
         for server in (outside, inside, metadata):

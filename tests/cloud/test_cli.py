@@ -77,7 +77,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def local(monkeypatch: pytest.MonkeyPatch, _quick: None, tmp_path: Path) -> LocalSession:
     """A local Nitro that is moto in this process."""
-    session = LocalSession(Endpoint("", "", REGION), tmp_path)
+    session = LocalSession(Endpoint("", "", REGION, "", ""), tmp_path)
 
     @contextmanager
     def opened(report: Reporter) -> Iterator[LocalSession]:
@@ -86,7 +86,7 @@ def local(monkeypatch: pytest.MonkeyPatch, _quick: None, tmp_path: Path) -> Loca
     connect_to_aws = Cloud.connect
 
     def connect_here(**options: Any) -> Cloud:
-        addresses = ("endpoint_url", "guest_endpoint_url")
+        addresses = ("endpoint_url", "guest_endpoint_url", "key")
         return connect_to_aws(**{k: v for k, v in options.items() if k not in addresses})
 
     monkeypatch.setattr(Cloud, "connect", connect_here)
@@ -339,12 +339,24 @@ def test_doctor_creates_the_role(bare_cloud: Cloud, monkeypatch: pytest.MonkeyPa
 def test_local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     up: list[Reporter] = []
     down = [True, False]
-    status = Status(Endpoint("http://127.0.0.1:1", "http://10.0.0.1", "us-east-1"), 7, tmp_path)
+    status = Status(
+        Endpoint("http://127.0.0.1:1", "http://10.0.0.1", "us-east-1", "key", "it's secret"),
+        7,
+        tmp_path,
+    )
     monkeypatch.setattr(nitro.local, "up", up.append)
     monkeypatch.setattr(nitro.local, "down", lambda _report, *, force: down.pop(0))
     monkeypatch.setattr(nitro.local, "status", lambda: status)
     assert json_of("local-status", "local", "up")["endpoint"] == "http://127.0.0.1:1"
     assert len(up) == 1
+    assert nitro_("local", "env").stdout.splitlines() == [
+        "unset AWS_PROFILE AWS_SESSION_TOKEN",
+        "export AWS_ENDPOINT_URL=http://127.0.0.1:1",
+        "export AWS_REGION=us-east-1",
+        "export AWS_DEFAULT_REGION=us-east-1",
+        "export AWS_ACCESS_KEY_ID=key",
+        "export AWS_SECRET_ACCESS_KEY='it'\"'\"'s secret'",
+    ]
     assert nitro_("local", "down").stderr == "stopped\n"
     assert nitro_("local", "down").stderr == "it was not running\n"
     monkeypatch.setattr(nitro.local, "status", lambda: Status(None, None, tmp_path))

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import boto3
 import pytest
+from botocore.config import Config
 
 from lab import disk
 from nitro import local
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.boot
 BOOT_SECONDS = 180.0  # for two guests on two busy cores
 PATIENCE = 60.0  # for a change of state
 PORT = 8080
+S3V4 = Config(signature_version="s3v4", s3={"addressing_style": "path"})
 T = TypeVar("T")
 
 
@@ -34,13 +36,15 @@ class Nitro:
 
     def __post_init__(self) -> None:
         connect: Any = boto3.client
-        options = {
+        self.options = {
             "endpoint_url": self.endpoint.url,
             "region_name": self.endpoint.region,
-            "aws_access_key_id": "local",
-            "aws_secret_access_key": "local",
+            "aws_access_key_id": self.endpoint.access_key,
+            "aws_secret_access_key": self.endpoint.secret_key,
         }
-        self.ec2, self.s3, self.ebs = (connect(name, **options) for name in ("ec2", "s3", "ebs"))
+        self.ec2, self.s3, self.ebs = (
+            connect(name, **self.options) for name in ("ec2", "s3", "ebs")
+        )
 
     def import_disk(self, disk: Path) -> str:
         self.s3.create_bucket(Bucket="disks")
@@ -57,6 +61,14 @@ class Nitro:
             return str(detail.get("SnapshotId", "")) or None
 
         return wait(imported, PATIENCE)
+
+    def guest_url(self, key: str) -> str:
+        """Of an object, for a guest to read."""
+        connect: Any = boto3.client
+        s3 = connect(
+            "s3", **{**self.options, "endpoint_url": self.endpoint.guest_url, "config": S3V4}
+        )
+        return str(s3.generate_presigned_url("get_object", Params={"Bucket": "disks", "Key": key}))
 
     def register(self, snapshot_id: str, boot_mode: str) -> str:
         mapping = {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot_id}}
@@ -159,6 +171,7 @@ def test_two_instances_and_the_host_reach_each_other(
     nitro.ec2.authorize_security_group_ingress(
         GroupId=group, IpProtocol="tcp", FromPort=PORT, ToPort=PORT, CidrIp="0.0.0.0/0"
     )
+    nitro.s3.put_object(Bucket="disks", Key="greeting", Body=b"hello from S3")
     server = nitro.run(
         uefi_image,
         "echo served to $(md meta-data/public-ipv4) > /index.html\n"
@@ -172,7 +185,8 @@ def test_two_instances_and_the_host_reach_each_other(
         f"until wget -qO- http://{server['PrivateIpAddress']}:{PORT}/index.html; do sleep 1; done\n"
         f"ping -c 2 {server['PrivateIpAddress']}\n"
         f"ping -c 1 -s 8900 {server['PrivateIpAddress']}\n"
-        "wget -qO- http://169.254.170.1/disks | grep -o '<Key>.*</Key>'\n"
+        f"wget -qO- '{nitro.guest_url('greeting')}'; echo\n"
+        "wget -qO- http://169.254.170.1/disks || echo no listing\n"
         "poweroff -f\n",
     )
 
@@ -200,7 +214,8 @@ def test_two_instances_and_the_host_reach_each_other(
     assert "2 packets transmitted, 2 packets received" in told
     assert "1 packets transmitted, 1 packets received" in told, "MTU 9001 passes"
     assert served in told
-    assert "guest.raw" in told, "S3 answers inside"
+    assert "hello from S3" in told
+    assert "no listing" in told, "guests have presigned URLs and nothing else"
 
     assert processes(server["InstanceId"])
     nitro.ec2.terminate_instances(InstanceIds=[server["InstanceId"]])
