@@ -111,7 +111,9 @@ def laboratory(suite: str, llq: bool) -> Iterator[tuple[Guest, list[Card]]]:
         for number in range(2):
             path = lab.folder / f"ena{number}"
             options = [] if llq else ["--no-llq"]
-            control = stack.enter_context(lab.card(path, *options, tap=f"tap{number}"))
+            control = stack.enter_context(
+                lab.card(path, "--offloads", "all", *options, tap=f"tap{number}")
+            )
             cards.append(Card(number, control))
             nics += ena_nic(path)
             lab.add_address(number + 1, f"{cards[-1].host}/24")

@@ -42,7 +42,9 @@ def compare(options: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
         stack.enter_context(lab.start("iperf3", [*lab.tools.program("iperf3"), "-s"]))
         stack.enter_context(lab.start("netserver", [*lab.tools.program("netserver"), "-D"]))
         card = lab.folder / "ena"
-        stack.enter_context(lab.card(card, *([] if options.llq else ["--no-llq"])))
+        stack.enter_context(
+            lab.card(card, "--offloads", "all", *([] if options.llq else ["--no-llq"]))
+        )
         nics = {"ena": ena_nic(card), "virtio-net": virtio_nic("tap1")}
         guests = {}
         for number, kind in enumerate(KINDS):

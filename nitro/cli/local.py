@@ -21,12 +21,21 @@ app = typer.Typer(
 
 
 @app.command()
-def up(json: options.Json = False, verbose: options.Verbose = False) -> None:
+def up(
+    offloads: Annotated[
+        str,
+        typer.Option(
+            help="profile: the cards have what AWS's have; all: every offload, for speed."
+        ),
+    ] = "profile",
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> None:
     """Start it, to stay until `nitro local down`."""
     from nitro import local
 
     report = reporter()
-    local.up(report)
+    local.up(report, offloads=offloads)
     report.close()
     _show(json)
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from nitro import debian, paths
 from nitro.errors import InputError, NitroError
 from nitro.local import dnsmasq, qemu, users
+from nitro.local.nic import OFFLOADS, OFFLOADS_FILE
 from nitro.progress import Reporter, Stage
 
 LOCK, ENDPOINT, LOG = "lock", "endpoint.json", "log"  # in the local Nitro's folder
@@ -77,14 +78,19 @@ class LocalSession:
         return (self.folder / STAYS).exists()
 
 
-def up(report: Reporter | None = None) -> Endpoint:
+def up(report: Reporter | None = None, *, offloads: str = "profile") -> Endpoint:
     """The running local Nitro, started if there is none, to stay until `down`.
 
+    The cards of instances that start from now on have the offloads of their profile, or with
+    "all" every one there is. Raises InputError for another word.
     Programs that it needs are fetched first. Raises InputError when moto is not installed,
     NitroError when it does not come up; the last lines of its log say why.
     """
+    if offloads not in OFFLOADS:
+        raise InputError(f"no offloads named {offloads!r}", hint="known: " + ", ".join(OFFLOADS))
     with _entered(report or Reporter()) as endpoint:
         (_folder() / STAYS).touch()
+        (_folder() / OFFLOADS_FILE).write_text(offloads)
         return endpoint
 
 

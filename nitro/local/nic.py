@@ -21,6 +21,8 @@ from nitro.local.qemu import Card, end
 from nitro.ports import Forward
 
 CARD_SECONDS = 30.0
+OFFLOADS = ("profile", "all")  # as `nitro device serve` has them
+OFFLOADS_FILE = "offloads"
 
 
 class Nic(Protocol):
@@ -36,24 +38,45 @@ class Nic(Protocol):
         """Give back everything held. Harmless when repeated."""
 
 
+def offloads_of(folder: Path) -> str:
+    """The offloads of the cards that the local Nitro in `folder` plugs in; by default each
+    profile's."""
+    try:
+        return (folder / OFFLOADS_FILE).read_text()
+    except FileNotFoundError:
+        return "profile"
+
+
 class EnaNic:
     """An ENA card on a tap: `nitro.ena` in a process of its own, plugged in by vfio-user.
 
     The descriptor `tap` is this object's from here on. `profile` is the instance type whose
-    card it is. What the card reports, every broken rule of the driver's by name, is appended
-    to `console`, where the instance's own words are.
+    card it is; `offloads` "all" gives it every offload instead of that card's. What the card
+    reports, every broken rule of the driver's by name, is appended to `console`, where the
+    instance's own words are.
 
     Raises NitroError when the card does not come up.
     """
 
     name = "ena"
 
-    def __init__(self, tap: int, mac: str, *, profile: str, folder: Path, console: Path) -> None:
+    def __init__(
+        self,
+        tap: int,
+        mac: str,
+        *,
+        profile: str,
+        folder: Path,
+        console: Path,
+        offloads: str = "profile",
+    ) -> None:
+        if offloads == "all":
+            self.name = "ena, all offloads"
         # A relative name, for a socket's path must be short; QEMU runs in the same folder.
         socket = folder / "ena"
         socket.unlink(missing_ok=True)
         words = ["--socket", socket.name, "--port", f"fd:{tap}", "--mac", mac]
-        words += ["--profile", profile, "--strict", "--once"]
+        words += ["--profile", profile, "--offloads", offloads, "--strict", "--once"]
         try:
             with console.open("ab") as reports:
                 self._process = subprocess.Popen(

@@ -22,7 +22,7 @@ from nitro.errors import NitroError
 from nitro.local import accel, qemu
 from nitro.local.broker import HostSockets
 from nitro.local.hypervisor import Guest, GuestStatus, PortRange, State
-from nitro.local.nic import EnaNic, Nic
+from nitro.local.nic import EnaNic, Nic, offloads_of
 from nitro.local.relay import Relay
 from nitro.local.store import BlockStore
 from nitro.local.subnet import Subnets
@@ -184,6 +184,7 @@ class QemuHypervisor:
                 profile=guest.instance_type,
                 folder=folder,
                 console=folder / CONSOLE,
+                offloads=offloads_of(self._folder.parent),
             )
             try:
                 yield nic

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from nitro.ena.profiles import find
+from nitro.ena.constants import RxOffload, TxOffload
+from nitro.ena.profiles import (
+    ALL_RX_OFFLOADS,
+    ALL_TX_OFFLOADS,
+    PROFILES,
+    find,
+    with_all_offloads,
+)
 from nitro.errors import InputError
 
 
@@ -39,3 +46,17 @@ def test_an_instance_type_has_the_card_of_its_generation(instance_type: str, pro
 def test_names_that_are_no_profile(name: str):
     with pytest.raises(InputError, match="no ENA profile"):
         find(name)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_no_fleet_has_segmentation_ipv6_sums_or_receive_verdicts(name: str):
+    offered = PROFILES[name].tx_offloads
+    assert offered in (TxOffload.L4_V4_PARTIAL, TxOffload(0))
+    assert not PROFILES[name].rx_offloads & ~RxOffload.HASH
+
+
+def test_all_offloads_leave_the_rest_of_the_card_as_it_is():
+    card = with_all_offloads(PROFILES["gen8"])
+    assert (card.tx_offloads, card.rx_offloads) == (ALL_TX_OFFLOADS, ALL_RX_OFFLOADS)
+    assert card.merged_segments
+    assert card.llq_only

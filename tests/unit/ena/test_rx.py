@@ -17,7 +17,7 @@ L4_CHECKED = 1 << 16
 
 @pytest.fixture
 def driver() -> Driver:
-    made = Driver()
+    made = Driver(with_all_offloads(PROFILES["c5"]))
     made.start()
     return made
 

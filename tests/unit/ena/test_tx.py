@@ -8,6 +8,7 @@ import pytest
 
 from nitro.ena.constants import DIRECTION_TX, TxOffload
 from nitro.ena.offload import PLAIN, Offload, checksum, pseudo_sum, wire_frames
+from nitro.ena.profiles import PROFILES, with_all_offloads
 from nitro.ena.verify import STATUS_L3_ERROR, STATUS_L4_ERROR
 from tests.unit.ena.driver import (
     BASE,
@@ -30,7 +31,7 @@ TSO = 1 << 7 | L3_CSUM | 1 << 14
 
 @pytest.fixture
 def driver() -> Driver:
-    made = Driver()
+    made = Driver(with_all_offloads(PROFILES["c5"]))
     made.start()
     return made
 

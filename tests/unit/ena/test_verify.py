@@ -6,6 +6,7 @@ import pytest
 
 from nitro.ena.headers import STATUS_L4_CHECKED
 from nitro.ena.offload import DATA_VALID, checksum
+from nitro.ena.profiles import ALL_RX_OFFLOADS
 from nitro.ena.verify import STATUS_L3_ERROR, STATUS_L4_ERROR
 from tests.unit.ena.driver import Driver
 from tests.unit.ena.frames import good4, good6, judged
@@ -55,7 +56,7 @@ def test_udp_without_a_sum_is_not_checked():
 
 
 def test_the_card_checks_what_the_port_does_not_vouch_for():
-    driver = Driver()
+    driver = Driver(rx_offloads=ALL_RX_OFFLOADS)
     driver.start()
     ring = driver.rx_queue(fill=0)
     for size in (2048, 2048, 50, 50, 50, 2048):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nitro.errors import NitroError
-from nitro.local.nic import EnaNic, UserNic
+from nitro.local.nic import OFFLOADS_FILE, EnaNic, UserNic, offloads_of
 from nitro.ports import Forward
 
 
@@ -63,3 +63,24 @@ def test_a_card_that_cannot_be_made_says_why_on_the_console(tmp_path: Path) -> N
     assert "neither a tap nor a socket" in console.read_text()
     assert os.read(reader, 1) == b""
     os.close(reader)
+
+
+def test_offloads_are_the_profiles_until_all_are_chosen(tmp_path: Path) -> None:
+    assert offloads_of(tmp_path) == "profile"
+    (tmp_path / OFFLOADS_FILE).write_text("all")
+    assert offloads_of(tmp_path) == "all"
+
+
+def test_a_card_with_all_offloads_says_so_in_the_name_that_results_carry(tmp_path: Path) -> None:
+    cable, far_end = socket.socketpair()
+    nic = EnaNic(
+        cable.detach(),
+        "02:00:00:00:00:01",
+        profile="c5.large",
+        folder=tmp_path,
+        console=tmp_path / "console",
+        offloads="all",
+    )
+    assert nic.name == "ena, all offloads"
+    nic.close()
+    far_end.close()
