@@ -20,7 +20,7 @@ from nitro.debian import Wanted, chroot, tree
 from nitro.paths import resource
 from tools.code_lines import code_lines
 
-MAX_CODE_LINES = 1990  # of the core, headers included
+MAX_CODE_LINES = 2050  # of the core, headers included
 MAX_FILE_LINES = 600
 MAX_BYTES = 24 * 1024
 COMPILER = Wanted(("gcc-12", "libc6-dev", "binutils", "dash"), "bookworm")

@@ -53,7 +53,11 @@ def test_the_module_does_what_the_kernels_driver_does(tmp_path: Path, suite: str
         carries_traffic(subject)
         assert subject.stat("tx0_llq_entries") + subject.stat("tx1_llq_entries") > 0
 
-        # MTU, live.
+        # MTU, live; what the card would refuse is refused before it is asked.
+        assert (
+            subject.run("ip link set eth0 mtu 127 2> /dev/null || echo refused", check=False)
+            == "refused\n"
+        )
         subject.run("ip link set eth0 mtu 9001")
         subject.ping(8973)
         assert "9001" in subject.run("cat /sys/class/net/eth0/mtu")
@@ -78,6 +82,10 @@ def test_the_module_does_what_the_kernels_driver_does(tmp_path: Path, suite: str
 
         if suite == "trixie":  # today's ethtool cannot do this with a 6.1 kernel
             all_flows_to_one_queue(subject)
+            # The default table follows the number of queues.
+            subject.run("ethtool -L eth0 combined 1; ethtool -X eth0 default")
+            subject.run("ethtool -L eth0 combined 2")
+            assert min(flows_per_queue(subject)) > FLOWS // 4
 
         # Cable out, cable in.
         subject.card("link down")
@@ -140,6 +148,24 @@ def test_every_profile(tmp_path: Path, suite: str) -> None:
             assert not subject.rules_broken(), profile
         subjects[0].run("rmmod nitro_ena")
         is_clean(subjects[0])
+
+
+def test_queues_come_back_when_the_card_creates_them_again(tmp_path: Path) -> None:
+    """Until then there is no carrier, and nobody waits for a queue that does not exist."""
+    with machine(tmp_path, strict=False) as subject:
+        subject.load()
+        subject.card("fault create-fails on")
+        change = "ethtool -L eth0 combined 1; ethtool -L eth0 combined 2"
+        lost = "dmesg | grep -c 'could not be made again'"
+        loop = f"for i in $(seq 200); do ({change}) 2>&1; [ $({lost}) = 0 ] || break; done"
+        subject.run(loop, 120, check=False)
+        assert subject.run(lost, check=False).strip() != "0"
+        subject.card("fault create-fails off")
+        subject.wait_for_link()
+        subject.ping()
+        carries_traffic(subject)
+        assert not subject.trouble()
+        subject.run("rmmod nitro_ena")
 
 
 HOSTILE = [

@@ -49,9 +49,17 @@ void ena_aenq_stop(struct ena_device *device)
 	ena_os_drain_interrupt(device->os);
 }
 
+/* The device counts from 0 again after a reset; our counters only grow. */
+static void ena_add_drops(uint64_t *total, uint64_t *seen, uint64_t now)
+{
+	*total += now >= *seen ? now - *seen : now;
+	*seen = now;
+}
+
 static void ena_handle_event(struct ena_device *device, const struct ena_hw_event *event)
 {
 	struct ena_device_stats *stats = &device->stats;
+	struct ena_aenq *aenq = &device->aenq;
 	bool fatal = event->group == ENA_HW_EVENT_FATAL;
 
 	switch (event->group) {
@@ -61,10 +69,10 @@ static void ena_handle_event(struct ena_device *device, const struct ena_hw_even
 		break;
 	case ENA_HW_EVENT_KEEP_ALIVE:
 		stats->keep_alives++;
-		stats->device_rx_drops = event->drops[0];
-		stats->device_tx_drops = event->drops[1];
-		stats->device_rx_overruns = event->drops[2];
-		ENA_STORE_RELEASE(device->aenq.last_keep_alive, ena_os_now(device->os));
+		ena_add_drops(&stats->device_rx_drops, &aenq->seen_drops[0], event->drops[0]);
+		ena_add_drops(&stats->device_tx_drops, &aenq->seen_drops[1], event->drops[1]);
+		ena_add_drops(&stats->device_rx_overruns, &aenq->seen_drops[2], event->drops[2]);
+		ENA_STORE_RELEASE(aenq->last_keep_alive, ena_os_now(device->os));
 		break;
 	case ENA_HW_EVENT_NOTICE:
 		if (event->syndrome == ENA_HW_NOTICE_HINTS)
@@ -83,27 +91,56 @@ static void ena_handle_event(struct ena_device *device, const struct ena_hw_even
 	}
 }
 
-void ena_interrupt(struct ena_device *device)
+/* The event at the head of the ring, or NULL. */
+static const struct ena_hw_event *ena_next_event(struct ena_device *device)
 {
-	uint16_t handled, *head = &device->aenq.head;
+	uint16_t head = device->aenq.head;
+	const struct ena_hw_event *slot = &ENA_SHARED(device)->events[head % DEPTH];
+	uint8_t phase = ENA_READ_ONCE(slot->flags) & ENA_HW_PHASE;
 
-	ENA_STORE_RELEASE(device->interrupts, device->interrupts + 1);
-	ena_os_wake(device->os);
-	if (!ENA_LOAD_ACQUIRE(device->aenq.running))
-		return;
+	return phase == ena_phase(head, DEPTH) ? slot : NULL;
+}
+
+static void ena_handle_events(struct ena_device *device)
+{
+	const struct ena_hw_event *slot;
+	uint16_t handled = 0;
+
 	/* One turn of the ring at most: the device has credit for no more. */
-	for (handled = 0; handled < DEPTH; handled++, ++*head) {
-		const struct ena_hw_event *slot = &ENA_SHARED(device)->events[*head % DEPTH];
-
-		if ((ENA_READ_ONCE(slot->flags) & ENA_HW_PHASE) != ena_phase(*head, DEPTH))
-			break;
+	for (; handled < DEPTH && (slot = ena_next_event(device)); handled++) {
 		ena_os_read_barrier();
 		const struct ena_hw_event event = ENA_READ_ONCE(*slot);
 		device->stats.events++;
 		ena_handle_event(device, &event);
+		ENA_STORE_RELEASE(device->aenq.head, (uint16_t)(device->aenq.head + 1));
 	}
 	if (handled) {
 		ena_os_write_barrier();
-		ena_os_write(device->os, ENA_HW_AENQ_DOORBELL, (uint16_t)(*head + DEPTH));
+		ena_os_write(device->os, ENA_HW_AENQ_DOORBELL,
+			     (uint16_t)(device->aenq.head + DEPTH));
 	}
+}
+
+void ena_interrupt(struct ena_device *device)
+{
+	ENA_STORE_RELEASE(device->interrupts, device->interrupts + 1);
+	ena_os_wake(device->os);
+	if (ENA_LOAD_ACQUIRE(device->aenq.running))
+		ena_handle_events(device);
+}
+
+void ena_aenq_rescue(struct ena_device *device)
+{
+	uint16_t head = ENA_LOAD_ACQUIRE(device->aenq.head);
+	bool moved = head != device->aenq.seen_head;
+
+	device->aenq.seen_head = head;
+	if (moved || !ena_next_event(device))
+		return;
+	if (!device->stats.lost_interrupts++)
+		ena_warn(device, "no interrupt comes for events; polling for them");
+	/* What ena_interrupt finds while it is kept away, the next one or the next look handles. */
+	ena_aenq_stop(device);
+	ena_handle_events(device);
+	ENA_STORE_RELEASE(device->aenq.running, true);
 }

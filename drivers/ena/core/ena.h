@@ -35,7 +35,7 @@
 #define ENA_MAX_DEPTH 1024
 #define ENA_MIN_DEPTH 128    /* what a ring is halved down to when the device is short of memory */
 #define ENA_MAX_MTU 9216
-#define ENA_MIN_MTU 68       /* the least that IPv4 allows */
+#define ENA_MIN_MTU 128      /* the least that the device takes */
 #define ENA_MAX_SEGMENTS 18  /* of a packet to send, beside the header pushed inline */
 #define ENA_MAX_FRAGMENTS 17 /* of a packet received */
 #define ENA_MAX_PUSH 224     /* header bytes in a 256-byte LLQ entry */
@@ -162,7 +162,7 @@ struct ena_rx_packet {
 	_(bad_events)            /* of an unknown group */ \
 	_(keep_alives)           \
 	_(link_changes)          \
-	_(lost_interrupts)       /* pairs polled because no interrupt came */ \
+	_(lost_interrupts)       /* polls in place of an interrupt that did not come */ \
 	_(device_tx_drops)       /* packets that the device dropped, since attach */ \
 	_(device_rx_drops)       \
 	_(device_rx_overruns)
@@ -268,6 +268,8 @@ struct ena_aenq {
 	bool keep_alive_offered;          /* the device sends keep-alives */
 	uint64_t last_keep_alive;         /* microseconds */
 	uint32_t keep_alive_timeout;      /* microseconds; 0: never */
+	uint16_t seen_head;               /* head at the watchdog's last look */
+	uint64_t seen_drops[3];           /* the device's counters in the last keep-alive */
 };
 
 /* TX rings in the device. Without LLQ, the same fields describe a ring in host memory. */
@@ -372,6 +374,8 @@ static inline uint16_t ena_tx_next_id(const struct ena_tx *tx)
 	return tx->free_ids[tx->ids_taken & (tx->sq.depth - 1)];
 }
 
+/* It may be sent, and completed on another processor, before this returns: what is accounted for
+ * a packet must be so before. */
 int ena_tx_send(struct ena_tx *tx, const struct ena_tx_packet *packet);
 
 /* Tell the device of what was sent. */

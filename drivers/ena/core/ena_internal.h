@@ -55,6 +55,8 @@ int ena_rss_apply(struct ena_device *device);
 void ena_aenq_prepare(struct ena_device *device);
 int ena_aenq_start(struct ena_device *device);
 void ena_aenq_stop(struct ena_device *device);
+/* Handle events whose interrupt was lost; called once a second. */
+void ena_aenq_rescue(struct ena_device *device);
 
 /* queue.c, tx.c */
 int ena_pair_create(struct ena_device *device, uint16_t number);

@@ -49,6 +49,9 @@ struct ena_os {
 	struct delayed_work watchdog;
 	bool removing;                /* no recovery begins any more */
 	bool traffic;                 /* queues, interrupts and NAPI are on */
+	bool link;                    /* the device says that the cable is in */
+	spinlock_t carrier_lock;
+	unsigned int idle_ticks;      /* seconds that the interface is up without queues */
 	u16 wanted_pairs;             /* as ethtool set them */
 	u16 tx_depth;
 	u16 rx_depth;
@@ -64,12 +67,13 @@ extern const struct ethtool_ops ena_linux_ethtool_ops;
 /* net.c; the caller of the first two holds the RTNL lock. */
 int ena_linux_up(struct ena_os *os);
 void ena_linux_down(struct ena_os *os);
+void ena_linux_update_carrier(struct ena_os *os);
 void ena_linux_recover(struct work_struct *work);
 void ena_linux_watchdog(struct work_struct *work);
 
 /* tx.c, rx.c */
 netdev_tx_t ena_linux_xmit(struct sk_buff *skb, struct net_device *netdev);
-int ena_linux_tx_poll(struct ena_linux_pair *pair);
+int ena_linux_tx_poll(struct ena_linux_pair *pair, int budget);
 void ena_linux_tx_release(struct ena_linux_pair *pair, u16 depth);
 int ena_linux_rx_start(struct ena_linux_pair *pair, u16 depth);
 int ena_linux_rx_poll(struct ena_linux_pair *pair, int budget);

@@ -139,6 +139,7 @@ static int ena_linux_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	netif_carrier_off(netdev); /* until the device says otherwise, maybe during ena_attach */
 	pci_set_drvdata(pdev, os);
 	mutex_init(&os->admin_lock);
+	spin_lock_init(&os->carrier_lock);
 	init_waitqueue_head(&os->wait);
 	INIT_WORK(&os->recovery, ena_linux_recover);
 	INIT_DELAYED_WORK(&os->watchdog, ena_linux_watchdog);
@@ -166,11 +167,13 @@ static int ena_linux_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 
 err_attached:
+	rtnl_lock();
 	os->removing = true;
+	rtnl_unlock();
 	ena_detach(&os->ena);
-	cancel_work_sync(&os->recovery);
 err_vectors:
 	free_irq(os->irq, os);
+	cancel_work_sync(&os->recovery);
 	pci_free_irq_vectors(pdev);
 err_memory:
 	kvfree(os->pair);
@@ -186,10 +189,10 @@ static void ena_linux_remove(struct pci_dev *pdev)
 	os->removing = true;
 	rtnl_unlock();
 	cancel_delayed_work_sync(&os->watchdog);
-	cancel_work_sync(&os->recovery);
 	unregister_netdev(os->netdev);
 	ena_detach(&os->ena);
 	free_irq(os->irq, os);
+	cancel_work_sync(&os->recovery); /* last: the interrupt may have asked for it */
 	pci_free_irq_vectors(pdev);
 	kvfree(os->pair);
 	free_netdev(os->netdev);

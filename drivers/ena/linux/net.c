@@ -7,6 +7,7 @@
 #include "ena_linux.h"
 
 #define UP_TRIES 3
+#define RETRY_TICKS 10 /* seconds between attempts to create queues for an interface that is up */
 
 static irqreturn_t ena_linux_pair_interrupt(int irq, void *argument)
 {
@@ -20,7 +21,7 @@ static int ena_linux_poll(struct napi_struct *napi, int budget)
 {
 	struct ena_linux_pair *pair = container_of(napi, struct ena_linux_pair, napi);
 	struct ena_os *os = pair->os;
-	int sent = ena_linux_tx_poll(pair);
+	int sent = ena_linux_tx_poll(pair, budget);
 	int received = budget ? ena_linux_rx_poll(pair, budget) : 0;
 
 	/* A reset is due; it unmasks the interrupt. */
@@ -79,11 +80,28 @@ static int ena_linux_allocate_pair(struct ena_os *os, u16 number)
 	return error;
 }
 
+/* A carrier is what a cable and queues make. Called by interrupts and by the life cycle. */
+void ena_linux_update_carrier(struct ena_os *os)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&os->carrier_lock, flags);
+	if (READ_ONCE(os->link) && READ_ONCE(os->traffic))
+		netif_carrier_on(os->netdev);
+	else
+		netif_carrier_off(os->netdev);
+	spin_unlock_irqrestore(&os->carrier_lock, flags);
+}
+
 /* Queues in the device, buffers in the queues, interrupts on. */
 static int ena_linux_bring_up(struct ena_os *os)
 {
-	int error = ena_up(&os->ena, os->pairs, os->tx_depth, os->rx_depth);
+	int error;
 
+	/* A table that the user did not set follows the number of queues. */
+	if (!netif_is_rxfh_configured(os->netdev))
+		ena_set_table(&os->ena, NULL);
+	error = ena_up(&os->ena, os->pairs, os->tx_depth, os->rx_depth);
 	if (error)
 		return error == ENA_E_MEMORY ? -ENOMEM : -EIO;
 	for (u16 i = 0; i < os->pairs; i++) {
@@ -96,6 +114,8 @@ static int ena_linux_bring_up(struct ena_os *os)
 		ena_os_want_poll(os, i); /* an interrupt may be lost from before */
 	}
 	netif_tx_wake_all_queues(os->netdev);
+	ena_linux_update_carrier(os);
+	os->idle_ticks = 0;
 	return 0;
 }
 
@@ -103,6 +123,8 @@ static int ena_linux_bring_up(struct ena_os *os)
 static void ena_linux_stop_traffic(struct ena_os *os)
 {
 	WRITE_ONCE(os->traffic, false);
+	/* First: the kernel takes a queue that stands still under a carrier for a hung device. */
+	ena_linux_update_carrier(os);
 	/* In this order: a poll that still runs may wake a TX queue. */
 	for (u16 i = 0; i < os->pairs; i++)
 		napi_disable(&os->pair[i].napi);
@@ -152,6 +174,7 @@ void ena_linux_down(struct ena_os *os)
 void ena_linux_recover(struct work_struct *work)
 {
 	struct ena_os *os = container_of(work, struct ena_os, recovery);
+	const char *outcome = "";
 	int error = -EIO;
 
 	rtnl_lock();
@@ -159,21 +182,26 @@ void ena_linux_recover(struct work_struct *work)
 		goto out;
 	if (os->traffic)
 		ena_linux_stop_traffic(os);
-	netif_carrier_off(os->netdev);
 	for (int i = 0; i < UP_TRIES && error; i++) {
 		ena_halt(&os->ena);
-		if (netif_running(os->netdev) && os->pair[0].packets)
+		WRITE_ONCE(os->link, false); /* until the device says otherwise */
+		if (os->pair[0].packets)
 			ena_linux_release_packets(os);
 		error = ena_recover(&os->ena);
-		if (error)
+		if (error) {
+			outcome = "is given up; reload the driver to try again";
 			break;
-		if (netif_running(os->netdev) && os->pair[0].packets)
-			error = ena_linux_bring_up(os);
+		}
+		if (!netif_running(os->netdev))
+			continue;
+		/* Without pairs, an earlier attempt to create queues has failed. */
+		error = os->pair[0].packets ? ena_linux_bring_up(os) : ena_linux_up(os);
+		if (error)
+			outcome = "creates no queues; trying again soon";
 	}
-	if (error)
-		netdev_err(os->netdev, "the device is given up; reload the driver to try again\n");
-	else
-		netdev_info(os->netdev, "the device was reset\n");
+	if (!error)
+		outcome = "was reset";
+	netdev_printk(error ? KERN_ERR : KERN_INFO, os->netdev, "the device %s\n", outcome);
 out:
 	rtnl_unlock();
 }
@@ -185,6 +213,10 @@ void ena_linux_watchdog(struct work_struct *work)
 	/* Whoever holds the lock changes what the watchdog looks at: look a second later. */
 	if (rtnl_trylock()) {
 		ena_watchdog(&os->ena);
+		if (netif_running(os->netdev) && !os->traffic && ++os->idle_ticks >= RETRY_TICKS) {
+			os->idle_ticks = 0;
+			ena_want_reset(&os->ena, ENA_HW_RESET_DRIVER_STATE);
+		}
 		rtnl_unlock();
 	}
 	schedule_delayed_work(&os->watchdog, HZ);

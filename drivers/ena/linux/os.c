@@ -118,10 +118,8 @@ void ena_os_drain_interrupt(struct ena_os *os)
 
 void ena_os_link(struct ena_os *os, bool up)
 {
-	if (up)
-		netif_carrier_on(os->netdev);
-	else
-		netif_carrier_off(os->netdev);
+	WRITE_ONCE(os->link, up);
+	ena_linux_update_carrier(os);
 	dev_info(&os->pdev->dev, "link is %s\n", up ? "up" : "down");
 }
 

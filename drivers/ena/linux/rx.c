@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Receiving: a page per buffer, from a pool that gets it back when the stack is done. */
 #include <linux/etherdevice.h>
-#if __has_include(<net/page_pool/helpers.h>)
+#include <linux/version.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
 #include <net/page_pool/helpers.h>
 #else
 #include <net/page_pool.h>

@@ -78,6 +78,20 @@ static bool ena_linux_tx_offloads(struct sk_buff *skb, struct ena_tx_packet *pac
 	return true;
 }
 
+/* Whether the queue stays stopped until ena_linux_tx_poll finds room. */
+static bool ena_linux_tx_stop_if_full(struct netdev_queue *queue, const struct ena_tx *tx)
+{
+	if (ena_tx_has_room(tx))
+		return false;
+	netif_tx_stop_queue(queue);
+	/* Room may have come between the test and the stop. */
+	smp_mb(); /* pairs with the one in ena_linux_tx_poll */
+	if (!ena_tx_has_room(tx))
+		return true;
+	netif_tx_start_queue(queue);
+	return false;
+}
+
 netdev_tx_t ena_linux_xmit(struct sk_buff *skb, struct net_device *netdev)
 {
 	struct ena_os *os = netdev_priv(netdev);
@@ -89,9 +103,11 @@ netdev_tx_t ena_linux_xmit(struct sk_buff *skb, struct net_device *netdev)
 		.header_bytes = min_t(unsigned int, skb->len, os->ena.limits.push_bytes),
 	};
 	struct ena_linux_tx_packet *kept;
-	unsigned int length = skb->len;
-	int error = 0;
 
+	if (ena_linux_tx_stop_if_full(queue, tx)) {
+		ena_tx_ring(tx);
+		return NETDEV_TX_BUSY;
+	}
 	if (skb_shinfo(skb)->nr_frags + 1 > os->ena.limits.tx_segments && skb_linearize(skb))
 		goto drop;
 	if (!ena_linux_tx_offloads(skb, &packet))
@@ -110,23 +126,15 @@ netdev_tx_t ena_linux_xmit(struct sk_buff *skb, struct net_device *netdev)
 	packet.segment_count = kept->pieces;
 	skb_tx_timestamp(skb);
 
-	error = ena_tx_send(tx, &packet);
-	if (error) {
+	/* Before the device has it: a completion must not find bytes that were never counted. If the
+	 * core does not take the packet, a reset clears the count. */
+	netdev_tx_sent_queue(queue, skb->len);
+	if (ena_tx_send(tx, &packet)) {
+		ena_want_reset(&os->ena, ENA_HW_RESET_DRIVER_STATE);
 		ena_linux_tx_unmap(pair, kept);
-		if (error != ENA_E_FULL)
-			goto drop;
-		netif_tx_stop_queue(queue);
-		ena_tx_ring(tx);
-		return NETDEV_TX_BUSY;
+		goto drop;
 	}
-	netdev_tx_sent_queue(queue, length);
-	if (!ena_tx_has_room(tx)) {
-		netif_tx_stop_queue(queue);
-		/* Room may have come between the test and the stop: see ena_linux_tx_poll. */
-		smp_mb();
-		if (ena_tx_has_room(tx))
-			netif_tx_start_queue(queue);
-	}
+	ena_linux_tx_stop_if_full(queue, tx);
 	if (!netdev_xmit_more() || netif_xmit_stopped(queue))
 		ena_tx_ring(tx);
 	return NETDEV_TX_OK;
@@ -139,8 +147,9 @@ drop:
 	return NETDEV_TX_OK;
 }
 
-/* Take all completions there are, a ring at most; negative: a reset is due. */
-int ena_linux_tx_poll(struct ena_linux_pair *pair)
+/* Take all completions there are, a ring at most; negative: a reset is due. `budget` is NAPI's: 0
+ * says that packets cannot be freed in this context, as when netpoll calls. */
+int ena_linux_tx_poll(struct ena_linux_pair *pair, int budget)
 {
 	struct netdev_queue *queue = netdev_get_tx_queue(pair->os->netdev, pair->number);
 	unsigned int bytes = 0, packets = 0;
@@ -154,10 +163,10 @@ int ena_linux_tx_poll(struct ena_linux_pair *pair)
 		ena_linux_tx_unmap(pair, packet);
 		bytes += skb->len;
 		packets++;
-		napi_consume_skb(skb, 1);
+		napi_consume_skb(skb, budget);
 	}
 	netdev_tx_completed_queue(queue, packets, bytes);
-	smp_mb(); /* pairs with the one in ena_linux_xmit */
+	smp_mb(); /* pairs with the one in ena_linux_tx_stop_if_full */
 	if (netif_tx_queue_stopped(queue) && ena_tx_has_room(pair->tx) && more >= 0)
 		netif_tx_wake_queue(queue);
 	return more;
