@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,10 @@ from elftools.elf.elffile import ELFFile
 
 from lab.guest import kernel
 from nitro.arch import X86_64
-from nitro.debian import chroot, tree
+from nitro.debian import Wanted, chroot, tree
 from nitro.errors import InputError, NitroError
 from nitro.image.linux import driver
-from tests.driver.compiling import GCC
+from tests.driver.compiling import GCC, SOURCES
 
 pytestmark = pytest.mark.driver
 
@@ -44,6 +45,32 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
         built.append(driver._compile(folder, release, trees).read_bytes())
     assert built[0] == built[1]
     assert built[0] == driver.build_module(release, "trixie").read_bytes()
+
+
+def sparse(folder: Path) -> list[str]:
+    """What sparse says of the module's sources in `folder`."""
+    suite = "bookworm"
+    release = kernel(suite)[1].name
+    trees = [tree(one) for one in driver.wanted(release, suite, X86_64)]
+    trees.append(tree(Wanted(("sparse",), suite)))
+    setup = "ln -sf dash /usr/bin/sh; ln -sf mawk /usr/bin/awk; "
+    build = f"make -s -C /usr/src/linux-headers-{release} M={chroot.WORK} C=2 CHECK=sparse "
+    build += "CF=-D__CHECK_ENDIAN__ CONFIG_DEBUG_INFO_BTF_MODULES= modules 2>&1"
+    environment = {"KBUILD_MODPOST_WARN": "0"}
+    command = ["dash", "-ec", setup + build]
+    lines = chroot.run(trees, command, folder, environment=environment).splitlines()
+    return [line for line in lines if "warning:" in line or "error:" in line]
+
+
+def test_sparse_finds_nothing(tmp_path: Path) -> None:
+    """And it does tell the device's little-endian fields from numbers."""
+    for name in ("core", "linux"):
+        shutil.copytree(SOURCES / name, tmp_path / name)
+    shutil.copy(SOURCES / "Kbuild", tmp_path)
+    assert sparse(tmp_path) == []
+    path = tmp_path / "core/admin.c"
+    path.write_text(path.read_text().replace("command->id = ENA_LE16(slot)", "command->id = slot"))
+    assert any("core/admin.c" in line for line in sparse(tmp_path))
 
 
 @pytest.mark.parametrize("release", ["6.18.0-custom", "", "6.12.1-amd64", "../x-cloud-amd64"])

@@ -9,7 +9,7 @@
 
 struct ena_hw_address ena_hw_address(uint64_t address)
 {
-	return (struct ena_hw_address){ (uint32_t)address, (uint16_t)(address >> 32), 0 };
+	return (struct ena_hw_address){ ENA_LE32(address), ENA_LE16(address >> 32), ENA_LE16(0) };
 }
 
 /* Clear the rings, start phases anew, and tell a device that was reset where they are. */
@@ -72,7 +72,7 @@ static int ena_admin_run_locked(struct ena_device *device, struct ena_hw_command
 	if (!device->admin.alive)
 		return ENA_E_DOWN;
 	device->stats.admin_commands++;
-	command->id = slot;
+	command->id = ENA_LE16(slot);
 	command->flags |= phase;
 	shared->commands[slot] = *command;
 	ena_os_write_barrier();
@@ -80,7 +80,7 @@ static int ena_admin_run_locked(struct ena_device *device, struct ena_hw_command
 
 	int error = ena_wait_for_reply(device, &shared->replies[slot], phase);
 	*reply = ENA_READ_ONCE(shared->replies[slot]);
-	if (!error && (reply->id & ENA_HW_COMMAND_ID) != command->id)
+	if (!error && (ENA_U16(reply->id) & ENA_HW_COMMAND_ID) != slot)
 		error = ENA_E_DEVICE;
 	if (error) {
 		device->admin.alive = false;
@@ -134,7 +134,7 @@ int ena_set_feature(struct ena_device *device, uint8_t number, const union ena_h
 
 	if (control_length) {
 		command.flags = ENA_HW_AQ_INDIRECT;
-		command.feature.control_length = control_length;
+		command.feature.control_length = ENA_LE32(control_length);
 		command.feature.control = ena_hw_address(ENA_SHARED_ADDRESS(device, table));
 	}
 	return ena_admin_run(device, &command, &reply);
@@ -144,7 +144,7 @@ int ena_set_feature(struct ena_device *device, uint8_t number, const union ena_h
 int ena_get_allowances(struct ena_device *device, struct ena_allowances *allowances)
 {
 	struct ena_hw_command command = { .opcode = ENA_HW_GET_STATS, .stats = {
-		.type = ENA_HW_STATS_ENI, .scope = 1, .device = 0xffff } };
+		.type = ENA_HW_STATS_ENI, .scope = 1, .device = ENA_LE16(0xffff) } };
 	struct ena_hw_reply reply;
 
 	if (!(device->capabilities & ENA_HW_CAN_ENI_STATS))

@@ -27,11 +27,11 @@ int ena_aenq_start(struct ena_device *device)
 	union ena_hw_feature groups;
 	int error = ena_get_feature(device, ENA_HW_F_AENQ, &groups);
 
-	groups.events.enabled = groups.events.supported & WANTED_GROUPS;
+	groups.events.enabled = groups.events.supported & ENA_LE32(WANTED_GROUPS);
 	error = error ?: ena_set_feature(device, ENA_HW_F_AENQ, &groups, 0);
 	if (ena_ignore_unsupported(error))
 		return error;
-	uint32_t enabled = error ? 0 : groups.events.enabled;
+	uint32_t enabled = error ? 0 : ENA_U32(groups.events.enabled);
 
 	device->aenq.keep_alive_offered = enabled & 1u << ENA_HW_EVENT_KEEP_ALIVE;
 	ENA_STORE_RELEASE(device->aenq.last_keep_alive, ena_os_now(device->os));
@@ -50,8 +50,10 @@ void ena_aenq_stop(struct ena_device *device)
 }
 
 /* The device counts from 0 again after a reset; our counters only grow. */
-static void ena_add_drops(uint64_t *total, uint64_t *seen, uint64_t now)
+static void ena_add_drops(uint64_t *total, uint64_t *seen, ena_le64 drops)
 {
+	uint64_t now = ENA_U64(drops);
+
 	*total += now >= *seen ? now - *seen : now;
 	*seen = now;
 }
@@ -60,12 +62,13 @@ static void ena_handle_event(struct ena_device *device, const struct ena_hw_even
 {
 	struct ena_device_stats *stats = &device->stats;
 	struct ena_aenq *aenq = &device->aenq;
-	bool fatal = event->group == ENA_HW_EVENT_FATAL;
+	uint16_t group = ENA_U16(event->group);
+	bool fatal = group == ENA_HW_EVENT_FATAL;
 
-	switch (event->group) {
+	switch (group) {
 	case ENA_HW_EVENT_LINK:
 		stats->link_changes++;
-		ena_os_link(device->os, event->link & 1);
+		ena_os_link(device->os, ENA_U32(event->link) & 1);
 		break;
 	case ENA_HW_EVENT_KEEP_ALIVE:
 		stats->keep_alives++;
@@ -75,7 +78,7 @@ static void ena_handle_event(struct ena_device *device, const struct ena_hw_even
 		ENA_STORE_RELEASE(aenq->last_keep_alive, ena_os_now(device->os));
 		break;
 	case ENA_HW_EVENT_NOTICE:
-		if (event->syndrome == ENA_HW_NOTICE_HINTS)
+		if (ENA_U16(event->syndrome) == ENA_HW_NOTICE_HINTS)
 			ena_hints_apply(device, &event->hints);
 		break;
 	case ENA_HW_EVENT_FATAL:

@@ -12,11 +12,18 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the device is little-
 typedef __le16 ena_le16;
 typedef __le32 ena_le32;
 typedef __le64 ena_le64;
+#define ENA_FORCE __force
 #else
 typedef uint16_t ena_le16;
 typedef uint32_t ena_le32;
 typedef uint64_t ena_le64;
+#define ENA_FORCE
 #endif
+#define ENA_LE16(number) ((ENA_FORCE ena_le16)(uint16_t)(number))
+#define ENA_LE32(number) ((ENA_FORCE ena_le32)(uint32_t)(number))
+#define ENA_U16(field) ((ENA_FORCE uint16_t)(ena_le16)(field))
+#define ENA_U32(field) ((ENA_FORCE uint32_t)(ena_le32)(field))
+#define ENA_U64(field) ((ENA_FORCE uint64_t)(ena_le64)(field))
 
 /* Registers: byte offsets in BAR 0, 32 bits each. An address's high half follows the low one. */
 enum {

@@ -35,8 +35,8 @@ static int ena_create_cq(struct ena_device *device, struct ena_ring *cq, uint16_
 		return error;
 	struct ena_hw_command command = { .opcode = ENA_HW_CREATE_CQ, .create_cq = {
 		.interrupt = interrupts ? ENA_HW_CQ_INTERRUPT : 0,
-		.entry_words = words, .depth = depth,
-		.vector = interrupts ? vector : NO_VECTOR,
+		.entry_words = words, .depth = ENA_LE16(depth),
+		.vector = ENA_LE32(interrupts ? vector : NO_VECTOR),
 		.ring = ena_hw_address(cq->dma.address),
 	} };
 	struct ena_hw_reply reply;
@@ -44,10 +44,10 @@ static int ena_create_cq(struct ena_device *device, struct ena_ring *cq, uint16_
 	if (error)
 		return error;
 	cq->exists = true;
-	cq->index = reply.cq.index;
-	cq->depth = reply.cq.depth;
+	cq->index = ENA_U16(reply.cq.index);
+	cq->depth = ENA_U16(reply.cq.depth);
 	cq->count = 0;
-	cq->register_offset = reply.cq.unmask;
+	cq->register_offset = ENA_U32(reply.cq.unmask);
 	/* Fewer entries than asked for are fine, more would lie beyond the ring. */
 	if (cq->depth != ena_round_down(cq->depth) || cq->depth > depth || cq->depth < MIN_CQ_DEPTH)
 		return ena_device_error(device, "a completion queue of unusable depth", cq->depth);
@@ -67,7 +67,7 @@ static int ena_create_sq(struct ena_device *device, struct ena_ring *sq, uint16_
 	struct ena_hw_command command = { .opcode = ENA_HW_CREATE_SQ, .create_sq = {
 		.direction = direction, .contiguous = 1,
 		.placement = llq ? ENA_HW_SQ_IN_DEVICE : ENA_HW_SQ_IN_HOST,
-		.cq_index = cq_index, .depth = depth,
+		.cq_index = ENA_LE16(cq_index), .depth = ENA_LE16(depth),
 		.ring = ena_hw_address(llq ? 0 : sq->dma.address),
 	} };
 	struct ena_hw_reply reply;
@@ -75,11 +75,11 @@ static int ena_create_sq(struct ena_device *device, struct ena_ring *sq, uint16_
 	if (error)
 		return error;
 	sq->exists = true;
-	sq->index = reply.sq.index;
+	sq->index = ENA_U16(reply.sq.index);
 	sq->depth = depth;
 	sq->count = sq->rung = 0;
-	sq->register_offset = reply.sq.doorbell;
-	sq->llq_offset = reply.sq.llq_ring;
+	sq->register_offset = ENA_U32(reply.sq.doorbell);
+	sq->llq_offset = ENA_U32(reply.sq.llq_ring);
 	if (!ena_is_register(device, sq->register_offset))
 		return ena_device_error(device, "no such doorbell", sq->register_offset);
 	if (llq && (sq->llq_offset % 8 || sq->llq_offset + llq_size > device->config.llq_bytes))
@@ -140,7 +140,8 @@ int ena_pair_create(struct ena_device *device, uint16_t number)
 static int ena_ring_destroy(struct ena_device *device, struct ena_ring *ring, uint8_t opcode,
 			    uint8_t direction)
 {
-	struct ena_hw_command command = { .opcode = opcode, .destroy = { ring->index, direction } };
+	struct ena_hw_command command = { .opcode = opcode, .destroy = {
+		.index = ENA_LE16(ring->index), .direction = direction } };
 	struct ena_hw_reply reply;
 	bool existed = ring->exists;
 

@@ -24,12 +24,12 @@ static bool ena_read_once(struct ena_device *device, uint32_t offset, uint32_t *
 	uint16_t sequence = ++device->read_sequence;
 	uint32_t pause = 1;
 
-	slot->request_id = (uint16_t)~sequence;
+	slot->request_id = ENA_LE16(~sequence);
 	ena_os_write_barrier();
 	ena_os_write(device->os, ENA_HW_READ_REQUEST, offset << 16 | sequence);
 
 	uint64_t deadline = ena_os_now(device->os) + device->read_timeout;
-	for (bool late = false; ENA_READ_ONCE(slot->request_id) != sequence;) {
+	for (bool late = false; ENA_U16(ENA_READ_ONCE(slot->request_id)) != sequence;) {
 		if (late)
 			return false;
 		ena_os_sleep(device->os, pause);
@@ -37,8 +37,8 @@ static bool ena_read_once(struct ena_device *device, uint32_t offset, uint32_t *
 		late = ena_os_now(device->os) >= deadline;
 	}
 	ena_os_read_barrier();
-	*value = ENA_READ_ONCE(slot->value);
-	return ENA_READ_ONCE(slot->offset) == offset;
+	*value = ENA_U32(ENA_READ_ONCE(slot->value));
+	return ENA_U16(ENA_READ_ONCE(slot->offset)) == offset;
 }
 
 /* A register's value, or ENA_HW_READ_FAILED. A card whose answers get lost is read by loads. */

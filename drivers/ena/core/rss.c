@@ -15,24 +15,25 @@ int ena_rss_negotiate(struct ena_device *device)
 	device->has_hash_key = false;
 	if (error)
 		return ena_ignore_unsupported(error);
-	if (offer.table.min_log > offer.table.max_log || offer.table.min_log > MAX_LOG)
+	uint16_t min_log = ENA_U16(offer.table.min_log), max_log = ENA_U16(offer.table.max_log);
+	if (min_log > max_log || min_log > MAX_LOG)
 		return 0;
-	uint32_t log = ena_min(USUAL_LOG, offer.table.max_log);
-	log = log < offer.table.min_log ? offer.table.min_log : log;
+	uint32_t log = ena_min(USUAL_LOG, max_log);
+	log = log < min_log ? min_log : log;
 	device->limits.table_size = (uint16_t)(1u << log);
 
 	error = ena_get_feature(device, ENA_HW_F_HASH_FUNCTION, &offer);
-	device->has_hash_key = !error && offer.hash.supported & ENA_HW_TOEPLITZ;
+	device->has_hash_key = !error && ENA_U32(offer.hash.supported) & ENA_HW_TOEPLITZ;
 	return ena_ignore_unsupported(error);
 }
 
 /* The key is the same after a reset, so flows stay on their queues. Most cards refuse it. */
 static int ena_apply_key(struct ena_device *device)
 {
-	const union ena_hw_feature feature = { .hash.selected = ENA_HW_TOEPLITZ };
+	const union ena_hw_feature feature = { .hash.selected = ENA_LE32(ENA_HW_TOEPLITZ) };
 	struct ena_hw_hash_key *key = &ENA_SHARED(device)->hash_key;
 
-	*key = (struct ena_hw_hash_key){ .words = ENA_HW_HASH_KEY / 4 };
+	*key = (struct ena_hw_hash_key){ .words = ENA_LE32(ENA_HW_HASH_KEY / 4) };
 	for (unsigned int i = 0; i < ENA_HW_HASH_KEY; i++)
 		key->key[i] = device->config.hash_key[ENA_HW_HASH_KEY - 1 - i];
 	return ena_set_feature(device, ENA_HW_F_HASH_FUNCTION, &feature, sizeof(*key));
@@ -42,7 +43,8 @@ static int ena_apply_table(struct ena_device *device)
 {
 	uint16_t size = device->limits.table_size;
 	const union ena_hw_feature feature = {
-		.table = { .log = (uint16_t)__builtin_ctz(size), .index = ENA_HW_WHOLE_TABLE },
+		.table = { .log = ENA_LE16(__builtin_ctz(size)),
+			   .index = ENA_LE32(ENA_HW_WHOLE_TABLE) },
 	};
 	struct ena_hw_table_entry *entry = ENA_SHARED(device)->table;
 
@@ -51,7 +53,9 @@ static int ena_apply_table(struct ena_device *device)
 			device->table[i] = i % device->pairs;
 		/* There may be fewer queues than when the binding set the table. */
 		uint16_t pair = device->table[i] % device->pairs;
-		entry[i] = (struct ena_hw_table_entry){ device->pair[pair].rx.sq.index, 0 };
+		ena_le16 index = ENA_LE16(device->pair[pair].rx.sq.index);
+
+		entry[i] = (struct ena_hw_table_entry){ .rx_sq_index = index };
 	}
 	return ena_set_feature(device, ENA_HW_F_INDIRECTION, &feature, size * sizeof(*entry));
 }

@@ -17,9 +17,9 @@ bool ena_rx_post(struct ena_rx *rx, uint64_t address, uint32_t length)
 	ENA_STORE_RELEASE(rx->free_count, (uint16_t)(rx->free_count - 1));
 	rx->lengths[id] = length;
 	ring[sq->count & (sq->depth - 1)] = (struct ena_hw_rx_desc){
-		.length = (uint16_t)length, /* 65,536 is written as 0 */
+		.length = ENA_LE16(length), /* 65,536 is written as 0 */
 		.flags = ENA_HW_RX_BUFFER | ena_phase(sq->count, sq->depth),
-		.id = id, .address = ena_hw_address(address),
+		.id = ENA_LE16(id), .address = ena_hw_address(address),
 	};
 	sq->count++;
 	rx->stats.posted++;
@@ -65,6 +65,7 @@ int ena_rx_next(struct ena_rx *rx, struct ena_rx_packet *packet)
 	const struct ena_hw_rx_done *ring = rx->cq.dma.memory;
 	uint16_t count = rx->cq.count, depth = rx->cq.depth;
 	struct ena_hw_rx_done done;
+	uint32_t status;
 
 	if (rx->broken)
 		return ENA_E_DOWN;
@@ -75,28 +76,31 @@ int ena_rx_next(struct ena_rx *rx, struct ena_rx_packet *packet)
 		const struct ena_hw_rx_done *slot = &ring[count & (depth - 1)];
 		struct ena_rx_fragment *fragment = &packet->fragment[packet->count];
 
-		if (!!(ENA_READ_ONCE(slot->status) & ENA_HW_DONE_PHASE) != ena_phase(count, depth))
+		status = ENA_U32(ENA_READ_ONCE(slot->status));
+		if (!!(status & ENA_HW_DONE_PHASE) != ena_phase(count, depth))
 			return 0;
 		if (packet->count == rx->device->rx_descs)
 			return ena_rx_fail(rx, ENA_HW_RESET_TOO_MANY_RX, "too many buffers", count);
 		ena_os_read_barrier();
 		done = ENA_READ_ONCE(*slot);
-		if (!!(done.status & ENA_HW_RX_FIRST) != (packet->count == 0))
+		status = ENA_U32(done.status);
+		if (!!(status & ENA_HW_RX_FIRST) != (packet->count == 0))
 			return ena_rx_fail(rx, ENA_HW_RESET_RX_MALFORMED,
 					   "FIRST is misplaced", count);
-		fragment->id = done.id;
-		fragment->length = done.length;
+		uint16_t id = ENA_U16(done.id), length = ENA_U16(done.length);
+		fragment->id = id;
+		fragment->length = length;
 		fragment->offset = packet->count ? 0 : done.offset;
-		if (done.id >= rx->sq.depth || !rx->lengths[done.id])
+		if (id >= rx->sq.depth || !rx->lengths[id])
 			return ena_rx_fail(rx, ENA_HW_RESET_INVALID_RX_ID,
-					   "no such buffer", done.id);
-		if (!done.length || fragment->offset + done.length > rx->lengths[done.id])
+					   "no such buffer", id);
+		if (!length || fragment->offset + length > rx->lengths[id])
 			return ena_rx_fail(rx, ENA_HW_RESET_RX_MALFORMED,
-					   "data beyond buffer", done.id);
-		packet->length += done.length;
+					   "data beyond buffer", id);
+		packet->length += length;
 		packet->count++;
 		count++;
-	} while (!(done.status & ENA_HW_RX_LAST));
+	} while (!(status & ENA_HW_RX_LAST));
 
 	for (uint8_t i = 0; i < packet->count; i++) {
 		uint16_t id = packet->fragment[i].id;
@@ -112,7 +116,7 @@ int ena_rx_next(struct ena_rx *rx, struct ena_rx_packet *packet)
 		return ena_rx_fail(rx, ENA_HW_RESET_RX_MALFORMED,
 				   "a packet too short", packet->length);
 	ENA_STORE_RELEASE(rx->cq.count, count);
-	packet->hash = done.hash;
-	ena_rx_note_findings(rx, packet, done.status);
+	packet->hash = ENA_U32(done.hash);
+	ena_rx_note_findings(rx, packet, status);
 	return 1;
 }

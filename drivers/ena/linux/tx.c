@@ -126,8 +126,8 @@ netdev_tx_t ena_linux_xmit(struct sk_buff *skb, struct net_device *netdev)
 	packet.segment_count = kept->pieces;
 	skb_tx_timestamp(skb);
 
-	/* Before the device has it: a completion must not find bytes that were never counted. If the
-	 * core does not take the packet, a reset clears the count. */
+	/* Before the device has it: a completion must not find bytes that were never counted.
+	 * If the core does not take the packet, a reset clears the count. */
 	netdev_tx_sent_queue(queue, skb->len);
 	if (ena_tx_send(tx, &packet)) {
 		ena_want_reset(&os->ena, ENA_HW_RESET_DRIVER_STATE);
