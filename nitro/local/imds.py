@@ -20,7 +20,14 @@ from nitro.local.hypervisor import Guest
 
 MAX_TTL = 21600  # seconds that a token may live
 MAX_TOKENS = 4096
-VERSIONS = ("latest", "2021-07-15", "1.0")
+# Of the paths: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-versions.html
+VERSIONS = (
+    *("1.0", "2007-01-19", "2007-03-01", "2007-08-29", "2007-10-10", "2007-12-15", "2008-02-01"),
+    *("2008-09-01", "2009-04-04", "2011-01-01", "2011-05-01", "2012-01-12", "2014-02-25"),
+    *("2014-11-05", "2015-10-20", "2016-04-19", "2016-06-30", "2016-09-02", "2018-03-28"),
+    *("2018-08-17", "2018-09-24", "2019-10-01", "2020-10-27", "2021-01-03", "2021-03-23"),
+    *("2021-07-15", "2022-09-24", "2024-04-11", "latest"),
+)
 _TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
 _TOKEN_HEADER = "X-aws-ec2-metadata-token"  # noqa: S105 - a header's name
 
@@ -54,7 +61,7 @@ class Metadata:
         if path.strip("/") != "latest/api/token":
             return Answer(HTTPStatus.NOT_FOUND)
         ttl = headers.get(_TTL_HEADER.lower(), "")
-        if not (ttl.isascii() and ttl.isdigit() and 1 <= int(ttl[:6]) <= MAX_TTL):
+        if not (ttl.isascii() and ttl.isdigit() and len(ttl) <= 6 and 1 <= int(ttl) <= MAX_TTL):
             return Answer(HTTPStatus.BAD_REQUEST)
         now = self._clock()
         if len(self._tokens) >= MAX_TOKENS:
@@ -102,6 +109,7 @@ def tree(guest: Guest) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "ami-id": guest.image_id,
         "ami-launch-index": str(guest.launch_index),
+        "block-device-mapping": _block_devices(guest),
         "hostname": hostname,
         "instance-id": guest.instance_id,
         "instance-life-cycle": "on-demand",
@@ -140,6 +148,12 @@ def tree(guest: Guest) -> dict[str, Any]:
     return dict.fromkeys(VERSIONS, latest)
 
 
+def _block_devices(guest: Guest) -> dict[str, str]:
+    root, *others = (disk.device_name for disk in guest.disks)
+    numbered = {f"ebs{number}": name for number, name in enumerate(others, 1)}
+    return {"ami": root, **numbered, "root": root}
+
+
 def _find(folder: Any, path: list[str]) -> bytes | None:
     """The leaf at `path`, or the listing of a folder; None when there is neither."""
     for part in path:
@@ -165,6 +179,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(self.server.metadata.get)
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
     def do_PUT(self) -> None:
         self._answer(self.server.metadata.put)
         self.close_connection = True  # a body was not read
@@ -178,7 +195,8 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.ttl is not None:
             self.send_header(_TTL_HEADER, str(answer.ttl))
         self.end_headers()
-        self.wfile.write(answer.body)
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Guests ask often; the log is for what people should see."""

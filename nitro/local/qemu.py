@@ -9,6 +9,7 @@ The network card is described by `nitro.local.nic`. Nothing here opens a port or
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from uuid import UUID
 
 from nitro import debian
 from nitro.arch import X86_64, Arch
@@ -75,6 +77,7 @@ class Machine:
     console: Path | None = None
     cards: Sequence[Card] = ()
     product: str = "nitro"  # as DMI tells the guest
+    instance_id: str = ""  # DMI's asset tag, and the source of its UUID
     kernel: Path | None = None  # boots this instead of a disk
     initrd: Path | None = None
     append: str = ""
@@ -127,7 +130,7 @@ def arguments(
     if shared:
         size = f"{machine.memory_mib}M"
         line += ["-object", f"memory-backend-memfd,id=ram,share=on,size={size}"]
-    line += ["-smbios", f"type=1,manufacturer=Amazon EC2,product={_escaped(machine.product)}"]
+    line += _dmi(machine)
     if machine.boot_mode == "uefi":
         if firmware is None:
             raise ValueError("boot mode uefi needs the firmware")
@@ -150,6 +153,28 @@ def arguments(
     for card in machine.cards:
         line += card.arguments
     return [*line, *machine.extra]
+
+
+def _dmi(machine: Machine) -> list[str]:
+    """What tells a guest that it is an instance.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html
+    """
+    uuid = ec2_uuid(machine.instance_id)
+    product, asset = _escaped(machine.product), _escaped(machine.instance_id)
+    tables = (
+        "type=0,vendor=Amazon EC2,version=1.0",
+        f"type=1,manufacturer=Amazon EC2,product={product},uuid={uuid},serial={uuid}",
+        f"type=2,manufacturer=Amazon EC2,asset={asset}",
+        f"type=3,manufacturer=Amazon EC2,asset={asset}",
+    )
+    return [word for table in tables for word in ("-smbios", table)]
+
+
+def ec2_uuid(instance_id: str) -> str:
+    """A UUID that begins with "ec2", always the same for an instance."""
+    digest = hashlib.sha256(instance_id.encode()).hexdigest()
+    return str(UUID(f"ec2{digest[:29]}"))
 
 
 def _nvme(number: int, disk: Disk) -> list[str]:

@@ -156,6 +156,7 @@ class QemuHypervisor:
             console=folder / CONSOLE,
             cards=(nic.card,),
             product=guest.instance_type,
+            instance_id=guest.instance_id,
         )
         process = undo.enter_context(qemu.boot(program, description, folder))
         with machine.lock:

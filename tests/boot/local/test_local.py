@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 import urllib.request
@@ -176,6 +177,8 @@ def test_two_instances_and_the_host_reach_each_other(
         uefi_image,
         "echo served to $(md meta-data/public-ipv4) > /index.html\n"
         f"httpd -p {PORT} -h /\n"
+        "cd /sys/class/dmi/id; echo dmi=$(cat bios_vendor sys_vendor board_asset_tag)\n"
+        "echo uuid=$(cat product_uuid) serial=$(cat product_serial); cd /\n"
         "until ip -6 -o addr show dev eth0 scope global | grep inet6; do sleep 1; done\n"
         "nslookup s3.nitro.internal\n",
         SecurityGroupIds=[group],
@@ -203,6 +206,8 @@ def test_two_instances_and_the_host_reach_each_other(
     assert wait(fetched, PATIENCE).decode().strip() == served
     assert f"id={server['InstanceId']} address={server['PrivateIpAddress']}" in told
     assert f"mtu=9001 has={server['PrivateIpAddress']}/20" in told
+    assert f"dmi=Amazon EC2 Amazon EC2 {server['InstanceId']}" in told
+    assert re.search(r"uuid=(ec2\S{33}) serial=\1\b", told)
     assert "inet6 fd" in told, "an address of the subnet's unique local prefix"
     assert "169.254.170.1" in told, "the name of S3"
     tags = nitro.instance(server["InstanceId"])["Tags"]

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -63,6 +64,7 @@ def client(service: str, key: Key = KEY, url: str = URL) -> Any:
     )
 
 
+@cache
 def sent(service: str, call: Callable[[Any], object], key: Key = KEY) -> Request:
     """The request that botocore would send for a call."""
     made: list[Request] = []

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nitro.local.hypervisor import Guest
+from nitro.local.hypervisor import Disk, Guest
 from nitro.local.imds import MAX_TOKENS, Metadata, MetadataServer
 
 from .test_hypervisor import GUEST
@@ -43,6 +43,28 @@ def read(metadata: Metadata, path: str) -> bytes:
     answer = metadata.get(HERE, path, token(metadata))
     assert answer.status is HTTPStatus.OK, path
     return answer.body
+
+
+@pytest.mark.parametrize(
+    "version", ["latest", "1.0", "2009-04-04", "2016-09-02", "2018-09-24", "2021-03-23"]
+)
+def test_every_version_that_clients_ask_for_is_there(version: str) -> None:
+    metadata = service()
+    assert f"{version}/" in read(metadata, "/").decode().splitlines()
+    assert read(metadata, f"/{version}/meta-data/instance-id") == b"i-1"
+
+
+def test_disks_are_listed_by_what_they_are_for() -> None:
+    disks = (*GUEST.disks, Disk("/dev/sdf", 1 << 30), Disk("/dev/sdg", 1 << 30))
+    metadata = service(replace(GUEST, disks=disks))
+    at = "/latest/meta-data/block-device-mapping"
+    assert read(metadata, at) == b"ami\nebs1\nebs2\nroot"
+    assert [read(metadata, f"{at}/{name}") for name in ("ami", "root", "ebs1", "ebs2")] == [
+        b"/dev/xvda",
+        b"/dev/xvda",
+        b"/dev/sdf",
+        b"/dev/sdg",
+    ]
 
 
 def test_a_guest_reads_about_itself() -> None:
@@ -120,7 +142,7 @@ def test_a_token_is_of_one_guest() -> None:
     assert answer.status is HTTPStatus.UNAUTHORIZED
 
 
-@pytest.mark.parametrize("ttl", ["", "0", "21601", "-1", "x", "²", "9" * 400])
+@pytest.mark.parametrize("ttl", ["", "0", "21601", "-1", "x", "²", "9" * 400, "0021600000000000"])
 def test_bad_lifetimes_are_refused(ttl: str) -> None:
     headers = {"x-aws-ec2-metadata-token-ttl-seconds": ttl}
     answer = service().put(HERE, "/latest/api/token", headers)
@@ -171,3 +193,7 @@ def test_it_speaks_http(url: str) -> None:
     get = urllib.request.Request(f"{url}/user-data", headers={"X-aws-ec2-metadata-token": held})
     with urllib.request.urlopen(get) as answer:
         assert answer.read() == b"\x00data"
+    get.method = "HEAD"
+    with urllib.request.urlopen(get) as answer:
+        assert answer.headers["Content-Length"] == "5"
+        assert answer.read() == b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -33,6 +34,7 @@ def test_a_machine_has_what_it_is_described_with(tmp_path: Path) -> None:
         console=tmp_path / "console",
         cards=(Card(("-device", "virtio-net-pci"), fds=(7,)),),
         product="c5.large",
+        instance_id="i-1",
     )
     line = arguments(machine, tmp_path)
     assert option(line, "-smp") == ["2"]
@@ -41,7 +43,11 @@ def test_a_machine_has_what_it_is_described_with(tmp_path: Path) -> None:
     assert "virtio-net-pci" in option(line, "-device")
     assert any(d.startswith("nvme,") and "bootindex=0" in d for d in option(line, "-device"))
     assert option(line, "-chardev") == [f"file,id=console,append=on,path={tmp_path}/console"]
-    assert "product=c5.large" in option(line, "-smbios")[0]
+    bios, system, *others = option(line, "-smbios")
+    assert "vendor=Amazon EC2" in bios
+    assert "product=c5.large" in system
+    assert re.search(r"uuid=(ec2[0-9a-f]{5}-[-0-9a-f]{27}),serial=\1$", system)
+    assert all(table.endswith("asset=i-1") for table in others)
     assert "-nodefaults" in line
     assert "memory-backend" not in " ".join(line)
 
