@@ -93,7 +93,13 @@ def add_module(lab: Lab, suite: str) -> None:
 
 @contextmanager
 def machines(
-    folder: Path, suite: str, profiles: Sequence[str], *, vcpus: int = 2, strict: bool = True
+    folder: Path,
+    suite: str,
+    profiles: Sequence[str],
+    *,
+    vcpus: int = 2,
+    strict: bool = True,
+    offloads: str = "profile",
 ) -> Iterator[list[Machine]]:
     """Boot a guest of `suite` with a card of each of `profiles`; the module is there, not loaded.
 
@@ -105,7 +111,8 @@ def machines(
         controls, nics = [], []
         for tap, profile in zip(taps, profiles, strict=True):
             path = folder / f"ena-{tap}"
-            options = ["--profile", profile, *(["--strict"] if strict else [])]
+            options = ["--profile", profile, "--offloads", offloads]
+            options += ["--strict"] if strict else []
             controls.append(stack.enter_context(lab.card(path, *options, tap=tap)))
             nics += lab_guest.ena_nic(path)
         guest = stack.enter_context(lab_guest.boot(lab, suite, nics, vcpus=vcpus))
@@ -115,8 +122,15 @@ def machines(
 
 @contextmanager
 def machine(
-    folder: Path, suite: str = "trixie", profile: str = "c5", *, vcpus: int = 2, strict: bool = True
+    folder: Path,
+    suite: str = "trixie",
+    profile: str = "c5",
+    *,
+    vcpus: int = 2,
+    strict: bool = True,
+    offloads: str = "profile",
 ) -> Iterator[Machine]:
     """Boot a guest of `suite` with one card, of `profile`; the module is there, not loaded."""
-    with machines(folder, suite, [profile], vcpus=vcpus, strict=strict) as (one,):
+    made = machines(folder, suite, [profile], vcpus=vcpus, strict=strict, offloads=offloads)
+    with made as (one,):
         yield one

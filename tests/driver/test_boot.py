@@ -45,7 +45,7 @@ def all_flows_to_one_queue(subject: Machine) -> None:
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
 def test_the_module_does_what_the_kernels_driver_does(tmp_path: Path, suite: str) -> None:
-    with machine(tmp_path, suite) as subject:
+    with machine(tmp_path, suite, offloads="all") as subject:
         subject.load()
         with subject.lab.start("dhcp", subject.lab.dhcp_server()):
             lease = subject.run("udhcpc -i eth0 -n -q -t 10 -s /usr/bin/true 2>&1")
