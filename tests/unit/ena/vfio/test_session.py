@@ -147,6 +147,14 @@ def test_memory_is_mapped_and_unmapped(client: Client):
         client.device.memory.view(0x100010, 4)
 
 
+def test_memory_beside_what_is_unmapped_stays(client: Client):
+    for address in (0x10000, 0x100000, 0x110000):
+        client.map(address, 0x10000)
+    client.call(3, struct.pack("<IIQQ", 24, 0, 0x100000, 0x10000))
+    for address in (0x10000, 0x110000):
+        assert len(client.device.memory.view(address, 0x10000)) == 0x10000
+
+
 def test_all_memory_is_unmapped_at_once(client: Client):
     client.map(0x100000, 0x10000)
     client.map(0x200000, 0x10000)
