@@ -1,6 +1,7 @@
 """Draws the terminal pictures of the documentation: `make pictures`.
 
-Each picture is what a command really prints on a terminal, run against a local Nitro of its own.
+Each picture is what a command really prints on a terminal, run against a local Nitro of its own,
+with the paths that a user with the default folders would see.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyte
@@ -20,7 +22,8 @@ from rich.console import Console
 from rich.text import Text
 
 COLUMNS, LINES = 100, 120
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
 
 #: The 16 colours of pyte that rich calls otherwise.
 _COLOURS = {"default": "", "brown": "yellow"}
@@ -28,28 +31,18 @@ _COLOURS = {"default": "", "brown": "yellow"}
 
 @dataclass(frozen=True)
 class Picture:
-    """A command to show. `before` and `after` run unseen, around it."""
+    """A command to show; `before` runs unseen."""
 
     name: str
     command: str
     before: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
 
 
 PICTURES = (
     Picture("deploy", "nitro deploy --instance c5.large"),
-    Picture(
-        "ls",
-        "nitro ls",
-        before=("nitro launch httpd --instance c5.large --ttl 2h",),
-        after=("nitro destroy --all", "nitro local down"),
-    ),
-    Picture(
-        "doctor",
-        "nitro doctor",
-        before=("nitro local up",),
-        after=("nitro local down",),
-    ),
+    Picture("ls", "nitro ls", before=("nitro launch httpd --instance c5.large --ttl 2h",)),
+    Picture("doctor", "nitro doctor", before=("nitro local up",)),
+    Picture("explain", "nitro device explain ena.trace", before=("python -m lab.trace ena.trace",)),
 )
 
 
@@ -60,38 +53,54 @@ def main() -> None:
     names = parser.parse_args().names
     if unknown := set(names) - {picture.name for picture in PICTURES}:
         parser.error(f"no picture {', '.join(sorted(unknown))}")
-    with tempfile.TemporaryDirectory(prefix="nitro-pictures-") as state:
-        for picture in PICTURES:
-            if not names or picture.name in names:
-                draw(picture, {**os.environ, "NITRO_STATE": state, "NITRO_CLOUD": "local"})
+    for picture in PICTURES:
+        if not names or picture.name in names:
+            draw(picture)
 
 
-def draw(picture: Picture, environment: dict[str, str]) -> None:
-    """Run the picture's commands and write docs/NAME.svg.
+def draw(picture: Picture) -> None:
+    """Run the picture's commands in a folder of their own and write docs/NAME.svg.
 
     Raises CalledProcessError when one of them fails.
     """
-    scripts = Path(sys.executable).parent
-    environment["PATH"] = f"{scripts}:{environment['PATH']}"
-    for command in picture.before:
-        subprocess.run(command, shell=True, check=True, env=environment)
-    try:
-        output = on_terminal(picture.command, environment)
-    finally:
-        for command in picture.after:
-            subprocess.run(command, shell=True, check=True, env=environment)
+    with tempfile.TemporaryDirectory(prefix="nitro-pictures-") as folder:
+        environment = {
+            **os.environ,
+            "NITRO_STATE": f"{folder}/state",
+            "NITRO_CLOUD": "local",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+        }
+        run = partial(subprocess.run, shell=True, check=True, cwd=folder, env=environment)
+        try:
+            for command in picture.before:
+                run(command)
+            output = on_terminal(picture.command, Path(folder), environment)
+        finally:
+            run("nitro local down --force")
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
     console.print(f"$ {picture.command}", highlight=False)
-    console.print(as_text(output))
+    console.print(as_text(without_paths(output, Path(folder))))
     console.save_svg(str(DOCS / f"{picture.name}.svg"), title=picture.command)
 
 
-def on_terminal(command: str, environment: dict[str, str]) -> bytes:
+def without_paths(output: bytes, folder: Path) -> bytes:
+    """The output as it would be for a user with the default folders."""
+    state, home = f"{folder}/state".encode(), str(Path.home()).encode()
+    return output.replace(state, b"~/.local/state/nitro").replace(home, b"~")
+
+
+def on_terminal(command: str, folder: Path, environment: dict[str, str]) -> bytes:
     """What `command` writes to a terminal of COLUMNS by LINES."""
     leader, follower = pty.openpty()
     size = {"COLUMNS": str(COLUMNS), "LINES": str(LINES), "TERM": "xterm-256color"}
     with subprocess.Popen(
-        command, shell=True, stdout=follower, stderr=follower, env={**environment, **size}
+        command,
+        shell=True,
+        stdout=follower,
+        stderr=follower,
+        cwd=folder,
+        env={**environment, **size},
     ) as process:
         os.close(follower)
         written = b""
