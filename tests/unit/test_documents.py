@@ -1,11 +1,17 @@
-"""The JSON Schemas of docs/schemas are those of the types that commands print."""
+"""The JSON Schemas of docs/schemas, and the samples of docs/json.md, are of what commands print."""
 
 from __future__ import annotations
+
+import json
+import re
 
 import pytest
 
 from nitro import documents
 from tools import schemas
+
+PAGE = (schemas.FOLDER.parent / "json.md").read_text()
+SAMPLES = dict(re.findall(r"^### ([\w-]+)\n(?:.*?)^```json\n(.*?)^```", PAGE, re.M | re.S))
 
 
 @pytest.mark.parametrize("name", documents.DOCUMENTS)
@@ -20,3 +26,14 @@ def test_no_schema_is_left_of_what_is_printed_no_more() -> None:
 
 def test_the_fields_of_a_schema_are_explained() -> None:
     assert "more or less" in schemas.text("result")
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_documented_sample_has_the_documented_form(name: str) -> None:
+    schemas.adapter(name).validate_python(json.loads(SAMPLES[name]))
+
+
+def test_every_document_is_described_and_has_a_sample() -> None:
+    assert all(f"(schemas/{name}.json)" in PAGE for name in documents.DOCUMENTS)
+    # launch prints what deploy prints, probe a list of results
+    assert set(SAMPLES) == set(documents.DOCUMENTS) - {"launch", "probe"}
