@@ -54,10 +54,8 @@ def test_the_module_does_what_the_kernels_driver_does(tmp_path: Path, suite: str
         assert subject.stat("tx0_llq_entries") + subject.stat("tx1_llq_entries") > 0
 
         # MTU, live; what the card would refuse is refused before it is asked.
-        assert (
-            subject.run("ip link set eth0 mtu 127 2> /dev/null || echo refused", check=False)
-            == "refused\n"
-        )
+        refused = subject.run("ip link set eth0 mtu 127 2> /dev/null || echo refused")
+        assert "refused" in refused.split()
         subject.run("ip link set eth0 mtu 9001")
         subject.ping(8973)
         assert "9001" in subject.run("cat /sys/class/net/eth0/mtu")
