@@ -13,9 +13,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from nitro.printable import printable
+
 LONGEST = 4096  # characters of one milestone
 _START = re.compile(r'\{\s*"nitro"\s*:')
-_ESCAPE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
 _DECODER = json.JSONDecoder()
 
 
@@ -47,12 +48,8 @@ def milestones(text: str) -> list[Milestone]:
 
 
 def tail(text: str, lines: int = 20) -> str:
-    """The last lines that say something, without what would move a terminal's cursor."""
-    said = []
-    for line in re.split(r"[\r\n]+", _ESCAPE.sub("", text)):
-        shown = "".join(c if c.isprintable() else " " for c in line).rstrip()
-        if shown:
-            said.append(shown)
+    """The last lines that are not blank, printable."""
+    said = [line.rstrip() for line in printable(text).split("\n") if line.strip()]
     return "\n".join(said[-lines:])
 
 

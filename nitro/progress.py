@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from nitro.printable import printable
+
 
 @dataclass(frozen=True)
 class Span:
@@ -91,7 +93,7 @@ class _LineStage(Stage):
         now = time.monotonic()
         if now - self._said >= self.interval:
             self._said = now
-            print(f"  {self._title}: {text}", file=self._out, flush=True)
+            _print(f"  {self._title}: {text}", self._out)
 
 
 @dataclass
@@ -101,7 +103,7 @@ class LineReporter(Reporter):
     out: TextIO = field(default_factory=lambda: sys.stderr)
 
     def note(self, text: str) -> None:
-        print(text, file=self.out, flush=True)
+        _print(text, self.out)
 
     def _open(self, title: str) -> Stage:
         return _LineStage(self.out, title)
@@ -109,7 +111,11 @@ class LineReporter(Reporter):
     def _close(self, stage: Stage, title: str, seconds: float, *, failed: bool) -> None:
         mark = "failed after" if failed else "done in"
         indent = "  " * self._depth
-        print(f"{indent}{title}: {mark} {seconds:.1f} s", file=self.out, flush=True)
+        _print(f"{indent}{title}: {mark} {seconds:.1f} s", self.out)
+
+
+def _print(text: str, out: TextIO) -> None:
+    print(printable(text), file=out, flush=True)
 
 
 def amount(done: float, total: float | None, unit: str) -> str:

@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from nitro import __version__
 from nitro.cli import options
+from nitro.cli.output import print_text, say
 from nitro.errors import NitroError
 
 _INTERRUPTED = 130
@@ -55,10 +56,10 @@ class _Commands(TyperGroup):
     @staticmethod
     def _explain(what: str, hint: str | None) -> None:
         if options.verbose:
-            traceback.print_exc()
-        print(what, file=sys.stderr)
+            say(traceback.format_exc())
+        say(what)
         if hint:
-            print(f"       {hint}", file=sys.stderr)
+            say(f"       {hint}")
 
 
 app = typer.Typer(
@@ -74,7 +75,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"nitro {__version__}")
+        print_text(f"nitro {__version__}")
         raise typer.Exit
 
 

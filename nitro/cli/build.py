@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nitro.cli import options, recipe_arg
-from nitro.cli.output import print_json, print_table, reporter
+from nitro.cli.output import print_json, print_table, print_text, reporter
 
 if TYPE_CHECKING:
     from nitro.documents import BuildDocument
@@ -50,8 +50,8 @@ def build(
         print_json(document)
         return
     how = "unchanged" if built.cached else f"built in {built.build_seconds:.1f} s"
-    print(built.path)
-    print(f"{built.digest}  {built.size_bytes / 1e6:.1f} MB  {how}")
+    print_text(str(built.path))
+    print_text(f"{built.digest}  {built.size_bytes / 1e6:.1f} MB  {how}")
 
 
 def inspect(

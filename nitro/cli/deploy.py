@@ -8,7 +8,7 @@ import typer
 
 from nitro.cli import options, recipe_arg
 from nitro.cli.connection import connected
-from nitro.cli.output import print_json, reporter
+from nitro.cli.output import print_json, print_text, reporter
 from nitro.errors import InputError, ProbeError
 
 if TYPE_CHECKING:
@@ -92,6 +92,6 @@ def _show_plan(calls: list[str], leftovers: list[str], as_json: bool) -> None:
         print_json(document)
         return
     for call in calls:
-        print(call)
+        print_text(call)
     for line in leftovers:
-        print(f"would be left over: {line}")
+        print_text(f"would be left over: {line}")

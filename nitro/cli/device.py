@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nitro.cli import options
-from nitro.cli.output import print_json
+from nitro.cli.output import print_json, print_text
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -76,4 +76,4 @@ def explain(
         print_json(list(lines(trace)))
         return
     for line in lines(trace):
-        print(line)
+        print_text(line)

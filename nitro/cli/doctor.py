@@ -10,7 +10,7 @@ from nitro import config
 from nitro.check import Check
 from nitro.cli import options
 from nitro.cli.connection import connected
-from nitro.cli.output import print_json, reporter
+from nitro.cli.output import print_json, print_text, reporter
 
 if TYPE_CHECKING:
     from nitro.documents import CheckDocument
@@ -50,9 +50,9 @@ def doctor(
         print_json([_document(check) for check in checks])
     else:
         for check in checks:
-            print(f"{'ok  ' if check.ok else 'BAD '} {check.name}: {check.detail}")
+            print_text(f"{'ok  ' if check.ok else 'BAD '} {check.name}: {check.detail}")
             if check.remedy:
-                print(f"     → {check.remedy}")
+                print_text(f"     → {check.remedy}")
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
 

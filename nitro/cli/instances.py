@@ -10,7 +10,7 @@ import typer
 
 from nitro.cli import options, recipe_arg
 from nitro.cli.connection import connected
-from nitro.cli.output import print_json, print_table, reporter, say
+from nitro.cli.output import print_json, print_table, print_text, reporter, say
 from nitro.errors import InputError, ProbeError
 
 if TYPE_CHECKING:
@@ -103,6 +103,12 @@ def probe(
 
 def console(
     instance: InstanceId,
+    raw: Annotated[
+        bool,
+        typer.Option(
+            "--raw", help="As it was written, with what moves the cursor or sets colours."
+        ),
+    ] = False,
     cloud: options.CloudName = None,
     region: options.Region = None,
     profile: options.Profile = None,
@@ -121,8 +127,10 @@ def console(
         found = [{"nitro": m.name, "uptime": m.uptime, **m.fields} for m in milestones(text)]
         document: ConsoleDocument = {"instance": instance, "milestones": found, "output": text}
         print_json(document)
-    else:
+    elif raw:
         sys.stdout.write(text)
+    else:
+        print_text(text.rstrip("\r\n"))
 
 
 def ls(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nitro.cli import options
-from nitro.cli.output import print_json, print_table, reporter, say
+from nitro.cli.output import print_json, print_table, print_text, reporter, say
 from nitro.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def env(verbose: options.Verbose = False) -> None:
     endpoint = local.status().endpoint
     if endpoint is None:
         raise InputError("the local Nitro does not run", hint="`nitro local up` starts it")
-    print("unset AWS_PROFILE AWS_SESSION_TOKEN")
+    print_text("unset AWS_PROFILE AWS_SESSION_TOKEN")
     for name, value in (
         ("AWS_ENDPOINT_URL", endpoint.url),
         ("AWS_REGION", endpoint.region),
@@ -80,7 +80,7 @@ def env(verbose: options.Verbose = False) -> None:
         ("AWS_ACCESS_KEY_ID", endpoint.access_key),
         ("AWS_SECRET_ACCESS_KEY", endpoint.secret_key),
     ):
-        print(f"export {name}={shlex.quote(value)}")
+        print_text(f"export {name}={shlex.quote(value)}")
 
 
 def _show(as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""Results go to stdout, everything else to stderr."""
+"""Results go to stdout, everything else to stderr, and nothing of it steers a terminal."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from nitro.printable import printable
 from nitro.progress import LineReporter, Reporter
 
 
@@ -21,17 +22,24 @@ def reporter() -> Reporter:
 
 
 def say(text: str) -> None:
-    """One line for the person who watches, not part of the result."""
-    print(text, file=sys.stderr, flush=True)
+    """Say something to the person who watches that is not part of the result."""
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+def print_text(text: str = "") -> None:
+    """Print a part of the result, and end its line."""
+    print(printable(text))
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print a result exactly: what a terminal must not get is escaped as JSON does it."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    print("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Columns aligned by spaces: readable as it is, and for `awk` too."""
-    cells = [[str(cell) for cell in row] for row in [headers, *rows]]
+    cells = [[printable(str(cell), keep="") for cell in row] for row in [headers, *rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headers))]
     for row in cells:
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))

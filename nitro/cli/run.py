@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nitro.cli import options, recipe_arg
-from nitro.cli.output import reporter, say
+from nitro.cli.output import print_text, reporter, say
 from nitro.errors import InputError, NitroError
 from nitro.ports import Forward, Protocol
 
@@ -63,7 +63,7 @@ def run(
         from nitro.image.linux.trace import missing_files
 
         for path in missing_files(console.decode(errors="replace")):
-            print(path)
+            print_text(path)
 
 
 def _boot(

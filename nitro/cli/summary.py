@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nitro.cli.output import print_json
+from nitro.cli.output import print_json, print_text
 
 if TYPE_CHECKING:
     from nitro.deploy import Deployment
@@ -23,13 +23,13 @@ def show(deployment: Deployment, *, as_json: bool) -> None:
     image, published, instance = deployment.image, deployment.published, deployment.instance
     address = instance.public_ip or "no public address"
     why = f" (the nitro driver: {instance.fallback})" if instance.fallback else ""
-    print(f"{deployment.name} on {instance.type} ({instance.accelerator}), {deployment.id}\n")
+    print_text(f"{deployment.name} on {instance.type} ({instance.accelerator}), {deployment.id}\n")
     _print_row("image", f"{image.digest[:19]}…  {image.size_bytes / 1e6:.1f} MB")
     _print_row("snapshot", f"{published.snapshot_id}  {_origin(deployment)}")
     _print_row("AMI", f"{published.ami_id}  {published.ami_name}  {published.region}")
     _print_row("instance", f"{instance.id}  {address}  {instance.private_ip}")
     _print_row("NIC", f"{instance.nic}, {instance.driver} driver{why}")
-    print()
+    print_text()
     _print_probes(deployment.probes)
     spans = [f"{span.stage} {span.seconds:.1f}" for span in deployment.timeline]
     total = sum(span.seconds for span in deployment.timeline)
@@ -50,19 +50,19 @@ def _print_probes(results: Sequence[Result]) -> None:
     for result in results:
         name = result.name
         if not result.ok:
-            print(f"  {name:<18} failed: {result.error}")
+            print_text(f"  {name:<18} failed: {result.error}")
         for metric, value in result.metrics.items():
-            print(f"  {name:<18} {metric:<28} {value}")
+            print_text(f"  {name:<18} {metric:<28} {value}")
             name = ""
     if results:
-        print()
+        print_text()
 
 
 def _print_row(name: str, text: str) -> None:
     """One line, or several below each other."""
     lines = textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
     for head, line in zip((name, *[""] * len(lines)), lines, strict=False):
-        print(f"  {head:<9} {line}")
+        print_text(f"  {head:<9} {line}")
 
 
 def _origin(deployment: Deployment) -> str:

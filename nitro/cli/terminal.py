@@ -8,19 +8,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from nitro.printable import printable
 from nitro.progress import Reporter, Stage, amount
 
 
 class _LiveStage(Stage):
     def __init__(self, live: Progress, title: str, depth: int) -> None:
         self._live = live
-        self.task: TaskID = live.add_task("  " * depth + escape(title), detail="")
+        self.task: TaskID = live.add_task("  " * depth + _markup(title), detail="")
 
     def progress(self, done: float, total: float | None = None, unit: str = "B") -> None:
-        self._live.update(self.task, detail=amount(done, total, unit))
+        self._live.update(self.task, detail=_markup(amount(done, total, unit)))
 
     def status(self, text: str) -> None:
-        self._live.update(self.task, detail=text)
+        self._live.update(self.task, detail=_markup(text))
 
 
 @dataclass
@@ -40,7 +41,7 @@ class TerminalReporter(Reporter):
         )
 
     def note(self, text: str) -> None:
-        self._live.console.print(text, markup=False)
+        self._live.console.print(printable(text), markup=False)
 
     def close(self) -> None:
         self._live.stop()
@@ -55,7 +56,12 @@ class TerminalReporter(Reporter):
         mark, colour = ("✗", "red") if failed else ("✓", "green")
         indent = "  " * self._depth
         self._live.console.print(
-            f"{indent}[{colour}]{mark}[/] {escape(title)} [dim]{seconds:.1f} s[/]"
+            f"{indent}[{colour}]{mark}[/] {_markup(title)} [dim]{seconds:.1f} s[/]"
         )
         if self._depth == 0:
             self._live.stop()
+
+
+def _markup(text: str) -> str:
+    """One line of a text, for rich to show as it is."""
+    return escape(printable(text, keep=""))

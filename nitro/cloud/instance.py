@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nitro.cloud import tags, wait
 from nitro.cloud.errors import ApiError, ignoring, missing
 from nitro.cloud.session import Cloud
+from nitro.console import tail
 from nitro.errors import NitroError
 from nitro.progress import Stage
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import InstanceTypeDef
 
 ENDING_DEADLINE = 600.0  # seconds
-TAIL = 20  # lines of the console shown when an instance does not come up
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def wait_console(
             return text
         if state.state not in {"pending", "running"}:
             raise NeverReady(
-                f"{instance_id} is {state.state} before {what}{state.because}", _tail(text)
+                f"{instance_id} is {state.state} before {what}{state.because}", tail(text)
             )
         return None
 
@@ -115,7 +115,7 @@ def wait_console(
             cloud, look, what=what, deadline=deadline, stage=stage, new=True, longest_pause=3.0
         )
     except wait.DeadlinePassed as error:
-        raise NeverReady(f"{instance_id}: {error.what}", _tail(text)) from None
+        raise NeverReady(f"{instance_id}: {error.what}", tail(text)) from None
 
 
 def terminate(cloud: Cloud, instance_ids: Sequence[str], stage: Stage | None = None) -> None:
@@ -150,9 +150,5 @@ def wait_ended(cloud: Cloud, instance_id: str, stage: Stage | None = None) -> No
 def console_tail(cloud: Cloud, instance_id: str) -> str:
     """The end of the console, or "" where there is none."""
     with ignoring("absent", "IncorrectInstanceState"):
-        return _tail(console_output(cloud, instance_id))
+        return tail(console_output(cloud, instance_id))
     return ""
-
-
-def _tail(console: str) -> str:
-    return "\n".join(console.splitlines()[-TAIL:])

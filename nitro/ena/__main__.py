@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from nitro.errors import NitroError
+from nitro.printable import printable
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,9 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
             from nitro.ena.explain import explain
 
             for line in explain(options.trace):
-                print(line)
+                print(printable(line))
     except NitroError as error:
-        print(f"ena: {error}", file=sys.stderr)
+        print(printable(f"ena: {error}"), file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:  # the reader of our output has gone
         sys.stderr.close()

@@ -17,6 +17,7 @@ from nitro.ena.ports.open import open_port
 from nitro.ena.trace import Trace
 from nitro.ena.vfio.server import Server
 from nitro.errors import InputError, NitroError
+from nitro.printable import printable
 
 OFFLOADS = ("profile", "all")
 
@@ -135,4 +136,4 @@ def _until_signal() -> Iterator[None]:
 
 
 def _to_stderr(line: str) -> None:
-    print(f"ena: {line}", file=sys.stderr, flush=True)
+    print(printable(f"ena: {line}"), file=sys.stderr, flush=True)

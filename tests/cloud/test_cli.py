@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import io
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 import nitro.image
 import nitro.local
@@ -22,15 +21,14 @@ from nitro.cli import app, options
 from nitro.cloud import Cloud, DiskImage
 from nitro.cloud import doctor as account
 from nitro.errors import InputError, NitroError, ProbeError
-from nitro.image.inspect import GuestFile, Inspection
-from nitro.local import Endpoint, LocalSession, Status
+from nitro.local import Endpoint, LocalSession
 from nitro.local import doctor as machine
 from nitro.local.hypervisor import NullHypervisor
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
 from tests.cloud.conftest import NOTHING, REGION, blink, connect, everything, refuse
 from tests.cloud.joint import FakeBuilder, FakeProber, running, small_disk
-from tools import schemas
+from tests.unit.cli.runner import json_of, nitro_
 
 AWS = ("--cloud", "aws", "--region", REGION)
 DEPLOY = ("deploy", "hello", "--instance", "c5.large", *AWS)
@@ -95,20 +93,6 @@ def local(monkeypatch: pytest.MonkeyPatch, _quick: None, tmp_path: Path) -> Loca
     return session
 
 
-def nitro_(*words: str, code: int = 0) -> Result:
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == code, done.output
-    assert "Traceback" not in done.output
-    return done
-
-
-def json_of(schema: str, *words: str, code: int = 0) -> Any:
-    """What a command prints with --json, held against its schema."""
-    text = nitro_(*words, "--json", code=code).stdout
-    schemas.adapter(schema).validate_json(text)
-    return json.loads(text)
-
-
 def test_deploy_for_people(cloud: Cloud, builder: FakeBuilder, prober: FakeProber) -> None:
     done = nitro_(*DEPLOY, "--probe", "boot", "--probe", "http")
     lines = [line.split() for line in done.stdout.splitlines() if line]
@@ -152,8 +136,10 @@ def test_a_deployment_that_is_kept_is_listed_probed_read_and_destroyed(
     }
     measured = json_of("probe", "probe", id_, *AWS, "--probe", "boot")
     assert [result["conditions"]["instance"] for result in measured] == [id_]
-    hypervisor.write_console(id_, CONSOLE + b"hello\r\n")
-    assert nitro_("console", id_, *AWS).stdout_bytes == CONSOLE + b"hello\r\n"
+    hypervisor.write_console(id_, CONSOLE + b"\x1b]52;c;eA==\x07hello\r\n")
+    assert nitro_("console", id_, *AWS).stdout == CONSOLE.decode().rstrip() + "\nhello\n"
+    raw = nitro_("console", id_, "--raw", *AWS).stdout_bytes
+    assert raw == CONSOLE + b"\x1b]52;c;eA==\x07hello\r\n"
     said = json_of("console", "console", id_, *AWS)
     assert said["milestones"] == [{"nitro": "kernel", "uptime": 0.9, "release": "6.12"}]
     gone = json_of("destroy", "destroy", kept["deployment"], *AWS)
@@ -308,16 +294,6 @@ def test_build(builder: FakeBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     assert builder.built == ["hello", "hello"]
 
 
-def test_inspect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    files = (GuestFile("/init", 0o100755, 12, None), GuestFile("/bin/sh", 0o120777, 7, "busybox"))
-    found = Inspection(tmp_path / "d", "sha256:00", 100, "6.12", {"VMLINUZ": 50}, files, None)
-    monkeypatch.setattr("nitro.image.inspect.inspect", lambda path: found)
-    assert "files" not in json_of("inspect", "inspect", "d")
-    assert len(json_of("inspect", "inspect", "d", "--files")["files"]) == 2
-    assert "120777  7     /bin/sh -> busybox" in nitro_("inspect", "d", "--files").stdout
-    assert re.search(r"^kernel +6\.12$", nitro_("inspect", "d").stdout, re.MULTILINE)
-
-
 def test_doctor(cloud: Cloud, local: LocalSession, monkeypatch: pytest.MonkeyPatch) -> None:
     good, bad = Check("kvm", True, "there"), Check("quota", False, "0 vCPUs", "ask for more")
     monkeypatch.setattr(machine, "examine", lambda: [good])
@@ -334,45 +310,6 @@ def test_doctor_creates_the_role(bare_cloud: Cloud, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(account, "examine", lambda *_: [])
     nitro_("doctor", "--create-role", *AWS)
     assert bare_cloud.iam.get_role(RoleName="vmimport")
-
-
-def test_local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    up: list[Reporter] = []
-    down = [True, False]
-    status = Status(
-        Endpoint("http://127.0.0.1:1", "http://10.0.0.1", "us-east-1", "key", "it's secret"),
-        7,
-        tmp_path,
-    )
-    monkeypatch.setattr(nitro.local, "up", up.append)
-    monkeypatch.setattr(nitro.local, "down", lambda _report, *, force: down.pop(0))
-    monkeypatch.setattr(nitro.local, "status", lambda: status)
-    assert json_of("local-status", "local", "up")["endpoint"] == "http://127.0.0.1:1"
-    assert len(up) == 1
-    assert nitro_("local", "env").stdout.splitlines() == [
-        "unset AWS_PROFILE AWS_SESSION_TOKEN",
-        "export AWS_ENDPOINT_URL=http://127.0.0.1:1",
-        "export AWS_REGION=us-east-1",
-        "export AWS_DEFAULT_REGION=us-east-1",
-        "export AWS_ACCESS_KEY_ID=key",
-        "export AWS_SECRET_ACCESS_KEY='it'\"'\"'s secret'",
-    ]
-    assert nitro_("local", "down").stderr == "stopped\n"
-    assert nitro_("local", "down").stderr == "it was not running\n"
-    monkeypatch.setattr(nitro.local, "status", lambda: Status(None, None, tmp_path))
-    assert json_of("local-status", "local", "status")["running"] is False
-    assert re.search(r"^running +False$", nitro_("local", "status").stdout, re.MULTILINE)
-
-
-def test_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    served: list[dict[str, Any]] = []
-    monkeypatch.setattr("nitro.ena.serve.serve", lambda socket, **kw: served.append(kw))
-    monkeypatch.setattr("nitro.ena.explain.explain", lambda trace: iter(["one", "two"]))
-    nitro_("device", "serve", "--socket", "s", "--port", "tap:x", "--no-llq", "--queues", "2")
-    assert served[0]["llq"] is False
-    assert served[0]["queues"] == 2
-    assert json_of("device-explain", "device", "explain", "t") == ["one", "two"]
-    assert nitro_("device", "explain", "t").stdout == "one\ntwo\n"
 
 
 def test_files_that_cannot_be_written_and_readers_that_left(
