@@ -13,8 +13,10 @@ from nitro.cloud import instance, storage, wait
 from nitro.cloud.errors import ApiError
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
+from nitro.errors import NitroError
 from nitro.progress import Stage
 
+LARGEST = 16 * 1024 * 1024  # bytes of a result
 _GRACE = 3  # looks at the bucket after the instance has ended: the object may come last
 
 
@@ -64,14 +66,24 @@ def presign_put(cloud: Cloud, bucket: storage.Bucket, key: str, lifetime: timede
 
 
 def fetch(cloud: Cloud, upload: ResultUpload) -> bytes | None:
-    """The result, or None while there is none."""
+    """The result, or None while there is none. Raises NitroError for more than LARGEST bytes."""
     try:
-        answer = cloud.s3.get_object(**upload.bucket.address, Key=upload.key)
+        answer = cloud.s3.get_object(
+            **upload.bucket.address, Key=upload.key, Range=f"bytes=0-{LARGEST}"
+        )
     except ApiError as error:
         if error.absent:
             return None
+        if error.code == "InvalidRange":  # an empty object
+            return b""
         raise
-    return bytes(answer["Body"].read())
+    content = bytes(answer["Body"].read())
+    if len(content) > LARGEST:
+        raise NitroError(
+            f"s3://{upload.bucket.name}/{upload.key} has more than {LARGEST} bytes",
+            hint="no measurement sends as much: somebody else in the instance wrote it",
+        )
+    return content
 
 
 def wait_result(

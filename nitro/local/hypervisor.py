@@ -102,7 +102,7 @@ class Hypervisor(Protocol):
         """Replace the ports that its public address answers on."""
 
     def console(self, instance_id: str) -> bytes:
-        """All that the guest wrote to its serial console since the last start."""
+        """The end, 64 KiB or more, of what the guest wrote to its console since the last start."""
 
     def release(self, instance_id: str) -> None:
         """Forget the guest but for its console: its disk and addresses may go."""

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from nitro.arch import booting
 from nitro.errors import NitroError
-from nitro.local import accel, qemu
+from nitro.local import accel, console_file, qemu
 from nitro.local.broker import HostSockets
 from nitro.local.hypervisor import Guest, GuestStatus, PortRange, State
 from nitro.local.nic import EnaNic, Nic, offloads_of
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 MINIMUM_MEMORY_MIB = 256
 CONSOLE = "console"
+CONSOLE_LOOK = 5.0  # seconds between two looks at the console's size
 
 
 @dataclass
@@ -87,8 +88,7 @@ class QemuHypervisor:
                 machine.relay.permit(ports)
 
     def console(self, instance_id: str) -> bytes:
-        path = self._folder / self._machines[instance_id].guest.instance_id / CONSOLE
-        return path.read_bytes() if path.exists() else b""
+        return console_file.read_end(self._folder / instance_id / CONSOLE)
 
     def release(self, instance_id: str) -> None:
         machine = self._machines[instance_id]
@@ -119,7 +119,8 @@ class QemuHypervisor:
         try:
             with ExitStack() as undo:
                 process = self._boot(machine, fresh, undo)
-                if process.wait() and not machine.stopping:
+                console = self._folder / instance_id / CONSOLE
+                if wait_for_end(process, console) and not machine.stopping:
                     said = (self._folder / instance_id / "qemu.log").read_text(errors="replace")
                     raise NitroError(f"QEMU failed: {said.strip().splitlines()[-1:]}")
         except (NitroError, OSError) as error:
@@ -209,6 +210,15 @@ class QemuHypervisor:
     def _disk_paths(self, guest: Guest) -> list[Path]:
         folder = self._folder / guest.instance_id
         return [folder / f"disk{number}" for number in range(len(guest.disks))]
+
+
+def wait_for_end(process: subprocess.Popen[bytes], console: Path) -> int:
+    """Wait for a machine's end, and keep its console small meanwhile; returns its exit code."""
+    while True:
+        try:
+            return process.wait(CONSOLE_LOOK)
+        except subprocess.TimeoutExpired:
+            console_file.drop_beginning(console)
 
 
 def capped_vcpus(wanted: int) -> int:

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from nitro.cloud import Cloud, DiskImage, Keep, NeverReady, Undo, results, storage
+from nitro.errors import NitroError
 from nitro.local.hypervisor import NullHypervisor
 from tests.cloud.conftest import NOTHING, connect, everything
 from tests.cloud.joint import running
@@ -98,6 +99,20 @@ def test_a_result_that_arrives_after_its_sender_ended_counts(
         late.session.events.register("before-call.s3.GetObject", arrive)
         assert results.wait_result(late, upload, client.id, deadline=5) == b"numbers"
         assert len(looks) == 3
+
+
+def test_no_more_is_read_than_a_measurement_can_send(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "LARGEST", 7)
+    with Undo() as undo:
+        upload = results.prepare(cloud, undo, deployment="d-2", name="r")
+        for data in (b"numbers", b""):
+            requests.put(upload.url, data=data, timeout=5)
+            assert results.fetch(cloud, upload) == data
+        requests.put(upload.url, data=b"numbers and more", timeout=5)
+        with pytest.raises(NitroError, match="has more than 7 bytes"):
+            results.fetch(cloud, upload)
 
 
 def test_nothing_stays(cloud: Cloud) -> None:
