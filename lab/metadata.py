@@ -1,12 +1,15 @@
 """A metadata service for one connection on standard input and output, as QEMU starts it.
 
-    python metadata.py FILE      FILE is the user data; no file, no user data
+    python metadata.py FILE [TROUBLE]      FILE is the user data; no file, no user data
 
-It knows version 2 only: no token, no answer.
+It knows version 2 only: no token, no answer. TROUBLE is a file of words, one for each connection
+until they are used up: "silent" keeps the guest waiting, "closed" ends the connection, "cut" ends
+it in the middle of the answer, "503" is that status.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -30,11 +33,28 @@ def _response(status: str, body: bytes) -> bytes:
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
+def take_word(trouble: Path) -> str:
+    """The trouble of this connection, which is then used up."""
+    word, _, rest = trouble.read_text().partition(" ")
+    trouble.write_text(rest)
+    return word
+
+
 def main() -> None:
+    word = take_word(Path(sys.argv[2])) if sys.argv[2:] else ""
+    if word == "closed":
+        return
+    if word == "silent":
+        signal.alarm(60)
+        sys.stdin.buffer.read()
+        return
     request = b""
     while b"\r\n\r\n" not in request and (byte := sys.stdin.buffer.read(1)):
         request += byte
-    sys.stdout.buffer.write(answer(request, Path(sys.argv[1])))
+    said = answer(request, Path(sys.argv[1]))
+    if word == "503":
+        said = _response("503 Service Unavailable", b"later")
+    sys.stdout.buffer.write(said[:-2] if word == "cut" else said)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ class GuestReport:
     """What a guest says of itself on its console; "unknown" where it says nothing.
 
     `driver` is the guest's own word for whose driver it is; `driver_version` and `fallback` (why
-    the nitro driver made room for the kernel's) are None where it tells none.
+    the nitro driver made room for the kernel's) are None where it tells none. `warnings` are what
+    it went on without.
     """
 
     kernel: str = "unknown"
@@ -38,11 +39,13 @@ class GuestReport:
     driver: str = "unknown"
     driver_version: str | None = None
     fallback: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def read_console(text: str) -> GuestReport:
     """The guest's report from all that it wrote on its console."""
-    found = {m.name: m for m in milestones(text)}
+    said = milestones(text)
+    found = {m.name: m for m in said}
     # The last driver: one that brings no link up makes room for another.
     driver = found.get("driver", _SILENT).fields
     module = str(driver.get("driver", "unknown"))
@@ -53,6 +56,7 @@ def read_console(text: str) -> GuestReport:
         driver=str(driver.get("kind", "unknown")),
         driver_version=None if version is None else str(version),
         fallback=str(fallback.fields.get("what")) if fallback else None,
+        warnings=tuple(str(m.fields.get("what")) for m in said if m.name == "warning"),
     )
 
 

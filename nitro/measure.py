@@ -131,6 +131,8 @@ def run_probes(
         elif plan.steps:
             results += prober.run(plan, report=report)
     guest = read_console(console_output(cloud, server.id))
+    for warning in guest.warnings:
+        report.note(f"{server.id} warns: {tail(warning)}")
     taken = conditions(cloud, server, guest, measurement.measure_from)
     return [replace(result, conditions=taken) for result in results]
 

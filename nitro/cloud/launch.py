@@ -126,7 +126,11 @@ def launch(
         "MaxCount": 1,
         "SecurityGroupIds": [placement.group_id],
         "InstanceInitiatedShutdownBehavior": "terminate",
-        "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+        "MetadataOptions": {
+            "HttpEndpoint": "enabled",  # whatever the account's default is
+            "HttpTokens": "required",
+            "HttpPutResponseHopLimit": 1,
+        },
         "UserData": compose(environment or {}, payload, placement.ttl),
         "TagSpecifications": tags.as_specification(
             ["instance", "volume", "network-interface"], tag_map

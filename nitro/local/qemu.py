@@ -77,7 +77,7 @@ class Machine:
     console: Path | None = None
     cards: Sequence[Card] = ()
     product: str = "nitro"  # as DMI tells the guest
-    instance_id: str = ""  # DMI's asset tag, and the source of its UUID
+    instance_id: str = ""  # DMI's asset tag, and the source of its UUID; "": not an instance
     kernel: Path | None = None  # boots this instead of a disk
     initrd: Path | None = None
     append: str = ""
@@ -160,6 +160,8 @@ def _dmi(machine: Machine) -> list[str]:
 
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html
     """
+    if not machine.instance_id:
+        return []
     uuid = ec2_uuid(machine.instance_id)
     product, asset = _escaped(machine.product), _escaped(machine.instance_id)
     tables = (

@@ -66,6 +66,7 @@ def test_an_instance_is_what_was_asked_for(
     assert guest.metadata_tokens_required
     raw = cloud.ec2.describe_instances(InstanceIds=[web.id])["Reservations"][0]["Instances"][0]
     assert raw["MetadataOptions"]["HttpTokens"] == "required"
+    assert raw["MetadataOptions"]["HttpEndpoint"] == "enabled"
     assert raw["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
     behaviour = cloud.ec2.describe_instance_attribute(
         InstanceId=web.id, Attribute="instanceInitiatedShutdownBehavior"

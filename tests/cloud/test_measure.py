@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from nitro.local.hypervisor import NullHypervisor
 from nitro.measure import measure
 from nitro.probe import Boot, Result, Selection
 from nitro.probe.tools.http import Http
-from nitro.progress import Reporter
+from nitro.progress import LineReporter, Reporter
 from tests.cloud.conftest import connect, everything
 from tests.cloud.joint import FakeBuilder, FakeProber, running, small_disk
 
@@ -34,6 +35,7 @@ def measured(
     builder: FakeBuilder | None = None,
     selection: Selection | None = None,
     measure_from: str = "instance",
+    report: Reporter | None = None,
 ) -> list[Result]:
     return measure(
         cloud,
@@ -42,7 +44,7 @@ def measured(
         prober=prober or FakeProber(),
         selection=selection,
         measure_from=measure_from,
-        report=Reporter(),
+        report=report or Reporter(),
     )
 
 
@@ -147,3 +149,16 @@ def test_an_instance_that_ended_is_not_waited_for(
     hypervisor.stop(server.id)
     with pytest.raises(NitroError, match="before it was ready"):
         measured(cloud, disk, server.id, selection=Selection(Boot()))
+
+
+def test_what_a_guest_warns_of_is_said(
+    cloud: Cloud,
+    disk: DiskImage,
+    hypervisor: NullHypervisor,
+) -> None:
+    server = running(cloud, disk).instance
+    line = b'{"nitro":"warning","uptime":34.1,"what":"no user data\\u001b[2J"}\n'
+    hypervisor.write_console(server.id, line)
+    out = io.StringIO()
+    measured(cloud, disk, server.id, selection=Selection(Boot()), report=LineReporter(out=out))
+    assert f"{server.id} warns: no user data\n" in out.getvalue()

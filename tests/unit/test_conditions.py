@@ -73,3 +73,8 @@ def test_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_guest_that_says_nothing_is_unknown() -> None:
     assert read_console("") == GuestReport("unknown", "unknown", "unknown", None, None)
     assert read_console('{"nitro":"driver","uptime":1,"driver":"tulip"}').nic == "tulip"
+
+
+def test_warnings_of_a_guest_are_kept_in_order() -> None:
+    lines = [f'{{"nitro":"warning","uptime":1,"what":"{what}"}}\n' for what in ("first", "second")]
+    assert read_console("".join(lines)).warnings == ("first", "second")

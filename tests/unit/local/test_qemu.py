@@ -52,6 +52,10 @@ def test_a_machine_has_what_it_is_described_with(tmp_path: Path) -> None:
     assert "memory-backend" not in " ".join(line)
 
 
+def test_only_an_instance_calls_itself_one(tmp_path: Path) -> None:
+    assert option(arguments(Machine(), tmp_path), "-smbios") == []
+
+
 def test_disks_are_in_order_and_say_their_serial_numbers(tmp_path: Path) -> None:
     disks = (Disk(tmp_path / "root", "vol01"), Disk(tmp_path / "data", "vol02"))
     line = arguments(Machine(disks=disks), tmp_path)
