@@ -45,6 +45,7 @@ class Client:
 @contextmanager
 def launched_client(
     cloud: Cloud,
+    outer: Undo,
     ami_id: str,
     instance_type: InstanceType,
     placement: Placement,
@@ -53,7 +54,7 @@ def launched_client(
     bucket: str | None = None,
     report: Reporter | None = None,
 ) -> Iterator[Client]:
-    """A client for one plan; it ends with the context.
+    """A client for one plan; it ends with the context, or with `outer` where that fails.
 
     It may be launched while the target still boots: the plan waits for the target's ports.
     The results go through `bucket`, or through nitro's own.
@@ -62,7 +63,7 @@ def launched_client(
     # A role of its own: the token of a start is made from it, and a client never comes twice.
     role = f"client-{secrets.token_hex(4)}"
     lifetime = timedelta(seconds=BOOT_WITHIN + plan.deadline + SPARE)
-    with Undo(keep=Keep.NOTHING, report=report, sleep=cloud.sleep) as undo:
+    with Undo(keep=Keep.NOTHING, report=report, sleep=cloud.sleep, outer=outer) as undo:
         upload = results.prepare(
             cloud,
             undo,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from nitro.cloud import (
+    CleanUpError,
     Cloud,
     Instance,
     InstanceType,
@@ -89,7 +90,11 @@ class InstanceReport:
 
 @dataclass
 class Deployment:
-    """What a request led to. `leftovers`: what is left behind, in words, with its cost."""
+    """What a request led to.
+
+    `leftovers`: what is left behind as asked for, in words, with its cost. `not_removed`: what
+    should be gone and is not.
+    """
 
     id: str
     name: str
@@ -99,6 +104,7 @@ class Deployment:
     probes: list[Result] = field(default_factory=list)
     timeline: list[Span] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
+    not_removed: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -138,6 +144,7 @@ class Deployment:
             "timeline": [{"stage": s.stage, "seconds": s.seconds} for s in self.timeline],
             "probes": [result.to_json() for result in self.probes],
             "leftovers": self.leftovers,
+            "not_removed": self.not_removed,
         }
 
 
@@ -169,46 +176,50 @@ def deploy(
             )
     with report.stage("build"):
         images = [parts.build() for parts in prepared]
-    with Undo(keep=request.keep, report=report, sleep=cloud.sleep) as undo:
-        with report.stage("publish"):
-            published = [
-                publish(cloud, disk_of(one, built), undo, bucket=request.bucket, report=report)
-                for one, built in zip(recipes, images, strict=True)
-            ]
-        placement = _create_placement(cloud, undo, request, instance_type)
-        launched = time.monotonic()
-        server = launch(
-            cloud,
-            published[0].ami_id,
-            instance_type,
-            placement,
-            undo,
-            name=f"nitro-{recipe.name}",
-            report=report,
-        )
-        measurement = Measurement(
-            server,
-            instance_type,
-            placement.beside(server),
-            selection,
-            request.measure_from,
-            client_ami=published[1].ami_id if len(published) > 1 else None,
-            bucket=request.bucket,
-            first_tcp_port=next(iter(recipe.tcp_ports), None) if request.allow else None,
-            launched=launched,
-        )
-        results = run_probes(cloud, measurement, prober, report)
-        instance = _describe_instance(cloud, server, instance_type)
-    return Deployment(
-        placement.deployment,
-        recipe.name,
-        images[0],
-        published[0],
-        instance,
-        results,
-        report.timeline,
-        _leftovers(cloud, server, images, request),
-    )
+    try:
+        with Undo(keep=request.keep, report=report, sleep=cloud.sleep) as undo:
+            with report.stage("publish"):
+                published = [
+                    publish(cloud, disk_of(one, built), undo, bucket=request.bucket, report=report)
+                    for one, built in zip(recipes, images, strict=True)
+                ]
+            placement = _create_placement(cloud, undo, request, instance_type)
+            launched = time.monotonic()
+            server = launch(
+                cloud,
+                published[0].ami_id,
+                instance_type,
+                placement,
+                undo,
+                name=f"nitro-{recipe.name}",
+                report=report,
+            )
+            measurement = Measurement(
+                server,
+                instance_type,
+                placement.beside(server),
+                selection,
+                request.measure_from,
+                client_ami=published[1].ami_id if len(published) > 1 else None,
+                bucket=request.bucket,
+                first_tcp_port=next(iter(recipe.tcp_ports), None) if request.allow else None,
+                launched=launched,
+            )
+            results = run_probes(cloud, measurement, prober, undo, report)
+            instance = _describe_instance(cloud, server, instance_type)
+            deployment = Deployment(
+                placement.deployment,
+                recipe.name,
+                images[0],
+                published[0],
+                instance,
+                results,
+                report.timeline,
+                _leftovers(cloud, server, images, request),
+            )
+    except CleanUpError as error:  # what was measured is not lost for that
+        deployment.not_removed = error.left
+    return deployment
 
 
 def _create_placement(

@@ -151,6 +151,8 @@ class DeployDocument(TypedDict):
     probes: list[ResultDocument]
     leftovers: list[str]
     """What the deployment leaves behind, in words, with its cost."""
+    not_removed: list[str]
+    """What should be gone and could not be removed; then the exit code is 1."""
 
 
 class PlanDocument(TypedDict):

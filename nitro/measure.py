@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from nitro import client, probe
 from nitro import recipe as recipes
 from nitro.cloud import (
+    CleanUpError,
     Cloud,
     DiskImage,
     Instance,
@@ -64,6 +65,14 @@ class Measurement:
     launched: float = field(default_factory=time.monotonic)
 
 
+@dataclass
+class Measured:
+    """The results of `measure`, and what it launched and could not remove."""
+
+    results: list[Result]
+    not_removed: list[str] = field(default_factory=list)
+
+
 def measure(
     cloud: Cloud,
     instance_id: str,
@@ -74,7 +83,7 @@ def measure(
     measure_from: str = "instance",
     bucket: str | None = None,
     report: Reporter,
-) -> list[Result]:
+) -> Measured:
     """Measure an instance that an earlier command left running; `selection` as in DeployRequest.
 
     Raises InputError for an instance that nitro did not make.
@@ -83,27 +92,27 @@ def measure(
     placement = placement_of(cloud, server)
     instance_type = find_instance_type(cloud, server.type)
     selection = select_probes(selection, ports_from(server.tags), measure_from, prober)
-    client_ami = None
-    with Undo(keep=Keep.IMAGE, report=report, sleep=cloud.sleep) as undo:
-        if needs_client(selection, measure_from):
-            recipe = client_recipe()
-            with report.stage("build"):
-                built = builder.prepare(recipe, report=report).build()
-            with report.stage("publish"):
-                disk = disk_of(recipe, built)
-                client_ami = publish(cloud, disk, undo, bucket=bucket, report=report).ami_id
-        return run_probes(
-            cloud,
-            Measurement(
+    client_ami, measured = None, Measured([])
+    try:
+        with Undo(keep=Keep.IMAGE, report=report, sleep=cloud.sleep) as undo:
+            if needs_client(selection, measure_from):
+                recipe = client_recipe()
+                with report.stage("build"):
+                    built = builder.prepare(recipe, report=report).build()
+                with report.stage("publish"):
+                    disk = disk_of(recipe, built)
+                    client_ami = publish(cloud, disk, undo, bucket=bucket, report=report).ami_id
+            measurement = Measurement(
                 server, instance_type, placement, selection, measure_from, client_ami, bucket
-            ),
-            prober,
-            report,
-        )
+            )
+            measured.results = run_probes(cloud, measurement, prober, undo, report)
+    except CleanUpError as error:
+        measured.not_removed = error.left
+    return measured
 
 
 def run_probes(
-    cloud: Cloud, measurement: Measurement, prober: Prober, report: Reporter
+    cloud: Cloud, measurement: Measurement, prober: Prober, undo: Undo, report: Reporter
 ) -> list[Result]:
     """Wait until the server is ready, then run the probes against it.
 
@@ -113,7 +122,7 @@ def run_probes(
     server, selection = measurement.server, measurement.selection
     plan = selection.plan(_target(cloud, measurement))
     results: list[Result] = []
-    with _client(cloud, measurement, plan, report) as running:
+    with _client(cloud, measurement, plan, undo, report) as running:
         if cloud.plan:
             return []
         watch = boot.Watch(
@@ -179,7 +188,7 @@ def disk_of(recipe: Recipe, built: Image) -> DiskImage:
 
 @contextmanager
 def _client(
-    cloud: Cloud, measurement: Measurement, plan: probe.Plan, report: Reporter
+    cloud: Cloud, measurement: Measurement, plan: probe.Plan, undo: Undo, report: Reporter
 ) -> Iterator[client.Client | None]:
     """The client for the plan, or None where this machine measures, or nothing does."""
     if measurement.client_ami is None:
@@ -187,6 +196,7 @@ def _client(
         return
     with client.launched_client(
         cloud,
+        undo,
         measurement.client_ami,
         measurement.instance_type,
         measurement.placement,

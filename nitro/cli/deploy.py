@@ -82,6 +82,7 @@ def deploy(
         )
         return
     summary.show(deployment, as_json=json)
+    summary.require_removed(deployment.not_removed)
     if not deployment.ok:
         raise typer.Exit(ProbeError.exit_code)
 

@@ -66,6 +66,7 @@ def launch(
         )
         connection.keep()
     summary.show(deployment, as_json=json)
+    summary.require_removed(deployment.not_removed)
 
 
 def probe(
@@ -86,7 +87,7 @@ def probe(
     selection = None if probes is None else parse(probes)
     report = reporter()
     with connected(report, cloud=cloud, region=region, profile=profile) as connection:
-        results = measure.measure(
+        measured = measure.measure(
             connection.cloud,
             instance,
             builder=image,
@@ -96,8 +97,9 @@ def probe(
             bucket=connection.settings.bucket,
             report=report,
         )
-    summary.show_probes(results, as_json=json)
-    if not all(result.ok for result in results):
+    summary.show_probes(measured.results, as_json=json)
+    summary.require_removed(measured.not_removed)
+    if not all(result.ok for result in measured.results):
         raise typer.Exit(ProbeError.exit_code)
 
 

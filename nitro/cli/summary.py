@@ -46,6 +46,14 @@ def show_probes(results: Sequence[Result], *, as_json: bool) -> None:
         _print_probes(results)
 
 
+def require_removed(not_removed: Sequence[str]) -> None:
+    """Raises CleanUpError, after the results were printed, when something could not be removed."""
+    from nitro.cloud import CleanUpError
+
+    if not_removed:
+        raise CleanUpError(list(not_removed))
+
+
 def _print_probes(results: Sequence[Result]) -> None:
     for result in results:
         name = result.name

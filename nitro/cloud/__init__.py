@@ -48,13 +48,14 @@ from nitro.cloud.launch import Placement, create_placement, launch
 from nitro.cloud.publish import publish
 from nitro.cloud.session import Cloud
 from nitro.cloud.tags import new_deployment
-from nitro.cloud.teardown import Keep, Undo
+from nitro.cloud.teardown import CleanUpError, Keep, Undo
 
 __all__ = [
     "ApiError",
     "ApiRefused",
     "Call",
     "CallPlan",
+    "CleanUpError",
     "Cloud",
     "DiskImage",
     "Instance",

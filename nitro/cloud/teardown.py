@@ -21,6 +21,7 @@ from nitro.cloud.errors import ApiError
 from nitro.errors import Interrupted, NitroError
 from nitro.progress import Reporter
 
+_SWEEP = "`nitro ls` shows what is there, `nitro destroy` removes it"
 SEARCH_PAUSES = (1.0, 2.0, 4.0)  # seconds: something just made is not findable at once
 
 
@@ -62,18 +63,28 @@ class Entry:
     done: bool = False  # removed, or never made
 
 
+class CleanUpError(NitroError):
+    """The work succeeded, and something that it made could not be removed."""
+
+    def __init__(self, left: list[str]) -> None:
+        super().__init__(f"could not remove {', '.join(left)}", hint=_SWEEP)
+        self.left = left
+
+
 @dataclass
 class Undo:
     """A context whose end removes what was pushed, last first.
 
     After success it keeps what `keep` says. On Ctrl-C or SIGTERM everything goes and
-    `Interrupted` is raised; a second Ctrl-C abandons the rest and names it. Raises NitroError
-    when success leaves something that could not be removed.
+    `Interrupted` is raised; a second Ctrl-C abandons the rest and names it. Raises CleanUpError
+    when success leaves something that could not be removed; with an `outer` context, that one
+    tries again instead.
     """
 
     keep: Keep = Keep.IMAGE
     report: Reporter = field(default_factory=Reporter)
     sleep: Callable[[float], None] = time.sleep
+    outer: Undo | None = None
     entries: list[Entry] = field(default_factory=list)
 
     def push(
@@ -139,8 +150,10 @@ class Undo:
         if isinstance(error, KeyboardInterrupt):
             what = f"interrupted; left behind: {', '.join(left)}" if left else "interrupted"
             raise Interrupted(what, hint=_SWEEP if left else None) from None
-        if left and error is None:
-            raise NitroError(f"could not remove {', '.join(left)}", hint=_SWEEP)
+        if left and self.outer:
+            self.outer.entries += [e for e in self.entries if not e.done and e.what in left]
+        elif left and error is None:
+            raise CleanUpError(left)
 
     def unwind(self, keep: Keep) -> list[str]:
         """Remove what `keep` does not keep. Returns what could not be removed."""
@@ -170,9 +183,6 @@ class Undo:
                 return found
             self.sleep(pause)
         return entry.find()
-
-
-_SWEEP = "`nitro ls` shows what is there, `nitro destroy` removes it"
 
 
 class _Signals:

@@ -39,7 +39,7 @@ def test_a_client_is_told_its_plan_and_measures(cloud: Cloud, disk: DiskImage) -
     with Undo(keep=Keep.NOTHING, sleep=cloud.sleep) as undo:
         ami_id, placement, plan = started(cloud, disk, undo)
         before = everything(cloud)["instances"]
-        with launched_client(cloud, ami_id, kind(cloud), placement, plan) as running:
+        with launched_client(cloud, Undo(), ami_id, kind(cloud), placement, plan) as running:
             assert sorted(everything(cloud)["instances"]) == sorted([*before, running.instance_id])
             told = cloud.ec2.describe_instance_attribute(
                 InstanceId=running.instance_id, Attribute="userData"
@@ -67,14 +67,14 @@ def test_a_deployment_may_be_measured_again(cloud: Cloud, disk: DiskImage) -> No
         ami_id, placement, plan = started(cloud, disk, undo)
         ids = []
         for _ in range(2):
-            with launched_client(cloud, ami_id, kind(cloud), placement, plan) as running:
+            with launched_client(cloud, Undo(), ami_id, kind(cloud), placement, plan) as running:
                 ids.append(running.instance_id)
         assert ids[0] != ids[1]
 
 
 def test_a_client_that_ends_without_results_is_an_error(cloud: Cloud, disk: DiskImage) -> None:
     def measure() -> None:
-        with launched_client(cloud, ami_id, kind(cloud), placement, plan) as running:
+        with launched_client(cloud, Undo(), ami_id, kind(cloud), placement, plan) as running:
             cloud.ec2.terminate_instances(InstanceIds=[running.instance_id])
             running.results()
 
@@ -88,7 +88,7 @@ def test_a_client_that_ends_without_results_is_an_error(cloud: Cloud, disk: Disk
 
 def test_a_damaged_archive_is_an_error_and_the_client_goes(cloud: Cloud, disk: DiskImage) -> None:
     def measure() -> None:
-        with launched_client(cloud, ami_id, kind(cloud), placement, plan) as running:
+        with launched_client(cloud, Undo(), ami_id, kind(cloud), placement, plan) as running:
             send(running, b"<html>not what was expected</html>")
             running.results()
 

@@ -15,7 +15,7 @@ from nitro.measure import measure
 from nitro.probe import Boot, Result, Selection
 from nitro.probe.tools.http import Http
 from nitro.progress import LineReporter, Reporter
-from tests.cloud.conftest import connect, everything
+from tests.cloud.conftest import connect, everything, refuse
 from tests.cloud.joint import FakeBuilder, FakeProber, running, small_disk
 
 HTTP_ONLY = Selection(None, (Http(),))
@@ -45,7 +45,7 @@ def measured(
         selection=selection,
         measure_from=measure_from,
         report=report or Reporter(),
-    )
+    ).results
 
 
 def test_the_instances_ports_choose_the_probes_and_a_client_measures(
@@ -162,3 +162,19 @@ def test_what_a_guest_warns_of_is_said(
     out = io.StringIO()
     measured(cloud, disk, server.id, selection=Selection(Boot()), report=LineReporter(out=out))
     assert f"{server.id} warns: no user data\n" in out.getvalue()
+
+
+def test_results_outlive_a_clean_up_that_fails(cloud: Cloud, disk: DiskImage) -> None:
+    server = running(cloud, disk).instance
+    victim = connect()
+    refuse(victim, "ec2.TerminateInstances", "UnauthorizedOperation")
+    found = measure(
+        victim,
+        server.id,
+        builder=FakeBuilder(disk),
+        prober=FakeProber(),
+        selection=None,
+        report=Reporter(),
+    )
+    assert [result.name for result in found.results] == ["boot", "http"]
+    assert found.not_removed
