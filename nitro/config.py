@@ -35,20 +35,26 @@ class Settings:
     allow: str | None = None
     #: where the choice of cloud came from, for the first line of output
     origin: str = "nothing set"
+    #: the settings file that was read, for the same line
+    file: Path | None = None
+
+
+_KEYS = [field.name for field in fields(Settings) if field.name not in {"origin", "file"}]
 
 
 def load(start: Path | None = None, **options: str | None) -> Settings:
     """The settings for a command that was given `options` (None: not given).
 
-    Raises InputError for an unreadable file, an unknown key or an unknown cloud.
+    Raises InputError for an unreadable file, one that another user owns, an unknown key or an
+    unknown cloud.
     """
     values: dict[str, str] = {}
     origin = Settings.origin
-    if path := _nearest(start or Path.cwd()):
+    path = _nearest(start or Path.cwd())
+    if path:
         values = _read(path)
         origin = str(path) if "cloud" in values else origin
-    names = [field.name for field in fields(Settings) if field.name != "origin"]
-    for name in names:
+    for name in _KEYS:
         if value := os.environ.get(f"NITRO_{name.upper()}"):
             values[name] = value
             origin = "NITRO_CLOUD" if name == "cloud" else origin
@@ -57,7 +63,7 @@ def load(start: Path | None = None, **options: str | None) -> Settings:
             origin = "--cloud" if name == "cloud" else origin
     if values.get("cloud", "local") not in CLOUDS:
         raise InputError(f"no cloud {values['cloud']!r} (from {origin})", hint="use aws or local")
-    return Settings(**values, origin=origin)
+    return Settings(**values, origin=origin, file=path)
 
 
 def _nearest(folder: Path) -> Path | None:
@@ -66,16 +72,34 @@ def _nearest(folder: Path) -> Path | None:
 
 
 def _read(path: Path) -> dict[str, str]:
+    with path.open("rb") as file:
+        _check_owner(path, os.fstat(file.fileno()).st_uid)
+        content = file.read()
     try:
-        document = tomllib.loads(path.read_text())
+        document = tomllib.loads(content.decode())
     except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, nested too deeply
         raise InputError(f"{path}: {error}", hint="fix the TOML syntax") from None
-    known = {field.name for field in fields(Settings)} - {"origin"}
     for key, value in document.items():
-        if key not in known:
+        if key not in _KEYS:
             raise InputError(
-                f"{path}: unknown key {key!r}", hint=f"known keys: {', '.join(sorted(known))}"
+                f"{path}: unknown key {key!r}", hint=f"known keys: {', '.join(sorted(_KEYS))}"
             )
         if not isinstance(value, str):
             raise InputError(f"{path}: {key} must be a string", hint=f'write {key} = "…"')
     return document
+
+
+def _check_owner(path: Path, owner: int) -> None:
+    """Whoever can write to a parent folder, such as /tmp, must not choose this user's account.
+
+    Raises InputError unless the file belongs to this user, to root, or, under sudo, to the user
+    who called it.
+    """
+    trusted = {0, os.geteuid()}
+    if os.geteuid() == 0 and (user := os.environ.get("SUDO_UID", "")).isdecimal():
+        trusted.add(int(user))
+    if owner not in trusted:
+        raise InputError(
+            f"{path} belongs to another user (uid {owner})",
+            hint="work in another folder, or take the file over with `chown` if you trust it",
+        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nitro import config
 from nitro.cli.output import say
-from nitro.errors import InputError
+from nitro.errors import InputError, NitroError
 from nitro.progress import Reporter
 
 if TYPE_CHECKING:
@@ -58,12 +58,11 @@ def connected(
     from nitro.cloud.session import Cloud
 
     if settings.cloud == "aws":
-        yield Connection(
-            Cloud.connect(region=settings.region, profile=settings.profile, dry_run=dry_run),
-            settings,
-        )
+        aws = Cloud.connect(region=settings.region, profile=settings.profile, dry_run=dry_run)
+        say(f"cloud: aws, account {_account(aws)}, region {aws.region} ({_origin(settings)})")
+        yield Connection(aws, settings)
         return
-    say(f"cloud: local ({settings.origin}; --cloud aws for AWS)")
+    say(f"cloud: local ({_origin(settings)}; --cloud aws for AWS)")
     from nitro import local
 
     if region not in (None, local.REGION):
@@ -83,3 +82,17 @@ def connected(
             settings,
             session,
         )
+
+
+def _origin(settings: config.Settings) -> str:
+    """What chose the cloud, and the settings file that was read with it."""
+    names = [settings.origin, *([str(settings.file)] if settings.file else [])]
+    return "; ".join(dict.fromkeys(names))
+
+
+def _account(cloud: Cloud) -> str:
+    """The account's number. Why it cannot be had says the command itself, as its first failure."""
+    try:
+        return cloud.account
+    except NitroError:
+        return "unknown"

@@ -267,6 +267,32 @@ def test_a_local_nitro_is_named_and_kept_up_for_what_stays(
     assert "--region mars-1" in nitro_(*words, "--region", "mars-1", code=2).stderr
 
 
+def test_aws_is_named_with_account_region_and_what_chose_it(
+    bare_cloud: Cloud, tmp_path: Path
+) -> None:
+    assert nitro_("ls", *AWS).stderr.splitlines()[0] == (
+        f"cloud: aws, account 123456789012, region {REGION} (--cloud)"
+    )
+    file = tmp_path / "nitro.toml"
+    file.write_text(f'cloud = "aws"\nregion = "{REGION}"\n')
+    first = nitro_("ls").stderr.splitlines()[0]
+    assert first == f"cloud: aws, account 123456789012, region {REGION} ({file})"
+    file.write_text(f'region = "{REGION}"\n')
+    assert nitro_("ls", "--cloud", "aws").stderr.splitlines()[0].endswith(f"(--cloud; {file})")
+
+
+def test_an_account_that_is_not_told_is_no_failure_of_its_own(
+    bare_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checks of `doctor` say why."""
+    refused = connect()
+    refuse(refused, "sts.GetCallerIdentity", "ExpiredToken", status=403)
+    monkeypatch.setattr(Cloud, "connect", lambda **_: refused)
+    done = nitro_("doctor", *AWS, code=1)
+    assert "cloud: aws, account unknown" in done.stderr
+    assert "BAD  credentials: " in done.stdout
+
+
 def test_who_may_reach_an_instance(
     cloud: Cloud, builder: FakeBuilder, prober: FakeProber, local: LocalSession
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,36 @@ def test_a_bad_file_is_named(tmp_path: Path, text: str, says: str):
     (tmp_path / "nitro.toml").write_text(text)
     with pytest.raises(InputError, match=says):
         config.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("owner", "user", "sudo", "trusted"),
+    [
+        (1000, 1000, "", True),
+        (0, 1000, "", True),
+        (1001, 1000, "", False),
+        (1001, 1000, "1001", False),  # anybody can set it
+        (1000, 0, "", False),
+        (1000, 0, "1000", True),
+        (1000, 0, "1000x", False),
+    ],
+)
+def test_a_file_of_another_user_is_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: int,
+    user: int,
+    sudo: str,
+    trusted: bool,
+):
+    file = tmp_path / "nitro.toml"
+    file.write_text('cloud = "aws"\n')
+    found = os.stat_result((0o100644, 0, 0, 1, owner, 0, 14, 0, 0, 0))
+    monkeypatch.setattr("os.fstat", lambda _: found)
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    monkeypatch.setenv("SUDO_UID", sudo)
+    if trusted:
+        assert config.load(tmp_path).file == file
+    else:
+        with pytest.raises(InputError, match=f"belongs to another user .uid {owner}"):
+            config.load(tmp_path)
