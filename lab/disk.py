@@ -19,11 +19,16 @@ from nitro.image.rootfs import Node, Rootfs
 KERNEL = debian.Wanted(("linux-image-cloud-amd64", "busybox-static"))
 MODULES = ("ena",)
 SCRIPT = """
-linux16 (hd0,gpt2)/VMLINUZ console=ttyS0 quiet panic=-1
-initrd16 (hd0,gpt2)/INITRD
+set root=($root,gpt2)
+linux16 /VMLINUZ console=ttyS0 quiet panic=-1
+initrd16 /INITRD
 boot
 """
-UEFI_SCRIPT = SCRIPT.replace("16 ", " ")
+UEFI_SCRIPT = """
+linux /VMLINUZ console=ttyS0 quiet panic=-1
+initrd /INITRD
+boot
+"""
 
 INIT = r"""#!/bin/busybox sh
 /bin/busybox --install -s /bin

@@ -25,8 +25,9 @@ _BIOS_MODULES = ("biosdisk", "part_gpt", "fat", "linux16")
 _UEFI_MODULES = ("part_gpt", "fat", "linux")
 
 # BIOS uses the 16-bit entry: GRUB copies the kernel once more for the 32-bit one, five times
-# as many bytes, which takes two seconds on a machine without hardware virtualization.
-_BIOS_SCRIPT = "set root=(hd0,gpt2)\nlinux16 /VMLINUZ {}\ninitrd16 /INITRD\nboot\n"
+# as many bytes, which takes two seconds on a machine without hardware virtualization. $root is
+# the disk that GRUB itself came from, which local disks may be counted before.
+_BIOS_SCRIPT = "set root=($root,gpt2)\nlinux16 /VMLINUZ {}\ninitrd16 /INITRD\nboot\n"
 _UEFI_SCRIPT = "linux /VMLINUZ {}\ninitrd /INITRD\nboot\n"
 
 
