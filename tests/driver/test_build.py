@@ -12,26 +12,42 @@ from lab.guest import kernel
 from nitro.arch import X86_64
 from nitro.debian import Wanted, chroot, tree
 from nitro.errors import InputError, NitroError
-from nitro.image.linux import driver
+from nitro.image.linux import driver, modules
 from tests.driver.compiling import GCC, SOURCES
 
 pytestmark = pytest.mark.driver
 
 
-def modinfo(module: bytes) -> dict[str, str]:
-    return dict(field.split("=", 1) for field in module.decode().split("\0") if "=" in field)
+def modinfo(module: Path) -> list[tuple[str, str]]:
+    """The keys and values of a module's .modinfo, some of which come more than once."""
+    with module.open("rb") as file:
+        data = ELFFile(file).get_section_by_name(".modinfo").data()
+    fields = (field.partition("=") for field in data.decode().split("\0") if "=" in field)
+    return [(key, value) for key, _, value in fields]
+
+
+def cards(module: Path) -> set[str]:
+    """The PCI devices that a module drives."""
+    return {value for key, value in modinfo(module) if key == "alias" and value.startswith("pci:")}
 
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
 def test_the_module_fits_its_kernel(suite: str) -> None:
     release = kernel(suite)[1].name
     path = driver.build_module(release, suite)
-    with path.open("rb") as file:
-        section = ELFFile(file).get_section_by_name(".modinfo")
-        info = modinfo(section.data())
+    info = dict(modinfo(path))
     assert info["vermagic"].split()[0] == release
     assert info["name"] == "nitro_ena"
     assert path == driver.build_module(release, suite), "the second time it comes from the cache"
+
+
+def test_the_module_drives_every_card_that_the_kernels_driver_drives(tmp_path: Path) -> None:
+    modules_folder = kernel("trixie")[1]
+    (ena,) = (m for m in modules.in_order(modules_folder, ["ena"]) if m.name == "ena")
+    kernels = tmp_path / "ena.ko"
+    kernels.write_bytes(ena.elf)
+    assert cards(kernels)
+    assert cards(driver.build_module(modules_folder.name, "trixie")) == cards(kernels)
 
 
 def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:

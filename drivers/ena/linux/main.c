@@ -212,6 +212,7 @@ static void ena_linux_shutdown(struct pci_dev *pdev)
 }
 
 static const struct pci_device_id ena_linux_ids[] = {
+	{ PCI_DEVICE(0x1d0f, 0x0051) },
 	{ PCI_DEVICE(0x1d0f, 0x0ec2) },
 	{ PCI_DEVICE(0x1d0f, 0x1ec2) },
 	{ PCI_DEVICE(0x1d0f, 0xec20) },

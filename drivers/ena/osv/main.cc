@@ -182,7 +182,7 @@ __attribute__((constructor)) static void ena_osv_load()
 		       version ? version : "this kernel");
 		return;
 	}
-	for (uint16_t id : { 0x0ec2, 0x1ec2, 0xec20, 0xec21 })
+	for (uint16_t id : { 0x0051, 0x0ec2, 0x1ec2, 0xec20, 0xec21 })
 		ena_osv_drive_all(id);
 }
 
