@@ -46,7 +46,7 @@ def read_console(text: str) -> GuestReport:
     """The guest's report from all that it wrote on its console."""
     said = milestones(text)
     found = {m.name: m for m in said}
-    # The last driver: one that brings no link up makes room for another.
+    # The last driver: one that brings no network makes room for another.
     driver = found.get("driver", _SILENT).fields
     module = str(driver.get("driver", "unknown"))
     version, fallback = driver.get("version"), found.get("fallback")
