@@ -11,7 +11,7 @@ from lab.network import HOST, Lab
 
 
 def record(trace: Path, profile: str = "minimal") -> None:
-    """Boot a guest, load its driver, change the MTU and send a ping, all of which `trace` tells."""
+    """Boot a guest, load its driver, change the MTU and send a ping; `trace` records it."""
     with tempfile.TemporaryDirectory() as folder, Lab(Path(folder)) as lab:
         socket = lab.folder / "ena"
         options = ("--profile", profile, "--trace", str(trace.absolute()))
@@ -19,7 +19,6 @@ def record(trace: Path, profile: str = "minimal") -> None:
             guest.run("insmod /modules/ena.ko")
             guest.run(f"ip addr add {GUEST}/24 dev eth0; ip link set eth0 mtu 9001 up; sleep 2")
             guest.run(f"ping -c 1 {HOST}")
-            guest.run("rmmod ena")
 
 
 if __name__ == "__main__":

@@ -42,7 +42,11 @@ PICTURES = (
     Picture("deploy", "nitro deploy --instance c5.large"),
     Picture("ls", "nitro ls", before=("nitro launch httpd --instance c5.large --ttl 2h",)),
     Picture("doctor", "nitro doctor", before=("nitro local up",)),
-    Picture("explain", "nitro device explain ena.trace", before=("python -m lab.trace ena.trace",)),
+    Picture(
+        "explain",
+        "nitro device explain ena.trace | grep -v writes",
+        before=("python -m lab.trace ena.trace",),
+    ),
 )
 
 
