@@ -27,12 +27,15 @@ from nitro.cloud import (
     instance_types,
     launch,
     new_deployment,
+    preflight,
     publish,
 )
+from nitro.cloud.limits import check_image
 from nitro.cloud.network import check_ranges
 from nitro.cloud.tags import ports_tag
 from nitro.conditions import accelerator, read_console
 from nitro.documents import DeployDocument
+from nitro.errors import InputError
 from nitro.image import Image
 from nitro.interfaces import ImageBuilder, Prober
 from nitro.measure import (
@@ -164,11 +167,30 @@ def deploy(
     check_ranges(request.allow)
     recipe = request.recipe
     selection = select_probes(request.selection, recipe.ports, request.measure_from, prober)
+    from_host = request.measure_from == "host" and bool(selection.probes)
+    if from_host and not request.allow:
+        raise InputError(
+            "with --from host nothing here may reach the instance",
+            hint="name this machine's address as AWS sees it with --allow, such as "
+            "--allow 198.51.100.7/32",
+        )
     recipes = [recipe]
     if needs_client(selection, request.measure_from):
         recipes.append(client_recipe())
     with report.stage("check"):
+        for one in recipes:
+            check_image(one.name, one.description, one.tags)
         instance_type = find_instance_type(cloud, request.instance_type)
+        notes = preflight.check(
+            cloud,
+            instance_type,
+            instances=len(recipes),
+            subnet_id=request.subnet,
+            bucket=request.bucket,
+            from_host=from_host,
+        )
+        for note in notes:
+            report.note(note)
         prepared = [builder.prepare(one, locked=request.locked, report=report) for one in recipes]
         for one, parts in zip(recipes, prepared, strict=True):
             instance_types.requires(

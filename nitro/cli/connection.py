@@ -44,17 +44,15 @@ class Connection:
 def connected(
     report: Reporter,
     *,
-    cloud: str | None = None,
     region: str | None = None,
-    profile: str | None = None,
-    allow: str | None = None,
     dry_run: bool = False,
+    **options: str | None,
 ) -> Iterator[Connection]:
-    """The cloud that options, environment and `nitro.toml` choose.
+    """The cloud that options (see `config.Settings`), environment and `nitro.toml` choose.
 
     Raises InputError for settings that do not fit, RefusedError without credentials.
     """
-    settings = config.load(cloud=cloud, region=region, profile=profile, allow=allow)
+    settings = config.load(None, region=region, **options)
     from nitro.cloud.session import Cloud
 
     if settings.cloud == "aws":

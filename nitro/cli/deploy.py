@@ -36,6 +36,8 @@ def deploy(
     cloud: options.CloudName = None,
     region: options.Region = None,
     profile: options.Profile = None,
+    subnet: options.Subnet = None,
+    bucket: options.Bucket = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the calls it would make; change nothing.")
     ] = False,
@@ -57,7 +59,14 @@ def deploy(
     report = reporter()
     recipe = recipe_arg.find(recipe_name, port, env, arguments)
     with connected(
-        report, cloud=cloud, region=region, profile=profile, allow=allow, dry_run=dry_run
+        report,
+        cloud=cloud,
+        region=region,
+        profile=profile,
+        subnet=subnet,
+        bucket=bucket,
+        allow=allow,
+        dry_run=dry_run,
     ) as connection:
         request = deployer.DeployRequest(
             recipe,

@@ -27,6 +27,8 @@ def doctor(
     cloud: options.CloudName = None,
     region: options.Region = None,
     profile: options.Profile = None,
+    subnet: options.Subnet = None,
+    bucket: options.Bucket = None,
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -41,11 +43,14 @@ def doctor(
 
         checks += machine.examine()
     if all(check.ok for check in checks):
-        with connected(report, cloud=cloud, region=region, profile=profile) as connection:
+        with connected(
+            report, cloud=cloud, region=region, profile=profile, subnet=subnet, bucket=bucket
+        ) as connection:
             if create_role:
-                bucket = connection.settings.bucket or storage.own_bucket_name(connection.cloud)
-                role.create(connection.cloud, bucket)
-            checks += account.examine(connection.cloud, connection.settings.bucket)
+                name = connection.settings.bucket or storage.own_bucket_name(connection.cloud)
+                role.create(connection.cloud, name)
+            settings = connection.settings
+            checks += account.examine(connection.cloud, settings.bucket, settings.subnet)
     if json:
         print_json([_document(check) for check in checks])
     else:

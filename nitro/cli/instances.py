@@ -36,6 +36,8 @@ def launch(
     cloud: options.CloudName = None,
     region: options.Region = None,
     profile: options.Profile = None,
+    subnet: options.Subnet = None,
+    bucket: options.Bucket = None,
     locked: options.Locked = False,
     json: options.Json = False,
     verbose: options.Verbose = False,
@@ -49,7 +51,15 @@ def launch(
     lifetime = options.duration(ttl)
     report = reporter()
     recipe = recipe_arg.find(recipe_name, port, env, arguments)
-    with connected(report, cloud=cloud, region=region, profile=profile, allow=allow) as connection:
+    with connected(
+        report,
+        cloud=cloud,
+        region=region,
+        profile=profile,
+        subnet=subnet,
+        bucket=bucket,
+        allow=allow,
+    ) as connection:
         request = deploy.DeployRequest(
             recipe,
             instance,
@@ -76,6 +86,7 @@ def probe(
     cloud: options.CloudName = None,
     region: options.Region = None,
     profile: options.Profile = None,
+    bucket: options.Bucket = None,
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -86,7 +97,9 @@ def probe(
 
     selection = None if probes is None else parse(probes)
     report = reporter()
-    with connected(report, cloud=cloud, region=region, profile=profile) as connection:
+    with connected(
+        report, cloud=cloud, region=region, profile=profile, bucket=bucket
+    ) as connection:
         measured = measure.measure(
             connection.cloud,
             instance,
@@ -139,6 +152,7 @@ def ls(
     cloud: options.CloudName = None,
     region: options.Region = None,
     profile: options.Profile = None,
+    bucket: options.Bucket = None,
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -146,7 +160,9 @@ def ls(
     from nitro.cloud import inventory
 
     report = reporter()
-    with connected(report, cloud=cloud, region=region, profile=profile) as connection:
+    with connected(
+        report, cloud=cloud, region=region, profile=profile, bucket=bucket
+    ) as connection:
         found = inventory(connection.cloud, connection.settings.bucket)
     _show(found, as_json=json)
 
@@ -165,6 +181,7 @@ def destroy(
     cloud: options.CloudName = None,
     region: options.Region = None,
     profile: options.Profile = None,
+    bucket: options.Bucket = None,
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -177,7 +194,9 @@ def destroy(
             hint="give ids (see `nitro ls`), or --expired, or --all",
         )
     report = reporter()
-    with connected(report, cloud=cloud, region=region, profile=profile) as connection:
+    with connected(
+        report, cloud=cloud, region=region, profile=profile, bucket=bucket
+    ) as connection:
         found = clouds.inventory(connection.cloud, connection.settings.bucket)
         if names:
             chosen = [r for r in found if {r.id, r.deployment} & set(names)]

@@ -39,6 +39,14 @@ Allow = Annotated[
     str | None,
     typer.Option("--allow", metavar="CIDR", help="Who may reach the instance's ports."),
 ]
+Subnet = Annotated[
+    str | None,
+    typer.Option("--subnet", metavar="ID", help="Subnet of the instances; default: a default one."),
+]
+Bucket = Annotated[
+    str | None,
+    typer.Option("--bucket", metavar="NAME", help="Bucket for imports and results; default: ours."),
+]
 Ports = Annotated[
     list[str] | None,
     typer.Option(

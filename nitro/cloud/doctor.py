@@ -1,8 +1,9 @@
 """Will it work? Each answer with what to do when it will not. Changes nothing.
 
 What the caller may do is asked of EC2 itself, by calls with `DryRun`: their authorization is
-real, the organisation's limits included. Not asked: calls that the policy allows only on resources
-of nitro's own, such as TerminateInstances, and what only shows with real arguments.
+real, the organisation's limits included. Not asked: calls about resources that do not exist yet,
+such as CreateTags and RunInstances, for an answer about an invented id says nothing; and what only
+shows with real arguments. Where a check leaves something open, its answer says what.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from nitro.check import Check
 from nitro.cloud import role, storage, tags
 from nitro.cloud.errors import DENIED, ApiError
 from nitro.cloud.network import find_subnet
+from nitro.cloud.preflight import ENCRYPTED, is_encrypted_by_default, vcpu_quota
 from nitro.cloud.session import Cloud
 from nitro.errors import NitroError
 
@@ -21,14 +23,10 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.literals import ResourceTypeType
     from mypy_boto3_ec2.type_defs import TagSpecificationTypeDef
 
-# "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", in vCPUs.
-# https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html
-VCPU_QUOTA = "L-1216C47A"
 _POLICY = "docs/aws.md has the whole policy"
-_NO_ID = "0" * 17
 
 
-def examine(cloud: Cloud, bucket: str | None = None) -> list[Check]:
+def examine(cloud: Cloud, bucket: str | None = None, subnet_id: str | None = None) -> list[Check]:
     """All checks, in the order in which a deployment meets them.
 
     Without usable credentials only the first is made: nothing else could be said.
@@ -43,7 +41,8 @@ def examine(cloud: Cloud, bucket: str | None = None) -> list[Check]:
         _run_check("permissions", lambda: _permissions(cloud)),
         _run_check("bucket", lambda: _bucket(cloud, bucket)),
         _run_check("role vmimport", lambda: _role(cloud, name)),
-        _run_check("subnet", lambda: _subnet(cloud)),
+        _run_check("subnet", lambda: _subnet(cloud, subnet_id)),
+        _run_check("encryption", lambda: _encryption(cloud)),
         _run_check("vCPU quota", lambda: _quota(cloud)),
     ]
 
@@ -74,13 +73,13 @@ def _permissions(cloud: Cloud) -> Check:
     denied = [action for action, ask in _questions(cloud).items() if _is_denied(ask)]
     if denied:
         return Check("permissions", False, f"denied: {', '.join(denied)}", _POLICY)
-    return Check("permissions", True, f"{len(_questions(cloud))} EC2 actions allowed")
+    allowed = ", ".join(_questions(cloud))
+    return Check("permissions", True, f"allowed: {allowed}; others show only when they are used")
 
 
 def _questions(cloud: Cloud) -> dict[str, Callable[[], Any]]:
     """The calls that can be asked about before anything of ours exists, with our tags."""
     ec2, owner = cloud.ec2, {tags.OWNER: tags.OWNER_VALUE}
-    snapshot_id = f"snap-{_NO_ID}"
 
     def tagged(kind: ResourceTypeType) -> list[TagSpecificationTypeDef]:
         return tags.as_specification([kind], owner)
@@ -100,12 +99,6 @@ def _questions(cloud: Cloud) -> dict[str, Callable[[], Any]]:
             Description="never made",
             TagSpecifications=tagged("security-group"),
         ),
-        "ec2:CreateTags": lambda: ec2.create_tags(
-            DryRun=True,
-            Resources=[snapshot_id],
-            Tags=[{"Key": key, "Value": value} for key, value in owner.items()],
-        ),
-        "ec2:DeleteSnapshot": lambda: ec2.delete_snapshot(DryRun=True, SnapshotId=snapshot_id),
     }
 
 
@@ -136,21 +129,28 @@ def _role(cloud: Cloud, bucket: str) -> Check:
     )
 
 
-def _subnet(cloud: Cloud) -> Check:
-    subnet = find_subnet(cloud)
-    return Check("subnet", True, f"{subnet.id} in {subnet.zone}")
+def _subnet(cloud: Cloud, subnet_id: str | None) -> Check:
+    subnet = find_subnet(cloud, subnet_id)
+    address = "a public address" if subnet.public else "no public address"
+    return Check("subnet", True, f"{subnet.id} in {subnet.zone}, instances get {address}")
+
+
+def _encryption(cloud: Cloud) -> Check:
+    """Whose key it is, and what its policy says, is another service's to tell."""
+    encrypted = is_encrypted_by_default(cloud)
+    return Check("encryption", True, ENCRYPTED if encrypted else "EBS encryption by default is off")
 
 
 def _quota(cloud: Cloud) -> Check:
-    try:
-        answer = cloud.quotas.get_service_quota(ServiceCode="ec2", QuotaCode=VCPU_QUOTA)
-    except ApiError as error:
-        if error.code != "NoSuchResourceException":
-            raise
-        return Check("vCPU quota", True, f"{cloud.region} has none")  # as a local Nitro has
-    vcpus = int(answer["Quota"]["Value"])
+    vcpus = vcpu_quota(cloud)
+    if vcpus is None:
+        return Check("vCPU quota", True, f"{cloud.region} has none")
     if vcpus < 4:  # a server and a client of the smallest types with two vCPUs each
         return Check(
             "vCPU quota", False, f"{vcpus} vCPUs", "ask for more under Service Quotas, Amazon EC2"
         )
-    return Check("vCPU quota", True, f"{vcpus} vCPUs of standard instances at a time")
+    return Check(
+        "vCPU quota",
+        True,
+        f"{vcpus} vCPUs of standard instances at a time, those that run now included",
+    )

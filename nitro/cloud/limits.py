@@ -6,28 +6,35 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nitro.cloud import tags
 from nitro.cloud.disk import DiskImage
 from nitro.errors import InputError
 
 DESCRIPTION = 255  # characters, all of them printable ASCII
 TAG_KEY, TAG_VALUE, TAGS = 128, 256, 50  # characters, characters, tags of one resource
+_SOME_DIGEST = f"sha256:{'0' * 64}"
 
 
 def check_disk(disk: DiskImage) -> None:
     """Raises InputError when EC2 would refuse the image's description or its tags."""
-    text = disk.description
+    check_image(disk.name, disk.description, disk.tags)
+
+
+def check_image(name: str, text: str, image_tags: Mapping[str, str]) -> None:
+    """As `check_disk`, for what is known before there is a disk: `text` is the description."""
     if foreign := next((c for c in text if not " " <= c <= "~"), None):
         raise InputError(
-            f"the description of {disk.name} contains {foreign!r}, which EC2 does not take",
+            f"the description of {name} contains {foreign!r}, which EC2 does not take",
             hint="use printable ASCII characters",
         )
     if len(text) > DESCRIPTION:
         raise InputError(
-            f"the description of {disk.name} has {len(text)} characters, EC2 takes {DESCRIPTION}",
+            f"the description of {name} has {len(text)} characters, EC2 takes {DESCRIPTION}",
             hint="shorten it",
         )
-    check_tags(tags.image_tags(disk.name, disk.digest, disk.tags) | {tags.MEMORY: ""})
+    check_tags(tags.image_tags(name, _SOME_DIGEST, image_tags) | {tags.MEMORY: ""})
 
 
 def check_tags(tag_map: tags.Tags) -> None:

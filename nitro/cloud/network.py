@@ -30,6 +30,7 @@ class Subnet:
     id: str
     vpc_id: str
     zone: str
+    public: bool = True  # whether instances get a public address
 
 
 def find_subnet(cloud: Cloud, subnet_id: str | None = None, type_name: str | None = None) -> Subnet:
@@ -43,7 +44,7 @@ def find_subnets(
     """The given subnet, or the default VPC's, those with the most free addresses first.
 
     With a `type_name`, only zones that offer this instance type are considered. Raises
-    RefusedError when there is no default VPC, or no such zone.
+    RefusedError when there is no default VPC, or no such zone, ApiError for an unknown subnet.
     """
     if subnet_id:
         found = cloud.ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
@@ -57,16 +58,20 @@ def find_subnets(
             f"{cloud.region} has no default VPC",
             hint="name a subnet with --subnet, or run `aws ec2 create-default-vpc`",
         )
-    if type_name and not subnet_id:
+    if type_name:
         zones = _zones_with(cloud, type_name)
         found = [subnet for subnet in found if subnet["AvailabilityZone"] in zones]
         if not found:
+            where = subnet_id or "no subnet of the default VPC"
             raise RefusedError(
-                f"no subnet of the default VPC is in a zone that offers {type_name}",
+                f"{where} is {'not ' if subnet_id else ''}in a zone that offers {type_name}",
                 hint=f"it is offered in {', '.join(sorted(zones)) or 'none'}: see --subnet",
             )
     found.sort(key=lambda s: (s["AvailableIpAddressCount"], s["SubnetId"]), reverse=True)
-    return [Subnet(s["SubnetId"], s["VpcId"], s["AvailabilityZone"]) for s in found]
+    return [
+        Subnet(s["SubnetId"], s["VpcId"], s["AvailabilityZone"], s["MapPublicIpOnLaunch"])
+        for s in found
+    ]
 
 
 def _zones_with(cloud: Cloud, type_name: str) -> set[str]:

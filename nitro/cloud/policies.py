@@ -75,6 +75,7 @@ def _deploy(scope: Scope) -> list[Statement]:
                 "ec2:DescribeSnapshots",
                 "ec2:DescribeSubnets",
                 "ec2:DescribeVolumes",
+                "ec2:GetEbsEncryptionByDefault",
                 "servicequotas:GetServiceQuota",
             ],
             "*",

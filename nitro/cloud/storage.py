@@ -83,7 +83,7 @@ def ensure_bucket(cloud: Cloud, undo: Undo, name: str | None = None) -> Bucket:
     if bucket := find_bucket(cloud, name):
         return bucket
     if name:
-        raise RefusedError(f"there is no bucket {name}", hint="omit --bucket to use one of ours")
+        raise no_bucket(name)
     bucket = Bucket(own_bucket_name(cloud), cloud.account, new=True)
     tag_map = {"Name": bucket.name, tags.OWNER: tags.OWNER_VALUE}
     location: CreateBucketConfigurationTypeDef = {"Tags": tags.as_tag_set(tag_map)}
@@ -131,6 +131,10 @@ def ensure_bucket(cloud: Cloud, undo: Undo, name: str | None = None) -> Bucket:
         },
     )
     return bucket
+
+
+def no_bucket(name: str) -> RefusedError:
+    return RefusedError(f"there is no bucket {name}", hint="omit --bucket to use one of nitro's")
 
 
 def _create(

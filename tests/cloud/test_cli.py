@@ -18,7 +18,7 @@ import nitro.local
 import nitro.probe
 from nitro.check import Check
 from nitro.cli import app, options
-from nitro.cloud import Cloud, DiskImage
+from nitro.cloud import Cloud, DiskImage, instance, role
 from nitro.cloud import doctor as account
 from nitro.errors import InputError, NitroError, ProbeError
 from nitro.local import Endpoint, LocalSession
@@ -26,7 +26,15 @@ from nitro.local import doctor as machine
 from nitro.local.hypervisor import NullHypervisor
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
-from tests.cloud.conftest import NOTHING, REGION, blink, connect, everything, refuse
+from tests.cloud.conftest import (
+    NOTHING,
+    REGION,
+    blink,
+    connect,
+    everything,
+    make_bucket,
+    refuse,
+)
 from tests.cloud.joint import FakeBuilder, FakeProber, running, small_disk
 from tests.unit.cli.runner import json_of, nitro_
 
@@ -176,8 +184,9 @@ def test_a_failed_probe_is_code_4_with_its_result(
 ) -> None:
     prober.outputs["http"] = "unable to connect"
     words = ("--probe", "http", "--from", "host")
-    assert "http               failed: http: wrk printed" in nitro_(*DEPLOY, *words, code=4).stdout
-    [result] = json_of("deploy", *DEPLOY, *words, code=4)["probes"]
+    from_here = (*DEPLOY, *words, "--allow", "198.51.100.7/32")
+    assert "http               failed: http: wrk printed" in nitro_(*from_here, code=4).stdout
+    [result] = json_of("deploy", *from_here, code=4)["probes"]
     assert (result["ok"], result["metrics"]) == (False, {})
     id_ = running(cloud, disk).instance.id
     [result] = json_of("probe", "probe", id_, *AWS, *words, code=4)
@@ -281,16 +290,23 @@ def test_aws_is_named_with_account_region_and_what_chose_it(
     assert nitro_("ls", "--cloud", "aws").stderr.splitlines()[0].endswith(f"(--cloud; {file})")
 
 
-def test_an_account_that_is_not_told_is_no_failure_of_its_own(
-    bare_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+def test_subnet_and_bucket_are_options(
+    cloud: Cloud, builder: FakeBuilder, prober: FakeProber
 ) -> None:
-    """The checks of `doctor` say why."""
-    refused = connect()
-    refuse(refused, "sts.GetCallerIdentity", "ExpiredToken", status=403)
-    monkeypatch.setattr(Cloud, "connect", lambda **_: refused)
-    done = nitro_("doctor", *AWS, code=1)
-    assert "cloud: aws, account unknown" in done.stderr
-    assert "BAD  credentials: " in done.stdout
+    subnet = connect().ec2.describe_subnets()["Subnets"][-1]["SubnetId"]
+    make_bucket(connect(), "shared")
+    role.create(connect(), "shared")
+    where = (*AWS, "--subnet", subnet, "--bucket", "shared")
+    words = ("hello", "--instance", "c5.large", *where)
+    id_ = json_of("launch", "launch", *words)["instance"]["id"]
+    assert instance.get(connect(), id_).subnet_id == subnet
+    json_of("probe", "probe", id_, "--probe", "boot", *AWS, "--bucket", "shared")
+    json_of("destroy", "destroy", "--all", *AWS, "--bucket", "shared")
+    assert json_of("ls", "ls", *AWS, "--bucket", "shared") == []
+    assert everything(connect())["buckets"] == ["shared"]
+    checks = {check["name"]: check for check in json_of("doctor", "doctor", *where)}
+    assert checks["bucket"]["detail"] == "shared"
+    assert checks["subnet"]["detail"].startswith(subnet)
 
 
 def test_who_may_reach_an_instance(
@@ -330,12 +346,6 @@ def test_doctor(cloud: Cloud, local: LocalSession, monkeypatch: pytest.MonkeyPat
     assert "BAD  quota: 0 vCPUs\n     → ask for more\n" in nitro_("doctor", *AWS, code=1).stdout
     monkeypatch.setattr(machine, "examine", lambda: [bad])
     assert len(json_of("doctor", "doctor", code=1)) == 1  # no local Nitro is started for it
-
-
-def test_doctor_creates_the_role(bare_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account, "examine", lambda *_: [])
-    nitro_("doctor", "--create-role", *AWS)
-    assert bare_cloud.iam.get_role(RoleName="vmimport")
 
 
 def test_files_that_cannot_be_written_and_readers_that_left(

@@ -7,7 +7,10 @@ from botocore.awsrequest import AWSResponse, HTTPHeaders
 
 from nitro.check import Check
 from nitro.cloud import Cloud, doctor, role, storage
-from tests.cloud.conftest import connect, recorded, refuse
+from tests.cloud.conftest import REGION, connect, recorded, refuse
+from tests.unit.cli.runner import nitro_
+
+AWS = ("--cloud", "aws", "--region", REGION)
 
 
 def examined(cloud: Cloud, *, vcpus: float = 32.0) -> dict[str, Check]:
@@ -31,6 +34,7 @@ def test_a_ready_account_passes(cloud: Cloud) -> None:
         "bucket",
         "role vmimport",
         "subnet",
+        "encryption",
         "vCPU quota",
     ]
     assert checks["credentials"].detail.startswith("arn:aws:sts::123456789012:")
@@ -54,11 +58,38 @@ def test_without_credentials_nothing_else_is_asked(cloud: Cloud) -> None:
 
 
 def test_denied_actions_are_named(cloud: Cloud) -> None:
-    for operation in ("RegisterImage", "DeleteSnapshot"):
+    for operation in ("RegisterImage", "CreateSecurityGroup"):
         refuse(cloud, f"ec2.{operation}", "UnauthorizedOperation", status=403)
     check = examined(cloud)["permissions"]
-    assert check.detail == "denied: ec2:RegisterImage, ec2:DeleteSnapshot"
+    assert check.detail == "denied: ec2:RegisterImage, ec2:CreateSecurityGroup"
     assert "docs/aws.md" in check.remedy
+
+
+def test_nothing_is_asked_about_resources_that_do_not_exist(cloud: Cloud) -> None:
+    calls = recorded(cloud)
+    examined(cloud)
+    asked = {call.operation for call in calls if call.params.get("DryRun")}
+    assert asked == {"ImportSnapshot", "RegisterImage", "CreateSecurityGroup"}
+
+
+def test_checks_say_what_they_leave_open(cloud: Cloud) -> None:
+    checks = examined(cloud)
+    assert "others show only when they are used" in checks["permissions"].detail
+    assert "those that run now included" in checks["vCPU quota"].detail
+    assert checks["encryption"].detail == "EBS encryption by default is off"
+    cloud.ec2.meta.events.register(
+        "after-call.ec2.GetEbsEncryptionByDefault",
+        lambda parsed, **_: parsed.update(EbsEncryptionByDefault=True),
+    )
+    assert "a customer managed key must let" in examined(cloud)["encryption"].detail
+
+
+def test_the_given_subnet_is_the_one_that_is_looked_at(cloud: Cloud) -> None:
+    vpc = connect().ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    own = connect().ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/28")["Subnet"]["SubnetId"]
+    found = {check.name: check for check in doctor.examine(cloud, subnet_id=own)}["subnet"]
+    assert found.detail.startswith(own)
+    assert found.detail.endswith("instances get no public address")
 
 
 def test_a_missing_role_is_seen_and_made(bare_cloud: Cloud) -> None:
@@ -102,3 +133,21 @@ def test_a_quota_that_may_not_be_read_is_a_problem(cloud: Cloud) -> None:
     quota = {check.name: check for check in doctor.examine(cloud)}["vCPU quota"]
     assert not quota.ok
     assert "permission denied: service-quotas:GetServiceQuota" in quota.detail
+
+
+def test_doctor_creates_the_role(bare_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "examine", lambda *_: [])
+    nitro_("doctor", "--create-role", *AWS)
+    assert bare_cloud.iam.get_role(RoleName="vmimport")
+
+
+def test_an_account_that_is_not_told_is_no_failure_of_its_own(
+    bare_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checks of `doctor` say why."""
+    refused = connect()
+    refuse(refused, "sts.GetCallerIdentity", "ExpiredToken", status=403)
+    monkeypatch.setattr(Cloud, "connect", lambda **_: refused)
+    done = nitro_("doctor", *AWS, code=1)
+    assert "cloud: aws, account unknown" in done.stderr
+    assert "BAD  credentials: " in done.stdout

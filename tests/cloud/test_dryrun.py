@@ -138,6 +138,7 @@ ABOUT_THE_ACCOUNT = {
     "DescribeSubnets",
     "DescribeVolumes",
     "GetCallerIdentity",
+    "GetEbsEncryptionByDefault",
     "GetObjectTagging",  # of objects that were listed
     "GetPolicy",
     "GetPolicyVersion",

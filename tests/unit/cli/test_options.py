@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
-from nitro.cli import options
+from nitro import cloud as clouds
+from nitro.cli import app, options
 from nitro.errors import InputError
 
 
@@ -26,3 +31,19 @@ def test_times_to_live_are_read(text: str | None, expected: timedelta | None):
 def test_what_is_no_time_is_bad_input(text: str):
     with pytest.raises(InputError, match="is not a time"):
         options.duration(text)
+
+
+def test_what_a_hint_names_is_an_option() -> None:
+    """Options that messages of nitro.cloud tell people to use."""
+    folder = Path(clouds.__file__).parent
+    text = "".join(path.read_text() for path in folder.glob("*.py"))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    known = {
+        option
+        for command in group.commands.values()
+        for parameter in command.params
+        for option in parameter.opts
+    }
+    assert named - known == set()
