@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from nitro.cloud import tags, wait
 from nitro.cloud.disk import DiskImage, Volume
-from nitro.cloud.errors import ignoring, missing
+from nitro.cloud.errors import ApiError, ignoring, missing
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
 from nitro.errors import NitroError, RefusedError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import ImageTypeDef
 
 DEADLINE = 900.0  # seconds
+_NAME_TAKEN = "InvalidAMIName.Duplicate"
 _FAILED = frozenset({"failed", "invalid", "error", "deregistered"})
 
 
@@ -27,22 +28,7 @@ def find(cloud: Cloud, disk: DiskImage) -> ImageTypeDef | None:
     Raises RefusedError when the name is taken by an image that is not it.
     """
     name = tags.ami_name(disk.name, disk.digest, disk.boot_mode)
-    images = _own(cloud, name)
-    if not images:
-        return None
-    image = images[0]
-    tag_map = tags.from_list(image.get("Tags"))
-    if tags.ours(tag_map) and tag_map.get(tags.DIGEST) == disk.digest:
-        if image["Architecture"] != disk.architecture:
-            raise RefusedError(
-                f"the AMI {image['ImageId']} has this disk as {image['Architecture']}",
-                hint=f"`nitro destroy {image['ImageId']}` removes it",
-            )
-        return image
-    raise RefusedError(
-        f"the AMI name {name} is taken by {image['ImageId']}, which is not this disk",
-        hint="rename the recipe, or deregister that image",
-    )
+    return _of_disk(_own(cloud, name), disk, name)
 
 
 def describe(cloud: Cloud, ami_id: str) -> ImageTypeDef:
@@ -61,34 +47,62 @@ def snapshot_of(image: ImageTypeDef) -> str:
     return ""
 
 
-def register(cloud: Cloud, disk: DiskImage, volumes: Sequence[Volume], undo: Undo) -> str:
-    """Register an image whose first volume is its root; returns its id, not available yet."""
+def name_of(disk: DiskImage, run: tags.Run) -> str:
+    """What this run calls the image: an ephemeral run has a name of its own."""
     name = tags.ami_name(disk.name, disk.digest, disk.boot_mode)
-    tag_map = tags.image_tags(disk.name, disk.digest, disk.tags)
+    return f"{name}-{run.id}" if run.ephemeral else name
+
+
+def register(
+    cloud: Cloud, disk: DiskImage, volumes: Sequence[Volume], run: tags.Run, undo: Undo
+) -> str:
+    """Register an image whose first volume is its root; returns its id, not available yet.
+
+    When another run was quicker, its image is returned, and is not this run's to remove.
+    """
+    name = name_of(disk, run)
+    tag_map = tags.image_tags(disk.name, disk.digest, disk.tags) | run.tags
     tag_map[tags.MEMORY] = str(disk.minimum_memory_mib)
+
+    def attempt() -> str | None:
+        try:
+            return cloud.ec2.register_image(
+                Name=name,
+                Description=disk.description or f"{disk.name}, made by nitro",
+                Architecture=cast("ArchitectureValuesType", disk.architecture),
+                BootMode=cast("BootModeValuesType", disk.boot_mode),
+                VirtualizationType="hvm",
+                EnaSupport=True,
+                ImdsSupport="v2.0",
+                RootDeviceName=volumes[0].device_name,
+                BlockDeviceMappings=[volume.mapping() for volume in volumes],
+                TagSpecifications=tags.as_specification(["image"], tag_map),
+            )["ImageId"]
+        except ApiError as error:
+            if error.code != _NAME_TAKEN:
+                raise
+        # By another run, or by an attempt of this one whose answer was lost.
+        image = _of_disk(_own(cloud, name), disk, name)
+        if image is None:
+            return None  # not visible yet, or removed meanwhile
+        entry.done = tags.from_list(image.get("Tags")).get(tags.RUN) != run.id
+        return image["ImageId"]
+
     with undo.making(
         f"AMI {name}",
         Lifetime.IMAGE,
-        find=lambda: [i["ImageId"] for i in _own(cloud, name) if _is_ours(i)],
+        find=lambda: [i["ImageId"] for i in _own(cloud, name) if _is_of(i, run)],
         remove=lambda id_: deregister(cloud, id_),
     ) as entry:
-        answer = cloud.ec2.register_image(
-            Name=name,
-            Description=disk.description or f"{disk.name}, made by nitro",
-            Architecture=cast("ArchitectureValuesType", disk.architecture),
-            BootMode=cast("BootModeValuesType", disk.boot_mode),
-            VirtualizationType="hvm",
-            EnaSupport=True,
-            ImdsSupport="v2.0",
-            RootDeviceName=volumes[0].device_name,
-            BlockDeviceMappings=[volume.mapping() for volume in volumes],
-            TagSpecifications=tags.as_specification(["image"], tag_map),
+        entry.id = ami_id = wait.until(
+            cloud, attempt, what=f"AMI {name}", deadline=wait.VISIBLE_AFTER
         )
-        entry.id = ami_id = answer["ImageId"]
     return ami_id
 
 
-def wait_available(cloud: Cloud, ami_id: str, stage: Stage, deadline: float = DEADLINE) -> None:
+def wait_available(
+    cloud: Cloud, ami_id: str, stage: Stage, deadline: float = DEADLINE, *, new: bool = True
+) -> None:
     """Raises NitroError when the image fails or the deadline (seconds) passes."""
 
     def look() -> bool | None:
@@ -98,12 +112,30 @@ def wait_available(cloud: Cloud, ami_id: str, stage: Stage, deadline: float = DE
             raise NitroError(f"the AMI {ami_id} became {image['State']}: {reason}")
         return True if image["State"] == "available" else None
 
-    wait.until(cloud, look, what=f"AMI {ami_id}", deadline=deadline, stage=stage, new=True)
+    wait.until(cloud, look, what=f"AMI {ami_id}", deadline=deadline, stage=stage, new=new)
 
 
 def deregister(cloud: Cloud, ami_id: str) -> None:
     with ignoring("absent"):
         cloud.ec2.deregister_image(ImageId=ami_id)
+
+
+def _of_disk(images: Sequence[ImageTypeDef], disk: DiskImage, name: str) -> ImageTypeDef | None:
+    if not images:
+        return None
+    image = images[0]
+    tag_map = tags.from_list(image.get("Tags"))
+    if tags.ours(tag_map) and tag_map.get(tags.DIGEST) == disk.digest:
+        if image["Architecture"] != disk.architecture:
+            raise RefusedError(
+                f"the AMI {image['ImageId']} has this disk as {image['Architecture']}",
+                hint=f"`nitro destroy {image['ImageId']}` removes it",
+            )
+        return image
+    raise RefusedError(
+        f"the AMI name {name} is taken by {image['ImageId']}, which is not this disk",
+        hint="rename the recipe, or deregister that image",
+    )
 
 
 def _own(cloud: Cloud, name: str) -> list[ImageTypeDef]:
@@ -113,5 +145,6 @@ def _own(cloud: Cloud, name: str) -> list[ImageTypeDef]:
     return answer["Images"]
 
 
-def _is_ours(image: ImageTypeDef) -> bool:
-    return tags.ours(tags.from_list(image.get("Tags")))
+def _is_of(image: ImageTypeDef, run: tags.Run) -> bool:
+    tag_map = tags.from_list(image.get("Tags"))
+    return tags.ours(tag_map) and tag_map.get(tags.RUN) == run.id

@@ -144,7 +144,6 @@ READS: dict[str, Callable[[Imagined, Params], Answer]] = {
     "GetObject": lambda *_: _NOT_FOUND,
     "GetSnapshotBlock": lambda *_: {"BlockData": io.BytesIO(bytes(BLOCK_SIZE))},
     "HeadBucket": _nothing,
-    "HeadObject": lambda *_: _NOT_FOUND,
     "ListMultipartUploads": _nothing,
     "ListObjectsV2": lambda *_: {"KeyCount": 0},
     "ListSnapshotBlocks": lambda *_: {

@@ -1,9 +1,8 @@
 """From the object in S3 to a snapshot: ImportSnapshot, its task, and how both may end.
 
 An import task carries our tags, the snapshot it makes carries none until we set them: what
-belongs to whom is found through the task. The client token follows from the digest and from
-the number of earlier tasks that came to nothing, so that a repeated call finds the same task
-and a failed one can be tried again.
+belongs to whom is found through the task. The client token follows from the digest and the run,
+so that a repeated call finds the same task and another run makes one of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +26,10 @@ if TYPE_CHECKING:
 RUNNING = frozenset({"pending", "active"})
 DEADLINE = 2 * 3600.0  # seconds; imports of more than an hour have been reported
 STOPPING_DEADLINE = 300.0
-_ATTEMPTS = 5  # tokens to try before giving up on finding an unused one
+
+
+class Ended(NitroError):
+    """An import task that ended without a snapshot."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ def tasks(cloud: Cloud, digest: str | None = None) -> list[Task]:
 
 
 def find_task(cloud: Cloud, digest: str) -> Task | None:
-    """An earlier task that is under way, or whose snapshot still waits to be used."""
-    earlier = tasks(cloud, digest)
+    """Another run's task that is under way, or whose snapshot still waits to be used."""
+    earlier = [task for task in tasks(cloud, digest) if tags.EPHEMERAL not in task.tags]
     for task in earlier:
         if task.running:
             return task
@@ -74,41 +76,33 @@ def find_task(cloud: Cloud, digest: str) -> Task | None:
     return None
 
 
-def start(cloud: Cloud, bucket: Bucket, disk: DiskImage, undo: Undo) -> Entry:
+def start(cloud: Cloud, bucket: Bucket, disk: DiskImage, run: tags.Run, undo: Undo) -> Entry:
     """Begin the import of the uploaded disk. The entry's id is the task's.
 
     Raises ApiRefused when the role `vmimport` is missing.
     """
-    spent = {task.id for task in tasks(cloud, disk.digest)}
     with undo.making(
         f"import of {disk.name}",
         Lifetime.IMAGE,
-        find=lambda: [t.id for t in tasks(cloud, disk.digest) if t.id not in spent],
+        find=lambda: [t.id for t in tasks(cloud, disk.digest) if t.tags.get(tags.RUN) == run.id],
         remove=lambda id_: remove_task(cloud, id_),
     ) as entry:
-        for attempt in range(len(spent), len(spent) + _ATTEMPTS):
-            task_id = _import(cloud, bucket, disk, attempt)
-            if task_id not in spent:
-                entry.id = task_id
-                return entry
-    raise NitroError(
-        f"EC2 keeps answering with import tasks that have ended: {', '.join(sorted(spent))}",
-        hint="wait some hours for EC2 to forget them",
-    )
+        entry.id = _import(cloud, bucket, disk, run)
+    return entry
 
 
-def _import(cloud: Cloud, bucket: Bucket, disk: DiskImage, attempt: int) -> str:
+def _import(cloud: Cloud, bucket: Bucket, disk: DiskImage, run: tags.Run) -> str:
     """Returns the id of the task."""
     answer = cloud.ec2.import_snapshot(
-        ClientToken=f"nitro-{tags.short(disk.digest)}-{attempt}",
+        ClientToken=f"nitro-{tags.short(disk.digest)}-{run.id}",
         Description=f"nitro {disk.name} {tags.short(disk.digest)}",
         DiskContainer={
             "Format": "RAW",
             "Description": disk.name,
-            "UserBucket": {"S3Bucket": bucket.name, "S3Key": image_key(disk.digest)},
+            "UserBucket": {"S3Bucket": bucket.name, "S3Key": image_key(disk.digest, run.id)},
         },
         TagSpecifications=tags.as_specification(
-            ["import-snapshot-task"], tags.image_tags(disk.name, disk.digest)
+            ["import-snapshot-task"], tags.image_tags(disk.name, disk.digest, run.tags)
         ),
     )
     return answer["ImportTaskId"]
@@ -117,7 +111,7 @@ def _import(cloud: Cloud, bucket: Bucket, disk: DiskImage, attempt: int) -> str:
 def wait_for_import(cloud: Cloud, task_id: str, stage: Stage, deadline: float = DEADLINE) -> str:
     """Wait for the task; returns the id of its snapshot.
 
-    Raises NitroError with EC2's own message when the task ends in any other way; `deleting`
+    Raises Ended with EC2's own message when the task ends in any other way; `deleting`
     and `deleted` are how failed imports end.
     """
 
@@ -126,7 +120,7 @@ def wait_for_import(cloud: Cloud, task_id: str, stage: Stage, deadline: float = 
         if task.has_snapshot:
             return task.snapshot_id
         if not task.running:
-            raise NitroError(
+            raise Ended(
                 f"the import {task.id} ended {task.status}: {task.message or 'no reason given'}",
                 hint="`nitro doctor` checks the role and the bucket that VM Import uses",
             )

@@ -34,7 +34,8 @@ def check_image(name: str, text: str, image_tags: Mapping[str, str]) -> None:
             f"the description of {name} has {len(text)} characters, EC2 takes {DESCRIPTION}",
             hint="shorten it",
         )
-    check_tags(tags.image_tags(name, _SOME_DIGEST, image_tags) | {tags.MEMORY: ""})
+    run = tags.Run(ephemeral=True).tags  # such a run adds the most
+    check_tags(tags.image_tags(name, _SOME_DIGEST, image_tags) | {tags.MEMORY: ""} | run)
 
 
 def check_tags(tag_map: tags.Tags) -> None:

@@ -159,7 +159,6 @@ def _deploy(scope: Scope) -> list[Statement]:
                 "s3:DeleteObject",
                 "s3:GetObject",
                 "s3:GetObjectTagging",
-                "s3:ListMultipartUploadParts",
                 "s3:PutObject",
                 "s3:PutObjectTagging",
             ],

@@ -5,16 +5,26 @@
                                                                              register
 
 Each question is put to the API, by digest and tags; nothing is remembered on this machine.
+
+Runs may publish the same disk at once. Each uploads and imports under a token of its own, or
+waits for the import of another that began earlier; the first to register the AMI wins, and the
+others use its AMI. What another run made and then removed is made anew.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nitro.cloud import ami, importer, limits, snapshot, storage, tags, verify
 from nitro.cloud.disk import ROOT_DEVICE, DiskImage, Published, Volume
+from nitro.cloud.errors import ApiError
 from nitro.cloud.session import Cloud
-from nitro.cloud.teardown import Lifetime, Undo
+from nitro.cloud.teardown import Entry, Keep, Lifetime, Undo
 from nitro.cloud.upload import upload_disk
 from nitro.progress import Reporter
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import ImageTypeDef
 
 
 def publish(
@@ -33,51 +43,86 @@ def publish(
     """
     report = report or Reporter()
     limits.check_disk(disk)
-    name = tags.ami_name(disk.name, disk.digest, disk.boot_mode)
+    run = tags.Run(ephemeral=undo.keep is Keep.NOTHING)
+    try:
+        found = _reuse(cloud, disk, run, undo, bucket, report)
+    except (ApiError, importer.Ended) as error:
+        if isinstance(error, ApiError) and not error.absent:
+            raise
+        report.note(f"what another run had made is gone, so it is made anew ({error.what})")
+        found = None
+    if found:
+        return found
+    entry, sent = _upload_and_import(cloud, disk, run, undo, bucket, report)
+    snapshot_id = _prove(cloud, disk, str(entry.id), report, run.tags)
+    published = _register(cloud, disk, snapshot_id, run, undo, report, sent)
+    if published.snapshot_id != snapshot_id:  # another run was quicker
+        undo.remove(entry)
+    return published
+
+
+def _reuse(
+    cloud: Cloud,
+    disk: DiskImage,
+    run: tags.Run,
+    undo: Undo,
+    bucket: str | None,
+    report: Reporter,
+) -> Published | None:
+    """Go on from what other runs have made of this disk; None when that is nothing.
+
+    Raises ApiError or importer.Ended when such a thing went away in between.
+    """
     with report.stage("look for the image"):
         image = ami.find(cloud, disk)
         snapshot_id = None if image else snapshot.find(cloud, disk.digest)
+        task = None if image or snapshot_id else importer.find_task(cloud, disk.digest)
     if image:
         with report.stage("wait for the AMI") as stage:
-            ami.wait_available(cloud, image["ImageId"], stage)
-        return Published(
-            ami.snapshot_of(image), image["ImageId"], name, cloud.region, 0, reused=True
-        )
-    sent = 0
-    if snapshot_id is None:
-        snapshot_id, sent = _import(cloud, disk, undo, bucket, report)
-    with report.stage("register AMI") as stage:
-        ami_id = ami.register(cloud, disk, [Volume(ROOT_DEVICE, snapshot_id)], undo)
-        ami.wait_available(cloud, ami_id, stage)
-    return Published(snapshot_id, ami_id, name, cloud.region, sent, reused=False)
-
-
-def _import(
-    cloud: Cloud, disk: DiskImage, undo: Undo, bucket_name: str | None, report: Reporter
-) -> tuple[str, int]:
-    """Returns the id of a snapshot that is the disk, and the bytes uploaded for it."""
-    tag_map = tags.image_tags(disk.name, disk.digest, disk.tags)
-    unproven = {key: value for key, value in tag_map.items() if key != tags.DIGEST}
-    task = importer.find_task(cloud, disk.digest)
+            ami.wait_available(cloud, image["ImageId"], stage, new=False)
+        return _published(cloud, image, 0, reused=True)
     if task:
-        sent = 0
-        with report.stage("import snapshot") as stage:
-            snapshot_id = importer.wait_for_import(cloud, task.id, stage)
-        _remove_upload(cloud, disk, bucket_name)
-    else:
-        with report.stage("upload") as stage:
-            bucket = storage.ensure_bucket(cloud, undo, bucket_name)
-            upload = undo.push(
-                f"s3://{bucket.name}/{storage.image_key(disk.digest)}",
-                Lifetime.SCRATCH,
-                remove=lambda key: storage.remove_image(cloud, bucket, key),
-                id=storage.image_key(disk.digest),
-            )
-            sent = upload_disk(cloud, bucket, disk, stage)
-        with report.stage("import snapshot") as stage:
-            entry = importer.start(cloud, bucket, disk, undo)
-            snapshot_id = importer.wait_for_import(cloud, str(entry.id), stage)
-            undo.remove(upload)
+        snapshot_id = _prove(cloud, disk, task.id, report)
+        _remove_upload(cloud, disk, task, bucket)
+    if snapshot_id:
+        return _register(cloud, disk, snapshot_id, run, undo, report)
+    return None
+
+
+def _upload_and_import(
+    cloud: Cloud,
+    disk: DiskImage,
+    run: tags.Run,
+    undo: Undo,
+    bucket_name: str | None,
+    report: Reporter,
+) -> tuple[Entry, int]:
+    """Returns the entry of a finished import task, and the bytes uploaded for it."""
+    key = storage.image_key(disk.digest, run.id)
+    with report.stage("upload") as stage:
+        bucket = storage.ensure_bucket(cloud, undo, bucket_name)
+        upload = undo.push(
+            f"s3://{bucket.name}/{key}",
+            Lifetime.SCRATCH,
+            remove=lambda key: storage.remove_image(cloud, bucket, key),
+            id=key,
+        )
+        sent = upload_disk(cloud, bucket, disk, run, stage)
+    with report.stage("import snapshot") as stage:
+        entry = importer.start(cloud, bucket, disk, run, undo)
+        importer.wait_for_import(cloud, str(entry.id), stage)
+        undo.remove(upload)
+    return entry, sent
+
+
+def _prove(
+    cloud: Cloud, disk: DiskImage, task_id: str, report: Reporter, extra: tags.Tags | None = None
+) -> str:
+    """Returns the id of the task's snapshot once it has been found equal to the disk."""
+    tag_map = tags.image_tags(disk.name, disk.digest, disk.tags) | (extra or {})
+    unproven = {key: value for key, value in tag_map.items() if key != tags.DIGEST}
+    with report.stage("import snapshot") as stage:
+        snapshot_id = importer.wait_for_import(cloud, task_id, stage)
     snapshot.tag_snapshot(cloud, snapshot_id, unproven)
     with report.stage("read back") as stage:
         try:
@@ -86,11 +131,35 @@ def _import(
             snapshot.remove(cloud, snapshot_id)
             raise
     snapshot.tag_snapshot(cloud, snapshot_id, tag_map)
-    return snapshot_id, sent
+    return snapshot_id
 
 
-def _remove_upload(cloud: Cloud, disk: DiskImage, bucket_name: str | None) -> None:
+def _register(
+    cloud: Cloud,
+    disk: DiskImage,
+    snapshot_id: str,
+    run: tags.Run,
+    undo: Undo,
+    report: Reporter,
+    sent: int = 0,
+) -> Published:
+    """An AMI on the snapshot, or the one that another run has registered meanwhile."""
+    with report.stage("register AMI") as stage:
+        ami_id = ami.register(cloud, disk, [Volume(ROOT_DEVICE, snapshot_id)], run, undo)
+        ami.wait_available(cloud, ami_id, stage)
+        return _published(cloud, ami.describe(cloud, ami_id), sent, reused=False)
+
+
+def _published(cloud: Cloud, image: ImageTypeDef, sent: int, *, reused: bool) -> Published:
+    return Published(
+        ami.snapshot_of(image), image["ImageId"], image["Name"], cloud.region, sent, reused=reused
+    )
+
+
+def _remove_upload(
+    cloud: Cloud, disk: DiskImage, task: importer.Task, bucket_name: str | None
+) -> None:
     """An import begun by a run that was killed is done: so is its upload."""
     bucket = storage.find_bucket(cloud, bucket_name)
-    if bucket:
-        storage.remove_image(cloud, bucket, storage.image_key(disk.digest))
+    if bucket and tags.RUN in task.tags:
+        storage.remove_image(cloud, bucket, storage.image_key(disk.digest, task.tags[tags.RUN]))

@@ -10,12 +10,20 @@ from nitro.progress import Stage
 
 
 def find(cloud: Cloud, digest: str) -> str | None:
-    """A finished snapshot that was compared with the disk of this digest, and found equal."""
+    """A finished snapshot that was compared with the disk of this digest, and found equal.
+
+    One that its run will remove, because that is ephemeral, does not count.
+    """
     pages = cloud.ec2.get_paginator("describe_snapshots").paginate(
         OwnerIds=["self"], Filters=tags.by(digest=digest)
     )
-    states = {s["SnapshotId"]: s["State"] for page in pages for s in page["Snapshots"]}
-    return next((id_ for id_, state in sorted(states.items()) if state == "completed"), None)
+    ids = [
+        found["SnapshotId"]
+        for page in pages
+        for found in page["Snapshots"]
+        if found["State"] == "completed" and tags.EPHEMERAL not in tags.from_list(found.get("Tags"))
+    ]
+    return min(ids, default=None)
 
 
 def exists(cloud: Cloud, snapshot_id: str) -> bool:

@@ -1,7 +1,9 @@
 """The bucket, what lies in it, and how both go away.
 
-A disk lies at `images/<sha256>.raw` only until it is imported; results of measurements at
-`results/<deployment>/…`. The bucket's own rules remove what a killed process leaves there.
+A disk lies at `images/<sha256>-<run>.raw` only until it is imported: each run uploads its own
+object, so that none completes, replaces or removes what another one imports. Results of
+measurements lie at `results/<deployment>/…`. The bucket's own rules remove what a killed
+process leaves there.
 """
 
 from __future__ import annotations
@@ -50,8 +52,8 @@ def own_bucket_name(cloud: Cloud) -> str:
     return f"nitro-{cloud.account}-{cloud.region}"
 
 
-def image_key(digest: str) -> str:
-    return f"{IMAGES}{digest.partition(':')[2]}.raw"
+def image_key(digest: str, run: str) -> str:
+    return f"{IMAGES}{digest.partition(':')[2]}-{run}.raw"
 
 
 def find_bucket(cloud: Cloud, name: str | None = None) -> Bucket | None:

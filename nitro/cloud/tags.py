@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlencode
@@ -27,6 +28,8 @@ DEPLOYMENT = "nitro:deployment"
 ROLE = "nitro:role"
 EXPIRES = "nitro:expires"
 MEMORY = "nitro:memory-mib"
+RUN = "nitro:run"
+EPHEMERAL = "nitro:ephemeral"
 PORTS = "nitro:ports"  # of the recipe: see `ports_tag`
 
 Tags = dict[str, str]
@@ -37,6 +40,23 @@ class Tag(TypedDict):
 
     Key: str
     Value: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of `publish`, among others at the same time that may publish the same disk.
+
+    `id` tells what it makes from what the others make. What an `ephemeral` run makes is removed
+    at its end, so no other run uses it.
+    """
+
+    id: str = field(default_factory=lambda: secrets.token_hex(4))
+    ephemeral: bool = False
+
+    @property
+    def tags(self) -> Tags:
+        """What is added to the tags of the disk."""
+        return {RUN: self.id} | ({EPHEMERAL: "true"} if self.ephemeral else {})
 
 
 def image_tags(name: str, digest: str, extra: Mapping[str, str] | None = None) -> Tags:

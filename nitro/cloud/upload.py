@@ -1,7 +1,7 @@
-"""The disk's way into the bucket: in parts with checksums, resumed if it was cut off before.
+"""The disk's way into the bucket: in parts with checksums, to an object of this run alone.
 
-Resuming compares MD5 entity tags, which S3 gives to parts in buckets without KMS keys; with
-KMS nothing is resumed. What proves the content is not this but the read-back of the snapshot.
+What a killed run has uploaded is not used again, because it cannot be told from the upload of
+a run that is still alive. What proves the content is the read-back of the snapshot.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from pathlib import Path
 
 from nitro.cloud import tags
 from nitro.cloud.disk import DiskImage
-from nitro.cloud.errors import ApiError
 from nitro.cloud.session import Cloud
-from nitro.cloud.storage import Bucket, image_key, uploads
+from nitro.cloud.storage import Bucket, image_key
 from nitro.progress import Stage
 
 PART_SIZE = 8 * 1024 * 1024  # bytes; S3 takes 5 MiB to 5 GiB
@@ -34,28 +33,19 @@ class Part:
     offset: int
     size: int
     sha256: str  # base64, as S3 takes it
-    md5: bytes
 
 
-def upload_disk(cloud: Cloud, bucket: Bucket, disk: DiskImage, stage: Stage) -> int:
-    """Put the disk into the bucket. Returns the bytes sent; 0 when it was there already."""
-    key = image_key(disk.digest)
+def upload_disk(cloud: Cloud, bucket: Bucket, disk: DiskImage, run: tags.Run, stage: Stage) -> int:
+    """Put the disk into the bucket, as the object of this run. Returns the bytes sent."""
+    key = image_key(disk.digest, run.id)
     stage.status("hashing")
     parts = _parts(disk.path, disk.size_bytes)
-    if not bucket.new and _holds(cloud, bucket, key, parts):
-        return 0
-    present: dict[int, str] = {}
-    upload_id = None if bucket.new else next(iter(uploads(cloud, bucket, key)), None)
-    if upload_id:
-        present = _present(cloud, bucket, key, upload_id, parts)
-    else:
-        upload_id = cloud.s3.create_multipart_upload(
-            **bucket.address,
-            Key=key,
-            ChecksumAlgorithm="SHA256",
-            Tagging=tags.as_query(tags.image_tags(disk.name, disk.digest)),
-        )["UploadId"]
-    missing = [part for part in parts if part.number not in present]
+    upload_id = cloud.s3.create_multipart_upload(
+        **bucket.address,
+        Key=key,
+        ChecksumAlgorithm="SHA256",
+        Tagging=tags.as_query(tags.image_tags(disk.name, disk.digest, run.tags)),
+    )["UploadId"]
 
     def send(part: Part) -> tuple[Part, str]:
         answer = cloud.s3.upload_part(
@@ -69,10 +59,11 @@ def upload_disk(cloud: Cloud, bucket: Bucket, disk: DiskImage, stage: Stage) -> 
         return part, answer["ETag"]
 
     sent = 0
-    for part, etag in _all(send, missing):
-        present[part.number] = etag
+    etags: dict[int, str] = {}
+    for part, etag in _all(send, parts):
+        etags[part.number] = etag
         sent += part.size
-        stage.progress(disk.size_bytes - sum(p.size for p in missing) + sent, disk.size_bytes)
+        stage.progress(sent, disk.size_bytes)
     cloud.s3.complete_multipart_upload(
         **bucket.address,
         Key=key,
@@ -81,7 +72,7 @@ def upload_disk(cloud: Cloud, bucket: Bucket, disk: DiskImage, stage: Stage) -> 
             "Parts": [
                 {
                     "PartNumber": part.number,
-                    "ETag": present[part.number],
+                    "ETag": etags[part.number],
                     "ChecksumSHA256": part.sha256,
                 }
                 for part in parts
@@ -104,53 +95,14 @@ def _all(
             pool.shutdown(cancel_futures=True)
 
 
-def _holds(cloud: Cloud, bucket: Bucket, key: str, parts: Sequence[Part]) -> bool:
-    """Whether the very disk was uploaded before and not removed."""
-    try:
-        found = cloud.s3.head_object(**bucket.address, Key=key)
-    except ApiError as error:
-        if error.absent:
-            return False
-        raise
-    return str(found["ETag"]).strip('"') == _whole_etag(parts)
-
-
-def _present(
-    cloud: Cloud, bucket: Bucket, key: str, upload: str, parts: Sequence[Part]
-) -> dict[int, str]:
-    """Part number → ETag of what an earlier attempt left and is the same here."""
-    pages = cloud.s3.get_paginator("list_parts").paginate(
-        **bucket.address, Key=key, UploadId=upload
-    )
-    there = {
-        part["PartNumber"]: (part["Size"], part["ETag"])
-        for page in pages
-        for part in page.get("Parts", [])
-    }
-    return {
-        part.number: there[part.number][1]
-        for part in parts
-        if part.number in there
-        and there[part.number][0] == part.size
-        and there[part.number][1].strip('"') == part.md5.hex()
-    }
-
-
 def _parts(path: Path, size: int) -> list[Part]:
     step = max(PART_SIZE, -(-size // MOST_PARTS))
     found = []
     for number, offset in enumerate(range(0, size, step), start=1):
         data = _read(path, offset, min(step, size - offset))
         sha256 = base64.b64encode(hashlib.sha256(data).digest()).decode()
-        md5 = hashlib.md5(data, usedforsecurity=False).digest()
-        found.append(Part(number, offset, len(data), sha256, md5))
+        found.append(Part(number, offset, len(data), sha256))
     return found
-
-
-def _whole_etag(parts: Sequence[Part]) -> str:
-    """The entity tag S3 gives to an object made of these parts."""
-    joined = b"".join(part.md5 for part in parts)
-    return f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(parts)}"
 
 
 def _read(path: Path, offset: int, size: int) -> bytes:

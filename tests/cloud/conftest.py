@@ -22,6 +22,7 @@ from nitro.cloud import (
     find_instance_type,
     role,
     storage,
+    tags,
 )
 from nitro.cloud.dryrun import Journal
 from nitro.cloud.policies import Scope, document
@@ -32,6 +33,7 @@ from tests.cloud.authorization import ACCOUNT, Evaluator
 from tests.cloud.speed import prepared_once
 
 REGION = "eu-central-1"
+RUN = tags.Run("0123abcd")
 
 
 def blink(seconds: float) -> None:

@@ -12,7 +12,7 @@ from nitro.cloud.disk import Volume
 from nitro.errors import NitroError, RefusedError
 from nitro.local.aws import Pace, Site
 from nitro.progress import Reporter
-from tests.cloud.conftest import NOTHING, connect, everything, recorded
+from tests.cloud.conftest import NOTHING, RUN, connect, everything, recorded
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import BlockDeviceMappingTypeDef, ImageTypeDef
@@ -83,7 +83,7 @@ def test_an_image_has_each_of_its_volumes(cloud: Cloud, disk: DiskImage) -> None
     with Undo() as undo:
         snapshot_id = publish(cloud, disk, undo).snapshot_id
         volumes = [Volume("/dev/xvda", snapshot_id), Volume("/dev/sdf", snapshot_id)]
-        id_ = ami.register(cloud, replace(disk, name="two"), volumes, undo)
+        id_ = ami.register(cloud, replace(disk, name="two"), volumes, RUN, undo)
     image = ami.describe(cloud, id_)
     assert [m["DeviceName"] for m in image["BlockDeviceMappings"]] == ["/dev/xvda", "/dev/sdf"]
     assert image["RootDeviceName"] == "/dev/xvda"

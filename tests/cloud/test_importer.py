@@ -12,31 +12,31 @@ from nitro.cloud.upload import upload_disk
 from nitro.errors import NitroError
 from nitro.local.aws import Pace, Site
 from nitro.progress import Reporter
-from tests.cloud.conftest import connect, everything, recorded
+from tests.cloud.conftest import RUN, connect, everything, recorded
 
 
 @pytest.fixture
 def bucket(cloud: Cloud, disk: DiskImage) -> storage.Bucket:
     with Undo() as undo, Reporter().stage("") as stage:
         bucket = storage.ensure_bucket(cloud, undo)
-        upload_disk(cloud, bucket, disk, stage)
+        upload_disk(cloud, bucket, disk, RUN, stage)
     return bucket
 
 
 def start(cloud: Cloud, bucket: storage.Bucket, disk: DiskImage) -> str:
     with Undo() as undo:
-        return str(importer.start(cloud, bucket, disk, undo).id)
+        return str(importer.start(cloud, bucket, disk, RUN, undo).id)
 
 
-def test_the_token_follows_from_the_digest(
+def test_the_token_follows_from_the_digest_and_the_run(
     cloud: Cloud, bucket: storage.Bucket, disk: DiskImage
 ) -> None:
     calls = recorded(again := connect())
     start(again, bucket, disk)
     (made,) = (call for call in calls if call.operation == "ImportSnapshot")
-    assert made.params["ClientToken"] == f"nitro-{disk.digest[7:19]}-0"
+    assert made.params["ClientToken"] == f"nitro-{disk.digest[7:19]}-{RUN.id}"
     (spec,) = made.params["TagSpecifications"]
-    assert tags.from_list(spec["Tags"]) == tags.image_tags("bench", disk.digest)
+    assert tags.from_list(spec["Tags"]) == tags.image_tags("bench", disk.digest, RUN.tags)
 
 
 def test_two_at_once_share_a_task(
@@ -58,7 +58,10 @@ def test_a_running_task_is_cancelled_and_a_later_one_is_another(
     importer.remove_task(cloud, first)
     assert importer.get(cloud, first).status == "cancelled"
     assert importer.find_task(cloud, disk.digest) is None
-    assert start(cloud, bucket, disk) != first
+    later = tags.Run()
+    with Undo() as undo, Reporter().stage("") as stage:
+        upload_disk(cloud, bucket, disk, later, stage)
+        assert importer.start(cloud, bucket, disk, later, undo).id != first
 
 
 def test_taking_back_a_finished_task_takes_its_snapshot(
@@ -87,7 +90,10 @@ def test_tasks_of_others_are_not_ours(
     cloud.ec2.import_snapshot(
         DiskContainer={
             "Format": "RAW",
-            "UserBucket": {"S3Bucket": bucket.name, "S3Key": storage.image_key(disk.digest)},
+            "UserBucket": {
+                "S3Bucket": bucket.name,
+                "S3Key": storage.image_key(disk.digest, RUN.id),
+            },
         }
     )
     assert importer.tasks(cloud) == []

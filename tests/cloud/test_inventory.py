@@ -24,7 +24,7 @@ from nitro.cloud.upload import upload_disk
 from nitro.errors import NitroError
 from nitro.local.aws import Pace, Site
 from nitro.progress import Reporter
-from tests.cloud.conftest import NOTHING, connect, everything, make_bucket, recorded, refuse
+from tests.cloud.conftest import NOTHING, RUN, connect, everything, make_bucket, recorded, refuse
 from tests.cloud.joint import running
 
 
@@ -121,8 +121,8 @@ def test_what_a_killed_run_leaves_is_found_and_removed(
     with Undo() as undo, Reporter().stage("") as stage:
         bucket = storage.ensure_bucket(cloud, undo)
         cloud.s3.create_multipart_upload(**bucket.address, Key="images/half.raw")
-        upload_disk(cloud, bucket, disk, stage)
-        importer.start(cloud, bucket, disk, undo)
+        upload_disk(cloud, bucket, disk, RUN, stage)
+        importer.start(cloud, bucket, disk, RUN, undo)
     found = inventory(cloud)
     assert [resource.kind for resource in found] == ["import-task", "upload", "object", "bucket"]
     destroy(cloud, found)
@@ -135,8 +135,10 @@ def test_a_snapshot_that_nobody_claimed_is_found_through_its_task(
 ) -> None:
     with Undo() as undo, Reporter().stage("") as stage:
         bucket = storage.ensure_bucket(cloud, undo)
-        upload_disk(cloud, bucket, disk, stage)
-        importer.wait_for_import(cloud, str(importer.start(cloud, bucket, disk, undo).id), stage)
+        upload_disk(cloud, bucket, disk, RUN, stage)
+        importer.wait_for_import(
+            cloud, str(importer.start(cloud, bucket, disk, RUN, undo).id), stage
+        )
     found = inventory(cloud)
     assert found[0].kind == "import-task"
     destroy(cloud, found)
@@ -176,6 +178,6 @@ def test_in_a_bucket_of_the_users_own_only_tagged_objects_are_ours(
     make_bucket(cloud, "shared")
     cloud.s3.put_object(Bucket="shared", Key="images/theirs.raw", Body=b"x")
     with Reporter().stage("") as stage:
-        upload_disk(cloud, storage.Bucket("shared", cloud.account), disk, stage)
+        upload_disk(cloud, storage.Bucket("shared", cloud.account), disk, RUN, stage)
     (found,) = inventory(cloud, "shared")
-    assert found.id == f"shared/{storage.image_key(disk.digest)}"
+    assert found.id == f"shared/{storage.image_key(disk.digest, RUN.id)}"

@@ -40,7 +40,7 @@ from tests.cloud.authorization import (
     asked_by,
     condition_keys,
 )
-from tests.cloud.conftest import connect, make_bucket, make_disk
+from tests.cloud.conftest import RUN, connect, make_bucket, make_disk
 from tests.cloud.joint import deploy
 
 DOCS = Path(__file__).parents[2] / "docs/aws.md"
@@ -109,7 +109,6 @@ def test_everything_else_can_be_done_with_the_main_policy(
     asked = asked_by(user)
     user.session.events.register("before-call", quota)
     doctor.examine(user)
-    cut_off_upload(user, disk)
     server = deploy(user, disk, keep=Keep.INSTANCE).instance
     console_output(user, server.id)
     fetch_result(user)
@@ -140,17 +139,6 @@ def attach_policy(cloud: Cloud) -> None:
     cloud.iam.attach_role_policy(RoleName=role.NAME, PolicyArn=arn)
 
 
-def cut_off_upload(user: Cloud, disk: DiskImage) -> None:
-    """Leaves parts for the deployment to go on from."""
-    with Undo() as undo:
-        bucket = storage.ensure_bucket(user, undo)
-    user.s3.create_multipart_upload(
-        **bucket.address,
-        Key=storage.image_key(disk.digest),
-        Tagging=tags.as_query(tags.image_tags("bench", disk.digest)),
-    )
-
-
 def fetch_result(user: Cloud) -> None:
     with Undo() as undo:
         upload = results.prepare(user, undo, deployment="d-1", name="r")
@@ -163,8 +151,8 @@ def interrupted_import(user: Cloud, disk: DiskImage, site: Site) -> None:
     site.pace = Pace(import_snapshot=60.0)
     with Undo() as undo, Reporter().stage("") as stage:
         bucket = storage.ensure_bucket(user, undo)
-        upload_disk(user, bucket, disk, stage)
-        importer.start(user, bucket, disk, undo)
+        upload_disk(user, bucket, disk, RUN, stage)
+        importer.start(user, bucket, disk, RUN, undo)
     user.s3.create_multipart_upload(**bucket.address, Key="images/half.raw")
 
 
@@ -187,7 +175,7 @@ def given_bucket(user: Cloud, cloud: Cloud, disk: DiskImage) -> None:
     """An object of ours in a bucket of the user's own."""
     make_bucket(cloud, "shared")
     with Reporter().stage("") as stage:
-        upload_disk(user, storage.Bucket("shared", user.account), disk, stage)
+        upload_disk(user, storage.Bucket("shared", user.account), disk, RUN, stage)
     (found,) = [r for r in inventory(user, "shared") if r.kind == "object"]
     destroy(user, [found])
 

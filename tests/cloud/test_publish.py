@@ -26,6 +26,7 @@ from nitro.local.aws.imports import ImportTask
 from nitro.progress import Reporter
 from tests.cloud.conftest import (
     NOTHING,
+    RUN,
     after,
     connect,
     everything,
@@ -60,7 +61,9 @@ def test_the_image_says_what_the_disk_needs(cloud: Cloud, disk: DiskImage) -> No
     assert mapping["DeviceName"] == image["RootDeviceName"]
     assert mapping["Ebs"]["VolumeType"] == "gp3"
     assert mapping["Ebs"]["DeleteOnTermination"] is True
-    assert tags.from_list(image["Tags"]) == {
+    tag_map = tags.from_list(image["Tags"])
+    assert len(tag_map.pop(tags.RUN)) == 8
+    assert tag_map == {
         "Name": "bench",
         "team": "kernel",
         tags.OWNER: "nitro",
@@ -150,7 +153,8 @@ def test_a_tampered_object_is_refused_and_nothing_of_it_stays(
     intruder = connect()
 
     def tamper() -> None:
-        name, key = storage.own_bucket_name(cloud), storage.image_key(disk.digest)
+        name = storage.own_bucket_name(cloud)
+        key = intruder.s3.list_objects_v2(Bucket=name)["Contents"][0]["Key"]
         content = bytearray(intruder.s3.get_object(Bucket=name, Key=key)["Body"].read())
         content[2_000_000] ^= 1  # in what is a hole of the disk
         intruder.s3.put_object(Bucket=name, Key=key, Body=bytes(content))
@@ -168,8 +172,8 @@ def test_an_unproven_snapshot_of_a_killed_run_is_proven_before_it_is_used(
     with Undo(sleep=cloud.sleep) as undo:  # a run that ends right after its import
         bucket = storage.ensure_bucket(cloud, undo)
         with Reporter().stage("") as stage:
-            upload_disk(cloud, bucket, disk, stage)
-            task = importer.start(cloud, bucket, disk, undo)
+            upload_disk(cloud, bucket, disk, RUN, stage)
+            task = importer.start(cloud, bucket, disk, RUN, undo)
             snapshot_id = importer.wait_for_import(cloud, str(task.id), stage)
     again = connect()
     calls = recorded(again)

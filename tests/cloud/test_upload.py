@@ -1,4 +1,4 @@
-"""The way into the bucket: checksums, and resuming what was cut off."""
+"""The way into the bucket: checksums, to an object that no other run touches."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from nitro.cloud import ApiError, Cloud, DiskImage, Undo, storage, tags
+from nitro.cloud import Cloud, DiskImage, Undo, storage, tags
 from nitro.cloud.upload import upload_disk
 from nitro.progress import Reporter
-from tests.cloud.conftest import connect, make_disk, recorded, refuse
+from tests.cloud.conftest import RUN, connect, make_disk, recorded
 from tests.cloud.speed import PART_SIZE
 
 
 def upload(cloud: Cloud, disk: DiskImage) -> int:
     with Undo() as undo, Reporter().stage("upload") as stage:
-        return upload_disk(cloud, storage.ensure_bucket(cloud, undo), disk, stage)
+        return upload_disk(cloud, storage.ensure_bucket(cloud, undo), disk, RUN, stage)
 
 
 def stored(cloud: Cloud, disk: DiskImage) -> bytes:
     answer = cloud.s3.get_object(
-        Bucket=storage.own_bucket_name(cloud), Key=storage.image_key(disk.digest)
+        Bucket=storage.own_bucket_name(cloud), Key=storage.image_key(disk.digest, RUN.id)
     )
     return answer["Body"].read()
 
@@ -43,57 +43,29 @@ def test_every_part_carries_its_sha256(cloud: Cloud, disk: DiskImage) -> None:
 def test_the_object_is_ours_from_the_start(cloud: Cloud, disk: DiskImage) -> None:
     upload(cloud, disk)
     answer = cloud.s3.get_object_tagging(
-        Bucket=storage.own_bucket_name(cloud), Key=storage.image_key(disk.digest)
+        Bucket=storage.own_bucket_name(cloud), Key=storage.image_key(disk.digest, RUN.id)
     )
-    assert tags.from_list(answer["TagSet"]) == tags.image_tags("bench", disk.digest)
+    assert tags.from_list(answer["TagSet"]) == tags.image_tags("bench", disk.digest, RUN.tags)
 
 
-def test_what_is_there_is_not_sent_again(cloud: Cloud, disk: DiskImage) -> None:
-    upload(cloud, disk)
-    again = connect()
-    calls = recorded(again)
-    assert upload(again, disk) == 0
-    assert [call for call in calls if call.changes] == []
-
-
-def test_something_else_under_the_key_is_replaced(cloud: Cloud, disk: DiskImage) -> None:
-    upload(cloud, disk)
-    cloud.s3.put_object(
-        Bucket=storage.own_bucket_name(cloud),
-        Key=storage.image_key(disk.digest),
-        Body=b"x" * disk.size_bytes,
-    )
-    assert upload(connect(), disk) == disk.size_bytes
-    assert stored(cloud, disk) == disk.path.read_bytes()
-
-
-def test_a_killed_upload_is_resumed(cloud: Cloud, disk: DiskImage) -> None:
-    refuse(cloud, "s3.CompleteMultipartUpload", "AccessDenied")
-    with Undo() as undo, Reporter().stage("") as stage:
+def test_the_upload_of_another_run_is_left_alone(cloud: Cloud, disk: DiskImage) -> None:
+    with Undo() as undo:
         bucket = storage.ensure_bucket(cloud, undo)
-        with pytest.raises(ApiError):
-            upload_disk(cloud, bucket, disk, stage)
-    (left,) = storage.uploads(cloud, bucket, storage.image_key(disk.digest))
-    cloud.s3.upload_part(  # and one of its parts is not what it should be
-        **bucket.address,
-        Key=storage.image_key(disk.digest),
-        UploadId=left,
-        PartNumber=2,
-        Body=b"damaged",
-    )
-    assert upload(connect(), disk) == PART_SIZE
-    assert stored(cloud, disk) == disk.path.read_bytes()
-    assert storage.uploads(cloud, bucket, storage.image_key(disk.digest)) == []
+    key = storage.image_key(disk.digest, "ffffffff")
+    theirs = cloud.s3.create_multipart_upload(**bucket.address, Key=key)["UploadId"]
+    assert upload(cloud, disk) == disk.size_bytes
+    storage.remove_image(cloud, bucket, storage.image_key(disk.digest, RUN.id))
+    assert storage.uploads(cloud, bucket, key) == [theirs]
 
 
 def test_another_disks_upload_is_left_alone(cloud: Cloud, disk: DiskImage, tmp_path: Path) -> None:
     other = make_disk(tmp_path / "other.raw", seed=2)
     with Undo() as undo:
         bucket = storage.ensure_bucket(cloud, undo)
-    key = storage.image_key(other.digest)
+    key = storage.image_key(other.digest, RUN.id)
     cloud.s3.create_multipart_upload(Bucket=bucket.name, Key=key)
     upload(cloud, disk)
-    storage.remove_image(cloud, bucket, storage.image_key(disk.digest))
+    storage.remove_image(cloud, bucket, storage.image_key(disk.digest, RUN.id))
     assert len(storage.uploads(cloud, bucket, key)) == 1
 
 
