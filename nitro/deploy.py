@@ -59,7 +59,8 @@ class DeployRequest:
     """What is to be deployed, and how.
 
     `selection` None: the probes that suit the recipe's ports. `measure_from` is one of
-    `measure.MEASURE_FROM`. `allow`: CIDR ranges that may reach the ports from outside.
+    `measure.MEASURE_FROM`. `allow`: CIDR ranges that may reach the ports from outside. The client
+    joins the security groups and the placement group; the instance profile is the server's alone.
     """
 
     recipe: Recipe
@@ -71,6 +72,9 @@ class DeployRequest:
     allow: Sequence[str] = ()
     subnet: str | None = None
     bucket: str | None = None
+    security_groups: Sequence[str] = ()
+    placement_group: str | None = None
+    instance_profile: str | None = None
     locked: bool = False
 
 
@@ -187,6 +191,7 @@ def deploy(
             instances=len(recipes),
             subnet_id=request.subnet,
             bucket=request.bucket,
+            security_groups=request.security_groups,
             from_host=from_host,
         )
         for note in notes:
@@ -214,6 +219,7 @@ def deploy(
                 placement,
                 undo,
                 name=f"nitro-{recipe.name}",
+                instance_profile=request.instance_profile,
                 report=report,
             )
             measurement = Measurement(
@@ -258,6 +264,8 @@ def _create_placement(
         type_name=instance_type.name,
         ttl=request.ttl,
         extra_tags=ports_tag(ports),
+        security_groups=request.security_groups,
+        placement_group=request.placement_group,
     )
 
 

@@ -37,6 +37,9 @@ def deploy(
     region: options.Region = None,
     profile: options.Profile = None,
     subnet: options.Subnet = None,
+    security_group: options.SecurityGroups = None,
+    placement_group: options.PlacementGroup = None,
+    instance_profile: options.InstanceProfile = None,
     bucket: options.Bucket = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the calls it would make; change nothing.")
@@ -78,6 +81,9 @@ def deploy(
             allow=connection.allow,
             subnet=connection.settings.subnet,
             bucket=connection.settings.bucket,
+            security_groups=security_group or (),
+            placement_group=placement_group,
+            instance_profile=instance_profile,
             locked=locked,
         )
         deployment = deployer.deploy(

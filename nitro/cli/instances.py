@@ -37,6 +37,9 @@ def launch(
     region: options.Region = None,
     profile: options.Profile = None,
     subnet: options.Subnet = None,
+    security_group: options.SecurityGroups = None,
+    placement_group: options.PlacementGroup = None,
+    instance_profile: options.InstanceProfile = None,
     bucket: options.Bucket = None,
     locked: options.Locked = False,
     json: options.Json = False,
@@ -69,6 +72,9 @@ def launch(
             allow=connection.allow,
             subnet=connection.settings.subnet,
             bucket=connection.settings.bucket,
+            security_groups=security_group or (),
+            placement_group=placement_group,
+            instance_profile=instance_profile,
             locked=locked,
         )
         deployment = deploy.deploy(

@@ -43,6 +43,26 @@ Subnet = Annotated[
     str | None,
     typer.Option("--subnet", metavar="ID", help="Subnet of the instances; default: a default one."),
 ]
+SecurityGroups = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--security-group",
+        metavar="ID",
+        help="Security group of the instances, beside nitro's own; repeat for more.",
+    ),
+]
+PlacementGroup = Annotated[
+    str | None,
+    typer.Option("--placement-group", metavar="NAME", help="Placement group of the instances."),
+]
+InstanceProfile = Annotated[
+    str | None,
+    typer.Option(
+        "--instance-profile",
+        metavar="NAME",
+        help="Instance profile that gives the program a role's credentials; default: none.",
+    ),
+]
 Bucket = Annotated[
     str | None,
     typer.Option("--bucket", metavar="NAME", help="Bucket for imports and results; default: ours."),

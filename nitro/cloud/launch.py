@@ -42,6 +42,8 @@ class Placement:
     ttl: timedelta | None
     extra_tags: Mapping[str, str] = field(default_factory=dict)
     others: tuple[network.Subnet, ...] = ()
+    security_groups: tuple[str, ...] = ()  # of the user's own, beside the deployment's
+    placement_group: str | None = None
 
     def beside(self, server: Instance) -> Placement:
         """The same, but in the subnet of `server` only."""
@@ -61,12 +63,15 @@ def create_placement(
     type_name: str | None = None,
     ttl: timedelta | None = None,
     extra_tags: Mapping[str, str] | None = None,
+    security_groups: Sequence[str] = (),
+    placement_group: str | None = None,
 ) -> Placement:
     """Choose the subnet and make the deployment's security group.
 
     `allow` are the CIDR ranges that may reach `ports` from outside; with none, only the
     deployment's own instances reach each other. `type_name` is the instance type that the
-    subnet's zone has to offer.
+    subnet's zone has to offer. `security_groups` (ids) and `placement_group` (a name) are the
+    user's own and are there already.
     """
     extra = dict(extra_tags or {})
     subnet, *others = network.find_subnets(cloud, subnet_id, type_name)
@@ -82,7 +87,16 @@ def create_placement(
         tag_map=tag_map,
         undo=undo,
     )
-    return Placement(deployment, subnet, group_id, ttl, extra, tuple(others))
+    return Placement(
+        deployment,
+        subnet,
+        group_id,
+        ttl,
+        extra,
+        tuple(others),
+        tuple(security_groups),
+        placement_group,
+    )
 
 
 def placement_of(cloud: Cloud, server: Instance) -> Placement:
@@ -108,12 +122,14 @@ def launch(
     role: str = "server",
     environment: Mapping[str, str] | None = None,
     payload: str = "",
+    instance_profile: str | None = None,
     report: Reporter | None = None,
 ) -> Instance:
     """Start one instance and wait until it runs (not: until it has booted).
 
-    `role` tells the instances of a deployment apart. Raises RefusedError for a type that the
-    image cannot run on, NitroError when the instance ends instead of running.
+    `role` tells the instances of a deployment apart. `instance_profile` is the name of one that is
+    there already: without it, the instance has no credentials. Raises RefusedError for a type that
+    the image cannot run on, NitroError when the instance ends instead of running.
     """
     report = report or Reporter()
     _check(cloud, ami_id, instance_type)
@@ -124,7 +140,7 @@ def launch(
         "InstanceType": cast("InstanceTypeType", instance_type.name),
         "MinCount": 1,
         "MaxCount": 1,
-        "SecurityGroupIds": [placement.group_id],
+        "SecurityGroupIds": [placement.group_id, *placement.security_groups],
         "InstanceInitiatedShutdownBehavior": "terminate",
         "MetadataOptions": {
             "HttpEndpoint": "enabled",  # whatever the account's default is
@@ -136,6 +152,10 @@ def launch(
             ["instance", "volume", "network-interface"], tag_map
         ),
     }
+    if placement.placement_group:
+        request["Placement"] = {"GroupName": placement.placement_group}
+    if instance_profile:
+        request["IamInstanceProfile"] = {"Name": instance_profile}
     with report.stage(f"launch {role}") as stage:
         with undo.making(
             f"{role} instance {name}",

@@ -146,6 +146,20 @@ def create_group(
     return group_id
 
 
+def check_groups(cloud: Cloud, subnet: Subnet, group_ids: Sequence[str]) -> None:
+    """Raises ApiError for a security group that is not there, InputError for one of another VPC."""
+    if not group_ids:
+        return
+    answer = cloud.ec2.describe_security_groups(GroupIds=group_ids)
+    for group in answer["SecurityGroups"]:
+        if group["VpcId"] != subnet.vpc_id:
+            raise InputError(
+                f"the security group {group['GroupId']} is of {group['VpcId']}, the subnet "
+                f"{subnet.id} of {subnet.vpc_id}",
+                hint="choose both of one VPC; see --subnet",
+            )
+
+
 def find_groups(cloud: Cloud, deployment: str) -> list[str]:
     answer = cloud.ec2.describe_security_groups(Filters=tags.by(deployment=deployment))
     return [group["GroupId"] for group in answer["SecurityGroups"]]

@@ -105,7 +105,11 @@ def _deploy(scope: Scope) -> list[Statement]:
             ["ec2:CreateSecurityGroup", "ec2:ImportSnapshot", "ec2:RegisterImage"],
             scope.ec2("snapshot", "vpc"),
         ),
-        _allow("LaunchIn", ["ec2:RunInstances"], scope.ec2("security-group", "snapshot", "subnet")),
+        _allow(
+            "LaunchIn",
+            ["ec2:RunInstances"],
+            scope.ec2("placement-group", "security-group", "snapshot", "subnet"),
+        ),
         _allow("LaunchOurs", ["ec2:RunInstances"], scope.ec2("image"), _OURS),
         _allow(
             "TagOnCreation",

@@ -6,7 +6,7 @@ capacity, and what a policy says of resources that do not exist yet.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from nitro.cloud import network, storage
@@ -34,12 +34,14 @@ def check(
     instances: int,
     subnet_id: str | None = None,
     bucket: str | None = None,
+    security_groups: Sequence[str] = (),
     from_host: bool = False,
 ) -> list[str]:
     """Ask for everything that `instances` of a type need; returns what is worth a note.
 
     Raises RefusedError for a missing subnet or bucket and for a vCPU quota that is too small,
-    InputError for a subnet without public addresses when this machine is to measure.
+    InputError for a security group of another VPC, and for a subnet without public addresses when
+    this machine is to measure.
     """
     subnet = network.find_subnet(cloud, subnet_id, instance_type.name)
     if from_host and not subnet.public:
@@ -47,6 +49,7 @@ def check(
             f"instances in {subnet.id} have no public address, so this machine cannot measure them",
             hint="use --from instance, or a subnet that assigns public addresses",
         )
+    network.check_groups(cloud, subnet, security_groups)
     if bucket and storage.find_bucket(cloud, bucket) is None:
         raise storage.no_bucket(bucket)
     _check_vcpus(cloud, instance_type, instances)

@@ -168,6 +168,10 @@ def _ec2(operation: str, params: Mapping[str, Any], region: str) -> Iterator[Que
     ids = {found[0] for found in _ID.finditer(str(params)) if KINDS[found[1]] in known}
     for resource in sorted(ids):
         yield Question(action, _arn(region, resource), _context(region, resource, {}))
+    if name := params.get("Placement", {}).get("GroupName"):
+        yield Question(action, f"arn:aws:ec2:{region}:{ACCOUNT}:placement-group/{name}")
+    if profile := params.get("IamInstanceProfile", {}).get("Name"):
+        yield Question("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/{profile}")
     if operation == "RunInstances":
         for snapshot in _snapshots_of(region, params["ImageId"]):
             yield Question(action, _arn(region, snapshot), _context(region, snapshot, {}))

@@ -20,7 +20,7 @@ from nitro.check import Check
 from nitro.cli import app, options
 from nitro.cloud import Cloud, DiskImage, instance, role
 from nitro.cloud import doctor as account
-from nitro.errors import InputError, NitroError, ProbeError
+from nitro.errors import NitroError, ProbeError
 from nitro.local import Endpoint, LocalSession
 from nitro.local import doctor as machine
 from nitro.local.hypervisor import NullHypervisor
@@ -247,6 +247,7 @@ def test_an_interrupt_is_code_130_after_cleaning_up(
         (("deploy", "--ttl", "soon", "--instance", "c5.large"), "--ttl soon is not a time"),
         (("deploy", "--probe", "ping", "--instance", "c5.large"), "no probe is called 'ping'"),
         (("probe", "i-00000000000000000", *AWS), "i-00000000000000000"),
+        (("console", "i-00000000000000000", *AWS), "nitro ls"),
         (("run", "hello", "--forward", "x"), "--forward 'x' is not HOST:GUEST"),
     ],
 )
@@ -307,6 +308,23 @@ def test_subnet_and_bucket_are_options(
     checks = {check["name"]: check for check in json_of("doctor", "doctor", *where)}
     assert checks["bucket"]["detail"] == "shared"
     assert checks["subnet"]["detail"].startswith(subnet)
+
+
+def test_groups_and_a_profile_are_the_instances(
+    cloud: Cloud, builder: FakeBuilder, prober: FakeProber
+) -> None:
+    """The client joins the groups; no credentials are its own."""
+    groups = connect().ec2.describe_security_groups()["SecurityGroups"]
+    own = next(group["GroupId"] for group in groups if group["GroupName"] == "default")
+    where = ("--security-group", own, "--placement-group", "rack", "--instance-profile", "reader")
+    words = (*DEPLOY, "--probe", "http", *where, "--dry-run")
+    calls = json_of("dry-run", *words)["calls"]
+    server, client = (call for call in calls if call.startswith("ec2:RunInstances("))
+    for call in (server, client):
+        assert own in call
+        assert "Placement={'GroupName': 'rack'}" in call
+    assert "IamInstanceProfile={'Name': 'reader'}" in server
+    assert "IamInstanceProfile" not in client
 
 
 def test_who_may_reach_an_instance(
@@ -378,9 +396,3 @@ def test_what_an_instance_wrote_is_printed_before_the_error(
 
     prober.__class__ = Dying
     assert re.search(r"kernel panic\nnitro: i-\w+ is terminated", nitro_(*DEPLOY, code=1).stderr)
-
-
-def test_a_bad_id_is_told_with_the_remedy(cloud: Cloud) -> None:
-    done = nitro_("console", "i-00000000000000000", *AWS, code=2)
-    assert "nitro ls" in done.stderr
-    assert InputError.exit_code == 2

@@ -96,6 +96,20 @@ def test_a_given_subnet_must_be_in_a_zone_that_offers_the_type(cloud: Cloud) -> 
         preflight.check(cloud, c5, instances=1, subnet_id=given)
 
 
+def test_a_security_group_must_be_of_the_subnets_vpc(cloud: Cloud) -> None:
+    ec2 = connect().ec2
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    groups = ec2.describe_security_groups()["SecurityGroups"]
+    other = next(group["GroupId"] for group in groups if group["VpcId"] == vpc)
+    mine = next(group["GroupId"] for group in groups if group["VpcId"] != vpc)
+    c5 = find_instance_type(cloud, "c5.large")
+    assert preflight.check(cloud, c5, instances=1, security_groups=[mine]) == []
+    with pytest.raises(InputError, match=f"security group {other} is of {vpc}, the subnet"):
+        preflight.check(cloud, c5, instances=1, security_groups=[mine, other])
+    with pytest.raises(NitroError, match="sg-0123456789abcdef0"):
+        preflight.check(cloud, c5, instances=1, security_groups=["sg-0123456789abcdef0"])
+
+
 def test_what_is_enough_passes_without_a_word(cloud: Cloud) -> None:
     quota(4)(cloud)
     make_bucket(connect(), "shared")
