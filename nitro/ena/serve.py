@@ -40,7 +40,7 @@ def serve(
     """Serve a card at the vfio-user socket `socket` until SIGTERM, SIGINT or, with `once`, until
     its first client leaves.
 
-    `port` is the cable (`tap:IF`, `unix:PATH`, `fd:N`), `profile` a name of `profiles.py` or an
+    `port` is the cable (`tap:IF`, `unix:PATH`, `fd:N`), `profile` the name of one or an
     instance type, `queues` the number of queue pairs (default: the profile's); without `llq` the
     card has none even if its profile does. `offloads` is "profile" for those of the profile or
     "all" for every one there is, merged segments included. `trace` is a file for

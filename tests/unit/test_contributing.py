@@ -60,7 +60,7 @@ def test_each_walk_ends_at_what_it_is_about() -> None:
     assert {
         ("nitro/probe/tools/iperf3.py", "streams"),
         ("nitro/cli/instances.py", "_show"),
-        ("nitro/ena/profiles.py", "max_mtu"),
+        ("nitro/ena/profiles/profile.py", "max_mtu"),
         ("nitro/image/linux/kernel.py", "_MODULES"),
     } <= set(walks())
 

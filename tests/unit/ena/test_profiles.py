@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import struct
+from pathlib import Path
+
+import botocore.session
 import pytest
 
-from nitro.ena.constants import RxOffload, TxOffload
+from nitro.ena import profiles
+from nitro.ena.constants import Feature, RxOffload, TxOffload
 from nitro.ena.profiles import (
     ALL_RX_OFFLOADS,
     ALL_TX_OFFLOADS,
@@ -13,6 +19,8 @@ from nitro.ena.profiles import (
     with_all_offloads,
 )
 from nitro.errors import InputError
+
+from .driver import Driver
 
 
 @pytest.mark.parametrize(
@@ -60,3 +68,27 @@ def test_all_offloads_leave_the_rest_of_the_card_as_it_is():
     assert (card.tx_offloads, card.rx_offloads) == (ALL_TX_OFFLOADS, ALL_RX_OFFLOADS)
     assert card.merged_segments
     assert card.llq_only
+
+
+def test_a_profile_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "tiny.py").write_text(
+        "from nitro.ena.profiles.profile import Profile\n"
+        'PROFILE = Profile(name="tiny", note="for this test", queues=2, families="z9")\n'
+    )
+    monkeypatch.setattr(profiles, "__path__", [*profiles.__path__, str(tmp_path)])
+    monkeypatch.setattr(profiles, "PROFILES", profiles.load())
+    assert find("tiny") is find("z9.large")
+    guest = Driver(find("tiny"))
+    guest.start()
+    _, queues = struct.unpack_from("<B3xI", guest.get_feature(Feature.MAX_QUEUES_EXT).payload)
+    assert queues == 2
+
+
+def test_no_family_of_instance_types_has_two_cards():
+    model = botocore.session.get_session().get_service_model("ec2")
+    types = model.shape_for("InstanceType").metadata["enum"]
+    families = {name.partition(".")[0] for name in types}
+    assert len(families) > 100
+    for family in families:
+        having = [p.name for p in PROFILES.values() if re.fullmatch(p.families, family)]
+        assert len(having) <= 1, family
