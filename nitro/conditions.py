@@ -29,9 +29,10 @@ _CARDS = {"ena": "ena", "nitro_ena": "ena", "virtio_net": "virtio-net"}
 class GuestReport:
     """What a guest says of itself on its console; "unknown" where it says nothing.
 
-    `driver` is the guest's own word for whose driver it is; `driver_version` and `fallback` (why
-    the nitro driver made room for the kernel's) are None where it tells none. `warnings` are what
-    it went on without.
+    `driver` is the guest's own word for whose driver it is. `driver_version` is the kernel's
+    release for a driver of its own tree, None for the nitro driver, which `revision` identifies;
+    `fallback` (why the nitro driver made room for the kernel's) is None where there was none. `warnings`
+    are what it went on without.
     """
 
     kernel: str = "unknown"

@@ -65,7 +65,12 @@ def test_milestones_come_in_order(tmp_path: Path) -> None:
         assert [m.uptime for m in found] == sorted(m.uptime for m in found)
         kernel, driver, link, address, start, _ = found
         assert "cloud-amd64" in kernel.fields["release"]
-        assert driver.fields == {"interface": "eth0", "driver": "virtio_net", "kind": "kernel"}
+        assert driver.fields == {
+            "interface": "eth0",
+            "driver": "virtio_net",
+            "kind": "kernel",
+            "version": kernel.fields["release"],
+        }
         assert link.fields["mac"] == "52:54:00:12:34:56"
         assert address.fields["ipv4"] == "10.0.2.15/24"
         assert start.fields["command"] == "/usr/bin/servers"
