@@ -1,7 +1,8 @@
 """Measuring from a second instance: the `client` image, in the subnet of the first.
 
-The plan travels in its user data, the results come back as one object through a pre-signed
-URL. The client never outlives the measurement, whatever else is kept.
+The plan travels in its user data. The results come back on its console; only a plan whose
+output may be too large for that gets a presigned URL of an object in S3. The client never outlives
+the measurement, whatever else is kept.
 """
 
 from __future__ import annotations
@@ -12,8 +13,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from nitro.cloud import Cloud, InstanceType, Keep, Placement, Undo, launch, results
-from nitro.probe import Plan, Result, archive
+from nitro.cloud import (
+    Cloud,
+    InstanceType,
+    Keep,
+    NeverReady,
+    Placement,
+    Undo,
+    launch,
+    results,
+)
+from nitro.console import tail
+from nitro.probe import Plan, Result, archive, console_result
 from nitro.progress import Reporter
 
 RECIPE = "client"
@@ -23,11 +34,14 @@ SPARE = 300.0  # seconds that the client lives beyond every deadline
 
 @dataclass(frozen=True)
 class Client:
-    """A client that was launched and works through its plan."""
+    """A client that was launched and works through its plan.
+
+    `upload` is None where the results come on the console.
+    """
 
     cloud: Cloud
     instance_id: str
-    upload: results.ResultUpload
+    upload: results.ResultUpload | None
     plan: Plan
     report: Reporter
 
@@ -37,9 +51,21 @@ class Client:
         deadline = BOOT_WITHIN + self.plan.deadline
         with self.report.stage("measure") as stage:
             data = results.wait_result(
-                self.cloud, self.upload, self.instance_id, deadline=deadline, stage=stage
+                self.cloud,
+                self.instance_id,
+                self._read_console,
+                self.upload,
+                deadline=deadline,
+                stage=stage,
             )
             return self.plan.results(archive.read(data))
+
+    def _read_console(self, text: str) -> bytes | None:
+        data = console_result.read(text)
+        if data is None and (error := console_result.error(text)):
+            what = f"{self.instance_id} could not send its results: {tail(error, 1)}"
+            raise NeverReady(what, tail(text))
+        return data
 
 
 @contextmanager
@@ -57,21 +83,23 @@ def launched_client(
     """A client for one plan; it ends with the context, or with `outer` where that fails.
 
     It may be launched while the target still boots: the plan waits for the target's ports.
-    The results go through `bucket`, or through nitro's own.
+    Results that may be too large for the console go through `bucket`, or through nitro's own.
     """
     report = report or Reporter()
     # A role of its own: the token of a start is made from it, and a client never comes twice.
     role = f"client-{secrets.token_hex(4)}"
     lifetime = timedelta(seconds=BOOT_WITHIN + plan.deadline + SPARE)
     with Undo(keep=Keep.NOTHING, report=report, sleep=cloud.sleep, outer=outer) as undo:
-        upload = results.prepare(
-            cloud,
-            undo,
-            deployment=placement.deployment,
-            name=f"{role}.tar.gz",
-            lifetime=lifetime,
-            bucket=bucket,
-        )
+        upload = None
+        if plan.output_bytes > console_result.CAPACITY:
+            upload = results.prepare(
+                cloud,
+                undo,
+                deployment=placement.deployment,
+                name=f"{role}.tar.gz",
+                lifetime=lifetime,
+                bucket=bucket,
+            )
         instance = launch(
             cloud,
             ami_id,
@@ -80,7 +108,7 @@ def launched_client(
             undo,
             name=f"nitro-{placement.deployment}-{role}",
             role=role,
-            environment={"NITRO_RESULT_URL": upload.url},
+            environment={"NITRO_RESULT_URL": upload.url} if upload else {},
             payload=plan.text(),
             report=report,
         )

@@ -31,8 +31,8 @@ class GuestReport:
 
     `driver` is the guest's own word for whose driver it is. `driver_version` is the kernel's
     release for a driver of its own tree, None for the nitro driver, which `revision` identifies;
-    `fallback` (why the nitro driver made room for the kernel's) is None where there was none. `warnings`
-    are what it went on without.
+    `fallback` (why the nitro driver made room for the kernel's) is None where there was none.
+    `warnings` are what it went on without.
     """
 
     kernel: str = "unknown"

@@ -1,23 +1,25 @@
-"""What an instance sends back: one object, put by the guest through a pre-signed URL.
+"""What an instance sends back: on its console, or as one object through a presigned URL.
 
-The guest has no credentials and gets none. Whoever has the URL can write that one object
-until it expires, and nothing else.
+The console needs neither a bucket nor a way out of the subnet, but holds 64 KiB. For more, the
+guest puts an object. It has no credentials and gets none: whoever has the URL can write that one
+object until it expires, and nothing else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from nitro.cloud import instance, storage, wait
-from nitro.cloud.errors import ApiError
+from nitro.cloud.errors import ApiError, ignoring
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
 from nitro.errors import NitroError
 from nitro.progress import Stage
 
 LARGEST = 16 * 1024 * 1024  # bytes of a result
-_GRACE = 3  # looks at the bucket after the instance has ended: the object may come last
+_GRACE = 3  # looks after the instance has ended: console and object may come last
 
 
 @dataclass(frozen=True)
@@ -88,14 +90,16 @@ def fetch(cloud: Cloud, upload: ResultUpload) -> bytes | None:
 
 def wait_result(
     cloud: Cloud,
-    upload: ResultUpload,
     instance_id: str,
+    read_console: Callable[[str], bytes | None],
+    upload: ResultUpload | None = None,
     *,
     deadline: float,
     stage: Stage | None = None,
 ) -> bytes:
     """Wait for the result that `instance_id` is to send; `deadline` in seconds.
 
+    `read_console` finds the result in the console's text, and may raise to give up at once.
     Raises NeverReady, with the end of the console, when the instance ends without it, or in
     time sends none.
     """
@@ -104,7 +108,9 @@ def wait_result(
     def look() -> bytes | None:
         nonlocal ended
         state = instance.get(cloud, instance_id).state
-        found = fetch(cloud, upload)
+        found = read_console(_console(cloud, instance_id))
+        if found is None and upload:
+            found = fetch(cloud, upload)
         ended += found is None and state not in {"pending", "running"}
         if ended > _GRACE:
             raise instance.NeverReady(
@@ -125,3 +131,10 @@ def wait_result(
         )
     except wait.DeadlinePassed as error:
         raise instance.NeverReady(error.what, instance.console_tail(cloud, instance_id)) from None
+
+
+def _console(cloud: Cloud, instance_id: str) -> str:
+    """The console; "" where there is none because the instance is gone or about to come."""
+    with ignoring("absent", "IncorrectInstanceState"):
+        return instance.console_output(cloud, instance_id)
+    return ""

@@ -12,7 +12,7 @@ from nitro.probe.result import Result
 from nitro.probe.step import Step, StepOutput, evaluate
 
 READY_WITHIN = 180.0  # seconds that the client waits for the target's ports
-UPLOAD_WITHIN = 120.0  # seconds for sending the results
+SEND_WITHIN = 120.0  # seconds for sending the results
 WAIT = "wait"  # the name of the line that waits
 
 
@@ -26,7 +26,12 @@ class Plan:
     @property
     def deadline(self) -> float:
         """Seconds after which a client that has booted must have sent its results."""
-        return READY_WITHIN + sum(step.deadline for step in self.steps) + UPLOAD_WITHIN
+        return READY_WITHIN + sum(step.deadline for step in self.steps) + SEND_WITHIN
+
+    @property
+    def output_bytes(self) -> int:
+        """More than the archive of all outputs has, when the tools print what they should."""
+        return sum(step.output_bytes for step in self.steps)
 
     def text(self) -> str:
         """Lines `NAME DEADLINE COMMAND` for `amis/client/run-plan`, the wait for all ports first.

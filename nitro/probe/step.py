@@ -17,6 +17,7 @@ class Step:
     """`seconds` is the length of the measurement that the command asks for, `settle` the time to
     wait before it, for a server that has just served another client.
 
+    `output_bytes` is more than what the tool prints takes when compressed.
     `parse` reads what the tool printed (stdout, stderr) and raises ProbeError, and nothing
     else, for whatever is not a complete measurement.
     """
@@ -28,6 +29,7 @@ class Step:
     seconds: float
     parse: Callable[[str, str], Measured]
     settle: float = 0.0
+    output_bytes: int = 1024
 
     @property
     def command(self) -> str:

@@ -6,33 +6,56 @@ The guest's part, sending the archive, is the test's.
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
+import requests
 
 from nitro.client import Client, launched_client
-from nitro.cloud import Cloud, DiskImage, Keep, Undo, create_placement, launch, publish
+from nitro.cloud import (
+    Cloud,
+    DiskImage,
+    Keep,
+    NeverReady,
+    Undo,
+    create_placement,
+    launch,
+    publish,
+)
 from nitro.cloud.launch import Placement
 from nitro.cloud.user_data import compose
 from nitro.errors import NitroError, ProbeError
+from nitro.local.hypervisor import NullHypervisor
 from nitro.ports import Port
+from nitro.probe.base import Probe
 from nitro.probe.plan import Plan, build
 from nitro.probe.tools.http import Http
+from nitro.probe.tools.iperf3 import Iperf3
 from tests.cloud.conftest import NOTHING, everything, kind
+from tests.cloud.joint import write_console
 from tests.unit.probe.recorded import recorded
 from tests.unit.probe.test_archive import archive
+from tests.unit.probe.test_console_result import block_of
+
+SMALL, LARGE = Http(seconds=1), Iperf3(seconds=60, streams=16, direction="in")
+HTTP = archive({"http.out": recorded("wrk-4.1.0/ok.txt").encode(), "http.times": b"1 2 3"})
 
 
-def started(cloud: Cloud, disk: DiskImage, undo: Undo) -> tuple[str, Placement, Plan]:
+def started(
+    cloud: Cloud, disk: DiskImage, undo: Undo, probe: Probe = SMALL
+) -> tuple[str, Placement, Plan]:
     """A server to be measured, from the AMI that also serves as the client's."""
     ami_id = publish(cloud, disk, undo).ami_id
     placement = create_placement(cloud, undo, deployment="d-test", ports=[Port("tcp", 80)])
     server = launch(cloud, ami_id, kind(cloud), placement, undo, name="bench")
-    return ami_id, placement, build([Http(seconds=1)], server.private_ip)
+    return ami_id, placement, build([probe], server.private_ip)
 
 
-def send(running: Client, data: bytes) -> None:
-    upload = running.upload
-    running.cloud.s3.put_object(Bucket=upload.bucket.name, Key=upload.key, Body=data)
+def user_data(running: Client) -> str:
+    told = running.cloud.ec2.describe_instance_attribute(
+        InstanceId=running.instance_id, Attribute="userData"
+    )
+    return base64.b64decode(told["UserData"]["Value"]).decode()
 
 
 def test_a_client_is_told_its_plan_and_measures(cloud: Cloud, disk: DiskImage) -> None:
@@ -41,25 +64,61 @@ def test_a_client_is_told_its_plan_and_measures(cloud: Cloud, disk: DiskImage) -
         before = everything(cloud)["instances"]
         with launched_client(cloud, Undo(), ami_id, kind(cloud), placement, plan) as running:
             assert sorted(everything(cloud)["instances"]) == sorted([*before, running.instance_id])
-            told = cloud.ec2.describe_instance_attribute(
-                InstanceId=running.instance_id, Attribute="userData"
-            )["UserData"]["Value"]
-            text = base64.b64decode(told).decode()
-            head, _, payload = text.partition("\n\n")
-            assert head.startswith("NITRO=1\nNITRO_TTL=")
-            assert f"\nNITRO_RESULT_URL={running.upload.url}" in head
+            head, _, payload = user_data(running).partition("\n\n")
+            assert re.fullmatch(r"NITRO=1\nNITRO_TTL=\d+", head)
             assert payload == plan.text()
-            send(
-                running,
-                archive(
-                    {"http.out": recorded("wrk-4.1.0/ok.txt").encode(), "http.times": b"1 2 3"}
-                ),
-            )
+            write_console(running.instance_id, block_of(HTTP))
             [result] = running.results()
         assert result.ok
         assert result.metrics["http"].value == 59083.39
         assert everything(cloud)["instances"] == before
     assert everything(cloud) == NOTHING
+
+
+def test_results_that_may_be_too_large_for_the_console_have_a_place_in_s3(
+    cloud: Cloud, disk: DiskImage
+) -> None:
+    with Undo(keep=Keep.NOTHING, sleep=cloud.sleep) as undo:
+        ami_id, placement, plan = started(cloud, disk, undo, LARGE)
+        with launched_client(cloud, Undo(), ami_id, kind(cloud), placement, plan) as running:
+            assert running.upload
+            assert f"\nNITRO_RESULT_URL={running.upload.url}\n" in user_data(running)
+            files = {"iperf3-tcp-in.out": b"{}", "iperf3-tcp-in.times": b"1 2 3"}
+            requests.put(running.upload.url, data=archive(files), timeout=5)
+            [result] = running.results()
+        assert result.raw == "{}"
+    assert everything(cloud) == NOTHING
+
+
+def test_small_results_of_a_large_plan_may_come_on_the_console(
+    cloud: Cloud, disk: DiskImage
+) -> None:
+    with Undo(keep=Keep.NOTHING, sleep=cloud.sleep) as undo:
+        ami_id, placement, plan = started(cloud, disk, undo, LARGE)
+        with launched_client(cloud, Undo(), ami_id, kind(cloud), placement, plan) as running:
+            write_console(running.instance_id, block_of(archive({})))
+            [result] = running.results()
+        assert "did not run" in (result.error or "")
+
+
+def test_why_a_client_could_not_send_its_results_is_the_error(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
+) -> None:
+    said = '{"nitro":"result","uptime":41.2,"error":"the PUT to S3 ended with HTTP status 307"}'
+
+    def measure() -> None:
+        with launched_client(cloud, Undo(), ami_id, kind(cloud), placement, plan) as running:
+            hypervisor.write_console(running.instance_id, f"curl: hm\r\n{said}\r\n".encode())
+            running.results()
+
+    with Undo(keep=Keep.NOTHING, sleep=cloud.sleep) as undo:
+        ami_id, placement, plan = started(cloud, disk, undo)
+        with pytest.raises(
+            NeverReady,
+            match=r"i-\w+ could not send its results: the PUT to S3 ended with HTTP status 307",
+        ) as failure:
+            measure()
+    assert failure.value.console.startswith("curl: hm\n")
 
 
 def test_a_deployment_may_be_measured_again(cloud: Cloud, disk: DiskImage) -> None:
@@ -89,7 +148,7 @@ def test_a_client_that_ends_without_results_is_an_error(cloud: Cloud, disk: Disk
 def test_a_damaged_archive_is_an_error_and_the_client_goes(cloud: Cloud, disk: DiskImage) -> None:
     def measure() -> None:
         with launched_client(cloud, Undo(), ami_id, kind(cloud), placement, plan) as running:
-            send(running, b"<html>not what was expected</html>")
+            write_console(running.instance_id, block_of(b"<html>not what was expected</html>"))
             running.results()
 
     with Undo(keep=Keep.NOTHING, sleep=cloud.sleep) as undo:

@@ -17,8 +17,9 @@ from nitro.errors import InputError, NitroError, ProbeError, RefusedError
 from nitro.local.hypervisor import NullHypervisor
 from nitro.probe import Boot, Selection
 from nitro.probe.tools.http import Http
-from tests.cloud.conftest import NOTHING, after, connect, everything, refuse
-from tests.cloud.joint import FakeBuilder, FakeProber, client_user_data, deploy, small_disk
+from nitro.probe.tools.iperf3 import Iperf3
+from tests.cloud.conftest import NOTHING, after, connect, everything, recorded, refuse
+from tests.cloud.joint import FakeBuilder, FakeProber, clients, deploy, small_disk
 
 
 @pytest.fixture
@@ -28,6 +29,8 @@ def disk(tmp_path: Path) -> DiskImage:
 
 BOOT_ONLY = Selection(Boot(seconds=77))
 HTTP_ONLY = Selection(None, (Http(),))
+# Its output may be too large for a console, and has a place in S3.
+WITH_UPLOAD = Selection(Boot(), (Http(), Iperf3(seconds=60, streams=16, direction="in")))
 
 
 def left(observer: Cloud) -> dict[str, int]:
@@ -59,13 +62,25 @@ def test_a_client_is_told_to_measure_the_servers_private_address(
 
     class Curious(FakeProber):
         def wait_boot(self, *words: Any, **options: Any) -> Any:
-            told.extend(client_user_data())
+            told.extend(clients().values())
             return super().wait_boot(*words, **options)
 
     done = deploy(cloud, disk, prober=Curious())
     [text] = told
     assert f"http://{done.instance.private_ip}:80/" in text
     assert re.search(r"^NITRO_TTL=\d+$", text, re.MULTILINE)
+    assert "NITRO_RESULT_URL" not in text
+
+
+def test_a_deployment_of_a_published_image_needs_nothing_of_s3(
+    cloud: Cloud, disk: DiskImage
+) -> None:
+    deploy(cloud, disk)
+    user = connect()
+    calls = recorded(user)
+    assert deploy(user, disk).ok
+    assert "RunInstances" in {call.operation for call in calls}
+    assert [call for call in calls if call.service == "s3"] == []
 
 
 def test_without_a_client_there_is_one_image(cloud: Cloud, disk: DiskImage) -> None:
@@ -356,8 +371,8 @@ def deny_after_launch(cloud: Cloud, call: str, *, times: int | None = None) -> N
 def test_results_outlive_a_clean_up_that_fails(cloud: Cloud, disk: DiskImage, call: str) -> None:
     victim = connect()
     deny_after_launch(victim, call)
-    found = deploy(victim, disk)
-    assert [result.name for result in found.probes] == ["boot", "http"]
+    found = deploy(victim, disk, selection=WITH_UPLOAD)
+    assert [result.name for result in found.probes if result.ok] == ["boot", "http"]
     assert found.not_removed
     assert found.to_json()["not_removed"] == found.not_removed
 
@@ -365,6 +380,6 @@ def test_results_outlive_a_clean_up_that_fails(cloud: Cloud, disk: DiskImage, ca
 def test_what_the_client_left_is_tried_again_at_the_end(cloud: Cloud, disk: DiskImage) -> None:
     victim = connect()
     deny_after_launch(victim, "s3.DeleteObject", times=1)
-    found = deploy(victim, disk, keep=Keep.NOTHING)
+    found = deploy(victim, disk, keep=Keep.NOTHING, selection=WITH_UPLOAD)
     assert found.not_removed == []
     assert everything(connect()) == NOTHING

@@ -12,7 +12,7 @@ import requests
 from nitro.cloud import Cloud, DiskImage, Keep, NeverReady, Undo, results, storage
 from nitro.errors import NitroError
 from nitro.local.hypervisor import NullHypervisor
-from tests.cloud.conftest import NOTHING, connect, everything
+from tests.cloud.conftest import NOTHING, connect, everything, refuse
 from tests.cloud.joint import running
 
 
@@ -74,12 +74,49 @@ def test_a_client_that_takes_too_long_is_given_up(
     assert caught.value.console == "iperf3 ..."
 
 
+def test_the_result_on_the_console_is_waited_for(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
+) -> None:
+    client = running(cloud, disk).instance
+    looks: list[str] = []
+
+    def read(text: str) -> bytes | None:
+        looks.append(text)
+        hypervisor.write_console(client.id, b"more ")
+        return b"numbers" if text == "more more " else None
+
+    assert results.wait_result(cloud, client.id, read, deadline=5) == b"numbers"
+    assert looks == ["", "more ", "more more "]
+
+
+def test_a_result_on_the_console_of_a_client_that_ended_counts(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
+) -> None:
+    client = running(cloud, disk).instance
+    hypervisor.write_console(client.id, b"numbers")
+    hypervisor.stop(client.id)
+    read = str.encode  # the whole console
+    assert results.wait_result(cloud, client.id, read, deadline=5) == b"numbers"
+
+
+def test_a_console_that_is_not_there_yet_is_asked_for_again(cloud: Cloud, disk: DiskImage) -> None:
+    client = running(cloud, disk).instance
+    for code in ("InvalidInstanceID.NotFound", "IncorrectInstanceState"):
+        early = connect()
+        failures = refuse(early, "ec2.GetConsoleOutput", code, times=2)
+
+        def read(_: str, failures: list[str] = failures) -> bytes | None:
+            return b"numbers" if len(failures) == 2 else None
+
+        assert results.wait_result(early, client.id, read, deadline=5) == b"numbers"
+
+
 def test_the_result_is_waited_for(cloud: Cloud, disk: DiskImage) -> None:
     client = running(cloud, disk).instance
     with Undo() as undo:
         upload = results.prepare(cloud, undo, deployment="d-2", name="r")
         requests.put(upload.url, data=b"numbers", timeout=5)
-        assert results.wait_result(cloud, upload, client.id, deadline=5) == b"numbers"
+        assert results.wait_result(cloud, client.id, nothing, upload, deadline=5) == b"numbers"
 
 
 def test_a_result_that_arrives_after_its_sender_ended_counts(
@@ -97,7 +134,7 @@ def test_a_result_that_arrives_after_its_sender_ended_counts(
                 requests.put(upload.url, data=b"numbers", timeout=5)
 
         late.session.events.register("before-call.s3.GetObject", arrive)
-        assert results.wait_result(late, upload, client.id, deadline=5) == b"numbers"
+        assert results.wait_result(late, client.id, nothing, upload, deadline=5) == b"numbers"
         assert len(looks) == 3
 
 
@@ -122,7 +159,12 @@ def test_nothing_stays(cloud: Cloud) -> None:
     assert everything(connect()) == NOTHING
 
 
+def nothing(_: str) -> bytes | None:
+    """A console without a result."""
+    return None
+
+
 def wait(cloud: Cloud, instance_id: str, deadline: float) -> bytes:
     with Undo() as undo:
         upload = results.prepare(cloud, undo, deployment="d-2", name="r")
-        return results.wait_result(cloud, upload, instance_id, deadline=deadline)
+        return results.wait_result(cloud, instance_id, nothing, upload, deadline=deadline)

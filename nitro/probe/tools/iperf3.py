@@ -25,6 +25,8 @@ CONNECT_TIMEOUT = 5000  # milliseconds
 # Seconds: after each client, also one that only knocked, the server opens its port anew and
 # refuses whoever comes in between.
 SETTLE = 0.5
+# Compressed bytes of a report, and of each stream in each second of it: twice of what was seen.
+REPORT_BYTES, INTERVAL_BYTES = 2048, 160
 
 
 class Iperf3(Probe):
@@ -55,7 +57,17 @@ class Iperf3(Probe):
         protocol = "udp" if self.udp else "tcp"
         name = f"iperf3-{protocol}-{direction}"
         read = partial(parse, asked=Asked(protocol.upper(), direction, self.streams, self.seconds))
-        return Step(name, self.tool, self.port, tuple(argv), self.seconds, read, SETTLE)
+        return Step(
+            name,
+            self.tool,
+            self.port,
+            tuple(argv),
+            self.seconds,
+            read,
+            SETTLE,
+            # Beside the streams there is their sum, and beside the seconds the end.
+            REPORT_BYTES + INTERVAL_BYTES * (self.streams + 1) * (self.seconds + 1),
+        )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,10 @@ from nitro.debian import Wanted, tree
 
 PACKAGES = ("busybox-static", "curl", "iperf3", "lighttpd", "netperf", "wrk")
 PROGRAMS = ("curl", "iperf3", "lighttpd", "netperf", "netserver", "wrk")
-APPLETS = ["cat", "date", "mkdir", "mktemp", "nc", "rm", "sh", "sleep", "tar", "gzip", "timeout"]
+APPLETS = [
+    *("base64", "cat", "date", "gzip", "head", "mkdir", "mktemp", "nc", "rm", "sh", "sha256sum"),
+    *("sleep", "tar", "timeout", "wc"),
+]
 
 
 @pytest.fixture(scope="session")

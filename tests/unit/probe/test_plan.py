@@ -1,9 +1,14 @@
 """Plans: lines for the client's runner, deadlines, and results from outputs."""
 
+import gzip
+
 import pytest
 
 from nitro.errors import InputError
-from nitro.probe.plan import READY_WITHIN, UPLOAD_WITHIN, build
+from nitro.ports import Port
+from nitro.probe import defaults
+from nitro.probe.console_result import CAPACITY
+from nitro.probe.plan import READY_WITHIN, SEND_WITHIN, build
 from nitro.probe.step import SLACK, StepOutput
 from nitro.probe.tools.http import Http
 from nitro.probe.tools.iperf3 import SETTLE, Iperf3
@@ -32,7 +37,7 @@ def test_lines_have_a_name_a_deadline_and_a_command():
 
 def test_the_deadline_covers_everything():
     plan = build(BENCH, "10.0.0.9")
-    assert plan.deadline == READY_WITHIN + 13 + 2 * SETTLE + 5 * SLACK + UPLOAD_WITHIN
+    assert plan.deadline == READY_WITHIN + 13 + 2 * SETTLE + 5 * SLACK + SEND_WITHIN
 
 
 def test_nothing_to_measure_is_an_empty_plan():
@@ -79,3 +84,22 @@ def test_a_tool_that_was_stopped_says_so():
 def test_raw_output_has_both_streams():
     [result] = build([Http()], "10.0.0.9").results({"http": StepOutput("out\n", "err\n", 0.0, 1.0)})
     assert result.raw == "out\nerr"
+
+
+def test_what_is_measured_by_default_fits_on_a_console():
+    probes = defaults([Port("tcp", number) for number in (5201, 12865, 80)])
+    assert 0 < probes.plan("10.0.0.9").output_bytes < CAPACITY
+
+
+def test_long_reports_of_many_streams_do_not():
+    assert build([Iperf3(seconds=60, streams=2)], "10.0.0.9").output_bytes > CAPACITY
+    assert build([Iperf3(seconds=3, streams=128)], "10.0.0.9").output_bytes > CAPACITY
+    assert build([Iperf3(seconds=10, streams=4)], "10.0.0.9").output_bytes < CAPACITY
+
+
+@pytest.mark.parametrize(
+    ("name", "streams"), [("tcp-in", 1), ("tcp-in-4", 4), ("tcp-out-4", 4), ("udp-in-4", 4)]
+)
+def test_a_real_report_takes_less_than_is_assumed(name, streams):
+    [step] = Iperf3(seconds=1, streams=streams, direction="in").steps("10.0.0.9")
+    assert len(gzip.compress(recorded(f"iperf3-3.18/{name}.json").encode())) < step.output_bytes / 2

@@ -1,6 +1,12 @@
-"""The client's runner, in busybox's shell with the applets and the curl of its image."""
+"""The client's runner, in busybox's shell with the applets and the curl of its image.
 
+Its own pauses are left out, and `dmesg` is the test's: the console of this kernel stays as it is.
+"""
+
+import base64
 import functools
+import random
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -11,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from nitro.paths import resource
+from nitro.probe import console_result
 from nitro.probe.archive import read
 from nitro.probe.plan import build
 from nitro.probe.tools.http import Http
@@ -50,18 +57,36 @@ def bucket(*refusals: int) -> Iterator[tuple[str, list[bytes]]]:
             thread.join()
 
 
-def run(tools: Path, folder: Path, plan: str, url: str) -> subprocess.CompletedProcess[str]:
+RUN_PLAN = resource("amis") / "client" / "run-plan"
+COPIES = 30
+
+TOO_LARGE = "large 5 head -c 40000 /dev/urandom\n"  # more than the console has room for
+
+
+def run(
+    tools: Path, folder: Path, plan: str, url: str | None = None
+) -> subprocess.CompletedProcess[str]:
     (folder / "plan").write_text(plan)
     (folder / "tmp").mkdir()
+    quick = 'dmesg() { echo "dmesg $*"; }\nsleep() { :; }\n'
+    (folder / "run-plan").write_text(quick + RUN_PLAN.read_text())
+    environment = {"PATH": str(tools), "TMPDIR": str(folder / "tmp")}
     done = subprocess.run(
-        [tools / "sh", resource("amis") / "client" / "run-plan", folder / "plan"],
-        env={"PATH": str(tools), "NITRO_RESULT_URL": url, "TMPDIR": str(folder / "tmp")},
+        [tools / "sh", folder / "run-plan", folder / "plan"],
+        env=environment | ({"NITRO_RESULT_URL": url} if url else {}),
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert list((folder / "tmp").iterdir()) == []
     return done
+
+
+def console_archive(done: subprocess.CompletedProcess[str]) -> bytes:
+    """What the runner has written to the console, as a serial line carries it."""
+    data = console_result.read(done.stdout.replace("\n", "\r\n"))
+    assert data is not None, done.stdout + done.stderr
+    return data
 
 
 def test_every_command_leaves_its_output_whatever_became_of_it(tools, tmp_path):
@@ -72,11 +97,9 @@ def test_every_command_leaves_its_output_whatever_became_of_it(tools, tmp_path):
         "hangs 1 echo started; exec sleep 30\n"
         "last 5 cat; exec echo 'a  b'\n"
     )
-    with bucket() as (url, got):
-        done = run(tools, tmp_path, plan, url)
+    done = run(tools, tmp_path, plan)
     assert done.returncode == 0, done.stderr
-    [data] = got
-    outputs = read(data)
+    outputs = read(console_archive(done))
     assert list(outputs) == ["bad", "good", "hangs", "last", "missing"]
     assert (outputs["good"].stdout, outputs["good"].stderr) == ("out\n", "err\n")
     assert outputs["bad"].stdout == "before\n"
@@ -89,19 +112,66 @@ def test_every_command_leaves_its_output_whatever_became_of_it(tools, tmp_path):
     assert "exit code 3" in done.stdout
 
 
-def test_the_upload_is_tried_again(tools, tmp_path):
-    with bucket(503, 503) as (url, got):
+def test_results_are_written_several_times_to_a_quiet_console(tools, tmp_path):
+    with bucket() as (url, got):
         done = run(tools, tmp_path, "good 5 echo hello\n", url)
+    copies = done.stdout.partition("dmesg -n 1\n")[2].split("\n\n")
+    assert len(copies) == COPIES
+    for copy in copies:
+        data = console_result.read(copy)
+        assert data is not None
+        assert read(data)["good"].stdout == "hello\n"
+    assert got == [], "an address for the results is not used where the console has room"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_results_up_to_the_limit_fit_on_the_console(tools, tmp_path, seed):
+    """What cannot be compressed; the rest of the archive needs some bytes, too."""
+    noise = tmp_path / "noise"
+    noise.write_bytes(random.Random(seed).randbytes(console_result.CAPACITY - 2000))
+    done = run(tools, tmp_path, f"noise 5 exec base64 {noise}\nall 5 exec sha256sum {noise}\n")
+    data = console_archive(done)
+    assert console_result.CAPACITY - 2000 < len(data) <= console_result.CAPACITY
+    outputs = read(data)
+    assert base64.b64decode(outputs["noise"].stdout) == noise.read_bytes()
+    assert len(done.stdout) / COPIES < 48 * 1024
+
+
+def test_larger_results_are_put_where_they_are_told_to(tools, tmp_path):
+    with bucket(503, 307) as (url, got):
+        done = run(tools, tmp_path, TOO_LARGE, url)
     assert done.returncode == 0, done.stderr
-    assert read(got[0])["good"].stdout == "hello\n"
+    [data] = got
+    assert "large" in read(data)
+    assert '"nitro"' not in done.stdout
 
 
-def test_an_upload_that_is_always_refused_ends_and_is_an_error(tools, tmp_path):
-    with bucket(*[403] * 20) as (url, got):
-        done = run(tools, tmp_path, "good 5 echo hello\n", url)
-    assert done.returncode != 0
-    assert "403" in done.stderr
+@pytest.mark.parametrize("status", [307, 403, 204])
+def test_a_put_that_is_never_answered_with_200_is_said_on_the_console(tools, tmp_path, status):
+    with bucket(*[status] * 20) as (url, got):
+        done = run(tools, tmp_path, TOO_LARGE, url)
+    assert done.returncode == 1
     assert got == []
+    said = console_result.error(done.stdout)
+    assert said == f"the PUT to S3 ended with HTTP status {status}, curl with exit code 0"
+    assert console_result.read(done.stdout) is None
+    assert "dmesg -n 1\n" in done.stdout
+
+
+def test_a_bucket_that_cannot_be_reached_is_said_on_the_console(tools, tmp_path):
+    done = run(tools, tmp_path, TOO_LARGE, "http://127.0.0.1:9/results")
+    assert done.returncode == 1
+    assert console_result.error(done.stdout) == (
+        "the PUT to S3 ended with HTTP status 000, curl with exit code 7"
+    )
+
+
+def test_results_without_room_anywhere_are_said_on_the_console(tools, tmp_path):
+    done = run(tools, tmp_path, TOO_LARGE)
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"4[0-9]{4} bytes are too many for the console", console_result.error(done.stdout) or ""
+    )
 
 
 def test_a_real_plan_measures_real_servers(tools, tmp_path):
@@ -116,10 +186,12 @@ def test_a_real_plan_measures_real_servers(tools, tmp_path):
         Http(seconds=1, port=ports.lighttpd, path="/missing"),
     ]
     plan = build(probes, "127.0.0.1")
-    with bucket() as (url, got), serving(tools, tmp_path, ports):
-        done = run(tools, tmp_path, plan.text(), url)
+    with serving(tools, tmp_path, ports):
+        done = run(tools, tmp_path, plan.text())
     assert done.returncode == 0, done.stderr
-    results = plan.results(read(got[0]))
+    data = console_archive(done)
+    assert len(data) < plan.output_bytes
+    results = plan.results(read(data))
     *good, missing = results
     assert [result.error for result in good] == [None] * 7
     values = {name: m.value for result in good for name, m in result.metrics.items()}
