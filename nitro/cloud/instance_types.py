@@ -54,9 +54,11 @@ def find_instance_type(cloud: Cloud, name: str) -> InstanceType:
 
 
 def names(cloud: Cloud) -> list[str]:
-    """All instance types of the region."""
-    pages = cloud.ec2.get_paginator("describe_instance_types").paginate()
-    return [raw["InstanceType"] for page in pages for raw in page["InstanceTypes"]]
+    """The instance types that the region offers."""
+    pages = cloud.ec2.get_paginator("describe_instance_type_offerings").paginate(
+        LocationType="region"
+    )
+    return [offer["InstanceType"] for page in pages for offer in page["InstanceTypeOfferings"]]
 
 
 def check(instance_type: InstanceType, disk: DiskImage) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult
 from moto.core.utils import get_service_model
 from moto.ec2 import urls
 from moto.ec2.exceptions import DryRunClientError
@@ -18,6 +20,7 @@ from moto.ec2.responses import EC2Response
 from nitro.local.aws import archive
 from nitro.local.aws.api import answers, filters, pages, requests, support
 from nitro.local.aws.api.errors import unsupported
+from nitro.local.aws.api.filters import Filter
 from nitro.local.aws.api.tokens import Tokens
 from nitro.local.aws.attributes import AttributeActions
 from nitro.local.aws.images import ImageActions, ImagesBackend
@@ -77,6 +80,8 @@ class LocalEC2Response(
 ):
     """One request. moto's models know no locks, so requests to a region take turns."""
 
+    filters: Sequence[Filter] = ()
+
     def _dispatch(self, request: Any, full_url: str | None = None, headers: Any = None) -> Any:
         """Every answer has AWS's form; what was not foreseen is `InternalError` and in the log."""
         request_id = str(uuid.uuid4())
@@ -102,11 +107,11 @@ class LocalEC2Response(
     def _answer(self, request_id: str) -> Any:
         if not self._get_action():
             requests.operation(get_service_model("ec2"), None)
-        filters, page = self._take_listing_parameters()
+        self.filters, page = self._take_listing_parameters()
         self._refuse_unsupported()
         with self.ec2_backend.lock:
             status, headers, body = self._act()
-        return status, headers, answers.finish(body, self.operation, request_id, filters, page)
+        return status, headers, answers.finish(body, self.operation, request_id, self.filters, page)
 
     def _act(self) -> Any:
         """Do what is asked, or answer as before when the same client token comes again."""
@@ -122,6 +127,15 @@ class LocalEC2Response(
             backend.tokens.remember(name, asked, body)
         return status, headers, body
 
+    def describe_instance_type_offerings(self) -> ActionResult:
+        """Filtered by type already here: it takes seconds to write all of a region's offerings."""
+        location_type = self._get_param("LocationType")
+        offerings = self.ec2_backend.describe_instance_type_offerings(location_type)
+        for each in self.filters:
+            if each.path == ("instanceType",):
+                offerings = [o for o in offerings if each.accepts(o["InstanceType"])]
+        return ActionResult({"InstanceTypeOfferings": offerings})
+
     def _refuse_unsupported(self) -> None:
         name = self.operation.name
         if name not in support.HONOURED:
@@ -131,7 +145,7 @@ class LocalEC2Response(
         if self.params.get("DryRun") and name not in _OWN_DRY_RUN:
             raise DryRunClientError()
 
-    def _take_listing_parameters(self) -> tuple[list[filters.Filter], pages.Page | None]:
+    def _take_listing_parameters(self) -> tuple[list[Filter], pages.Page | None]:
         """What applies to the answer, and is kept from moto."""
         found = answers.listing(self.operation)
         if found is None:

@@ -170,6 +170,24 @@ def test_filters_take_wildcards_and_tags(account: Account) -> None:
     assert found("creation-date", "20*") == {image, other}
 
 
+def test_the_offerings_of_a_type_are_found_by_type_and_zone(account: Account) -> None:
+    def offered(**filters: str) -> set[tuple[str, str]]:
+        answer = account.ec2.describe_instance_type_offerings(
+            LocationType="availability-zone",
+            Filters=[
+                {"Name": name.replace("_", "-"), "Values": [v]} for name, v in filters.items()
+            ],
+        )
+        return {(o["InstanceType"], o["Location"]) for o in answer["InstanceTypeOfferings"]}
+
+    found = offered(instance_type="c5.large")
+    assert {instance_type for instance_type, _ in found} == {"c5.large"}
+    zone = min(location for _, location in found)
+    assert offered(instance_type="c5.large", location=zone) == {("c5.large", zone)}
+    assert offered(instance_type="c5.l*", location=zone) == {("c5.large", zone)}
+    assert offered(instance_type="c5.none") == set()
+
+
 def test_instances_are_filtered_inside_their_reservations(account: Account) -> None:
     image = account.image(account.snapshot())
     first = account.run(image)

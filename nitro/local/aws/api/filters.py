@@ -91,7 +91,11 @@ class Filter:
             found = _texts(around, self.path[1:])
         else:
             found = _texts(record, self.path)
-        return any(pattern.fullmatch(text) for text in found for pattern in self.patterns)
+        return any(map(self.accepts, found))
+
+    def accepts(self, text: str) -> bool:
+        """Whether a value is one of those asked for."""
+        return any(pattern.fullmatch(text) for pattern in self.patterns)
 
     def _tag_values(self, record: Element) -> Iterator[str]:
         for tag in record.iterfind("tagSet/item"):
