@@ -295,6 +295,6 @@ def _leftovers(
         size = sum(built.size_bytes for built in images)
         lines.append(f"{_AMIS[len(images)]}, {cost.of_snapshot(size, cloud.region)}")
     if request.keep is Keep.INSTANCE:
-        until = f"until {request.ttl} are over" if request.ttl else "until `nitro destroy` ends it"
-        lines.append(f"instance {server.id}, {until}")
+        ends = f"itself after {request.ttl}" if request.ttl else "with `nitro destroy`"
+        lines.append(f"instance {server.id}, which ends {ends}")
     return lines

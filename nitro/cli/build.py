@@ -60,7 +60,7 @@ def inspect(
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Show what an image is made of, read from the disk itself."""
+    """Show the contents of an image, read from the disk."""
     from nitro.image import inspect as reader
 
     found = reader.inspect(image_path)

@@ -65,7 +65,7 @@ def connected(
 
     if region not in (None, local.REGION):
         raise InputError(
-            f"--region {region}: the local Nitro is {local.REGION} alone",
+            f"--region {region}: the local Nitro has {local.REGION} only",
             hint="leave it out, or use --cloud aws",
         )
     with local.session(report) as session:

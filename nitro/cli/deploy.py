@@ -27,7 +27,7 @@ def deploy(
     env: options.Env = None,
     probe: options.Probes = None,
     source: options.From = "instance",
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the instance, too.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the instance running, too.")] = False,
     ephemeral: Annotated[
         bool, typer.Option("--ephemeral", help="Remove the AMI and the snapshot, too.")
     ] = False,
@@ -42,13 +42,14 @@ def deploy(
     instance_profile: options.InstanceProfile = None,
     bucket: options.Bucket = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the calls it would make; change nothing.")
+        bool,
+        typer.Option("--dry-run", help="Print the AWS calls that would be made; change nothing."),
     ] = False,
     locked: options.Locked = False,
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Build, publish, launch, measure, and take it all down again."""
+    """Build, publish, launch and measure; then remove all but the AMI."""
     from nitro import deploy as deployer
     from nitro import image
     from nitro import probe as probes

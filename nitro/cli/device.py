@@ -13,36 +13,44 @@ from nitro.cli.output import print_json, print_text
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="The ENA card as a program of its own, for any virtual machine with vfio-user.",
+    help="Run the ENA card for any virtual machine, over vfio-user; read its traces.",
 )
 
 
 @app.command()
 def serve(
     socket: Annotated[Path, typer.Option(help="Where the virtual machine connects.")],
-    port: Annotated[str, typer.Option(help="The cable: tap:IF, unix:PATH or fd:N.")],
+    port: Annotated[
+        str, typer.Option(help="What the card is connected to: tap:IF, unix:PATH or fd:N.")
+    ],
     card: Annotated[
-        str, typer.Option("--profile", help="What the card does: an instance type or a profile.")
+        str, typer.Option("--profile", help="Which card: an instance type or a profile.")
     ] = "c5",
-    mac: Annotated[str | None, typer.Option(help="Default: made from the socket's path.")] = None,
+    mac: Annotated[
+        str | None, typer.Option(help="MAC address; default: derived from the socket's path.")
+    ] = None,
     queues: Annotated[int | None, typer.Option(help="Queue pairs; default: the profile's.")] = None,
     no_llq: Annotated[
-        bool, typer.Option("--no-llq", help="Leave the low-latency queue out.")
+        bool, typer.Option("--no-llq", help="Do not offer LLQ (low-latency queues).")
     ] = False,
     offloads: Annotated[
         str,
         typer.Option(
-            help="profile: those of the profile's cards; all: every one, and merged segments."
+            help="profile: those of the profile; all: every offload, and merged segments."
         ),
     ] = "profile",
-    strict: Annotated[bool, typer.Option("--strict", help="Report every broken rule.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Report every rule that the driver breaks.")
+    ] = False,
     trace: Annotated[
-        Path | None, typer.Option(help="Write what driver and card say; frames as pcapng.")
+        Path | None, typer.Option(help="Write the dialogue here, and the frames to TRACE.pcapng.")
     ] = None,
     control: Annotated[
         Path | None, typer.Option(help="Socket for commands such as `link down`.")
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="End when the first client leaves.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="End when the first client disconnects.")
+    ] = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Serve one card until Ctrl-C."""
@@ -69,7 +77,7 @@ def explain(
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Tell a trace in words."""
+    """Print a trace as a dialogue of driver and card."""
     from nitro.ena.explain import explain as lines
 
     if json:

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Where to write; made if absent.")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="Where to write; created if missing.")] = Path(),
 ) -> None:
     """Write a nitro.toml and a recipe to start from."""
     name = name_from(folder.resolve().name)
@@ -44,7 +44,7 @@ def init(
     }
     for path in texts:
         if path.exists():
-            raise InputError(f"{path} is there already", hint="choose another folder")
+            raise InputError(f"{path} already exists", hint="choose another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nitro.cloud import Resource
     from nitro.documents import ConsoleDocument, ResourceDocument
 
-InstanceId = Annotated[str, typer.Argument(metavar="INSTANCE", help="An instance's id.")]
+InstanceId = Annotated[str, typer.Argument(metavar="INSTANCE", help="Id of the instance.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +45,7 @@ def launch(
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Build, publish and start an instance that stays."""
+    """Build, publish and start an instance that keeps running."""
     from nitro import deploy, image
     from nitro.cli import summary
     from nitro.cloud import Keep
@@ -96,7 +96,7 @@ def probe(
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Measure an instance that runs."""
+    """Measure a running instance."""
     from nitro import image, measure
     from nitro.cli import summary
     from nitro.probe import ToolProber, parse
@@ -126,9 +126,7 @@ def console(
     instance: InstanceId,
     raw: Annotated[
         bool,
-        typer.Option(
-            "--raw", help="As it was written, with what moves the cursor or sets colours."
-        ),
+        typer.Option("--raw", help="Print it unchanged, with its escape sequences."),
     ] = False,
     cloud: options.CloudName = None,
     region: options.Region = None,
@@ -162,7 +160,7 @@ def ls(
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """List every resource that nitro made and that is still there."""
+    """List all resources that nitro has created."""
     from nitro.cloud import inventory
 
     report = reporter()
@@ -179,10 +177,10 @@ def destroy(
         typer.Argument(metavar="[ID]...", help="Ids of resources or deployments."),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Everything that nitro made in this region.")
+        bool, typer.Option("--all", help="All resources of nitro in this region.")
     ] = False,
     expired: Annotated[
-        bool, typer.Option("--expired", help="What has outlived its time to live.")
+        bool, typer.Option("--expired", help="Resources whose time to live is over.")
     ] = False,
     cloud: options.CloudName = None,
     region: options.Region = None,
@@ -191,12 +189,13 @@ def destroy(
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Remove resources that nitro made; nothing else is touched."""
+    """Remove resources that nitro has created, and no others."""
     from nitro import cloud as clouds
 
     if sum((bool(names), everything, expired)) != 1:
+        given = names or everything or expired
         raise InputError(
-            "nothing chosen" if not (names or everything or expired) else "chosen twice",
+            "ids, --all and --expired exclude each other" if given else "no resources given",
             hint="give ids (see `nitro ls`), or --expired, or --all",
         )
     report = reporter()
@@ -208,7 +207,9 @@ def destroy(
             chosen = [r for r in found if {r.id, r.deployment} & set(names)]
             known = {r.id for r in chosen} | {r.deployment for r in chosen}
             if unknown := [name for name in names if name not in known]:
-                raise InputError(f"nitro made no {', '.join(unknown)}", hint="see `nitro ls`")
+                raise InputError(
+                    f"nitro has no resource {', '.join(unknown)}", hint="see `nitro ls`"
+                )
         else:
             chosen = clouds.expired(found) if expired else found
         gone = clouds.destroy(connection.cloud, chosen, report)

@@ -24,14 +24,12 @@ app = typer.Typer(
 def up(
     offloads: Annotated[
         str,
-        typer.Option(
-            help="profile: the cards have what AWS's have; all: every offload, for speed."
-        ),
+        typer.Option(help="profile: those of AWS's cards; all: every offload, for speed."),
     ] = "profile",
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Start it, to stay until `nitro local down`."""
+    """Start it; it runs until `nitro local down`."""
     from nitro import local
 
     report = reporter()
@@ -58,7 +56,7 @@ def down(
 
 @app.command()
 def status(json: options.Json = False, verbose: options.Verbose = False) -> None:
-    """Say whether it runs, and where."""
+    """Show whether it is running, and where."""
     _show(json)
 
 
@@ -71,7 +69,7 @@ def env(verbose: options.Verbose = False) -> None:
 
     endpoint = local.status().endpoint
     if endpoint is None:
-        raise InputError("the local Nitro does not run", hint="`nitro local up` starts it")
+        raise InputError("the local Nitro is not running", hint="`nitro local up` starts it")
     print_text("unset AWS_PROFILE AWS_SESSION_TOKEN")
     for name, value in (
         ("AWS_ENDPOINT_URL", endpoint.url),

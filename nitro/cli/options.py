@@ -29,15 +29,17 @@ Verbose = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 CloudName = Annotated[
     str | None,
-    typer.Option("--cloud", metavar="aws|local", help="Where to run; default local."),
+    typer.Option("--cloud", metavar="aws|local", help="Where to run; default: local."),
 ]
 Region = Annotated[str | None, typer.Option("--region", metavar="REGION", help="AWS region.")]
 Profile = Annotated[
-    str | None, typer.Option("--profile", metavar="NAME", help="Profile of the AWS configuration.")
+    str | None, typer.Option("--profile", metavar="NAME", help="Profile in the AWS configuration.")
 ]
 Allow = Annotated[
     str | None,
-    typer.Option("--allow", metavar="CIDR", help="Who may reach the instance's ports."),
+    typer.Option(
+        "--allow", metavar="CIDR", help="Address range that may reach the instance's ports."
+    ),
 ]
 Subnet = Annotated[
     str | None,
@@ -99,14 +101,16 @@ InstanceType = Annotated[
 ]
 Ttl = Annotated[
     str | None,
-    typer.Option("--ttl", metavar="TIME", help="When the instance ends itself: 90s, 30m, 2h, 1d."),
+    typer.Option(
+        "--ttl", metavar="TIME", help="Time after which the instance ends itself: 90s, 30m, 2h, 1d."
+    ),
 ]
 Probes = Annotated[
     list[str] | None,
     typer.Option(
         "--probe",
         metavar="PROBE",
-        help="boot, iperf3, netperf or http, with options as iperf3:streams=4; repeat for more.",
+        help="boot, iperf3, netperf or http, with options: iperf3:streams=4; repeat for more.",
     ),
 ]
 From = Annotated[

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 def policy(
     name: Annotated[str, typer.Argument(metavar="deploy|role", help="What the policy is for.")],
     account: Annotated[
-        str, typer.Option(metavar="ID", help="The account; default: the word ACCOUNT.")
+        str, typer.Option(metavar="ID", help="Account id; default: the placeholder ACCOUNT.")
     ] = "ACCOUNT",
     bucket: Annotated[
         str, typer.Option(metavar="NAME", help="The bucket; default: nitro's own in any region.")

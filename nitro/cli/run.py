@@ -34,18 +34,21 @@ def run(
             "-f",
             "--forward",
             metavar="HOST:GUEST",
-            help="Port of this machine to one of the guest, such as 8080:80 or udp:5353:53; "
-            "repeat for more.",
+            help="Forward a port of this machine to one of the guest, such as 8080:80 or "
+            "udp:5353:53; repeat for more.",
         ),
     ] = None,
     memory: Annotated[
-        int | None, typer.Option(help="MiB of memory; default: what it needs.")
+        int | None, typer.Option(help="MiB of memory; default: the image's minimum.")
     ] = None,
     vcpus: Annotated[int, typer.Option(help="Virtual CPUs.")] = 1,
     uefi: Annotated[bool, typer.Option("--uefi", help="Boot by UEFI instead of BIOS.")] = False,
     missing: Annotated[
         bool,
-        typer.Option("--missing", help="Afterwards list the files that were sought and not found."),
+        typer.Option(
+            "--missing",
+            help="At the end, list the files that the program looked for and did not find.",
+        ),
     ] = False,
     locked: options.Locked = False,
     verbose: options.Verbose = False,

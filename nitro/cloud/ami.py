@@ -128,7 +128,7 @@ def _of_disk(images: Sequence[ImageTypeDef], disk: DiskImage, name: str) -> Imag
     if tags.ours(tag_map) and tag_map.get(tags.DIGEST) == disk.digest:
         if image["Architecture"] != disk.architecture:
             raise RefusedError(
-                f"the AMI {image['ImageId']} has this disk as {image['Architecture']}",
+                f"the AMI {image['ImageId']} has this disk, but for {image['Architecture']}",
                 hint=f"`nitro destroy {image['ImageId']}` removes it",
             )
         return image

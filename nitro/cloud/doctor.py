@@ -116,8 +116,8 @@ def _bucket(cloud: Cloud, name: str | None) -> Check:
     if bucket:
         return Check("bucket", True, bucket.name)
     if name:
-        return Check("bucket", False, f"there is no bucket {name}", "omit --bucket, or make it")
-    return Check("bucket", True, f"{storage.own_bucket_name(cloud)} will be made")
+        return Check("bucket", False, f"there is no bucket {name}", "omit --bucket, or create it")
+    return Check("bucket", True, f"{storage.own_bucket_name(cloud)} will be created")
 
 
 def _role(cloud: Cloud, bucket: str) -> Check:
@@ -125,7 +125,7 @@ def _role(cloud: Cloud, bucket: str) -> Check:
     if not problems:
         return Check("role vmimport", True, f"may import from {bucket}")
     return Check(
-        "role vmimport", False, "; ".join(problems), "`nitro doctor --create-role` makes it right"
+        "role vmimport", False, "; ".join(problems), "`nitro doctor --create-role` repairs it"
     )
 
 
@@ -144,7 +144,7 @@ def _encryption(cloud: Cloud) -> Check:
 def _quota(cloud: Cloud) -> Check:
     vcpus = vcpu_quota(cloud)
     if vcpus is None:
-        return Check("vCPU quota", True, f"{cloud.region} has none")
+        return Check("vCPU quota", True, f"no quota in {cloud.region}")
     if vcpus < 4:  # a server and a client of the smallest types with two vCPUs each
         return Check(
             "vCPU quota", False, f"{vcpus} vCPUs", "ask for more under Service Quotas, Amazon EC2"

@@ -127,7 +127,7 @@ def ignoring(*codes: str) -> Iterator[None]:
 
 def missing(what: str) -> ApiError:
     """For answers that are an empty list where something was asked for by its id."""
-    return ApiError(f"there is no {what}", hint="`nitro ls` lists what is", code="NotFound")
+    return ApiError(f"there is no {what}", hint="`nitro ls` lists what exists", code="NotFound")
 
 
 def code_of(error: BaseException) -> str:
@@ -162,7 +162,7 @@ def translate(error: Exception, service: str, operation: str, region: str) -> Ni
     action = f"{service}:{operation}"
     code = code_of(error)
     if isinstance(error, aws.ParamValidationError):
-        return InputError(f"{action} was given what it does not take: {_one_line(error)}")
+        return InputError(f"{action} was given invalid parameters: {_one_line(error)}")
     if not isinstance(error, aws.ClientError):
         return _connection(error, action, code, region)
     message = _one_line(error.response.get("Error", {}).get("Message", ""))

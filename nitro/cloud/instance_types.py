@@ -46,7 +46,7 @@ def find_instance_type(cloud: Cloud, name: str) -> InstanceType:
         near = difflib.get_close_matches(name, names(cloud), n=3, cutoff=0.5)
         raise InputError(
             f"there is no instance type {name!r} in {cloud.region}",
-            hint=f"near names: {', '.join(near)}"
+            hint=f"similar names: {', '.join(near)}"
             if near
             else "see `aws ec2 describe-instance-types`",
         )

@@ -26,12 +26,12 @@ def check_image(name: str, text: str, image_tags: Mapping[str, str]) -> None:
     """As `check_disk`, for what is known before there is a disk: `text` is the description."""
     if foreign := next((c for c in text if not " " <= c <= "~"), None):
         raise InputError(
-            f"the description of {name} contains {foreign!r}, which EC2 does not take",
+            f"the description of {name} contains {foreign!r}, which EC2 does not allow",
             hint="use printable ASCII characters",
         )
     if len(text) > DESCRIPTION:
         raise InputError(
-            f"the description of {name} has {len(text)} characters, EC2 takes {DESCRIPTION}",
+            f"the description of {name} has {len(text)} characters, EC2 allows {DESCRIPTION}",
             hint="shorten it",
         )
     run = tags.Run(ephemeral=True).tags  # such a run adds the most
@@ -42,18 +42,18 @@ def check_tags(tag_map: tags.Tags) -> None:
     """Raises InputError when EC2 would refuse a resource with all of these tags."""
     if len(tag_map) > TAGS:
         raise InputError(
-            f"a resource would have {len(tag_map)} tags, nitro's own included; AWS takes {TAGS}",
+            f"a resource would have {len(tag_map)} tags, nitro's own included; AWS allows {TAGS}",
             hint="use fewer tags",
         )
     for key, value in tag_map.items():
         if key.lower().startswith("aws:"):
-            raise InputError(f"the tag {key!r} begins with `aws:`, which AWS keeps for itself")
+            raise InputError(f"the tag {key!r} begins with `aws:`, which AWS reserves")
         if not 1 <= len(key) <= TAG_KEY:
             raise InputError(
                 f"the key of the tag {key[:40]!r} has {len(key)} characters, "
-                f"AWS takes 1 to {TAG_KEY}"
+                f"AWS allows 1 to {TAG_KEY}"
             )
         if len(value) > TAG_VALUE:
             raise InputError(
-                f"the value of the tag {key!r} has {len(value)} characters, AWS takes {TAG_VALUE}"
+                f"the value of the tag {key!r} has {len(value)} characters, AWS allows {TAG_VALUE}"
             )

@@ -83,7 +83,7 @@ def fetch(cloud: Cloud, upload: ResultUpload) -> bytes | None:
     if len(content) > LARGEST:
         raise NitroError(
             f"s3://{upload.bucket.name}/{upload.key} has more than {LARGEST} bytes",
-            hint="no measurement sends as much: somebody else in the instance wrote it",
+            hint="no measurement is that large: something else in the instance wrote it",
         )
     return content
 

@@ -111,7 +111,7 @@ def _require_ours(cloud: Cloud, bucket: str) -> None:
     role = cloud.iam.get_role(RoleName=NAME)["Role"]
     if not tags.ours(tags.from_list(role.get("Tags"))):
         raise RefusedError(
-            f"the role {NAME} exists and nitro did not make it, so it stays as it is",
+            f"the role {NAME} was not created by nitro, so it is not changed",
             hint=f"let it read {bucket_arn(cloud, bucket)} and its objects: see docs/aws.md",
         )
 

@@ -30,7 +30,7 @@ def compose(environment: Mapping[str, str], payload: str = "", ttl: timedelta | 
     text = "".join(f"{key}={value}\n" for key, value in lines.items()) + "\n" + payload
     if len(text.encode()) > LIMIT:
         raise InputError(
-            f"the user data has {len(text.encode())} bytes, EC2 takes {LIMIT}",
+            f"the user data has {len(text.encode())} bytes, EC2 allows {LIMIT}",
             hint="shorten the environment or the plan",
         )
     return text

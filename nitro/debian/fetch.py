@@ -65,7 +65,7 @@ def _download(folder: Path, batch: Sequence[Package]) -> None:
                 _explain(package, done.stderr)
             with target.open("rb") as deb:
                 if hashlib.file_digest(deb, "sha256").hexdigest() != package.sha256:
-                    raise NitroError(f"{package.path}: not the bytes that Debian signed")
+                    raise NitroError(f"{package.path}: differs from what Debian signed")
             target.rename(_file(folder, package))
 
 

@@ -93,7 +93,7 @@ def _resolve(missing: Sequence[Wanted], lock: Lock, stage: Stage) -> dict[Wanted
     if lock.frozen:
         raise NitroError(
             f"{lock.path} does not pin what Debian has now for: {missing[0].key}",
-            hint="build without --locked to pin it anew",
+            hint="build without --locked to pin the new versions",
         )
     roots = {}
     for suite, arch in dict.fromkeys((one.suite, one.arch) for one in missing):
@@ -123,7 +123,7 @@ def _download(
         except SupersededError as gone:
             affected = [one for one, packages in sets.items() if gone.package in packages]
             names = " ".join(name for one in affected for name in one.names)
-            report.note(f"{gone.what}: resolving {names} anew; digests will differ")
+            report.note(f"{gone.what}: resolving {names} again; digests will differ")
             sets |= _resolve(affected, lock, stage)
             if any(gone.package in packages for packages in sets.values()):
                 raise

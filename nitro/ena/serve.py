@@ -61,7 +61,7 @@ def serve(
         card = profiles.with_all_offloads(card)
     if not llq:
         if card.llq_only:
-            raise InputError(f"cards of profile {profile} have nothing but LLQ")
+            raise InputError(f"cards of profile {profile} have no queues but LLQ")
         card = replace(card, llq=False)
     with ExitStack() as stack:
         tracer = stack.enter_context(_tracing(trace)) if trace else None
@@ -94,7 +94,9 @@ def parse_mac(text: str) -> bytes:
     except ValueError:
         mac = b""
     if len(mac) != 6 or mac[0] & 1:
-        raise InputError(f"{text!r} is no MAC address of a card", hint="say 02:00:00:00:00:01")
+        raise InputError(
+            f"{text!r} is not a MAC address for a card", hint="such as 02:00:00:00:00:01"
+        )
     return mac
 
 

@@ -118,7 +118,7 @@ def inspect(path: Path) -> Inspection:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", hint="nitro build prints the path") from None
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: not an image of nitro's: {error}") from None
+        raise InputError(f"{path}: not an image that nitro built: {error}") from None
     return Inspection(
         path=path,
         digest=manifest.digest(path),

@@ -191,7 +191,7 @@ def _wait_for_end_of_change(folder: Path) -> Endpoint | None:
             return now.endpoint
         if time.monotonic() > deadline:
             raise NitroError(
-                f"the local Nitro (process {now.pid}) neither answers nor ends",
+                f"the local Nitro (process {now.pid}) does not answer and does not end",
                 hint="`nitro local down` ends it",
             )
         time.sleep(_POLL_SECONDS)

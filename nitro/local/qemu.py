@@ -286,7 +286,7 @@ def _version(command: tuple[str, ...]) -> tuple[int, ...]:
     ).stdout
     found = re.search(r"version (\d+(?:\.\d+)*)", told)
     if not found:
-        raise NitroError(f"{command[0]} does not tell its version")
+        raise NitroError(f"{command[0]} does not print its version")
     return tuple(map(int, found[1].split(".")))
 
 

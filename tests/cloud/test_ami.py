@@ -51,7 +51,7 @@ def test_an_image_that_fails_is_a_failure_and_is_taken_back(
 
 def test_the_same_disk_for_another_architecture_is_refused(cloud: Cloud, disk: DiskImage) -> None:
     id_ = publish_it(cloud, disk)
-    with pytest.raises(RefusedError, match=f"{id_} has this disk as x86_64"):
+    with pytest.raises(RefusedError, match=f"{id_} has this disk, but for x86_64"):
         publish_it(cloud, replace(disk, architecture="arm64"))
 
 

@@ -130,7 +130,7 @@ def test_a_deployment_that_is_kept_is_listed_probed_read_and_destroyed(
 ) -> None:
     kept = json_of("deploy", *DEPLOY, "--probe", "boot", "--keep", "--ttl", "2h")
     id_ = kept["instance"]["id"]
-    assert kept["leftovers"][1] == f"instance {id_}, until 2:00:00 are over"
+    assert kept["leftovers"][1] == f"instance {id_}, which ends itself after 2:00:00"
     table = nitro_("ls", *AWS).stdout
     assert table.splitlines()[0].split() == ["KIND", "ID", "NAME", "STATE", "EXPIRES"]
     assert re.search(rf"^instance +{id_} +nitro-hello +running +in 119 min$", table, re.MULTILINE)
@@ -240,9 +240,9 @@ def test_an_interrupt_is_code_130_after_cleaning_up(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("destroy", *AWS), "nothing chosen"),
-        (("destroy", "--all", "--expired", *AWS), "chosen twice"),
-        (("destroy", "i-1", *AWS), "nitro made no i-1"),
+        (("destroy", *AWS), "no resources given"),
+        (("destroy", "--all", "--expired", *AWS), "ids, --all and --expired exclude each other"),
+        (("destroy", "i-1", *AWS), "nitro has no resource i-1"),
         (("deploy", "--keep", "--ephemeral", "--instance", "c5.large"), "exclude each other"),
         (("deploy", "--ttl", "soon", "--instance", "c5.large"), "--ttl soon is not a time"),
         (("deploy", "--probe", "ping", "--instance", "c5.large"), "no probe is called 'ping'"),

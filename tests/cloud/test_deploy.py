@@ -138,12 +138,12 @@ def test_what_is_kept_is_there_and_said(
     assert left(connect()) == remain
     assert len(done.leftovers) == len({"images", "instances"} & set(remain))
     if keep is Keep.INSTANCE:
-        assert done.leftovers[1] == f"instance {done.instance.id}, until `nitro destroy` ends it"
+        assert done.leftovers[1] == f"instance {done.instance.id}, which ends with `nitro destroy`"
 
 
 def test_a_time_to_live_is_said_and_told(cloud: Cloud, disk: DiskImage) -> None:
     done = deploy(cloud, disk, keep=Keep.INSTANCE, ttl=timedelta(hours=2), selection=BOOT_ONLY)
-    assert done.leftovers[1] == f"instance {done.instance.id}, until 2:00:00 are over"
+    assert done.leftovers[1] == f"instance {done.instance.id}, which ends itself after 2:00:00"
 
 
 def test_the_first_connection_is_watched_for_where_it_may_come(

@@ -38,7 +38,7 @@ def test_a_ready_account_passes(cloud: Cloud) -> None:
         "vCPU quota",
     ]
     assert checks["credentials"].detail.startswith("arn:aws:sts::123456789012:")
-    assert checks["bucket"].detail == f"{storage.own_bucket_name(cloud)} will be made"
+    assert checks["bucket"].detail == f"{storage.own_bucket_name(cloud)} will be created"
     assert all(check.remedy == "" for check in checks.values())
 
 
@@ -125,7 +125,7 @@ def test_a_region_without_the_quota_is_no_problem(cloud: Cloud) -> None:
     """What moto answers by itself, and so the local Nitro."""
     quota = {check.name: check for check in doctor.examine(cloud)}["vCPU quota"]
     assert quota.ok
-    assert "none" in quota.detail
+    assert "no quota" in quota.detail
 
 
 def test_a_quota_that_may_not_be_read_is_a_problem(cloud: Cloud) -> None:

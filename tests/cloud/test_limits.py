@@ -23,7 +23,7 @@ def publish_it(cloud: Cloud, disk: DiskImage) -> str:
         ("für alle", "contains 'ü'"),
         ("two\nlines", r"contains '\\n'"),
         ("a\x7f", r"contains '\\x7f'"),
-        ("x" * 256, "has 256 characters, EC2 takes 255"),
+        ("x" * 256, "has 256 characters, EC2 allows 255"),
     ],
 )
 def test_a_description_that_ec2_refuses(
@@ -41,8 +41,8 @@ def test_a_description_that_ec2_refuses(
         ({"aws:team": "x"}, "begins with `aws:`"),
         ({"AWS:team": "x"}, "begins with `aws:`"),
         ({"": "x"}, "has 0 characters"),
-        ({"k" * 129: "x"}, "has 129 characters, AWS takes 1 to 128"),
-        ({"k": "v" * 257}, "has 257 characters, AWS takes 256"),
+        ({"k" * 129: "x"}, "has 129 characters, AWS allows 1 to 128"),
+        ({"k": "v" * 257}, "has 257 characters, AWS allows 256"),
         ({str(n): "" for n in range(45)}, "would have 51 tags"),
     ],
 )

@@ -39,7 +39,7 @@ def test_it_reads_one_bucket_only(bare_cloud: Cloud) -> None:
 def test_a_role_of_others_is_judged_and_left_alone(bare_cloud: Cloud) -> None:
     make(bare_cloud, role.trust(), role.permissions(bare_cloud, "theirs"))
     assert any("s3:GetObject" in problem for problem in role.problems(bare_cloud, BUCKET))
-    with pytest.raises(RefusedError, match="nitro did not make it"):
+    with pytest.raises(RefusedError, match="was not created by nitro"):
         role.create(bare_cloud, BUCKET)
     assert bare_cloud.iam.list_role_policies(RoleName=role.NAME)["PolicyNames"] == ["theirs"]
 

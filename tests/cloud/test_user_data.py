@@ -30,7 +30,7 @@ def test_a_value_of_two_lines_is_refused() -> None:
 
 def test_too_much_is_refused() -> None:
     assert len(compose({}, "x" * (LIMIT - 9))) == LIMIT
-    with pytest.raises(InputError, match="EC2 takes 16384"):
+    with pytest.raises(InputError, match="EC2 allows 16384"):
         compose({}, "x" * (LIMIT - 8))
 
 

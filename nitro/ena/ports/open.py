@@ -23,7 +23,7 @@ def open_port(text: str) -> Port:
         return StreamPort.connect(Path(what))
     if kind == "fd" and what.isdecimal():
         return _inherited(int(what))
-    raise InputError(f"no port {text!r}", hint="say tap:INTERFACE, unix:PATH or fd:NUMBER")
+    raise InputError(f"no port {text!r}", hint="use tap:INTERFACE, unix:PATH or fd:NUMBER")
 
 
 def _inherited(descriptor: int) -> Port:

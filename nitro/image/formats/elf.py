@@ -55,7 +55,8 @@ def read(path: Path) -> Object:
             )
     except Exception as error:  # of a damaged file pyelftools raises whatever falls out
         raise InputError(
-            f"{path}: not an ELF file that can be read: {error}", hint="is it whole? build it anew"
+            f"{path}: not an ELF file that can be read: {error}",
+            hint="the file may be damaged; build it again",
         ) from None
 
 

@@ -22,7 +22,7 @@ def test_init_overwrites_nothing(tmp_path: Path):
     (tmp_path / "nitro.toml").write_text("mine")
     done = CliRunner().invoke(app, ["init", str(tmp_path)])
     assert done.exit_code == 2
-    assert "is there already" in done.stderr
+    assert "already exists" in done.stderr
     assert (tmp_path / "nitro.toml").read_text() == "mine"
     assert len(list(tmp_path.iterdir())) == 1
 

@@ -110,7 +110,7 @@ def apt_helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str) -> No
     [
         ("exit 100", r"could not download one 1\.0: apt gave no reason; check that this machine"),
         ("echo 'W: slow\nE: no route' >&2; exit 100", r"could not download one 1\.0: E: no route"),
-        ('echo else >"$6"', r"one_1\.0\.deb: not the bytes that Debian signed"),
+        ('echo else >"$6"', r"one_1\.0\.deb: differs from what Debian signed"),
     ],
 )
 def test_a_download_that_fails_is_explained(

@@ -81,8 +81,8 @@ def test_once_ends_with_its_client(tmp_path: Path):
     [
         (["--profile", "c9000"], "no ENA profile"),
         (["--queues", "0"], "1 to 128"),
-        (["--mac", "03:00:00:00:00:00"], "no MAC address"),
-        (["--profile", "gen8", "--no-llq"], "nothing but LLQ"),
+        (["--mac", "03:00:00:00:00:00"], "not a MAC address"),
+        (["--profile", "gen8", "--no-llq"], "no queues but LLQ"),
         (["--port", "wire:1"], "no port"),
     ],
 )
