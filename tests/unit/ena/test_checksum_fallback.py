@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nitro.ena.checksum_fallback import ChecksumFallback
 from nitro.ena.offload import NEEDS_CSUM, Offload
 from nitro.ena.profiles import PROFILES, with_all_offloads
@@ -16,6 +18,27 @@ def test_segments_sent_again_end_whole_segments():
     assert not fallback.seen(7, 2000, 1.4, whole=True)
     assert fallback.seen(7, 3000, 1.6, whole=False)
     assert not fallback.seen(7, 4000, 1.8, whole=False), "said once"
+
+
+@pytest.mark.parametrize(("last", "decided"), [(6.0, True), (6.001, False)])
+def test_segments_sent_again_count_within_five_seconds(last: float, decided: bool):
+    fallback = ChecksumFallback()
+    fallback.seen(7, 1, 99.0, whole=True)
+    times = (101.0, 102.0, 100.0 + last)
+    assert [fallback.seen(7, 1, now, whole=False) for now in times] == [False, False, decided]
+
+
+def test_only_so_many_segments_are_remembered():
+    def full(count: int) -> ChecksumFallback:
+        fallback = ChecksumFallback()
+        for sequence in range(count):
+            fallback.seen(7, sequence, 9.0, whole=True)
+        return fallback
+
+    for count, forgotten in ((4096, False), (4097, True)):
+        fallback = full(count)
+        again = [fallback.seen(7, 0, 9.0, whole=False) for _ in range(3)]
+        assert again == [False, False, not forgotten]
 
 
 def test_progress_and_rare_losses_raise_none():

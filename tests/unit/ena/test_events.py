@@ -61,6 +61,17 @@ def test_the_first_keep_alive_is_a_second_after_the_reset(driver: Driver):
     assert (driver.event() or [None])[0] == Event.KEEP_ALIVE
 
 
+def test_nothing_of_every_second_happens_at_once_after_a_reset():
+    driver = Driver()
+    driver.reset()
+    driver.device.faults.once("link-flap")
+    driver.device.tick()
+    assert driver.device.notices.link_up
+    driver.now += 1
+    driver.device.tick()
+    assert not driver.device.notices.link_up
+
+
 def test_no_events_of_groups_that_are_off():
     driver = Driver()
     driver.start(groups=0)

@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from nitro.ena.constants import Feature
-from nitro.ena.offload import NEEDS_CSUM, Offload, checksum, pseudo_sum
+from nitro.ena.constants import DIRECTION_RX, Feature
+from nitro.ena.offload import NEEDS_CSUM, Buffer, Offload, checksum, pseudo_sum
 from nitro.ena.profiles import PROFILES, with_all_offloads
 from tests.unit.ena.driver import BASE, RAM, Driver, Ring, ipv4_frame
 
@@ -62,8 +62,8 @@ def test_a_frame_over_buffers_of_different_length(driver: Driver):
 
 def test_many_trips_round_the_ring(driver: Driver):
     ring = driver.rx_queue(depth=4)
-    for n in range(40):
-        frame = FRAME + bytes([n])
+    for n in range(600):  # past the point where used buffers are forgotten
+        frame = FRAME + n.to_bytes(2, "big")
         driver.port.deliver(frame)
         driver.run()
         assert [data for _, data, _ in driver.received(ring)] == [frame]
@@ -144,6 +144,54 @@ def test_a_frame_longer_than_the_buffers_is_dropped(driver: Driver):
     assert driver.device.counters.rx_overruns == 1
 
 
+def test_the_guest_is_told_of_the_first_frame_while_the_rest_is_read(driver: Driver):
+    driver.rx_queue()
+    driver.unmask()
+    told, receive = [], driver.port.receive
+
+    def watched(header: bytearray, parts: list[Buffer]) -> int:
+        told.append(driver.raised.count(1))
+        return receive(header, parts)
+
+    driver.port.receive = watched  # type: ignore[method-assign]
+    driver.port.deliver(FRAME)
+    driver.port.deliver(FRAME)
+    driver.run()
+    assert told[:2] == [0, 1]
+
+
+@pytest.mark.parametrize("profile", ["c5", "gen8"])
+@pytest.mark.parametrize(
+    ("rule", "tail", "control"),
+    [("doorbell-tail", 129, 0x1C), ("rx-phase", 40, 0x1C), ("dma-address", 40, 0x1D)],
+)
+def test_a_queue_that_broke_one_rule_stops_and_is_charged_with_no_other(
+    profile: str, rule: str, tail: int, control: int
+):
+    driver = Driver(profile)
+    driver.start()
+    ring = driver.queue(DIRECTION_RX, depth=128)
+    for slot in range(tail):  # of no address, and with or without the right phase
+        entry = struct.pack("<HBBHHQ", 2048, 0, control, slot, 0, 0)
+        driver.poke(ring.address + slot % 128 * 16, entry)
+    driver.write(ring.doorbell, tail)
+    assert driver.device.rules.broken == {rule: 1}
+    driver.fill(ring, 100)  # as it should have been: too late
+    driver.port.deliver(FRAME)
+    driver.run()
+    assert driver.device.rules.broken == {rule: 1}
+    assert driver.received(ring) == []
+
+
+@pytest.mark.parametrize("before", [0, 1, 15])
+def test_a_ring_may_be_filled_to_the_last_slot_and_no_further(driver: Driver, before: int):
+    ring = driver.rx_queue(fill=before)
+    driver.fill(ring, 16 - before)
+    assert driver.broken == set()
+    driver.fill(ring, 1)
+    assert driver.broken == {"doorbell-tail"}
+
+
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("profile", PROFILES)
 def test_no_card_hands_over_merged_segments_of_its_own_accord(profile: str, strict: bool):
@@ -196,6 +244,8 @@ def test_the_table_spreads_flows_over_queues(driver: Driver):
             assert rings[(value & 127) % 4] is ring
     assert sum(counts) == 100
     assert min(counts) > 5
+    counters = driver.device.counters
+    assert (counters.rx_packets, counters.rx_overruns, counters.rx_drops) == (100, 0, 0)
 
 
 def test_a_flow_stays_in_its_queue(driver: Driver):

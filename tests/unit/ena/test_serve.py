@@ -153,11 +153,23 @@ def test_commands_and_answers_are_decoded(tmp_path: Path):
         trace.event("command", id=4, opcode=1, entry=create)
         groups = struct.pack("<HBB12xBBHII", 5, 9, 1, 0, 26, 0, 0, 0b10001).ljust(64, b"\0")
         trace.event("command", id=5, opcode=9, entry=groups)
+        rx = struct.pack("<HBBBxBBHHQ", 6, 1, 1, 2 << 5, 1, 1, 7, 512, 0).ljust(64, b"\0")
+        trace.event("command", id=6, opcode=1, entry=rx)
+        cq = struct.pack("<HBBBBHIQ", 7, 3, 1, 1 << 5, 4, 256, 9, 0).ljust(64, b"\0")
+        trace.event("command", id=7, opcode=3, entry=cq)
+        trace.event("command", id=8, opcode=4, entry=struct.pack("<HBBH58x", 8, 4, 1, 11))
+        trace.event("command", id=9, opcode=2, entry=struct.pack("<HBBH58x", 9, 2, 1, 12))
     lines = list(explain(path))
     assert "get feature device attributes" in lines[0]
     assert "UNSUPPORTED" in lines[1]
     assert "create sq, TX, 1024 entries in LLQ, completions to 2" in lines[2]
     assert lines[3].endswith("set feature aenq: enabled link change + keep alive")
+    assert [line.partition("): ")[2] for line in lines[4:]] == [
+        "create sq, RX, 512 entries in host memory, completions to 7",
+        "create cq, 256 entries of 16 bytes, vector 9",
+        "destroy cq 11",
+        "destroy sq 12",
+    ]
 
 
 def explained(driver: Driver, out: io.StringIO, path: Path) -> str:

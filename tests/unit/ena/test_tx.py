@@ -270,6 +270,33 @@ def test_packets_that_are_too_short_or_too_long(driver: Driver, length: int):
     assert driver.port.sent == []
 
 
+@pytest.mark.parametrize("length", [14, 9216 + 18])
+def test_the_shortest_and_the_longest_packet_go_out(driver: Driver, length: int):
+    assert (driver.profile.max_mtu, driver.broken) == (9216, set())
+    driver.send(driver.tx_queue(), bytes(length))
+    driver.send(driver.tx_queue(), bytes(14 if length > 14 else 9216 + 19))
+    assert len(driver.port.sent[0][1]) == length
+    assert ("tx-length" in driver.broken) == (length == 14)
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_the_longest_segment_is_all_that_an_ip_length_can_say(driver: Driver, over: int):
+    frame = bytes(good4()).ljust(65_535 + 18 + over, b"\0")
+    ring = driver.tx_queue(depth=32)
+    driver.descriptor(ring, meta_descriptor(20, l4_words=5, mss=1000))
+    for at in range(0, len(frame), 16_000):
+        piece = frame[at : at + 16_000]
+        address = driver.alloc(len(piece))
+        driver.poke(address, piece)
+        last, w1 = at + 16_000 >= len(frame), IPV4_TCP | TSO if at == 0 else 0
+        words = data_descriptor(address, len(piece), first=False, last=last, w1=w1)
+        driver.descriptor(ring, words)
+    driver.ring(ring)
+    driver.run()
+    assert driver.broken == ({"tx-length"} if over else set())
+    assert len(driver.port.sent) == 1 - over
+
+
 def test_reserved_bits(driver: Driver):
     ring = driver.tx_queue()
     w0, *rest = data_descriptor(driver.alloc(64), 64)

@@ -49,6 +49,18 @@ def test_lengths_that_lie():
     assert judged(frame) & STATUS_L4_ERROR
 
 
+def test_a_packet_that_ends_with_its_ip_header_is_wrong_whatever_its_sum():
+    frame = good4()
+    frame[16:18] = (20).to_bytes(2, "big")
+    rest = 0xFFFF - sum(pseudo_words(frame[26:32])) - 6
+    frame[32:34] = rest.to_bytes(2, "big")  # the sum of nothing but addresses and protocol is 0
+    assert judged(frame) & STATUS_L4_ERROR
+
+
+def pseudo_words(addresses: bytes | bytearray) -> list[int]:
+    return [int.from_bytes(addresses[at : at + 2], "big") for at in range(0, len(addresses), 2)]
+
+
 def test_udp_without_a_sum_is_not_checked():
     frame = good4(17)
     frame[40:42] = bytes(2)
