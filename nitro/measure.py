@@ -234,5 +234,7 @@ def _console(cloud: Cloud, instance_id: str) -> str:
     state = instance.get(cloud, instance_id)
     text = console_output(cloud, instance_id)
     if state.state not in {"pending", "running"} and not boot.is_ready(text):
-        raise NeverReady(f"{instance_id} is {state.state} before it was ready", tail(text))
+        raise NeverReady(
+            f"{instance_id} is {state.state} before it was ready{state.because}", tail(text)
+        )
     return text

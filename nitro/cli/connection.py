@@ -69,17 +69,19 @@ def connected(
             hint="leave it out, or use --cloud aws",
         )
     with local.session(report) as session:
-        yield Connection(
-            Cloud.connect(
-                region=session.endpoint.region,
-                endpoint_url=session.endpoint.url,
-                guest_endpoint_url=session.endpoint.guest_url,
-                key=session.endpoint.key,
-                dry_run=dry_run,
-            ),
-            settings,
-            session,
+        cloud = Cloud.connect(
+            region=session.endpoint.region,
+            endpoint_url=session.endpoint.url,
+            guest_endpoint_url=session.endpoint.guest_url,
+            key=session.endpoint.key,
+            dry_run=dry_run,
         )
+        try:
+            yield Connection(cloud, settings, session)
+        except NitroError as error:
+            if death := session.death():
+                raise death from error
+            raise
 
 
 def _origin(settings: config.Settings) -> str:

@@ -157,14 +157,19 @@ def may_have_happened(error: BaseException) -> bool:
     return isinstance(error, (aws.HTTPClientError, *_BROKEN_BODY))
 
 
-def translate(error: Exception, service: str, operation: str, region: str) -> NitroError:
-    """Say in one line what failed, and what a person can do about it."""
+def translate(
+    error: Exception, service: str, operation: str, region: str, endpoint_url: str | None = None
+) -> NitroError:
+    """Say in one line what failed, and what a person can do about it.
+
+    `endpoint_url` is what was called in place of AWS, when it was not AWS.
+    """
     action = f"{service}:{operation}"
     code = code_of(error)
     if isinstance(error, aws.ParamValidationError):
         return InputError(f"{action} was given invalid parameters: {_one_line(error)}")
     if not isinstance(error, aws.ClientError):
-        return _connection(error, action, code, region)
+        return _connection(error, action, code, region, endpoint_url)
     message = _one_line(error.response.get("Error", {}).get("Message", ""))
     hint = _remedy(code, message, action, region)
     kind: type[ApiError] = ApiRefused if hint else ApiError
@@ -179,7 +184,9 @@ def translate(error: Exception, service: str, operation: str, region: str) -> Ni
     return kind(what, hint=hint, code=code, may_have_happened=unclear)
 
 
-def _connection(error: Exception, action: str, code: str, region: str) -> ApiError:
+def _connection(
+    error: Exception, action: str, code: str, region: str, endpoint_url: str | None
+) -> ApiError:
     credentials = (
         aws.NoCredentialsError,
         aws.PartialCredentialsError,
@@ -194,9 +201,12 @@ def _connection(error: Exception, action: str, code: str, region: str) -> ApiErr
             code=code,
         )
     broken = isinstance(error, _BROKEN_BODY)
+    hint = f"check the network and that the region {region} exists"
+    if endpoint_url:
+        hint = f"`nitro local status` shows whether the local Nitro still runs at {endpoint_url}"
     return ApiError(
         f"{action} got {'a damaged' if broken else 'no'} answer: {_one_line(error)}",
-        hint=f"check the network and that the region {region} exists",
+        hint=hint,
         code=code,
         may_have_happened=may_have_happened(error),
     )

@@ -32,7 +32,9 @@ LONGEST_WAIT = 20.0  # seconds between two attempts
 _REPEATABLE = (*READS, "Delete", "Put", "Terminate", "Deregister", "Cancel", "Abort", "Upload")
 
 
-def with_retries(region: str, sleep: Callable[[float], None]) -> type:
+def with_retries(
+    region: str, sleep: Callable[[float], None], endpoint_url: str | None = None
+) -> type:
     """A base class for clients: every attempt sends the same request, bodies are read whole."""
 
     class Retrying:
@@ -66,7 +68,7 @@ def with_retries(region: str, sleep: Callable[[float], None]) -> type:
                 return retrying(attempt)
             except errors.FAILURES as error:
                 service = model.service_model.service_name
-                translated = errors.translate(error, service, operation, region)
+                translated = errors.translate(error, service, operation, region, endpoint_url)
                 if isinstance(translated, errors.ApiError):
                     # A clear refusal of the second attempt says nothing about the first.
                     translated.may_have_happened |= may_have_happened

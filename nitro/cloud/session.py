@@ -80,7 +80,7 @@ class Cloud:
             )
         plan = CallPlan() if dry_run else None
         cloud = cls(session.region_name, session, endpoint_url, guest_endpoint_url, plan, sleep)
-        retrying = with_retries(cloud.region, sleep)
+        retrying = with_retries(cloud.region, sleep, endpoint_url)
         session.events.register(
             "creating-client-class", lambda base_classes, **_: base_classes.insert(0, retrying)
         )

@@ -67,6 +67,16 @@ class LocalSession:
 
     endpoint: Endpoint
     folder: Path
+    pid: int | None = None
+
+    def death(self) -> NitroError | None:
+        """Says that the local Nitro has ended under this session; None while it runs."""
+        if _holder(self.folder) == self.pid:
+            return None
+        return NitroError(
+            f"the local Nitro (process {self.pid}) has ended",
+            hint=f"its log is {self.folder / LOG}",
+        )
 
     def keep(self) -> None:
         """Let it run until `down`, because something in it is to stay."""
@@ -130,9 +140,9 @@ def session(report: Reporter | None = None) -> Iterator[LocalSession]:
     """Use the local Nitro, started if there is none. The last user ends it, unless it stays."""
     folder = _folder()
     with _entered(report or Reporter()) as endpoint:
-        user = users.User(folder)
+        user, pid = users.User(folder), _holder(folder)
     try:
-        yield LocalSession(endpoint, folder)
+        yield LocalSession(endpoint, folder, pid)
     finally:
         with users.gate(folder):
             user.leave()

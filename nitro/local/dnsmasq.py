@@ -17,6 +17,7 @@ from pathlib import Path
 from nitro import debian
 from nitro.errors import NitroError
 from nitro.local.link import MTU
+from nitro.local.watch import Helper
 from nitro.progress import Reporter
 
 PACKAGES = debian.Wanted(("dnsmasq-base",))
@@ -98,15 +99,15 @@ class Dnsmasq:
         (folder / LEASES).unlink(missing_ok=True)  # of an earlier run
         self._write_hosts()
         program = debian.tree(PACKAGES, report=report).program("dnsmasq")
-        with (folder / "dnsmasq.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                # --no-daemon also keeps the user: in a user namespace there is no other.
-                [*program, "--no-daemon", f"--conf-file={config}"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        _wait_for_answers(self._process, str(ipv4.ip))
+        # --no-daemon also keeps the user: in a user namespace there is no other.
+        self._command = [*program, "--no-daemon", f"--conf-file={config}"]
+        self._address, self._log = str(ipv4.ip), folder / "dnsmasq.log"
+        self._process = self._start()
+
+    @property
+    def helper(self) -> Helper:
+        """The process as it is now: guests that it served do without a later one."""
+        return Helper(f"dnsmasq of {self._address}", self._process, self._log)
 
     def admit(self, host: Host) -> None:
         """Let this guest have its addresses from now on.
@@ -115,6 +116,8 @@ class Dnsmasq:
         must have its MAC address too.
         """
         self._hosts[host.mac] = host
+        if self._process.poll() is not None:
+            self._process = self._start()
         self._reload()
 
     def dismiss(self, mac: str) -> None:
@@ -124,6 +127,14 @@ class Dnsmasq:
     def close(self) -> None:
         self._process.terminate()
         self._process.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        _wait_for_answers(process, self._address)
+        return process
 
     def _reload(self) -> None:
         self._write_hosts()

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from nitro.errors import NitroError
 from nitro.local.qemu import Card, end
+from nitro.local.watch import Helper
 from nitro.ports import Forward
 
 CARD_SECONDS = 30.0
@@ -89,6 +90,7 @@ class EnaNic:
                 )
         finally:
             os.close(tap)
+        self.helper = Helper("the ENA card", self._process, console)
         self._wait_for(socket)
         device = {"driver": "vfio-user-pci", "socket": {"type": "unix", "path": socket.name}}
         self.card = Card(("-device", json.dumps(device)), shared_memory=True)

@@ -12,14 +12,14 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nitro.arch import booting
 from nitro.errors import NitroError
-from nitro.local import accel, console_file, qemu
+from nitro.local import accel, console_file, qemu, watch
 from nitro.local.broker import HostSockets
 from nitro.local.hypervisor import Guest, GuestStatus, PortRange, State
 from nitro.local.nic import EnaNic, Nic, offloads_of
@@ -118,11 +118,17 @@ class QemuHypervisor:
         final = GuestStatus(State.OFF)
         try:
             with ExitStack() as undo:
-                process = self._boot(machine, fresh, undo)
-                console = self._folder / instance_id / CONSOLE
-                if wait_for_end(process, console) and not machine.stopping:
-                    said = (self._folder / instance_id / "qemu.log").read_text(errors="replace")
-                    raise NitroError(f"QEMU failed: {said.strip().splitlines()[-1:]}")
+                process, helpers = self._boot(machine, fresh, undo)
+                folder = self._folder / instance_id
+                try:
+                    watch.wait_for_end(
+                        watch.Helper("QEMU", process, folder / "qemu.log"),
+                        helpers,
+                        _dropper(folder / CONSOLE),
+                    )
+                except NitroError:
+                    if not machine.stopping:
+                        raise
         except (NitroError, OSError) as error:
             log.warning("%s could not be run: %s", instance_id, error)
             final = GuestStatus(State.FAILED, str(error))
@@ -136,14 +142,17 @@ class QemuHypervisor:
         if machine.released:
             self._remove_disks(machine.guest)
 
-    def _boot(self, machine: _Machine, fresh: bool, undo: ExitStack) -> subprocess.Popen[bytes]:
+    def _boot(
+        self, machine: _Machine, fresh: bool, undo: ExitStack
+    ) -> tuple[subprocess.Popen[bytes], list[watch.Helper]]:
+        """Start QEMU; returns its process, and those without which the guest has no network."""
         guest = machine.guest
         folder = self._folder / guest.instance_id
         folder.mkdir(parents=True, exist_ok=True)
         program = qemu.find(arch=booting(guest.architecture))
         if fresh:
             self._make_disks(guest)
-        nic = undo.enter_context(self._plugged(guest))
+        nic, helpers = undo.enter_context(self._plugged(guest))
         speed = accel.best(program)
         description = qemu.Machine(
             disks=[
@@ -171,11 +180,11 @@ class QemuHypervisor:
         facts = {"accelerator": speed, "nic": nic.name}
         machine.status = GuestStatus(State.RUNNING, facts=facts)
         log.info("%s runs at %s (%s)", guest.instance_id, guest.private_ip, guest.public_ip)
-        return process
+        return process, helpers
 
     @contextmanager
-    def _plugged(self, guest: Guest) -> Iterator[Nic]:
-        """A card on the guest's subnet, for the length of a `with` block."""
+    def _plugged(self, guest: Guest) -> Iterator[tuple[Nic, list[watch.Helper]]]:
+        """A card on the guest's subnet, for the length of a `with` block, and what it needs."""
         subnet = self._subnets.of(guest.network)
         tap = subnet.plug(f"tap{next(self._tap_numbers)}", guest.mac, guest.private_ip)
         folder = self._folder / guest.instance_id
@@ -189,7 +198,7 @@ class QemuHypervisor:
                 offloads=offloads_of(self._folder.parent),
             )
             try:
-                yield nic
+                yield nic, [nic.helper, subnet.helper]
             finally:
                 nic.close()
         finally:
@@ -212,13 +221,17 @@ class QemuHypervisor:
         return [folder / f"disk{number}" for number in range(len(guest.disks))]
 
 
-def wait_for_end(process: subprocess.Popen[bytes], console: Path) -> int:
-    """Wait for a machine's end, and keep its console small meanwhile; returns its exit code."""
-    while True:
-        try:
-            return process.wait(CONSOLE_LOOK)
-        except subprocess.TimeoutExpired:
+def _dropper(console: Path) -> Callable[[], None]:
+    """Keeps a console small, looking at it every CONSOLE_LOOK seconds."""
+    last = time.monotonic()
+
+    def look() -> None:
+        nonlocal last
+        if time.monotonic() - last >= CONSOLE_LOOK:
+            last = time.monotonic()
             console_file.drop_beginning(console)
+
+    return look
 
 
 def capped_vcpus(wanted: int) -> int:

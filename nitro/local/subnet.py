@@ -15,6 +15,7 @@ from nitro.errors import RefusedError
 from nitro.local import link
 from nitro.local.dnsmasq import Dnsmasq, Host
 from nitro.local.hypervisor import Network
+from nitro.local.watch import Helper
 from nitro.progress import Reporter
 
 METADATA_ADDRESS = "169.254.169.254"  # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
@@ -55,6 +56,11 @@ class Subnet:
         tap = link.open_tap(tap_name)
         link.attach(self.bridge, tap_name)
         return tap
+
+    @property
+    def helper(self) -> Helper:
+        """What guests of this subnet need, to be watched."""
+        return self._dnsmasq.helper
 
     def unplug(self, mac: str) -> None:
         """Take the guest's addresses back; its tap goes with its descriptor."""

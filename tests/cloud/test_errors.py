@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+)
 
 from nitro.cloud.errors import (
     ApiError,
@@ -171,3 +176,11 @@ def test_a_token_that_was_used_says_that_an_earlier_call_had_effect() -> None:
     error = translated(answered("IdempotentParameterMismatch"))
     assert isinstance(error, ApiError)
     assert error.may_have_happened
+
+
+def test_what_is_not_aws_is_not_looked_for_in_a_region() -> None:
+    url = "http://127.0.0.1:9"
+    error = EndpointConnectionError(endpoint_url=url)
+    said = translate(error, "ec2", "RunInstances", "us-east-1", url)
+    assert f"whether the local Nitro still runs at {url}" in str(said.hint)
+    assert "us-east-1" in str(translate(error, "ec2", "RunInstances", "us-east-1").hint)

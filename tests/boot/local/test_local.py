@@ -130,13 +130,15 @@ def wait(condition: Callable[[], T | None], seconds: float) -> T:
     return found
 
 
-def processes(word: str) -> list[int]:
-    """Those whose command line holds `word`."""
+def processes(word: str, folder: Path | None = None) -> list[int]:
+    """Those whose command line holds `word`, and that run in or are told of `folder`."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal() and int(entry.name) != os.getpid():
             try:
                 line = (entry / "cmdline").read_bytes().decode(errors="replace")
+                if folder and str(folder) not in f"{line} {(entry / 'cwd').readlink()}":
+                    continue
             except OSError:
                 continue
             if word in line:
@@ -162,6 +164,25 @@ def snapshot_id(nitro: Nitro, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def bios_image(nitro: Nitro, snapshot_id: str) -> str:
     return nitro.register(snapshot_id, "legacy-bios")
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [("nitro.ena", "the ENA card"), ("dnsmasq", "dnsmasq of"), ("qemu-system", "QEMU")],
+)
+def test_a_process_that_is_killed_is_named_with_its_log(
+    nitro: Nitro, bios_image: str, word: str, name: str
+) -> None:
+    instance_id = nitro.run(bios_image, "while :; do sleep 1; done")["InstanceId"]
+    nitro.wait_for_state(instance_id, "running")
+    for pid in processes(word, nitro.folder):
+        os.kill(pid, signal.SIGKILL)
+    reason = nitro.wait_for_state(instance_id, "terminated", 20.0)["StateReason"]["Message"]
+    assert f"{name}" in reason
+    assert "was killed by SIGKILL" in reason
+    log = Path(reason.rpartition("its log is ")[2])
+    assert log.is_relative_to(nitro.folder)
+    assert log.exists()
 
 
 def test_two_instances_and_the_host_reach_each_other(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -82,6 +83,21 @@ def test_the_session_that_started_it_leaves_it_to_another(
             held = second.enter_context(control.session())
         assert control.status().endpoint == held.endpoint
     assert control.status().pid is None
+
+
+def test_a_session_says_when_it_has_ended_under_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, monkeypatch)
+    with control.session() as held:
+        assert held.death() is None
+        pid = control.status().pid
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+        while control.status().pid:
+            time.sleep(0.001)
+        death = str(held.death())
+    assert death == f"the local Nitro (process {pid}) has ended; its log is {held.folder / 'log'}"
 
 
 def test_a_user_that_died_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

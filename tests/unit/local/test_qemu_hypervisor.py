@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nitro.local import accel, qemu, qemu_hypervisor, watch
+from nitro.local.hypervisor import Guest, GuestStatus, Network, State
 from nitro.local.qemu_hypervisor import (
     MINIMUM_MEMORY_MIB,
+    QemuHypervisor,
     available_memory,
     capped_memory,
     capped_vcpus,
-    wait_for_end,
 )
+from nitro.local.watch import Helper
 
 
 @given(st.integers(1, 448))
@@ -35,20 +43,126 @@ def test_the_memory_left_is_that_of_this_machine() -> None:
     assert 0 < available_memory() < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
-def test_a_console_is_kept_small_while_its_machine_runs(tmp_path: Path) -> None:
-    console = tmp_path / "console"
+GUEST = Guest(
+    "i-1",
+    "ami-1",
+    "c5.large",
+    "x86_64",
+    "legacy-bios",
+    vcpus=1,
+    memory_mib=512,
+    disks=(),
+    network=Network("subnet-1", "vpc-1", "10.0.0.0/24"),
+    mac="02:00:00:00:00:01",
+    private_ip="10.0.0.4",
+    public_ip=None,
+)
 
-    class Chatty:
-        waits = 0
 
-        def wait(self, timeout: float) -> int:
-            self.waits += 1
-            if self.waits == 3:
-                return 7
-            with console.open("ab") as guest:
-                guest.write(b"x" * (1 << 21))
-            raise subprocess.TimeoutExpired("qemu", timeout)
+@dataclass
+class Run:
+    """A machine that runs. Its processes, by name, are stand-ins that the test ends."""
 
-    machine: Any = Chatty()
-    assert wait_for_end(machine, console) == 7
-    assert console.stat().st_blocks * 512 < 1 << 18
+    hypervisor: QemuHypervisor
+    helpers: dict[str, Helper]
+
+    def final(self) -> GuestStatus:
+        while (status := self.hypervisor.status("i-1")).state is State.RUNNING:
+            time.sleep(0.001)
+        return status
+
+
+class Wires:
+    """A subnet whose dnsmasq is a stand-in."""
+
+    def __init__(self, start: Callable[[str], Helper]) -> None:
+        self.helper = start("dnsmasq of 10.0.0.1")
+        self.plugged: list[str] = []
+
+    def of(self, network: Network) -> Wires:
+        return self
+
+    def plug(self, tap_name: str, mac: str, ipv4: str) -> int:
+        self.plugged.append(mac)
+        return 0
+
+    def unplug(self, mac: str) -> None:
+        self.plugged.remove(mac)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    found: dict[str, Helper] = {}
+
+    def start(name: str) -> Helper:
+        process = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+        found[name] = Helper(name, process, tmp_path / "log")
+        return found[name]
+
+    class Card:
+        name, card = "ena", qemu.Card(())
+
+        def __init__(self, *_: object, **__: object) -> None:
+            self.helper = start("the ENA card")
+
+        def close(self) -> None:
+            qemu.end(self.helper.process)
+
+    @contextmanager
+    def boot(*_: object) -> Iterator[subprocess.Popen[bytes]]:
+        process = start("QEMU").process
+        try:
+            yield process
+        finally:
+            qemu.end(process)
+
+    monkeypatch.setattr(watch, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(watch, "END_SECONDS", 0.01)
+    monkeypatch.setattr(qemu, "find", lambda **_: None)
+    monkeypatch.setattr(qemu, "boot", boot)
+    monkeypatch.setattr(accel, "best", lambda _: "tcg")
+    monkeypatch.setattr(qemu_hypervisor, "EnaNic", Card)
+    wires: Any = Wires(start)
+    nothing: Any = None
+    hypervisor = QemuHypervisor(nothing, wires, nothing, tmp_path)
+    hypervisor.start(GUEST)
+    while hypervisor.status("i-1").state is State.STARTING:
+        time.sleep(0.001)
+    yield Run(hypervisor, found)
+    for helper in found.values():
+        helper.process.kill()
+        helper.process.communicate()
+    assert wires.plugged == []
+
+
+@pytest.mark.parametrize("name", ["QEMU", "the ENA card", "dnsmasq of 10.0.0.1"])
+def test_a_guest_fails_with_the_name_of_what_died(run: Run, name: str) -> None:
+    run.helpers[name].process.kill()
+    status = run.final()
+    assert status.state is State.FAILED
+    assert status.reason.startswith(f"{name} was killed by SIGKILL")
+    assert "its log is" in status.reason
+
+
+def test_a_guest_that_is_stopped_has_not_failed(run: Run) -> None:
+    run.hypervisor.stop("i-1")
+    assert run.final().state is State.OFF
+
+
+def test_a_guest_that_powers_off_has_not_failed(run: Run) -> None:
+    stdin = run.helpers["QEMU"].process.stdin
+    assert stdin
+    stdin.close()
+    assert run.final().state is State.OFF
+
+
+def test_a_console_is_kept_small_while_its_machine_runs(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(qemu_hypervisor, "CONSOLE_LOOK", 0.0)
+    console = tmp_path / "i-1" / "console"
+    console.write_bytes(b"x" * (1 << 22))
+    while console.stat().st_blocks * 512 >= 1 << 18:
+        time.sleep(0.001)
+    run.hypervisor.stop("i-1")
+    assert run.final().state is State.OFF
