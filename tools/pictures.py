@@ -123,15 +123,16 @@ def as_text(output: bytes) -> Text:
     """The screen as it stands after `output`, with its colours."""
     screen = pyte.Screen(COLUMNS, LINES)
     pyte.ByteStream(screen).feed(output)
-    rows = [screen.buffer[row] for row in range(LINES)]
-    text = Text()
-    for row in rows:
+    lines = []
+    for row in range(LINES):
+        line = Text()
         for column in range(COLUMNS):
-            cell = row[column]
+            cell = screen.buffer[row][column]
             colour = _COLOURS.get(cell.fg, cell.fg)
-            text.append(cell.data, style=f"{'bold ' if cell.bold else ''}{colour}".strip())
-        text.rstrip()
-        text.append("\n")
+            line.append(cell.data, style=f"{'bold ' if cell.bold else ''}{colour}".strip())
+        line.rstrip()
+        lines.append(line)
+    text = Text("\n").join(lines)
     text.rstrip()
     return text
 

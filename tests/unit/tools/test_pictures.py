@@ -12,10 +12,10 @@ from tools import pictures
 
 
 def test_the_last_state_of_the_screen_is_shown_with_its_colours(tmp_path: Path) -> None:
-    command = r"printf 'half\rwhole \033[32mgreen\033[0m\n'; pwd >&2"
+    command = r"printf 'half\rwhole \033[32mgreen\033[0m\n\n  last\n'"
     written = pictures.on_terminal(command, tmp_path, dict(os.environ))
     text = pictures.as_text(pictures.without_paths(written, tmp_path.parent))
-    assert text.plain.splitlines()[0] == "whole green"
+    assert text.plain == "whole green\n\n  last"
     assert [str(span.style) for span in text.spans if "g" in text.plain[span.start : span.end]] == [
         "green"
     ]
