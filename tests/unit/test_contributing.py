@@ -69,3 +69,25 @@ def test_every_target_of_make_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"`make ([a-z-]+)", TEXT))
     assert {"check", "test-fast", "mutants"} <= named <= targets
+
+
+def test_the_architecture_page_names_every_part_of_nitro() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    package = ROOT / "nitro"
+    modules = {path.name for path in package.glob("*.py")} - {"__init__.py", "__main__.py"}
+    folders = {path.parent.name for path in package.glob("*/__init__.py")}
+    assert not {name for name in modules if name not in page}
+    assert not {name for name in folders if f"nitro/{name}/" not in page}
+
+
+def test_every_file_that_a_page_names_exists() -> None:
+    pages = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
+    missing = {
+        f"{page.name}: {path}"
+        for page in pages
+        for path in re.findall(
+            r"`((?:nitro|amis|drivers|lab|tests|tools|benchmarks)/[\w/.-]+)`", page.read_text()
+        )
+        if not (ROOT / path).exists()
+    }
+    assert not missing
