@@ -27,9 +27,9 @@ def deploy(
     env: options.Env = None,
     probe: options.Probes = None,
     source: options.From = "instance",
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the instance running, too.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Also keep the instance running.")] = False,
     ephemeral: Annotated[
-        bool, typer.Option("--ephemeral", help="Remove the AMI and the snapshot, too.")
+        bool, typer.Option("--ephemeral", help="Also remove the AMI and the snapshot.")
     ] = False,
     ttl: options.Ttl = None,
     allow: options.Allow = None,

@@ -13,7 +13,7 @@ from nitro.cli.output import print_json, print_text
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Run the ENA card for any virtual machine, over vfio-user; read its traces.",
+    help="Run the ENA card for a virtual machine; explain a trace.",
 )
 
 

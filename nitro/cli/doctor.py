@@ -32,7 +32,7 @@ def doctor(
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Check what a deployment needs, on this machine and in the account."""
+    """Check what deployments need, here and in the account."""
     from nitro.cloud import doctor as account
     from nitro.cloud import role, storage
 

@@ -180,7 +180,7 @@ def destroy(
         bool, typer.Option("--all", help="All resources of nitro in this region.")
     ] = False,
     expired: Annotated[
-        bool, typer.Option("--expired", help="Resources whose time to live is over.")
+        bool, typer.Option("--expired", help="Resources whose time to live has passed.")
     ] = False,
     cloud: options.CloudName = None,
     region: options.Region = None,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="The local Nitro: an AWS endpoint on this machine whose instances are virtual machines.",
+    help="Control the local Nitro, the AWS endpoint on this machine.",
 )
 
 

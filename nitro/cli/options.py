@@ -43,7 +43,9 @@ Allow = Annotated[
 ]
 Subnet = Annotated[
     str | None,
-    typer.Option("--subnet", metavar="ID", help="Subnet of the instances; default: a default one."),
+    typer.Option(
+        "--subnet", metavar="ID", help="Subnet of the instances; default: one of the default VPC."
+    ),
 ]
 SecurityGroups = Annotated[
     list[str] | None,
@@ -67,7 +69,9 @@ InstanceProfile = Annotated[
 ]
 Bucket = Annotated[
     str | None,
-    typer.Option("--bucket", metavar="NAME", help="Bucket for imports and results; default: ours."),
+    typer.Option(
+        "--bucket", metavar="NAME", help="Bucket for imports and results; default: nitro's own."
+    ),
 ]
 Ports = Annotated[
     list[str] | None,

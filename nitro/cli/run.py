@@ -53,7 +53,7 @@ def run(
     locked: options.Locked = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Boot an image on this machine with the console attached; Ctrl-] leaves."""
+    """Boot an image on this machine with its console; Ctrl-] exits."""
     from nitro import image
 
     forwards = _forwards(forward or [])
@@ -81,7 +81,7 @@ def _boot(
     card = nic.UserNic(forwards)
     if not card.isolated:
         say("a UDP port is forwarded: the machine reaches this host and its network, too")
-    say("Ctrl-] leaves")
+    say("Ctrl-] exits")
     with tempfile.TemporaryDirectory(prefix="nitro-run-") as name:
         folder = Path(name)
         disk = folder / "disk"

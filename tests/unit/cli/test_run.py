@@ -97,7 +97,7 @@ def test_the_machine_is_what_was_asked_for(
 ) -> None:
     assert run(monkeypatch, "--vcpus", "2", "--uefi") == 0
     assert run(monkeypatch, "--memory", "300") == 0
-    assert "Ctrl-] leaves" in capfd.readouterr().err
+    assert "Ctrl-] exits" in capfd.readouterr().err
     first, second = machines
     assert (first.vcpus, first.memory_mib, first.boot_mode) == (2, 96, "uefi")
     assert (second.memory_mib, second.boot_mode) == (300, "legacy-bios")
