@@ -42,6 +42,7 @@ from nitro.measure import (
     Measurement,
     client_recipe,
     disk_of,
+    longest_measurement,
     needs_client,
     run_probes,
     select_probes,
@@ -49,6 +50,8 @@ from nitro.measure import (
 from nitro.probe import Result, Selection
 from nitro.progress import Reporter, Span
 from nitro.recipe import Recipe
+
+MARGIN = timedelta(minutes=10)  # for what has no deadline of its own: AWS's calls, a clean-up
 
 # How many images a deployment takes: its own, and the client's.
 _AMIS = {1: "an AMI and its snapshot", 2: "two AMIs and their snapshots"}
@@ -61,6 +64,8 @@ class DeployRequest:
     `selection` None: the probes that suit the recipe's ports. `measure_from` is one of
     `measure.MEASURE_FROM`. `allow`: CIDR ranges that may reach the ports from outside. The client
     joins the security groups and the placement group; the instance profile is the server's alone.
+    `ttl`: when the instance ends itself; None: after every deadline of the deployment, and one that
+    is kept never.
     """
 
     recipe: Recipe
@@ -210,7 +215,8 @@ def deploy(
                     publish(cloud, disk_of(one, built), undo, bucket=request.bucket, report=report)
                     for one, built in zip(recipes, images, strict=True)
                 ]
-            placement = _create_placement(cloud, undo, request, instance_type)
+            ttl = _ttl(request, selection)
+            placement = _create_placement(cloud, undo, request, instance_type, ttl)
             launched = time.monotonic()
             server = launch(
                 cloud,
@@ -250,8 +256,19 @@ def deploy(
     return deployment
 
 
+def _ttl(request: DeployRequest, selection: Selection) -> timedelta | None:
+    """How long the instance lives: longer than the deployment can take, unless it is to stay."""
+    if request.ttl or request.keep is Keep.INSTANCE:
+        return request.ttl
+    return longest_measurement(selection) + MARGIN
+
+
 def _create_placement(
-    cloud: Cloud, undo: Undo, request: DeployRequest, instance_type: InstanceType
+    cloud: Cloud,
+    undo: Undo,
+    request: DeployRequest,
+    instance_type: InstanceType,
+    ttl: timedelta | None,
 ) -> Placement:
     ports = request.recipe.ports
     return create_placement(
@@ -262,7 +279,7 @@ def _create_placement(
         allow=request.allow,
         subnet_id=request.subnet,
         type_name=instance_type.name,
-        ttl=request.ttl,
+        ttl=ttl,
         extra_tags=ports_tag(ports),
         security_groups=request.security_groups,
         placement_group=request.placement_group,

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from nitro import client, probe
 from nitro import recipe as recipes
@@ -27,7 +28,7 @@ from nitro.cloud import (
     instance,
     publish,
 )
-from nitro.cloud.launch import placement_of
+from nitro.cloud.launch import RUNNING_DEADLINE, placement_of
 from nitro.cloud.tags import ports_from
 from nitro.conditions import conditions, read_console
 from nitro.console import tail
@@ -161,6 +162,13 @@ def select_probes(
     if measure_from == "host":
         prober.check(selection.plan(_ANY_ADDRESS))
     return selection
+
+
+def longest_measurement(selection: Selection) -> timedelta:
+    """The most time from the launch of a server until it is measured: all deadlines together."""
+    launches = 2 * RUNNING_DEADLINE  # of the server and of a client
+    boots = (selection.boot or Boot()).seconds + client.BOOT_WITHIN
+    return timedelta(seconds=launches + boots + selection.plan(_ANY_ADDRESS).deadline)
 
 
 def needs_client(selection: Selection, measure_from: str) -> bool:

@@ -106,7 +106,10 @@ InstanceType = Annotated[
 Ttl = Annotated[
     str | None,
     typer.Option(
-        "--ttl", metavar="TIME", help="Time after which the instance ends itself: 90s, 30m, 2h, 1d."
+        "--ttl",
+        metavar="TIME",
+        help="Time after which the instance ends itself: 90s, 30m, 2h, 1d; a kept one by default "
+        "never.",
     ),
 ]
 Probes = Annotated[

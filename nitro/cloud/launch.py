@@ -147,7 +147,7 @@ def launch(
             "HttpTokens": "required",
             "HttpPutResponseHopLimit": 1,
         },
-        "UserData": compose(environment or {}, payload, placement.ttl),
+        "UserData": compose(environment or {}, payload, expires),
         "TagSpecifications": tags.as_specification(
             ["instance", "volume", "network-interface"], tag_map
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime
 
 from nitro.errors import InputError
 
@@ -12,15 +12,18 @@ LIMIT = 16 * 1024  # bytes, before base64; EC2's
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def compose(environment: Mapping[str, str], payload: str = "", ttl: timedelta | None = None) -> str:
+def compose(
+    environment: Mapping[str, str], payload: str = "", expires: datetime | None = None
+) -> str:
     """User data that the guest's init understands.
 
-    `NITRO_TTL`, in seconds, makes the guest power itself off, which ends the instance.
+    `expires` becomes `NITRO_EXPIRES`, in seconds of Unix time: the guest then powers itself off,
+    which ends the instance, however often it has started anew.
     Raises InputError for a name or value that does not fit a line, or more than 16 KiB.
     """
     lines = {"NITRO": "1"}
-    if ttl:
-        lines["NITRO_TTL"] = str(int(ttl.total_seconds()))
+    if expires:
+        lines["NITRO_EXPIRES"] = str(int(expires.timestamp()))
     lines |= environment
     for key, value in lines.items():
         if not _KEY.fullmatch(key):

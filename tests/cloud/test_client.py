@@ -65,7 +65,7 @@ def test_a_client_is_told_its_plan_and_measures(cloud: Cloud, disk: DiskImage) -
         with launched_client(cloud, Undo(), ami_id, kind(cloud), placement, plan) as running:
             assert sorted(everything(cloud)["instances"]) == sorted([*before, running.instance_id])
             head, _, payload = user_data(running).partition("\n\n")
-            assert re.fullmatch(r"NITRO=1\nNITRO_TTL=\d+", head)
+            assert re.fullmatch(r"NITRO=1\nNITRO_EXPIRES=\d+", head)
             assert payload == plan.text()
             write_console(running.instance_id, block_of(HTTP))
             [result] = running.results()

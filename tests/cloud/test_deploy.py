@@ -68,7 +68,7 @@ def test_a_client_is_told_to_measure_the_servers_private_address(
     done = deploy(cloud, disk, prober=Curious())
     [text] = told
     assert f"http://{done.instance.private_ip}:80/" in text
-    assert re.search(r"^NITRO_TTL=\d+$", text, re.MULTILINE)
+    assert re.search(r"^NITRO_EXPIRES=\d+$", text, re.MULTILINE)
     assert "NITRO_RESULT_URL" not in text
 
 

@@ -99,8 +99,11 @@ def test_its_time_to_live_is_told_to_the_guest_and_to_the_sweep(
 ) -> None:
     with Undo(Keep.INSTANCE) as undo:
         web = start(cloud, disk, undo, ttl=timedelta(minutes=30))
-    assert b"NITRO_TTL=1800\n" in (hypervisor.guests[web.id].guest.user_data or b"")
     resources = inventory(cloud)
+    [expires] = [r.expires for r in resources if r.kind == "instance"]
+    assert expires
+    told = hypervisor.guests[web.id].guest.user_data or b""
+    assert f"NITRO_EXPIRES={int(expires.timestamp())}\n".encode() in told
     assert expired(resources) == []
     later = expired(resources, datetime.now(UTC) + timedelta(minutes=31))
     assert [resource.kind for resource in later] == ["instance", "security-group"]

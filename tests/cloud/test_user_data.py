@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -13,8 +13,8 @@ from nitro.errors import InputError
 
 
 def test_lines_an_empty_line_and_the_payload() -> None:
-    text = compose({"PORT": "80"}, "boot 60 echo hello\n", timedelta(hours=2))
-    assert text == "NITRO=1\nNITRO_TTL=7200\nPORT=80\n\nboot 60 echo hello\n"
+    text = compose({"PORT": "80"}, "boot 60 echo hello\n", datetime(2026, 1, 31, tzinfo=UTC))
+    assert text == "NITRO=1\nNITRO_EXPIRES=1769817600\nPORT=80\n\nboot 60 echo hello\n"
 
 
 @pytest.mark.parametrize("key", ["", "1A", "A B", "A=B", "A\n"])

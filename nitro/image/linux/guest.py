@@ -17,8 +17,9 @@ HOME = "/usr/lib/nitro"
 
 # What init uses before busybox has installed links to all of itself.
 _COMMANDS = (
-    *("acpid", "cat", "grep", "insmod", "ip", "ln", "mkdir", "mount", "mv", "nc", "poweroff"),
-    *("rm", "rmmod", "setsid", "sleep", "sync", "timeout", "udhcpc", "udhcpc6", "usleep", "wc"),
+    *("acpid", "cat", "date", "grep", "insmod", "ip", "ln", "mkdir", "mount", "mv", "nc"),
+    *("poweroff", "rm", "rmmod", "setsid", "sleep", "sync", "timeout", "udhcpc", "udhcpc6"),
+    *("usleep", "wc"),
 )
 _FOLDERS = ("/dev", "/etc", "/proc", "/root", "/run", "/sys", "/var/log")
 _SCRATCH = ("/tmp", "/var/tmp")  # noqa: S108 - in the guest

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab import metadata
 from lab.image import Booted, booted
 from nitro import recipe
+from nitro.console import milestones
 from nitro.image import Image, build
 from nitro.local.qemu import Card
 
@@ -49,10 +52,12 @@ def show(folder: Path, seconds: int = 0) -> Image:
 
 
 @contextmanager
-def launched(image: Image, folder: Path, trouble: str = "") -> Iterator[Booted]:
+def launched(
+    image: Image, folder: Path, trouble: str = "", **machine_options: Any
+) -> Iterator[Booted]:
     """The image on a machine that calls itself an instance, with the user data in `folder`."""
     nic = card(folder / "user-data", trouble)
-    with booted(image, folder, cards=(nic,), instance_id=INSTANCE) as machine:
+    with booted(image, folder, cards=(nic,), instance_id=INSTANCE, **machine_options) as machine:
         yield machine
 
 
@@ -133,13 +138,38 @@ def test_a_machine_that_is_no_instance_does_not_wait_for_a_metadata_service(
     assert len((tmp_path / "trouble").read_text().split()) == 50, "nobody asked"
 
 
+def expiring(folder: Path, seconds: int) -> None:
+    """User data of an instance that is to end `seconds` from now."""
+    (folder / "user-data").write_text(f"NITRO=1\nNITRO_EXPIRES={int(time.time()) + seconds}\n")
+
+
 def test_machine_ends_when_its_time_is_up(tmp_path: Path) -> None:
-    (tmp_path / "user-data").write_text("NITRO=1\nNITRO_TTL=3\n")
     image = show(tmp_path, seconds=600)
+    expiring(tmp_path, 25)
     with launched(image, tmp_path) as machine:
         machine.wait_for("start")
         machine.wait_for_end()
-        assert "reboot: Power down" in machine.console
+    assert machine.wait_for("expired").uptime > 5
+    assert "reboot: Power down" in machine.console
+
+
+def test_a_machine_that_panics_and_starts_anew_ends_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "panic.toml"
+    path.write_text('command = ["/bin/sh", "-c", "sleep 2; echo c >/proc/sysrq-trigger"]\n')
+    image = build(recipe.load(path))
+    expiring(tmp_path, 20)
+    with launched(image, tmp_path, extra=()) as machine:
+        machine.wait_for_end()
+    starts = [m for m in milestones(machine.console) if m.name == "kernel"]
+    assert len(starts) > 1
+    assert "reboot: Power down" in machine.console
+
+
+def test_a_time_to_live_that_is_no_time_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "user-data").write_text("NITRO=1\nNITRO_EXPIRES=soon\n")
+    with launched(show(tmp_path), tmp_path) as machine:
+        assert "NITRO_EXPIRES" in machine.wait_for("fail").fields["what"]
+        machine.wait_for_end()
 
 
 def _md5(data: bytes) -> str:
