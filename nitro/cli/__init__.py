@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from nitro import __version__
+from nitro import __version__, space
 from nitro.cli import options
 from nitro.cli.output import print_text, say
 from nitro.errors import NitroError
@@ -24,9 +24,6 @@ _INTERRUPTED = 130
 
 # What the machine, rather than a mistake of ours, makes of reading and writing files.
 _NO_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
-_PLACES = (
-    "give access or make room; NITRO_CACHE and NITRO_STATE name other folders to keep things in"
-)
 
 
 class _Commands(TyperGroup):
@@ -49,8 +46,11 @@ class _Commands(TyperGroup):
         except OSError as error:
             if error.errno not in _NO_PLACE:
                 raise
-            where = f"{error.filename}: " if error.filename else ""
-            self._explain(f"nitro: {where}{error.strerror}", _PLACES)
+            where = error.filename
+            if space.is_full(error):  # of two files, the second one is written
+                where = error.filename2 or where or space.fullest()
+            place = f"{where}: " if where else ""
+            self._explain(f"nitro: {place}{error.strerror}", space.HINT)
             ctx.exit(1)
 
     @staticmethod

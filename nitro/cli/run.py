@@ -73,6 +73,7 @@ def _boot(
     built: Image, forwards: list[Forward], memory_mib: int, vcpus: int, *, uefi: bool
 ) -> bytes:
     """Returns what the machine wrote on its console."""
+    from nitro import space
     from nitro.local import accel, attach, nic, qemu
 
     emulator = qemu.find()
@@ -85,7 +86,8 @@ def _boot(
     with tempfile.TemporaryDirectory(prefix="nitro-run-") as name:
         folder = Path(name)
         disk = folder / "disk"
-        disk.write_bytes(built.path.read_bytes())
+        with space.writing(folder):
+            disk.write_bytes(built.path.read_bytes())
         machine = qemu.Machine(
             disks=(qemu.Disk(disk),),
             vcpus=vcpus,

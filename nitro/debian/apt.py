@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from nitro import space
 from nitro.arch import Arch
 from nitro.debian.mirror import KEYRING, archives
 from nitro.debian.package import Package, Wanted
@@ -100,6 +101,8 @@ class AptRoot:
         reason = next(
             (s for s in done.stderr.splitlines() if s.startswith("E:")), "no reason given"
         )
+        if space.says_full(done.stderr):
+            raise space.full(self.root)
         if "does not have a Release file" in reason:
             raise InputError(
                 f"the Debian mirror has no suite {self.suite!r}", hint="check the recipe's suite"

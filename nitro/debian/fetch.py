@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from nitro import space
 from nitro.debian.mirror import archives
 from nitro.debian.package import Package
 from nitro.errors import NitroError
@@ -55,27 +57,38 @@ def _download(folder: Path, batch: Sequence[Package]) -> None:
             request += [_address(package), str(target), f"SHA256:{package.sha256}"]
         done = subprocess.run(
             [_HELPER, "-o", "APT::Sandbox::User=root", "download-file", "--", *request],
+            env={**os.environ, "LC_ALL": "C"},
             capture_output=True,
             text=True,
             check=False,
         )
         for package in batch:
             target = Path(scratch) / package.sha256
-            if not target.exists():
-                _explain(package, done.stderr)
-            with target.open("rb") as deb:
-                if hashlib.file_digest(deb, "sha256").hexdigest() != package.sha256:
-                    raise NitroError(f"{package.path}: differs from what Debian signed")
+            if not _is_whole(target, package):
+                raise _failure(package, folder, done)
             target.rename(_file(folder, package))
 
 
-def _explain(package: Package, reason: str) -> None:
+def _is_whole(path: Path, package: Package) -> bool:
+    if not path.exists():
+        return False
+    with path.open("rb") as deb:
+        return hashlib.file_digest(deb, "sha256").hexdigest() == package.sha256
+
+
+def _failure(package: Package, folder: Path, done: subprocess.CompletedProcess[str]) -> NitroError:
+    """Why a package did not arrive whole, in the words of apt's downloader."""
     what = f"{package.name} {package.version}"
-    if " 404 " in reason:
-        raise SupersededError(package, f"{what} is no longer in Debian's archive")
-    lines = [line for line in reason.splitlines() if line.startswith(("E:", "Err:"))]
-    raise NitroError(
-        f"could not download {what}: {lines[-1] if lines else 'apt gave no reason'}",
+    if space.says_full(done.stderr):
+        return space.full(folder)
+    if " 404 " in done.stderr:
+        return SupersededError(package, f"{what} is no longer in Debian's archive")
+    if done.returncode == 0:
+        return NitroError(f"{package.path}: differs from what Debian signed")
+    # The first error is the cause; others say that it failed.
+    errors = (line for line in done.stderr.splitlines() if line.startswith(("E:", "Err:")))
+    return NitroError(
+        f"could not download {what}: {next(errors, 'apt gave no reason')}",
         hint="check that this machine reaches its Debian mirror (apt-get update)",
     )
 

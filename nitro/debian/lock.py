@@ -19,6 +19,7 @@ from typing import Any
 from nitro.debian.package import Package, Wanted
 from nitro.errors import InputError
 from nitro.paths import cache_dir, resource, state_dir
+from nitro.space import writing
 
 _VERSION = 1
 
@@ -63,7 +64,8 @@ class Lock:
             }
             document = {"version": _VERSION, "sets": dict(sorted(sets.items()))}
             fresh = self.path.with_name(f".{self.path.name}.new")
-            fresh.write_text(json.dumps(document, indent=1) + "\n")
+            with writing(fresh):
+                fresh.write_text(json.dumps(document, indent=1) + "\n")
             fresh.replace(self.path)
 
     def _guard(self) -> Path:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+from nitro import space
 from nitro.debian.apt import AptRoot
 from nitro.debian.fetch import SupersededError, download
 from nitro.debian.lock import Lock, default_lock
@@ -169,24 +170,32 @@ def _merge_usr(root: Path) -> None:
 
 def _extract(deb: Path, into: Path) -> None:
     # tar rather than `dpkg-deb -x`: a package that ships /lib must not replace the link.
-    stream = subprocess.Popen(
-        ["dpkg-deb", "--fsys-tarfile", "--", str(deb)], stdout=subprocess.PIPE
-    )
-    unpack = subprocess.run(
-        [
-            "tar",
-            "--extract",
-            "--keep-directory-symlink",
-            "--no-same-owner",
-            "--directory",
-            str(into),
-        ],
-        stdin=stream.stdout,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if stream.stdout:
-        stream.stdout.close()
-    if stream.wait() or unpack.returncode:
-        raise NitroError(f"could not unpack {deb.name}: {unpack.stderr.strip()}")
+    environment = {**os.environ, "LC_ALL": "C"}
+    with subprocess.Popen(
+        ["dpkg-deb", "--fsys-tarfile", "--", str(deb)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as stream:
+        unpack = subprocess.run(
+            [
+                *("tar", "--extract", "--keep-directory-symlink", "--no-same-owner"),
+                *("--directory", str(into)),
+            ],
+            env=environment,
+            stdin=stream.stdout,
+            capture_output=True,
+            check=False,
+        )
+        if stream.stdout:
+            stream.stdout.close()  # nobody reads the rest of what tar gave up on
+        said = stream.stderr.read() if stream.stderr else b""
+    if not stream.returncode and not unpack.returncode:
+        return
+    if b"Broken pipe" in said or not said:
+        said = unpack.stderr
+    lines = said.decode(errors="replace").splitlines()
+    if space.says_full("\n".join(lines)):
+        raise space.full(into.parent)
+    # The first line is the cause; tar has one for every file.
+    raise NitroError(f"could not unpack {deb.name}: {lines[0] if lines else 'no reason given'}")

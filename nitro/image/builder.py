@@ -23,6 +23,7 @@ from nitro.image.rootfs import Rootfs
 from nitro.paths import cache_dir, resource
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
+from nitro.space import writing
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ def _write(parts: _Parts) -> Image:
     scratch = Path(tempfile.mkdtemp(dir=images))
     try:
         path = scratch / "disk.raw"
-        kernel = parts.flavour.write_disk(parts.rootfs, parts.trees, path)
+        with writing(images):
+            kernel = parts.flavour.write_disk(parts.rootfs, parts.trees, path)
         digest = manifest.digest(path)
         _dump(scratch / "manifest.json", _manifest(parts, kernel, digest, path))
         bill = manifest.bill_of_materials(recipe.name, recipe.suite, parts.packages, parts.rootfs)

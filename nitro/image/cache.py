@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nitro.paths import cache_dir
+from nitro.space import writing
 
 
 def stored(kind: str, key: str, make: Callable[[Path], None]) -> Path:
@@ -23,7 +24,8 @@ def stored(kind: str, key: str, make: Callable[[Path], None]) -> Path:
         os.close(handle)
         scratch = Path(name)
         try:
-            make(scratch)
+            with writing(folder):
+                make(scratch)
             scratch.replace(path)
         finally:
             scratch.unlink(missing_ok=True)

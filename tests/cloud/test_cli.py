@@ -373,6 +373,8 @@ def test_files_that_cannot_be_written_and_readers_that_left(
     done = nitro_(*DEPLOY, code=1)
     assert "nitro: /cache/x: No space left on device\n" in done.stderr
     assert "NITRO_CACHE" in done.stderr
+    builder.fails["prepare hello"] = OSError(28, "No space left on device", "a", None, "/to")
+    assert "nitro: /to: No space left on device\n" in nitro_(*DEPLOY, code=1).stderr
     builder.fails["prepare hello"] = OSError(5, "Input/output error")
     assert isinstance(CliRunner().invoke(app, DEPLOY).exception, OSError)
     builder.fails["prepare hello"] = BrokenPipeError()

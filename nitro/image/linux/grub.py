@@ -16,6 +16,7 @@ from nitro.arch import Arch
 from nitro.debian import Tree, Wanted
 from nitro.errors import NitroError
 from nitro.image.cache import stored
+from nitro.space import full, says_full
 
 SECTOR = 512
 
@@ -99,6 +100,8 @@ def _make(tools: Tree, modules: Tree, script: str, platform: str, names: tuple[s
                 *names,
             ]
             done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if done.returncode and says_full(done.stderr):
+            raise full(target.parent)
         if done.returncode:
             raise NitroError(f"grub-mkimage for {platform} failed: {done.stderr.strip()}")
 

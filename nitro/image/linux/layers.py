@@ -21,6 +21,7 @@ from nitro.errors import NitroError
 from nitro.image.cache import stored
 from nitro.image.formats import cpio
 from nitro.image.rootfs import LAYERS, Layer, Rootfs
+from nitro.space import full, says_full, writing
 
 ZSTD = Wanted(("zstd",))
 
@@ -46,7 +47,8 @@ def pack(rootfs: Rootfs, zstd: Tree) -> list[Packed]:
         if not nodes:
             continue
         with tempfile.TemporaryFile() as archive:
-            cpio.write(archive, nodes)
+            with writing(Path(tempfile.gettempdir())):
+                cpio.write(archive, nodes)
             size = archive.tell()
             archive.seek(0)
             digest = hashlib.file_digest(archive, "sha256").hexdigest()
@@ -84,4 +86,5 @@ def _compress(archive: IO[bytes], zstd: Tree, target: Path) -> None:
         argv = [*zstd.program("zstd"), "--quiet", "--stdout", "--threads=2", _LEVEL]
         done = subprocess.run(argv, stdin=archive, stdout=out, stderr=subprocess.PIPE, check=False)
     if done.returncode:
-        raise NitroError(f"zstd failed: {done.stderr.decode(errors='replace').strip()}")
+        said = done.stderr.decode(errors="replace").strip()
+        raise full(target.parent) if says_full(said) else NitroError(f"zstd failed: {said}")

@@ -63,6 +63,11 @@ def test_without_dependencies_exactly_the_named_packages_are_asked_for(fake_apt:
         ),
         ({"code": 2}, NitroError, "apt could not read Debian trixie: no reason given"),
         (
+            {"error": "E: Write error - write (28: No space left on device)\n", "code": 100},
+            NitroError,
+            "cache/apt/amd64/trixie: No space left on device",
+        ),
+        (
             {"output": listing(("http://elsewhere/p/tool.deb", "tool_1_amd64.deb", A))},
             NitroError,
             "apt chose tool_1_amd64.deb from an archive that nitro did not name",

@@ -16,6 +16,9 @@ from nitro.progress import Reporter
 
 from .conftest import MakePackage
 
+# As apt's downloader says it.
+FULL = "E: Failed to fetch http://x  Error writing to file - write (28: No space left on device)"
+
 
 @pytest.fixture
 def lock(tmp_path: Path) -> Lock:
@@ -110,7 +113,9 @@ def apt_helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str) -> No
     [
         ("exit 100", r"could not download one 1\.0: apt gave no reason; check that this machine"),
         ("echo 'W: slow\nE: no route' >&2; exit 100", r"could not download one 1\.0: E: no route"),
+        ("echo 'E: no route\nE: Download Failed' >&2; exit 100", r"one 1\.0: E: no route"),
         ('echo else >"$6"', r"one_1\.0\.deb: differs from what Debian signed"),
+        (f'echo half >"$6"; echo "{FULL}" >&2; exit 100', r"cache/debs: No space left on device"),
     ],
 )
 def test_a_download_that_fails_is_explained(
@@ -132,9 +137,48 @@ def test_a_package_that_cannot_be_unpacked_leaves_no_tree(pool: Path, lock: Lock
     (pool / "one.deb").write_bytes(b"no package")
     digest = hashlib.sha256(b"no package").hexdigest()
     lock.put(Wanted(("one",)), (Package("one", "1.0", "all", "debian", "one.deb", 10, digest),))
-    with pytest.raises(NitroError, match="could not unpack one_"):
+    with pytest.raises(NitroError, match=r"could not unpack one_.*dpkg-deb: error"):
         tree(Wanted(("one",)), lock=lock)
     assert not list((tmp_path / "cache/trees").iterdir())
+
+
+def fake_tar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str) -> None:
+    """A tar that does as it is told, and reads nothing."""
+    program = tmp_path / "bin/tar"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{does}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+
+
+@pytest.mark.parametrize(
+    "complaint", ["Cannot write: No space left on device", "Wrote only 9728 of 10240 bytes"]
+)
+def test_a_disk_that_is_full_while_unpacking_is_one_line(
+    make_package: MakePackage,
+    lock: Lock,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    complaint: str,
+):
+    lock.put(Wanted(("one",)), (make_package("one", {"a": "1"}),))
+    lines = "for n in 1 2 3 4; do"
+    fake_tar(tmp_path, monkeypatch, f'{lines} echo "tar: ./usr/$n: {complaint}" >&2; done; exit 2')
+    with pytest.raises(NitroError) as caught:
+        tree(Wanted(("one",)), lock=lock)
+    assert caught.value.what == f"{tmp_path}/cache/trees: No space left on device"
+    assert "NITRO_CACHE" in (caught.value.hint or "")
+    assert not list((tmp_path / "cache/trees").iterdir())
+
+
+def test_of_many_lines_of_tar_the_first_one_is_told(
+    make_package: MakePackage, lock: Lock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    lock.put(Wanted(("one",)), (make_package("one", {"a": "1" * (1 << 20)}),))
+    fake_tar(tmp_path, monkeypatch, "echo 'tar: cause\ntar: another' >&2; exit 2")
+    with pytest.raises(NitroError) as caught:
+        tree(Wanted(("one",)), lock=lock)
+    assert caught.value.what.endswith(".deb: tar: cause")
 
 
 def test_a_tree_that_is_there_is_taken_without_its_packages(
