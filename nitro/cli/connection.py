@@ -46,10 +46,12 @@ def connected(
     *,
     region: str | None = None,
     dry_run: bool = False,
+    launches: bool = False,
     **options: str | None,
 ) -> Iterator[Connection]:
     """The cloud that options (see `config.Settings`), environment and `nitro.toml` choose.
 
+    With `launches`, a machine that cannot run instances of the local Nitro is refused at once.
     Raises InputError for settings that do not fit, RefusedError without credentials.
     """
     settings = config.load(None, region=region, **options)
@@ -68,6 +70,8 @@ def connected(
             f"--region {region}: the local Nitro has {local.REGION} only",
             hint="leave it out, or use --cloud aws",
         )
+    if launches and not dry_run:
+        _check_tap_devices()
     with local.session(report) as session:
         cloud = Cloud.connect(
             region=session.endpoint.region,
@@ -96,3 +100,11 @@ def _account(cloud: Cloud) -> str:
         return cloud.account
     except NitroError:
         return "unknown"
+
+
+def _check_tap_devices() -> None:
+    from nitro.local import doctor
+
+    check = doctor.tap_devices()
+    if not check.ok:
+        raise NitroError(f"the local Nitro cannot run instances: {check.detail}", hint=check.remedy)

@@ -71,6 +71,7 @@ def deploy(
         bucket=bucket,
         allow=allow,
         dry_run=dry_run,
+        launches=True,
     ) as connection:
         request = deployer.DeployRequest(
             recipe,

@@ -62,6 +62,7 @@ def launch(
         subnet=subnet,
         bucket=bucket,
         allow=allow,
+        launches=True,
     ) as connection:
         request = deploy.DeployRequest(
             recipe,

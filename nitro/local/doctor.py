@@ -20,7 +20,7 @@ _SPACE = 2 * 1024**3  # bytes: QEMU, firmware, packages and images, with room to
 
 def examine() -> list[Check]:
     """All checks, in the order in which a start meets them."""
-    return [_debian(), _moto(), _space(), _tun(), _namespaces()]
+    return [_debian(), _moto(), _space(), tap_devices(), _namespaces()]
 
 
 def _debian() -> Check:
@@ -44,7 +44,8 @@ def _space() -> Check:
     return Check("disk space", not remedy, detail, remedy)
 
 
-def _tun() -> Check:
+def tap_devices() -> Check:
+    """Can instances be connected to a network?"""
     try:
         os.close(os.open(TUN, os.O_RDWR))
     except OSError as error:

@@ -96,6 +96,9 @@ def local(monkeypatch: pytest.MonkeyPatch, _quick: None, tmp_path: Path) -> Loca
         return connect_to_aws(**{k: v for k, v in options.items() if k not in addresses})
 
     monkeypatch.setattr(Cloud, "connect", connect_here)
+    tun = tmp_path / "tun"
+    tun.touch()
+    monkeypatch.setattr(machine, "TUN", tun)
     monkeypatch.setattr(nitro.local, "session", opened)
     monkeypatch.setattr(nitro.local, "REGION", REGION)
     return session
@@ -325,6 +328,28 @@ def test_groups_and_a_profile_are_the_instances(
         assert "Placement={'GroupName': 'rack'}" in call
     assert "IamInstanceProfile={'Name': 'reader'}" in server
     assert "IamInstanceProfile" not in client
+
+
+@pytest.mark.parametrize("command", ["deploy", "launch"])
+def test_a_machine_that_cannot_run_instances_is_told_before_anything_is_built(
+    cloud: Cloud,
+    builder: FakeBuilder,
+    prober: FakeProber,
+    local: LocalSession,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    command: str,
+) -> None:
+    monkeypatch.setattr(machine, "TUN", tmp_path / "absent")
+    words = (command, "hello", "--instance", "c5.large")
+    done = nitro_(*words, code=1)
+    assert f"{tmp_path}/absent: No such file or directory\n       modprobe tun" in done.stderr
+    assert builder.prepared == []
+    nitro_("ls")
+    if command == "deploy":
+        nitro_(*words, "--dry-run")
+    nitro_(*words, *AWS)
+    assert builder.built
 
 
 def test_who_may_reach_an_instance(
