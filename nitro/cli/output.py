@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from nitro.printable import printable
+from nitro.printable import REPLACEMENT, printable
 from nitro.progress import LineReporter, Reporter
 
 
@@ -32,9 +32,12 @@ def print_text(text: str = "") -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print a result exactly: what a terminal must not get is escaped as JSON does it."""
+    """Print a result exactly: what a terminal must not get is escaped as JSON does it.
+
+    A lone surrogate, which strict readers of JSON refuse, becomes a replacement character.
+    """
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    print("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
+    print("".join(c if c.isprintable() or c == "\n" else _escape(c) for c in text))
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -44,3 +47,9 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     for row in cells:
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print("  ".join(padded).rstrip())
+
+
+def _escape(character: str) -> str:
+    if "\ud800" <= character <= "\udfff":
+        return REPLACEMENT
+    return json.dumps(character)[1:-1]

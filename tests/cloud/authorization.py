@@ -109,13 +109,22 @@ def _called_by_the_product() -> bool:
     """Whether the client of boto3 was called from nitro rather than from a test."""
     frame: FrameType | None = sys._getframe(1)
     while frame:
-        path = Path(frame.f_code.co_filename)
-        if TESTS in path.parents and path != Path(__file__):
-            return False
-        if PRODUCT in path.parents and path.name != "retries.py":
-            return True
+        caller = _caller(frame.f_code.co_filename)
+        if caller:
+            return caller == "product"
         frame = frame.f_back
     return False
+
+
+@functools.cache
+def _caller(file: str) -> str | None:
+    """Whose code a file is: "tests", "product", or None for all that lies between."""
+    path = Path(file)
+    if TESTS in path.parents and path != Path(__file__):
+        return "tests"
+    if PRODUCT in path.parents and path.name != "retries.py":
+        return "product"
+    return None
 
 
 def asked_by(cloud: Cloud) -> list[Question]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import botocore.session
 import moto.core.models
+import moto.core.responses
 import moto.s3.models
 import pytest
 from botocore.client import ClientCreator
@@ -39,6 +40,9 @@ def prepared_once() -> Iterator[None]:
             (EventAliaser, "_alias_event_name"),
         ):
             patch.setattr(owner, name, _kept(getattr(owner, name)))
+        # moto looks through a class for the actions that it has at each request.
+        members = functools.cache(moto.core.responses.method_names_from_class)
+        patch.setattr(moto.core.responses, "method_names_from_class", members)
         # moto answers botocore by a handler, and `requests` by patterns that it adds for each
         # method before each test. Tests only put objects by presigned URLs.
         patch.setattr(moto.core.models, "RESPONSES_METHODS", ["PUT"])

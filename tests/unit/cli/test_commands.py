@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import nitro.local
+from nitro import __version__
+from nitro.cli import app, options
+from nitro.errors import NitroError
 from nitro.image.inspect import GuestFile, Inspection
 from nitro.local import Endpoint, Status
 from tests.unit.cli.runner import json_of, nitro_
@@ -22,6 +27,44 @@ def test_inspect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert len(json_of("inspect", "inspect", "d", "--files")["files"]) == 2
     assert "120777  7     /bin/sh -> busybox" in nitro_("inspect", "d", "--files").stdout
     assert re.search(r"^kernel +6\.12$", nitro_("inspect", "d").stdout, re.MULTILINE)
+
+
+def test_inspect_shows_names_that_are_no_text(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    files = (GuestFile("/\x1b]52;c;eA==\x07a\nb\udcff", 0o100755, 12, None),)
+    found = Inspection(tmp_path / "d", "sha256:00", 1, "\x1b[2J6.12", {}, files, None)
+    monkeypatch.setattr("nitro.image.inspect.inspect", lambda path: found)
+    shown = nitro_("inspect", "d", "--files").stdout
+    assert shown.splitlines()[1:] == ["100755  12    /a\ufffdb\ufffd"]
+    assert json_of("inspect", "inspect", "d", "--files")["files"][0]["path"] == (
+        "/\x1b]52;c;eA==\x07a\nb\ufffd"
+    )
+    assert re.search(r"^kernel +6\.12$", nitro_("inspect", "d").stdout, re.MULTILINE)
+
+
+def test_a_failure_is_told_without_escape_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path) -> None:
+        error = NitroError("\x1b]0;mine\x07no disk", hint="\x9b2Janother")
+        error.console = "\x1b[Hpanic"  # type: ignore[attr-defined]
+        raise error
+
+    monkeypatch.setattr("nitro.image.inspect.inspect", fail)
+    monkeypatch.setattr(options, "verbose", False)
+    told = "panic\nnitro: no disk\n       another\n"
+    assert nitro_("inspect", "d", code=1).stderr == told
+    verbose = CliRunner().invoke(app, ["inspect", "d", "-v"]).stderr
+    assert verbose.startswith("Traceback")
+    assert verbose.endswith(told)
+    assert "\x1b" not in verbose
+
+
+def test_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert nitro_("--version").stdout == f"nitro {__version__}\n"
+
+
+def test_policy() -> None:
+    assert json.loads(nitro_("policy", "role").stdout)["Version"] == "2012-10-17"
 
 
 def test_local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

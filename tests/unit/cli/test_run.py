@@ -114,6 +114,16 @@ def test_a_forward_is_said_and_files_that_were_missed_are_listed(
     assert said.out == "/etc/missing\n"
 
 
+def test_a_forwarded_udp_port_is_a_way_out_and_is_said(
+    machines: list[Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        number = free.getsockname()[1]
+    assert run(monkeypatch, "-f", f"udp:{number}:53") == 0
+    assert "the machine reaches this host and its network" in capfd.readouterr().err
+
+
 def test_a_qemu_that_fails_is_explained(
     machines: list[Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
