@@ -1,4 +1,4 @@
-"""The answer of one examination, as `nitro doctor` prints it."""
+"""The result of one check of `nitro doctor`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at. `remedy` is "" when all is well."""
+    """What was checked, and what was found. `remedy` is "" if `ok`."""
 
     name: str
     ok: bool

@@ -1,7 +1,7 @@
-"""What a guest says of itself on its serial console: one JSON object a line at each milestone.
+"""What a guest reports on its serial console: one line of JSON at each milestone.
 
 The console is shared with the kernel and with the program that runs, and a guest may write
-anything: what is not a whole milestone is passed over, and nothing here raises. It does not
+anything: what is not a complete milestone is skipped, and nothing here raises. It does not
 fetch the console (`nitro.cloud`, `nitro.local`) and judges no milestone (`nitro.probe.boot`).
 """
 

@@ -150,7 +150,7 @@ class DeployDocument(TypedDict):
     timeline: list[SpanDocument]
     probes: list[ResultDocument]
     leftovers: list[str]
-    """What the deployment leaves behind, in words, with its cost."""
+    """What the deployment was told to keep, in words, with its cost."""
     not_removed: list[str]
     """What should be gone and could not be removed; then the exit code is 1."""
 

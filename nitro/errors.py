@@ -1,4 +1,4 @@
-"""What can go wrong, as people meet it: one line, on which input, and what to do.
+"""The exceptions that users see: what failed, on which input, and what to do.
 
     NitroError          1    something failed
     ├── InputError      2    the recipe, the option or the file given is not usable
@@ -49,6 +49,6 @@ class ProbeError(NitroError):
 
 
 class Interrupted(NitroError):
-    """Stopped from outside; what was half done has been taken back."""
+    """Stopped from outside; what was half done has been undone."""
 
     exit_code = 130

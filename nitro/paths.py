@@ -1,4 +1,4 @@
-"""Where nitro keeps things on this machine: a cache that may be deleted, state that may not.
+"""Where nitro stores files on this machine: a cache that may be deleted, and state that may not.
 
 Both follow the XDG base directories; `NITRO_CACHE` and `NITRO_STATE` override them (tests do).
 """
@@ -12,12 +12,12 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def cache_dir() -> Path:
-    """Downloads, unpacked packages, built images: everything that can be made again."""
+    """Downloads, unpacked packages, built images: everything that can be produced again."""
     return _directory("NITRO_CACHE", "XDG_CACHE_HOME", ".cache")
 
 
 def state_dir() -> Path:
-    """The running local Nitro, lock files of the user's own: what cannot be made again."""
+    """The running local Nitro, lock files of the user's own: what cannot be produced again."""
     return _directory("NITRO_STATE", "XDG_STATE_HOME", ".local/state")
 
 

@@ -1,4 +1,4 @@
-"""A deployment as a person likes to read it, or as JSON."""
+"""Prints a deployment as text or as JSON."""
 
 from __future__ import annotations
 
