@@ -177,7 +177,8 @@ def deploy(
     recipe = request.recipe
     selection = select_probes(request.selection, recipe.ports, request.measure_from, prober)
     from_host = request.measure_from == "host" and bool(selection.probes)
-    if from_host and not request.allow:
+    # A security group of the user's own may open the ports, too.
+    if from_host and not request.allow and not request.security_groups:
         raise InputError(
             "with --from host nothing here may reach the instance",
             hint="name this machine's address as AWS sees it with --allow, such as "

@@ -147,6 +147,13 @@ def test_any_other_failure_is_one(cloud: Cloud) -> None:
         preflight.check(cloud, c5, instances=1)
 
 
+def test_a_security_group_of_the_users_own_may_be_the_way_in(cloud: Cloud, disk: DiskImage) -> None:
+    groups = connect().ec2.describe_security_groups()["SecurityGroups"]
+    own = next(group["GroupId"] for group in groups if group["GroupName"] == "default")
+    options: dict[str, Any] = {"measure_from": "host", "allow": (), "security_groups": (own,)}
+    assert deploy(cloud, disk, selection=HTTP, **options).ok
+
+
 def test_a_note_is_said(cloud: Cloud, disk: DiskImage) -> None:
     """And the deployment goes on."""
     answer(cloud, "ec2.GetEbsEncryptionByDefault", {"EbsEncryptionByDefault": True})
