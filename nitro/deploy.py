@@ -102,10 +102,10 @@ class InstanceReport:
 
 @dataclass
 class Deployment:
-    """What a request led to.
+    """The outcome of a request.
 
-    `leftovers`: what is left behind as asked for, in words, with its cost. `not_removed`: what
-    should be gone and is not.
+    `leftovers`: what was kept as asked for, in words, with its cost. `not_removed`: what should
+    have been removed and is still there.
     """
 
     id: str
