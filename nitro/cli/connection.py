@@ -58,7 +58,11 @@ def connected(
     from nitro.cloud.session import Cloud
 
     if settings.cloud == "aws":
-        aws = Cloud.connect(region=settings.region, profile=settings.profile, dry_run=dry_run)
+        try:
+            aws = Cloud.connect(region=settings.region, profile=settings.profile, dry_run=dry_run)
+        except NitroError:
+            say(f"cloud: aws ({_origin(settings)})")
+            raise
         say(f"cloud: aws, account {_account(aws)}, region {aws.region} ({_origin(settings)})")
         yield Connection(aws, settings)
         return
