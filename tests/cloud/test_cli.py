@@ -222,13 +222,6 @@ def test_a_refusal_is_code_3(
     assert everything(connect())["images"] == []
 
 
-def test_no_credentials_are_code_3(bare_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    done = nitro_("ls", *AWS, code=3)
-    assert done.stderr.startswith("cloud: aws (--cloud)\nnitro: no AWS credentials")
-
-
 @pytest.mark.parametrize("stage", ["prepare", "wait_boot"])
 def test_an_interrupt_is_code_130_after_cleaning_up(
     cloud: Cloud, builder: FakeBuilder, prober: FakeProber, stage: str
@@ -239,26 +232,6 @@ def test_an_interrupt_is_code_130_after_cleaning_up(
     prober.fails["wait_boot"] = stop
     assert "nitro: interrupted\n" in nitro_(*DEPLOY, code=130).stderr
     assert everything(connect())["instances"] == []
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (("destroy", *AWS), "no resources given"),
-        (("destroy", "--all", "--expired", *AWS), "ids, --all and --expired exclude each other"),
-        (("destroy", "i-1", *AWS), "nitro has no resource i-1"),
-        (("deploy", "--keep", "--ephemeral", "--instance", "c5.large"), "exclude each other"),
-        (("deploy", "--ttl", "soon", "--instance", "c5.large"), "--ttl soon is not a time"),
-        (("deploy", "--probe", "ping", "--instance", "c5.large"), "no probe is called 'ping'"),
-        (("probe", "i-00000000000000000", *AWS), "i-00000000000000000"),
-        (("console", "i-00000000000000000", *AWS), "nitro ls"),
-        (("run", "hello", "--forward", "x"), "--forward 'x' is not HOST:GUEST"),
-    ],
-)
-def test_bad_input_is_code_2(cloud: Cloud, words: tuple[str, ...], says: str) -> None:
-    done = nitro_(*words, code=2)
-    assert says in done.stderr
-    assert done.stdout == ""
 
 
 def test_only_what_is_expired_is_destroyed(cloud: Cloud, disk: DiskImage) -> None:
@@ -279,20 +252,6 @@ def test_a_local_nitro_is_named_and_kept_up_for_what_stays(
     nitro_(*words, "--keep")
     assert local.stays
     assert "--region mars-1" in nitro_(*words, "--region", "mars-1", code=2).stderr
-
-
-def test_aws_is_named_with_account_region_and_what_chose_it(
-    bare_cloud: Cloud, tmp_path: Path
-) -> None:
-    assert nitro_("ls", *AWS).stderr.splitlines()[0] == (
-        f"cloud: aws, account 123456789012, region {REGION} (--cloud)"
-    )
-    file = tmp_path / "nitro.toml"
-    file.write_text(f'cloud = "aws"\nregion = "{REGION}"\n')
-    first = nitro_("ls").stderr.splitlines()[0]
-    assert first == f"cloud: aws, account 123456789012, region {REGION} ({file})"
-    file.write_text(f'region = "{REGION}"\n')
-    assert nitro_("ls", "--cloud", "aws").stderr.splitlines()[0].endswith(f"(--cloud; {file})")
 
 
 def test_subnet_and_bucket_are_options(
