@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import subprocess
@@ -34,13 +35,19 @@ class AptRoot:
 
     @classmethod
     def open(cls, suite: str, arch: Arch) -> AptRoot:
-        """The root for `suite`, its lists fetched if they are not fresh."""
+        """The root for `suite`, its lists fetched if they are not fresh.
+
+        Waits for a process that fetches them: apt itself fails when another one does.
+        """
         apt = cls(suite, arch, cache_dir() / "apt" / arch.debian / suite)
-        apt._configure()
-        stamp = apt.root / "updated"
-        if not stamp.exists() or time.time() - stamp.stat().st_mtime > _FRESH_SECONDS:
-            apt._run("update", "-q")
-            stamp.touch()
+        apt.root.mkdir(parents=True, exist_ok=True)
+        with (apt.root / "guard").open("w") as guard:
+            fcntl.flock(guard, fcntl.LOCK_EX)
+            apt._configure()
+            stamp = apt.root / "updated"
+            if not stamp.exists() or time.time() - stamp.stat().st_mtime > _FRESH_SECONDS:
+                apt._run("update", "-q")
+                stamp.touch()
         return apt
 
     def resolve(self, wanted: Wanted) -> tuple[Package, ...]:
@@ -64,7 +71,8 @@ class AptRoot:
         for folder in ("sources", "state/lists/partial", "cache/archives/partial"):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         (self.root / "state/status").touch()
-        (self.root / "apt.conf").write_text(
+        _write(
+            self.root / "apt.conf",
             f'Dir "{self.root}";\n'
             f'Dir::Etc "{self.root}";\n'
             'Dir::Etc::main "/dev/null";\n'
@@ -82,9 +90,9 @@ class AptRoot:
             'Acquire::Languages "none";\n'
             'Acquire::Retries "3";\n'
             # else `install --print-uris` prints MD5 sums
-            'Acquire::ForceHash "SHA256";\n'
+            'Acquire::ForceHash "SHA256";\n',
         )
-        (self.root / "sources/debian.sources").write_text(_sources(self.suite, self.arch))
+        _write(self.root / "sources/debian.sources", _sources(self.suite, self.arch))
 
     def _run(self, *arguments: str) -> str:
         environment = {**os.environ, "APT_CONFIG": str(self.root / "apt.conf"), "LC_ALL": "C"}
@@ -111,6 +119,13 @@ class AptRoot:
             f"apt could not read Debian {self.suite}: {reason.removeprefix('E:').strip()}",
             hint="check that this machine reaches its Debian mirror (apt-get update)",
         )
+
+
+def _write(path: Path, text: str) -> None:
+    """At once: another process may be reading the file."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text)
+    fresh.replace(path)
 
 
 def _sources(suite: str, arch: Arch) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -38,6 +39,12 @@ def test_packages_are_read_from_what_apt_would_download(fake_apt: FakeApt) -> No
         Package("zlib1g", "1:1.3-1", "amd64", "debian", "pool/z.deb", 7, A),
     )
     assert fake_apt.calls[-1] == "-q install --yes --print-uris -t trixie -- curl zlib1g"
+
+
+def test_the_lists_are_fetched_once_for_all_that_open_the_root_at_once(fake_apt: FakeApt) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(AptRoot.open, ["trixie"] * 4, [X86_64] * 4))
+    assert [call.split()[0] for call in fake_apt.calls].count("update") == 1
 
 
 def test_without_dependencies_exactly_the_named_packages_are_asked_for(fake_apt: FakeApt) -> None:
