@@ -7,12 +7,14 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.exceptions import EC2ClientError
 
+from nitro.local.aws.needs import GetParam
+
 
 class AttributeActions:
     """Part of the EC2 responses; see `nitro.local.aws.ec2`."""
 
     ec2_backend: Any
-    _get_param: Any
+    _get_param: GetParam
 
     def modify_snapshot_attribute(self) -> ActionResult:
         """Both forms: OperationType with users and groups, and CreateVolumePermission."""

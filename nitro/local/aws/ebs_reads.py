@@ -14,6 +14,7 @@ from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 
+from nitro.local.aws.needs import Check, GetParam
 from nitro.local.aws.snapshots import GIB
 from nitro.local.store import BLOCK_SIZE
 
@@ -37,8 +38,8 @@ class BlockReads:
     """Part of the EBS responses; see `nitro.local.aws.ebs`."""
 
     ebs_backend: Any
-    _get_param: Any
-    _check: Any
+    _get_param: GetParam
+    _check: Check
 
     def list_snapshot_blocks(self) -> ActionResult:
         self._check()

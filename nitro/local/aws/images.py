@@ -17,6 +17,9 @@ from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError, UnvailableAMI
 from moto.ec2.models.amis import Ami
 from moto.ec2.utils import random_ami_id
 
+from nitro.local.aws.needs import Check, GetFlag, GetParam, GetTags, SnapshotById
+from nitro.local.aws.site import Site
+
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
 NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
 
@@ -129,11 +132,11 @@ class LocalImage(Ami):  # type: ignore[misc]
 class ImagesBackend:
     """Part of the EC2 backend; see `nitro.local.aws.ec2`."""
 
-    site: Any
+    site: Site
     amis: dict[str, LocalImage]
     deleted_amis: list[str]
-    get_snapshot: Any
-    delete_snapshot: Any
+    get_snapshot: SnapshotById
+    delete_snapshot: SnapshotById
 
     def _load_amis(self) -> None:
         """Amazon's images have no bytes here: there are none."""
@@ -218,10 +221,10 @@ class ImageActions:
     """Part of the EC2 responses; see `nitro.local.aws.ec2`."""
 
     ec2_backend: Any
-    _get_param: Any
-    _get_bool_param: Any
-    _parse_tag_specification: Any
-    error_on_dryrun: Any
+    _get_param: GetParam
+    _get_bool_param: GetFlag
+    _parse_tag_specification: GetTags
+    error_on_dryrun: Check
 
     def register_image(self) -> ActionResult:
         if self._get_param("ImageLocation"):

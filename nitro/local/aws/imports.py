@@ -18,6 +18,7 @@ from moto.ec2.utils import generic_filter, random_resource_id, random_snapshot_i
 from moto.s3.models import s3_backends
 
 from nitro.local.aws import vmimport
+from nitro.local.aws.needs import Check, GetFilters, GetParam, GetTags
 from nitro.local.aws.snapshots import GIB, DiskSnapshot
 from nitro.local.store import BLOCK_SIZE
 
@@ -203,10 +204,10 @@ class ImportActions:
     """Part of the EC2 responses; see `nitro.local.aws.ec2`."""
 
     ec2_backend: Any
-    _get_param: Any
-    _parse_tag_specification: Any
-    _filters_from_querystring: Any
-    error_on_dryrun: Any
+    _get_param: GetParam
+    _parse_tag_specification: GetTags
+    _filters_from_querystring: GetFilters
+    error_on_dryrun: Check
 
     def import_snapshot(self) -> ActionResult:
         if self._get_param("Encrypted") or self._get_param("KmsKeyId"):

@@ -22,6 +22,15 @@ from moto.ec2.exceptions import (
 from moto.ec2.models.instances import StateReason
 
 from nitro.local.aws import launch, states
+from nitro.local.aws.needs import (
+    AllInstances,
+    Check,
+    CreateTags,
+    DefaultSubnets,
+    FindInstances,
+    GetParam,
+)
+from nitro.local.aws.site import Site
 from nitro.local.hypervisor import GuestStatus, State
 from nitro.local.link import mac_of
 
@@ -31,14 +40,14 @@ CONSOLE_BYTES = 64 * 1024  # what GetConsoleOutput returns at most
 class InstancesBackend:
     """Part of the EC2 backend; see `nitro.local.aws.ec2`."""
 
-    site: Any
+    site: Site
     amis: dict[str, Any]
     groups: dict[str, dict[str, Any]]
     enis: dict[str, Any]
-    create_tags: Any
-    all_instances: Any
-    get_multi_instances_by_id: Any
-    get_default_subnets: Any
+    create_tags: CreateTags
+    all_instances: AllInstances
+    get_multi_instances_by_id: FindInstances
+    get_default_subnets: DefaultSubnets
 
     def __init__(self) -> None:
         self._launch_tokens: dict[str, tuple[str, Any]] = {}
@@ -214,8 +223,8 @@ class InstanceActions:
     """Part of the EC2 responses; see `nitro.local.aws.ec2`."""
 
     ec2_backend: Any
-    _get_param: Any
-    error_on_dryrun: Any
+    _get_param: GetParam
+    error_on_dryrun: Check
 
     def _parse_block_device_mapping(self) -> list[dict[str, Any]]:
         """What was given, and nothing that was not: it is merged with the image's mappings."""

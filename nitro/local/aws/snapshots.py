@@ -12,6 +12,8 @@ from typing import Any
 from moto.ec2.exceptions import EC2ClientError, InvalidSnapshotInUse
 from moto.ec2.models.elastic_block_store import Snapshot
 
+from nitro.local.aws.site import Site
+
 GIB = 1024**3
 NO_VOLUME = "vol-ffffffff"  # what EC2 reports for a snapshot that was never a volume
 
@@ -60,7 +62,7 @@ class DiskSnapshot(Snapshot):  # type: ignore[misc]
 class SnapshotsBackend:
     """Part of the EC2 backend; see `nitro.local.aws.ec2`."""
 
-    site: Any
+    site: Site
     snapshots: dict[str, Any]
     amis: dict[str, Any]
 
