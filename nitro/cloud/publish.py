@@ -98,6 +98,29 @@ def _upload_and_import(
     report: Reporter,
 ) -> tuple[Entry, int]:
     """Returns the entry of a finished import task, and the bytes uploaded for it."""
+    try:
+        bucket, upload, sent = _upload(cloud, disk, run, undo, bucket_name, report)
+    except ApiError as error:
+        if error.code != "NoSuchBucket" or bucket_name:
+            raise
+        # The run that had made it took it away, empty, between our finding it and using it.
+        bucket, upload, sent = _upload(cloud, disk, run, undo, bucket_name, report)
+    with report.stage("import snapshot") as stage:
+        entry = importer.start(cloud, bucket, disk, run, undo)
+        importer.wait_for_import(cloud, str(entry.id), stage)
+        undo.remove(upload)
+    return entry, sent
+
+
+def _upload(
+    cloud: Cloud,
+    disk: DiskImage,
+    run: tags.Run,
+    undo: Undo,
+    bucket_name: str | None,
+    report: Reporter,
+) -> tuple[storage.Bucket, Entry, int]:
+    """Returns the bucket, the entry of the object in it, and the bytes sent."""
     key = storage.image_key(disk.digest, run.id)
     with report.stage("upload") as stage:
         bucket = storage.ensure_bucket(cloud, undo, bucket_name)
@@ -107,12 +130,7 @@ def _upload_and_import(
             remove=lambda key: storage.remove_image(cloud, bucket, key),
             id=key,
         )
-        sent = upload_disk(cloud, bucket, disk, run, stage)
-    with report.stage("import snapshot") as stage:
-        entry = importer.start(cloud, bucket, disk, run, undo)
-        importer.wait_for_import(cloud, str(entry.id), stage)
-        undo.remove(upload)
-    return entry, sent
+        return bucket, upload, upload_disk(cloud, bucket, disk, run, stage)
 
 
 def _prove(
