@@ -61,6 +61,18 @@ def test_a_token_makes_an_import_idempotent(account: Account) -> None:
     assert code == "IdempotentParameterMismatch"
 
 
+@pytest.mark.parametrize("missing", ["S3Bucket", "S3Key"])
+def test_an_import_without_a_bucket_or_a_key_is_refused(account: Account, missing: str) -> None:
+    account.add_role()
+    account.upload(b"disk")
+    place = {"S3Bucket": "disks", "S3Key": "disk.raw"}
+    del place[missing]
+    container = {"Format": "RAW", "UserBucket": place}
+    code = error_code(lambda: account.ec2.import_snapshot(DiskContainer=container))
+    assert code == "InvalidParameter"
+    assert not account.ec2.describe_import_snapshot_tasks()["ImportSnapshotTasks"]
+
+
 def test_without_the_role_nothing_begins(account: Account) -> None:
     account.upload(b"disk")
     assert error_code(account.begin_import) == "InvalidParameter"

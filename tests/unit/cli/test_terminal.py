@@ -36,6 +36,8 @@ def test_a_finished_stage_leaves_a_line_and_a_failed_one_says_so(
             stage.progress(3e6, 20e6)
             stage.status("nearly there")
         reporter.note("a [note]")
+    shown = "\x1b[?25h"  # the cursor is there again: the display ends with the outer stage
+    assert terminal.getvalue().rindex(shown) > terminal.getvalue().rindex("publish")
     with pytest.raises(ValueError, match="x"), reporter.stage("launch"):
         raise ValueError("x")
     reporter.close()

@@ -38,6 +38,14 @@ def test_readless_read_of_an_unknown_register_gives_all_ones():
     assert readless(Driver(), 0x0F00)[2] == 0xFFFFFFFF
 
 
+def test_readless_reads_give_what_registers_give_and_nothing_between_them():
+    for offset in range(Reg.RSS_IND_ENTRY_UPDATE + 5):
+        driver = Driver()
+        known = offset % 4 == 0 and offset <= Reg.RSS_IND_ENTRY_UPDATE
+        value = driver.device.read(offset) if known else 0xFFFFFFFF
+        assert readless(driver, offset) == (1, offset, value), hex(offset)
+
+
 def test_readless_read_without_an_address_is_dropped():
     driver = Driver()
     before = bytes(driver.ram)

@@ -78,7 +78,7 @@ def test_file_in_place_of_a_folder_clashes() -> None:
 
 
 def test_copy_takes_folders_links_and_modes(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/empty").mkdir(parents=True)
     (tmp_path / "folder/program").write_text("x")
     (tmp_path / "folder/program").chmod(0o700)
     (tmp_path / "folder/data").write_text("y")
@@ -88,6 +88,17 @@ def test_copy_takes_folders_links_and_modes(tmp_path: Path) -> None:
     assert rootfs.nodes["/srv/program"].executable
     assert not rootfs.nodes["/srv/data"].executable
     assert rootfs.nodes["/srv/link"].target == "data"
+    copied = [node for path, node in rootfs.nodes.items() if path.startswith("/srv")]
+    assert len(copied) == 5
+    assert {(node.layer, node.origin) for node in copied} == {("program", "test")}
+
+
+def test_the_folders_of_programs_and_libraries_lead_to_usr() -> None:
+    nodes = Rootfs().nodes
+    for name in ("bin", "sbin", "lib", "lib64"):
+        assert nodes[f"/{name}"].target == f"usr/{name}"
+        assert nodes[f"/usr/{name}"].target is None
+    assert {(node.layer, node.origin) for node in nodes.values()} == {("system", "nitro")}
 
 
 def test_copy_refuses_devices_and_pipes(tmp_path: Path) -> None:

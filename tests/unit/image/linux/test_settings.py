@@ -21,6 +21,8 @@ def test_words_reach_the_command_as_they_are(words: list[str], value: str) -> No
     settings.add(rootfs, Recipe(name="test", command=("/bin/sh", *words), env={"KEY": value}))
     nodes = rootfs.nodes
     run, told = nodes["/etc/nitro/run"].source, nodes["/etc/nitro/recipe"].source
+    assert nodes["/etc/nitro/run"].executable
+    assert not nodes["/etc/nitro/recipe"].executable
     assert isinstance(run, bytes)
     assert isinstance(told, bytes)
     lexed = shlex.split(run.decode().split("\n", 1)[1])
