@@ -11,6 +11,7 @@ import pytest
 from nitro.cloud import (
     Cloud,
     DiskImage,
+    Resource,
     Undo,
     destroy,
     expired,
@@ -143,6 +144,14 @@ def test_a_snapshot_that_nobody_claimed_is_found_through_its_task(
     assert found[0].kind == "import-task"
     destroy(cloud, found)
     assert everything(connect()) == NOTHING
+
+
+@pytest.mark.parametrize(("seconds", "over"), [(-1, False), (0, True), (1, True)])
+def test_a_time_to_live_ends_at_its_very_second(seconds: int, over: bool) -> None:
+    resource = Resource("instance", "i-1", tags={tags.EXPIRES: "2030-01-01T00:00:00Z"})
+    assert resource.expires
+    now = resource.expires + timedelta(seconds=seconds)
+    assert expired([resource, Resource("instance", "i-2")], now) == [resource] * over
 
 
 def test_only_what_is_over_is_swept(cloud: Cloud, disk: DiskImage) -> None:

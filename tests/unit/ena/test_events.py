@@ -80,6 +80,18 @@ def test_no_events_of_groups_that_are_off():
     assert driver.event() is None
 
 
+def test_events_that_waited_for_credit_are_told_by_an_interrupt(driver: Driver):
+    while driver.event():
+        pass
+    for n in range(6):
+        driver.device.notices.send(Event.NOTIFICATION, n)
+    assert [driver.event() is not None for _ in range(4)] == [True] * 4
+    told = driver.raised.count(0)
+    driver.run()
+    assert driver.raised.count(0) == told + 1
+    assert driver.event() == (Event.NOTIFICATION, 4, bytes(48))
+
+
 def test_events_wait_for_credit(driver: Driver):
     for n in range(6):
         driver.device.notices.send(Event.NOTIFICATION, n)
