@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nitro.ena.offload import PLAIN, Offload, checksum, finish_checksum, ones_sum, wire_frames
+from nitro.ena.offload import (
+    GSO_TCPV4,
+    GSO_TCPV6,
+    PLAIN,
+    Offload,
+    TcpHeaders,
+    checksum,
+    finish_checksum,
+    ones_sum,
+    wire_frames,
+)
 from tests.unit.ena.driver import MAC, PEER, ipv4_frame
 
 
@@ -64,3 +75,38 @@ def test_ipv6_segments():
         assert int.from_bytes(f[18:20], "big") == len(f) - 54
         pseudo = addresses + struct.pack(">IHH", len(f) - 54, 0, 6)
         assert checksum(pseudo + f[54:]) == 0
+
+
+@given(
+    head=st.binary(max_size=120),
+    start=st.integers(0, 130),
+    kind=st.sampled_from([GSO_TCPV4, GSO_TCPV6]),
+    first=st.sampled_from([0x45, 0x46, 0x4F, 0x65]),
+)
+def test_headers_are_found_inside_the_bytes_or_not_at_all(
+    head: bytes, start: int, kind: int, first: int
+):
+    changed = head[:14] + bytes([first]) + head[15:] if len(head) > 14 else head
+    found = TcpHeaders.find(Offload(1, kind, 0, 1000, start, 16), changed)
+    if found:
+        assert 14 <= found.l3 < found.l4 == start
+        assert found.l4 + 20 <= found.end <= len(changed)
+        assert kind == GSO_TCPV6 or changed[found.l3] >> 4 == 4
+
+
+@pytest.mark.parametrize("offset", range(16))
+def test_a_tcp_header_has_twenty_bytes_or_more_all_of_them_there(offset: int):
+    frame = bytearray(ipv4_frame(bytes(20)))
+    frame[46] = offset << 4
+    whole = TcpHeaders.find(Offload(1, GSO_TCPV4, 0, 1000, 34, 16), frame)
+    assert (whole is not None) == (5 <= offset <= 10)
+    frame[14] = 0x46  # as if the IP header ended elsewhere
+    assert TcpHeaders.find(Offload(1, GSO_TCPV4, 0, 1000, 34, 16), frame) is None
+
+
+def test_headers_without_a_payload_are_whole_and_a_byte_less_is_not():
+    frame, offload = ipv4_frame(b""), Offload(1, GSO_TCPV4, 0, 1000, 34, 16)
+    found = TcpHeaders.find(offload, frame)
+    assert found is not None
+    assert (found.end, found.sequence, found.identity, found.flags) == (54, 1, 7, 0x18)
+    assert TcpHeaders.find(offload, frame[:-1]) is None
