@@ -104,9 +104,9 @@ def test_a_tcp_header_has_twenty_bytes_or_more_all_of_them_there(offset: int):
     assert TcpHeaders.find(Offload(1, GSO_TCPV4, 0, 1000, 34, 16), frame) is None
 
 
-def test_headers_without_a_payload_are_whole_and_a_byte_less_is_not():
+def test_headers_without_a_payload_are_whole_and_any_less_is_not():
     frame, offload = ipv4_frame(b""), Offload(1, GSO_TCPV4, 0, 1000, 34, 16)
     found = TcpHeaders.find(offload, frame)
     assert found is not None
     assert (found.end, found.sequence, found.identity, found.flags) == (54, 1, 7, 0x18)
-    assert TcpHeaders.find(offload, frame[:-1]) is None
+    assert all(TcpHeaders.find(offload, frame[:length]) is None for length in range(54))
