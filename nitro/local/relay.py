@@ -90,6 +90,9 @@ class _Port:
             self.socket = self.relay.host.open(self.kind, self.relay.public_ip, self.port)
         except OSError as error:
             log.warning("%s", error)
+        if self.closed.is_set():  # while the host opened it
+            self.close()
+            return None
         return self.socket
 
     def close(self) -> None:
