@@ -14,9 +14,11 @@ from functools import cache
 from pathlib import Path
 
 from nitro import __version__
-from nitro.cloud import Cloud, Instance
+from nitro.cloud import Cloud, Instance, console_output
 from nitro.console import Milestone, milestones
 from nitro.documents import ConditionsDocument, HostDocument
+from nitro.errors import NitroError
+from nitro.progress import Reporter
 
 # What a local Nitro says of the machine; AWS says nothing, and means its own hypervisor.
 _ACCELERATOR_TAG, _AWS_ACCELERATOR = "local:accelerator", "nitro"
@@ -59,6 +61,16 @@ def read_console(text: str) -> GuestReport:
         fallback=str(fallback.fields.get("what")) if fallback else None,
         warnings=tuple(str(m.fields.get("what")) for m in said if m.name == "warning"),
     )
+
+
+def read_guest(cloud: Cloud, instance_id: str, report: Reporter) -> GuestReport:
+    """The report of a running guest. What was measured is not lost where AWS refuses the console:
+    then a note says so and everything is "unknown"."""
+    try:
+        return read_console(console_output(cloud, instance_id))
+    except NitroError as error:
+        report.note(f"{instance_id}: the console could not be read: {error}")
+        return GuestReport()
 
 
 _SILENT = Milestone("", 0.0)

@@ -20,7 +20,6 @@ from nitro.cloud import (
     Placement,
     Published,
     Undo,
-    console_output,
     cost,
     create_placement,
     find_instance_type,
@@ -33,7 +32,7 @@ from nitro.cloud import (
 from nitro.cloud.limits import check_image
 from nitro.cloud.network import check_ranges
 from nitro.cloud.tags import ports_tag
-from nitro.conditions import accelerator, read_console
+from nitro.conditions import accelerator, read_guest
 from nitro.documents import DeployDocument
 from nitro.errors import InputError
 from nitro.image import Image
@@ -241,7 +240,7 @@ def deploy(
                 launched=launched,
             )
             results = run_probes(cloud, measurement, prober, undo, report)
-            instance = _describe_instance(cloud, server, instance_type)
+            instance = _describe_instance(cloud, server, instance_type, report)
             deployment = Deployment(
                 placement.deployment,
                 recipe.name,
@@ -288,10 +287,10 @@ def _create_placement(
 
 
 def _describe_instance(
-    cloud: Cloud, server: Instance, instance_type: InstanceType
+    cloud: Cloud, server: Instance, instance_type: InstanceType, report: Reporter
 ) -> InstanceReport:
     """What the server turned out to be, in the words of its console."""
-    guest = read_console(console_output(cloud, server.id))
+    guest = read_guest(cloud, server.id, report)
     return InstanceReport(
         server.id,
         instance_type.name,

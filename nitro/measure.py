@@ -30,7 +30,7 @@ from nitro.cloud import (
 )
 from nitro.cloud.launch import RUNNING_DEADLINE, placement_of
 from nitro.cloud.tags import ports_from
-from nitro.conditions import conditions, read_console
+from nitro.conditions import conditions, read_guest
 from nitro.console import tail
 from nitro.errors import InputError
 from nitro.image import Image
@@ -140,7 +140,7 @@ def run_probes(
             results += running.results()
         elif plan.steps:
             results += prober.run(plan, report=report)
-    guest = read_console(console_output(cloud, server.id))
+    guest = read_guest(cloud, server.id, report)
     for warning in guest.warnings:
         report.note(f"{server.id} warns: {tail(warning)}")
     taken = conditions(cloud, server, guest, measurement.measure_from)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSResponse, HTTPHeaders
 
 from nitro.cloud import Cloud, DiskImage, Keep
 from nitro.errors import InputError, NitroError, ProbeError, RefusedError
@@ -18,7 +17,7 @@ from nitro.local.hypervisor import NullHypervisor
 from nitro.probe import Boot, Selection
 from nitro.probe.tools.http import Http
 from nitro.probe.tools.iperf3 import Iperf3
-from tests.cloud.conftest import NOTHING, after, connect, everything, recorded, refuse
+from tests.cloud.conftest import NOTHING, connect, everything, recorded, refuse
 from tests.cloud.joint import FakeBuilder, FakeProber, clients, deploy, small_disk
 
 
@@ -348,38 +347,3 @@ def test_a_dry_run_makes_nothing_and_measures_nothing(
     assert rehearsal.plan
     launched = [c for c in rehearsal.plan.changes if c.operation == "RunInstances"]
     assert len(launched) == (2 if measure_from == "instance" else 1)
-
-
-def deny_after_launch(cloud: Cloud, call: str, *, times: int | None = None) -> None:
-    """Refuse `call` once instances run: the uploads of images have been removed by then."""
-    running: list[bool] = []
-
-    def answer(**_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
-        if not running or (times is not None and len(running) > times):
-            return None
-        running.append(True)
-        error = {"Code": "AccessDenied", "Message": "no"}
-        body = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": 403}}
-        return AWSResponse("", 403, HTTPHeaders(), None), body
-
-    events: Any = cloud.session.events
-    events.register(f"before-call.{call}", answer)
-    after(cloud, "ec2.RunInstances", lambda: running.append(True))
-
-
-@pytest.mark.parametrize("call", ["ec2.DeleteSecurityGroup", "s3.DeleteObject"])
-def test_results_outlive_a_clean_up_that_fails(cloud: Cloud, disk: DiskImage, call: str) -> None:
-    victim = connect()
-    deny_after_launch(victim, call)
-    found = deploy(victim, disk, selection=WITH_UPLOAD)
-    assert [result.name for result in found.probes if result.ok] == ["boot", "http"]
-    assert found.not_removed
-    assert found.to_json()["not_removed"] == found.not_removed
-
-
-def test_what_the_client_left_is_tried_again_at_the_end(cloud: Cloud, disk: DiskImage) -> None:
-    victim = connect()
-    deny_after_launch(victim, "s3.DeleteObject", times=1)
-    found = deploy(victim, disk, keep=Keep.NOTHING, selection=WITH_UPLOAD)
-    assert found.not_removed == []
-    assert everything(connect()) == NOTHING
