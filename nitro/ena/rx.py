@@ -13,6 +13,7 @@ from nitro.ena.memory import DmaError, Memory
 
 DESCRIPTOR_SIZE = 16
 REGIONS = 4
+SPARSE_TIMES = 3  # in a row, before a driver is blamed for a ring that it leaves half empty
 
 # length, -, control, req_id, -, address low, address high, -
 _DESCRIPTOR = struct.Struct("<HBBHHIHH")
@@ -86,6 +87,7 @@ class RxQueue:
         self.stopped = False
         self._posted = 0  # buffers since the queue was made
         self._filled = 0  # buffers in the ring after the last doorbell
+        self._sparse = 0  # how often in a row the driver waited with less than half a ring
         self._memory, self._rules, self._faults = context.memory, context.rules, context.faults
         self._by_region = context.profile.rx_region_by_hash
         self.buffers = Buffers(self)
@@ -135,14 +137,20 @@ class RxQueue:
         self._posted += added
         self._filled = len(self.buffers)
         if self._posted == self._filled:  # the first fill: nothing has been used yet
+            self._sparse = SPARSE_TIMES
             self.check_fill()
 
     def check_fill(self) -> None:
         """The driver is done for now: is the ring as full as it left it to be?
 
-        Not asked while it works through what has arrived, for a burst may outrun it.
+        Not asked while it works through what has arrived, for a burst may outrun it. Once is not
+        believed: frames may have come while the host kept the driver from its doorbell.
         """
-        if self._by_region and self._filled < self.depth // 2:
+        if not self._by_region or self._filled >= self.depth // 2:
+            self._sparse = 0
+            return
+        self._sparse += 1
+        if self._sparse >= SPARSE_TIMES:
             where = f"RX queue {self.index}: {self._filled} buffers"
             self._rules.report_violation("rx-ring-sparse", where)
 
