@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from nitro.cloud import tags, wait
-from nitro.cloud.errors import ApiError, ignoring
+from nitro.cloud.errors import DENIED, ApiError, ignoring
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
 from nitro.errors import RefusedError
@@ -67,13 +67,26 @@ def find_bucket(cloud: Cloud, name: str | None = None) -> Bucket | None:
     except ApiError as error:
         if error.absent:
             return None
-        if error.code == "403":
+        if error.code not in ("400", "403"):
+            raise
+        _ask_why(cloud, bucket)
+    return bucket
+
+
+def _ask_why(cloud: Cloud, bucket: Bucket) -> None:
+    """Make a call whose refusal says why: the answer to HEAD has no body, and so no code.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
+    """
+    try:
+        cloud.s3.list_objects_v2(**bucket.address, MaxKeys=1)
+    except ApiError as error:
+        if error.code in DENIED:
             raise RefusedError(
                 f"the bucket {bucket.name} may not be used",
                 hint="it is another account's, or s3:ListBucket is denied; see --bucket",
             ) from error
         raise
-    return bucket
 
 
 def ensure_bucket(cloud: Cloud, undo: Undo, name: str | None = None) -> Bucket:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nitro.cloud import Cloud, Keep, Undo, storage, tags
-from nitro.errors import RefusedError
+from nitro.errors import NitroError, RefusedError
 from nitro.local.aws import Site
 from tests.cloud.conftest import (
     NOTHING,
@@ -85,10 +85,30 @@ def test_a_given_bucket_stays(cloud: Cloud) -> None:
 
 def test_someone_elses_bucket_is_refused(cloud: Cloud) -> None:
     refuse(cloud, "s3.HeadBucket", "403", status=403)
+    refuse(cloud, "s3.ListObjectsV2", "AccessDenied", status=403)
     with pytest.raises(RefusedError) as caught, Undo() as undo:
         storage.ensure_bucket(cloud, undo)
     assert "may not be used" in caught.value.what
     assert "another account" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (400, "ExpiredToken", "log in"),
+        (403, "RequestTimeTooSkewed", "RequestTimeTooSkewed"),
+        (403, "InvalidAccessKeyId", "log in"),
+    ],
+)
+def test_why_a_bucket_cannot_be_looked_at_is_asked(
+    cloud: Cloud, status: int, code: str, words: str
+) -> None:
+    refuse(cloud, "s3.HeadBucket", str(status), status=status)
+    refuse(cloud, "s3.ListObjectsV2", code, "why", status=status)
+    with pytest.raises(NitroError) as caught:
+        storage.find_bucket(cloud)
+    assert words in str(caught.value)
+    assert f"({status})" not in str(caught.value)
 
 
 def test_two_runs_at_once_share_it(cloud: Cloud) -> None:
