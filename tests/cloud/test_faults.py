@@ -83,7 +83,7 @@ class Injector:
     nth: int
     calls: int = 0
     hit: str = ""
-    measured: bool = False  # the client's results had arrived before the fault
+    measured: bool = False  # the client's results had arrived when the fault came
 
     def attach(self, cloud: Cloud) -> None:
         events: Any = cloud.session.events
@@ -94,8 +94,8 @@ class Injector:
         self.calls += 1
         if self.calls == self.nth:
             self.hit = model.name
-        if model.name == "GetObject" and self.calls < self.nth:
-            self.measured = True
+        if model.name == "TerminateInstances" and self.calls <= self.nth:
+            self.measured = True  # the client goes when its results are there
         due = self.calls == self.nth or (self.fault.stays and self.calls > self.nth)
         return self.fault.before() if due and self.fault.before else None
 
@@ -139,6 +139,7 @@ def try_once(figures: Figures, name: str, nth: int, disk: DiskImage, folder: Pat
         except BaseException as error:
             outcome = error
         if not injector.hit:
+            assert outcome is None, f"without a fault: {outcome!r}"
             return False
         case = f"{name} at call {nth}, {injector.hit}: {outcome!r}"
         figures.cases += 1
