@@ -32,9 +32,13 @@ def save(backend: Any) -> None:
     if text == getattr(backend, "archived", None):
         return
     partial = path.with_suffix(".partial")
-    partial.write_text(text)
-    partial.replace(path)
-    backend.archived = text
+    try:
+        partial.write_text(text)
+        partial.replace(path)
+    except OSError:  # a full disk is no reason to fail every call; the next one tries again
+        _log.exception("%s cannot be written", path)
+    else:
+        backend.archived = text
 
 
 def restore(backend: Any) -> None:

@@ -75,6 +75,9 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
                 self._complete(disk)
         except _Failure as failure:
             self.status, self.status_message = "deleted", str(failure)
+        except OSError as error:  # above all, a full disk
+            self.status = "deleted"
+            self.status_message = f"ServerError: the local Nitro's disk: {error.strerror}"
 
     def cancel(self) -> str:
         """Returns the state before. IncorrectState when the task has ended."""

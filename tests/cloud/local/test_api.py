@@ -275,6 +275,19 @@ def test_one_bad_record_does_not_end_the_service(account: Account) -> None:
     assert "snap-bad" not in kept.read_text()
 
 
+def test_an_archive_that_cannot_be_written_fails_no_call(
+    account: Account, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    snapshot = account.snapshot()
+    account.site.index = tmp_path / "missing"
+    account.ec2.create_tags(Resources=[snapshot], Tags=[{"Key": "a", "Value": "b"}])
+    assert "cannot be written" in caplog.text
+    account.site.index = tmp_path
+    account.ec2.describe_snapshots(OwnerIds=["self"])
+    (kept,) = tmp_path.glob("*.json")
+    assert '"b"' in kept.read_text()
+
+
 def test_permissions_are_changed_in_both_forms(account: Account) -> None:
     snapshot = account.snapshot()
     change = account.ec2.modify_snapshot_attribute

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from .conftest import Account, error_code
@@ -143,3 +146,21 @@ def test_a_dry_run_begins_nothing(account: Account) -> None:
     account.add_role()
     assert error_code(lambda: account.begin_import(DryRun=True)) == "DryRunOperation"
     assert not account.ec2.describe_import_snapshot_tasks()["ImportSnapshotTasks"]
+
+
+def test_an_import_onto_a_full_disk_ends_with_the_cause(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.add_role()
+    account.upload(b"disk")
+    task_id = account.begin_import()["ImportTaskId"]
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(account.site.store, "create", full)
+    account.clock.advance(account.site.pace.import_snapshot)
+    task = account.task(task_id)
+    assert task["Status"] == "deleted"
+    assert "No space left on device" in task["StatusMessage"]
+    assert account.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"] == []
