@@ -62,6 +62,7 @@ def test_after_each_change_of_a_deployment(cloud: Cloud, disk: DiskImage) -> Non
         "CreateMultipartUpload",
         "UploadPart",
         "UploadPart",
+        "UploadPart",
         "CompleteMultipartUpload",
         "ImportSnapshot",
         "DeleteObject",
