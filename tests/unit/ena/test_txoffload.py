@@ -5,41 +5,27 @@ from __future__ import annotations
 import pytest
 
 from nitro.ena.offload import wire_frames
-from nitro.ena.profiles import PROFILES, with_all_offloads
-from nitro.ena.verify import STATUS_L3_ERROR, STATUS_L4_ERROR
 from tests.unit.ena.driver import (
     Driver,
-    Ring,
     data_descriptor,
-    ipv4_frame,
     meta_descriptor,
 )
 from tests.unit.ena.frames import OFFSET, good4, good6, judged
-
-ERRORS = STATUS_L3_ERROR | STATUS_L4_ERROR
-FRAME = ipv4_frame()
-IPV4_TCP = 8 | 12 << 8
-CSUM_PARTIAL = 1 << 14 | 1 << 17
-L3_CSUM = 1 << 13
-TSO = 1 << 7 | L3_CSUM | 1 << 14
+from tests.unit.ena.offloads import (
+    CSUM_PARTIAL,
+    ERRORS,
+    FRAME,
+    IPV4_TCP,
+    L3_CSUM,
+    TSO,
+    post,
+    with_offloads,
+)
 
 
 @pytest.fixture
 def driver() -> Driver:
-    made = Driver(with_all_offloads(PROFILES["c5"]))
-    made.start()
-    return made
-
-
-def post(
-    driver: Driver, ring: Ring, frame: bytes, w1: int, meta: tuple[int, int, int, int]
-) -> None:
-    address = driver.alloc(len(frame))
-    driver.poke(address, frame)
-    driver.descriptor(ring, meta)
-    driver.descriptor(ring, data_descriptor(address, len(frame), first=False, w1=w1))
-    driver.ring(ring)
-    driver.run()
+    return with_offloads()
 
 
 @pytest.mark.parametrize(
