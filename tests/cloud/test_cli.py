@@ -264,6 +264,7 @@ def test_subnet_and_bucket_are_options(
     words = ("hello", "--instance", "c5.large", *where)
     id_ = json_of("launch", "launch", *words)["instance"]["id"]
     assert instance.get(connect(), id_).subnet_id == subnet
+    json_of("deploy", "deploy", *words, "--probe", "boot")
     json_of("probe", "probe", id_, "--probe", "boot", *AWS, "--bucket", "shared")
     json_of("destroy", "destroy", "--all", *AWS, "--bucket", "shared")
     assert json_of("ls", "ls", *AWS, "--bucket", "shared") == []

@@ -57,6 +57,11 @@ def test_json_stays_exact(text: str) -> None:
     shown.encode()
 
 
+def test_half_a_character_is_replaced() -> None:
+    shown = json.loads(written(lambda: output.print_json({"x": "\ud800|\udfff"})))
+    assert shown == {"x": "\ufffd|\ufffd"}
+
+
 def test_a_row_of_a_table_is_one_line() -> None:
     rows = [("a\nb", "c"), ("d", "e\x1b[2J")]
     assert len(written(lambda: output.print_table(("X", "Y"), rows)).splitlines()) == 3

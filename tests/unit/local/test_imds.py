@@ -142,6 +142,12 @@ def test_a_token_is_of_one_guest() -> None:
     assert answer.status is HTTPStatus.UNAUTHORIZED
 
 
+@pytest.mark.parametrize("ttl", ["1", "21600"])
+def test_the_shortest_and_the_longest_lifetime_are_taken(ttl: str) -> None:
+    headers = {"x-aws-ec2-metadata-token-ttl-seconds": ttl}
+    assert service().put(HERE, "/latest/api/token", headers).status is HTTPStatus.OK
+
+
 @pytest.mark.parametrize("ttl", ["", "0", "21601", "-1", "x", "²", "9" * 400, "0021600000000000"])
 def test_bad_lifetimes_are_refused(ttl: str) -> None:
     headers = {"x-aws-ec2-metadata-token-ttl-seconds": ttl}
