@@ -42,38 +42,58 @@ def save(backend: Any) -> None:
 
 
 def restore(backend: Any) -> None:
-    """Put what the region's file holds into the backend."""
+    """Put what the region's file holds into the backend.
+
+    A record that cannot be read is left out and logged; a file that is none is put aside, as
+    `.broken`, for the next one not to overwrite it.
+    """
     path = _path(backend)
     if path is None or not path.is_file():
         return
-    held = json.loads(path.read_text())
-    for entry in held["snapshots"]:
-        if backend.site.store.exists(entry["id"]):
-            snapshot = backend.add_snapshot(
-                DiskSnapshot(
-                    backend,
-                    entry["id"],
-                    size_gib=entry["size_gib"],
-                    description=entry["description"],
-                    started=datetime.fromisoformat(entry["started"]),
-                )
-            )
-            snapshot.add_tags(entry["tags"])
-            snapshot.create_volume_permission_userids.update(entry.get("users", []))
-            snapshot.create_volume_permission_groups.update(entry.get("groups", []))
-            snapshot.written.update(entry.get("written", []))
-            snapshot.parent_id = entry.get("parent")
-    for entry in held["images"]:
-        image = LocalImage(
-            backend,
-            entry["id"],
-            Registration(**entry["registration"]),
-            created=datetime.fromisoformat(entry["created"]),
-        )
-        if all(snapshot_id in backend.snapshots for snapshot_id in image.snapshot_ids):
-            backend.amis[image.id] = image
-            image.add_tags(entry["tags"])
-            image.launch_permissions = entry.get("launch_permissions", [])
+    try:
+        held = json.loads(path.read_text())
+        kinds = [(held["snapshots"], _restore_snapshot), (held["images"], _restore_image)]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        _log.exception("%s cannot be read", path)
+        path.replace(path.with_suffix(".broken"))
+        return
+    for entries, restore_one in kinds:
+        for entry in entries:
+            try:
+                restore_one(backend, entry)
+            except (AttributeError, KeyError, TypeError, ValueError):
+                _log.exception("%s: a record is left out", path)
+
+
+def _restore_snapshot(backend: Any, entry: dict[str, Any]) -> None:
+    if not backend.site.store.exists(entry["id"]):
+        return
+    snapshot = DiskSnapshot(
+        backend,
+        entry["id"],
+        size_gib=entry["size_gib"],
+        description=entry["description"],
+        started=datetime.fromisoformat(entry["started"]),
+    )
+    snapshot.create_volume_permission_userids.update(entry.get("users", []))
+    snapshot.create_volume_permission_groups.update(entry.get("groups", []))
+    snapshot.written.update(entry.get("written", []))
+    snapshot.parent_id = entry.get("parent")
+    snapshot.add_tags(entry["tags"])
+    backend.add_snapshot(snapshot)
+
+
+def _restore_image(backend: Any, entry: dict[str, Any]) -> None:
+    image = LocalImage(
+        backend,
+        entry["id"],
+        Registration(**entry["registration"]),
+        created=datetime.fromisoformat(entry["created"]),
+    )
+    if all(snapshot_id in backend.snapshots for snapshot_id in image.snapshot_ids):
+        image.launch_permissions = entry.get("launch_permissions", [])
+        image.add_tags(entry["tags"])
+        backend.amis[image.id] = image
 
 
 def _entries(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
 from moto import mock_aws
 
 from nitro.local.aws import Site, archive, install
@@ -35,6 +38,33 @@ def test_a_snapshot_whose_disk_is_lost_is_dropped_with_its_images(account: Accou
     with install(after_restart), mock_aws():
         assert not account.ec2.describe_snapshots()["Snapshots"]
         assert not account.ec2.describe_images(Owners=["self"])["Images"]
+
+
+def test_one_bad_record_is_left_out_and_the_others_come_back(account: Account) -> None:
+    snapshot_id = account.snapshot()
+    image_id = account.image(snapshot_id)
+    assert account.site.index
+    (path,) = account.site.index.glob("*.json")
+    held = json.loads(path.read_text())
+    held["images"].append({"id": "ami-1", "registration": {"colour": "red"}})
+    held["snapshots"].append({"id": snapshot_id})
+    path.write_text(json.dumps(held))
+    after_restart = Site(account.site.store, account.hypervisor, index=account.site.index)
+    with install(after_restart), mock_aws():
+        (image,) = account.ec2.describe_images(Owners=["self"])["Images"]
+        assert image["ImageId"] == image_id
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "[" * 100_000, "\udcff"])
+def test_a_file_that_is_no_archive_is_put_aside(account: Account, text: str) -> None:
+    account.snapshot()
+    assert account.site.index
+    (path,) = account.site.index.glob("*.json")
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    after_restart = Site(account.site.store, account.hypervisor, index=account.site.index)
+    with install(after_restart), mock_aws():
+        assert account.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"] == []
+    assert path.with_suffix(".broken").read_bytes() == text.encode(errors="surrogateescape")
 
 
 def test_regions_are_told_from_the_files(account: Account) -> None:
