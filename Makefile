@@ -48,7 +48,7 @@ mutants: $(VENV)/.test
 # Pin anew what pyproject.toml asks for: the newest versions that fit, with their hashes.
 # Needs an environment that `make test` made.
 lock:
-	for extras in local "local dev"; do \
+	for extras in local "local bench sign dev"; do \
 	  $(VENV)/bin/uv pip compile pyproject.toml requirements/build.in $$(printf -- ' --extra %s' $$extras) \
 	    --universal --upgrade --generate-hashes --no-annotate --quiet \
 	    --custom-compile-command "make lock" --output-file requirements/$${extras##* }.txt; \
