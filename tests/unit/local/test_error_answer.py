@@ -1,0 +1,33 @@
+"""Errors of the endpoint, as botocore's parsers read them for each service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.parsers import create_parser
+from moto.core.utils import get_service_model
+
+from nitro.local.error_answer import error_answer
+
+
+@pytest.mark.parametrize("service", ["ec2", "s3", "ebs", "iam", "sts", "ssm", "service-quotas"])
+def test_each_service_s_client_reads_code_and_message(service: str) -> None:
+    sent: dict[str, Any] = {}
+
+    def start_response(status: str, headers: list[tuple[str, str]]) -> None:
+        sent.update(status=int(status.split()[0]), headers={k.lower(): v for k, v in headers})
+
+    name = service.replace("-", "")  # as signatures have it
+    (body,) = error_answer(
+        start_response, name, "SlowDown", 503, "Wait <a bit>.", "id-1", {"Retry-After": "1"}
+    )
+
+    model = get_service_model(service)
+    response = {"status_code": sent["status"], "headers": sent["headers"], "body": body}
+    operation = model.operation_model(model.operation_names[0])
+    parsed = create_parser(model.metadata["protocol"]).parse(response, operation.output_shape)
+    assert parsed["Error"]["Code"] == "SlowDown"
+    assert sent["status"] == 503
+    assert sent["headers"]["retry-after"] == "1"
+    assert parsed["Error"]["Message"] == "Wait <a bit>."
