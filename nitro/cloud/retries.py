@@ -29,12 +29,14 @@ LONGEST_WAIT = 20.0  # seconds between two attempts
 
 # What may be repeated although the first attempt may have had effect: calls that only read,
 # that end in the same state however often they are made, or that carry a token of ours.
-_REPEATABLE = (*READS, "Delete", "Put", "Terminate", "Deregister", "Cancel", "Abort", "Upload")
+_REPEATABLE = (
+    *(*READS, "Delete", "Put", "Terminate", "Deregister", "Cancel", "Abort", "Upload"),
+    *("CreateTags", "ModifyImageAttribute", "ModifySnapshotAttribute"),
+    *("EnableImage", "DisableImage"),
+)
 
 
-def with_retries(
-    region: str, sleep: Callable[[float], None], endpoint_url: str | None = None
-) -> type:
+def with_retries(sleep: Callable[[float], None], endpoint_url: str | None = None) -> type:
     """A base class for clients: every attempt sends the same request, bodies are read whole."""
 
     class Retrying:
@@ -68,6 +70,7 @@ def with_retries(
                 return retrying(attempt)
             except errors.FAILURES as error:
                 service = model.service_model.service_name
+                region = self.meta.region_name
                 translated = errors.translate(error, service, operation, region, endpoint_url)
                 if isinstance(translated, errors.ApiError):
                     # A clear refusal of the second attempt says nothing about the first.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self, cast
 
@@ -19,11 +19,14 @@ from nitro.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
+    from mypy_boto3_autoscaling import AutoScalingClient
     from mypy_boto3_ebs import EBSClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_iam import IAMClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_service_quotas import ServiceQuotasClient
+    from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
     from mypy_boto3_sts.type_defs import GetCallerIdentityResponseTypeDef
 
@@ -80,7 +83,7 @@ class Cloud:
             )
         plan = CallPlan() if dry_run else None
         cloud = cls(session.region_name, session, endpoint_url, guest_endpoint_url, plan, sleep)
-        retrying = with_retries(cloud.region, sleep, endpoint_url)
+        retrying = with_retries(sleep, endpoint_url)
         session.events.register(
             "creating-client-class", lambda base_classes, **_: base_classes.insert(0, retrying)
         )
@@ -120,6 +123,25 @@ class Cloud:
         return cast("ServiceQuotasClient", self._client("service-quotas"))
 
     @cached_property
+    def ssm(self) -> SSMClient:
+        return cast("SSMClient", self._client("ssm"))
+
+    @cached_property
+    def kms(self) -> KMSClient:
+        return cast("KMSClient", self._client("kms"))
+
+    @cached_property
+    def autoscaling(self) -> AutoScalingClient:
+        return cast("AutoScalingClient", self._client("autoscaling"))
+
+    def in_region(self, region: str) -> Self:
+        """The same account and session in another region, or this connection if it is there.
+
+        botocore reads a service's model once for a session: a connection more costs little.
+        """
+        return self if region == self.region else replace(self, region=region)
+
+    @cached_property
     def identity(self) -> GetCallerIdentityResponseTypeDef:
         """Account, Arn and UserId of the caller."""
         return self.sts.get_caller_identity()
@@ -149,6 +171,6 @@ class Cloud:
             try:
                 # The stubs know services by literal only.
                 make = cast("Callable[..., BaseClient]", self.session.client)
-                return make(service, endpoint_url=endpoint, config=config)
+                return make(service, self.region, endpoint_url=endpoint, config=config)
             except (BotoCoreError, ValueError) as error:
                 raise InputError(f"cannot reach {service} in {self.region}: {error}") from None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nitro.sparse import data_blocks, read_block
+from nitro.sparse import data_blocks, read_block, size_of
 
 extents = st.lists(st.tuples(st.integers(0, 200_000), st.integers(1, 20_000)), max_size=5)
 
@@ -51,3 +54,20 @@ def test_behind_the_end_there_are_zeros(tmp_path: Path) -> None:
     with path.open("rb") as file:
         assert read_block(file, 0, 5) == b"\1\2\3\0\0"
         assert read_block(file, 7, 5) == bytes(5)
+
+
+def test_a_block_device_has_no_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux refuses SEEK_DATA there with EINVAL, and fstat(2) calls its size 0."""
+    path = tmp_path / "disk.raw"
+    path.write_bytes(b"\1" * 2500)
+    lseek = os.lseek
+
+    def of_device(fd: int, offset: int, whence: int) -> int:
+        if whence in (os.SEEK_DATA, os.SEEK_HOLE):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return lseek(fd, offset, whence)
+
+    monkeypatch.setattr(os, "lseek", of_device)
+    with path.open("rb") as file:
+        assert list(data_blocks(file, 1000)) == [0, 1, 2]
+        assert size_of(file) == 2500
