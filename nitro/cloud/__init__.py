@@ -9,9 +9,9 @@
     dryrun.py          the same calls, held back and listed; dryrun_answers.py: their answers
 
     disk.py            what goes in, what comes out
-    publish.py         disk → S3 → snapshot → AMI, by
-    storage.py  upload.py  importer.py  snapshot.py
-    verify.py  blocks.py  ami.py
+    publish.py         disk → snapshot → AMI, by
+    via_s3.py          disk → S3 → snapshot: storage.py  upload.py  importer.py
+    snapshot.py  verify.py  blocks.py  ami.py
     instance_types.py  what a type can run
     launch.py          AMI → instance, in
     network.py         a subnet and a security group; user_data.py: what the guest is told
@@ -23,8 +23,8 @@
     preflight.py       what a deployment needs of the account, asked first
     doctor.py          will it work? and how to mend it; role.py: the role of VM Import
 
-boto3 only. Not here: how a disk is made, what is measured, who is asking. No copies to other
-regions, no sharing, no encryption with keys of the user's own.
+boto3 only. Not here: how a disk is made, what is measured, who is asking; releases to many
+regions, with copies, sharing and encryption, are `nitro.publish`.
 
     with Undo(keep=Keep.IMAGE) as undo:
         published = publish(cloud, disk, undo)

@@ -62,7 +62,7 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
     ],
     "tested through publish, verify and dry runs: tests/cloud": [
         *("nitro/cloud/blocks.py", "nitro/cloud/dryrun_answers.py", "nitro/cloud/snapshot.py"),
-        "nitro/conditions.py",
+        *("nitro/cloud/via_s3.py", "nitro/conditions.py"),
     ],
     "needs packages of Debian, and is tested where images are built: tests/boot": [
         *("nitro/debian/fetch.py", "nitro/debian/package.py"),
