@@ -14,10 +14,16 @@ from tools.mutants.covered import Covered, measure
 from tools.mutants.judge import Mutant, compile_mutant, judge, warm_up
 
 ROOT = Path(__file__).resolve().parents[2]
+ALL_LINES = range(1, sys.maxsize)
 
 
-def draw(covered: Covered, seed: int, count: int, within: str) -> list[Mutant]:
-    """`count` mutants, the same ones for the same seed and the same tree."""
+def draw(
+    covered: Covered, seed: int, count: int, within: str, lines: range = ALL_LINES
+) -> list[Mutant]:
+    """`count` mutants, the same ones for the same seed and the same tree.
+
+    `within` is the start of the files' paths, `lines` are those whose statements may change.
+    """
     every = []
     for file in sorted(covered.files):
         if not file.startswith(within):
@@ -26,7 +32,7 @@ def draw(covered: Covered, seed: int, count: int, within: str) -> list[Mutant]:
         inner = _lines_of_functions(tree)
         for number, site in enumerate(sites.find(tree)):
             tests = covered.tests(file, site.line, at_import=site.line not in inner)
-            if tests:
+            if tests and site.line in lines:
                 every.append((file, number, site, tests))
     random.Random(seed).shuffle(every)
     drawn: list[Mutant] = []
@@ -48,15 +54,28 @@ def _lines_of_functions(tree: ast.Module) -> set[int]:
     return lines
 
 
+def place(text: str) -> tuple[str, range]:
+    """A start of paths, and lines: "nitro/cloud/ami.py:60-75"."""
+    path, _, lines = text.partition(":")
+    first, _, last = lines.partition("-")
+    return path, range(int(first), int(last or first) + 1) if lines else ALL_LINES
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
     parser.add_argument("seed", type=int)
     parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--within", default="nitro/", help="only files whose path begins so")
+    parser.add_argument(
+        "--within",
+        default="nitro/",
+        type=place,
+        metavar="PATH[:FIRST[-LAST]]",
+        help="only files whose path begins so, only these lines",
+    )
     chosen = parser.parse_args()
     covered = measure(ROOT)
     warm_up()
-    mutants = draw(covered, chosen.seed, chosen.count, chosen.within)
+    mutants = draw(covered, chosen.seed, chosen.count, *chosen.within)
     started, survivors = time.monotonic(), list[Mutant]()
 
     def done(mutant: Mutant, noticed: bool) -> None:

@@ -1,7 +1,8 @@
 """The places of a module where a small change should change its behaviour.
 
-Left out is what cannot be seen from outside: docstrings, annotations, text for people (messages,
-hints, help, log lines), what only speaks to type checkers or to linters, and `__repr__`.
+Left out is what cannot be seen from outside (`equivalent.py`): docstrings, annotations, text for
+people (messages, hints, help, log lines), what only speaks to type checkers or to linters,
+`__repr__`, and changes after which the code does the same.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from tools.mutants import equivalent
 
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -30,15 +33,6 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitAnd: ast.BitOr,
     ast.BitOr: ast.BitAnd,
 }
-# Keywords that hold text, that say what is so anyway, or that only tools look at.
-_QUIET_KEYWORDS = {
-    *("hint", "help", "metavar", "epilog", "description", "doc", "title"),
-    *("encoding", "strict", "usedforsecurity", "stacklevel"),
-    *("frozen", "slots", "repr", "kw_only", "eq"),
-}
-_LOGGING = {"log", "logger", "logging", "warnings"}
-_QUIET_FUNCTIONS = {"__repr__", "__str__", "__rich__"}
-_QUIET_CALLS = {"cast", "TypeVar", "NewType", "getLogger", "assert_never"}
 
 
 @dataclass(frozen=True)
@@ -52,42 +46,25 @@ class Site:
 
 def find(tree: ast.Module) -> list[Site]:
     """All changes of a module, always in the same order."""
-    return list(_block(tree.body))
+    return list(_block(tree.body, tree))
 
 
-def _block(body: list[ast.stmt]) -> Iterator[Site]:
+def _block(body: list[ast.stmt], module: ast.Module) -> Iterator[Site]:
     for number, statement in enumerate(body):
-        if _is_quiet(statement):
+        if equivalent.is_quiet_statement(statement):
             continue
         yield from _removal(body, number)
         if number + 1 < len(body):
             yield from _exchange(body, number)
         for expression in _own_expressions(statement):
-            yield from _expression(expression, statement)
+            yield from _expression(expression, statement, module)
         yield from _statement(statement)
         for name in ("body", "orelse", "finalbody"):
-            yield from _block(getattr(statement, name, []))
+            yield from _block(getattr(statement, name, []), module)
         for handler in getattr(statement, "handlers", []):
-            yield from _block(handler.body)
+            yield from _block(handler.body, module)
         for case in getattr(statement, "cases", []):
-            yield from _block(case.body)
-
-
-def _is_quiet(statement: ast.stmt) -> bool:
-    match statement:
-        case ast.Expr(ast.Constant()) | ast.Import() | ast.ImportFrom() | ast.Assert():
-            return True
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-            return name in _QUIET_FUNCTIONS
-        case ast.If(test=ast.Name("TYPE_CHECKING") | ast.Compare(left=ast.Name("__name__"))):
-            return True
-        case ast.ClassDef(bases=bases):
-            return any("Protocol" in ast.unparse(base) for base in bases)
-        case ast.Assign(targets=[ast.Name("__all__" | "__slots__")]):
-            return True
-        case ast.Expr(ast.Call(func)):
-            return ast.unparse(func).split(".")[0] in _LOGGING
-    return False
+            yield from _block(case.body, module)
 
 
 def _own_expressions(statement: ast.stmt) -> Iterator[ast.expr]:
@@ -130,8 +107,12 @@ def _removal(body: list[ast.stmt], number: int) -> Iterator[Site]:
 
 def _exchange(body: list[ast.stmt], number: int) -> Iterator[Site]:
     first, second = body[number], body[number + 1]
-    calls = all(isinstance(s, ast.Expr) and isinstance(s.value, ast.Call) for s in (first, second))
-    if not calls or _is_quiet(second) or ast.dump(first) == ast.dump(second):
+    match first, second:
+        case ast.Expr(ast.Call() as call), ast.Expr(ast.Call() as later):
+            same = ast.dump(call) == ast.dump(later) or equivalent.commute(call, later)
+        case _:
+            return
+    if same or equivalent.is_quiet_statement(second):
         return
 
     def exchange() -> None:
@@ -176,9 +157,9 @@ def _fewer(elements: list[ast.expr], at: ast.AST, word: str) -> Iterator[Site]:
         )
 
 
-def _expression(expression: ast.expr, statement: ast.stmt) -> Iterator[Site]:
+def _expression(expression: ast.expr, statement: ast.stmt, module: ast.Module) -> Iterator[Site]:
     line = statement.lineno
-    for node in _walk(expression):
+    for parent, node in _walk(expression):
         match node:
             case ast.Compare(ops=ops):
                 for number, operator in enumerate(ops):
@@ -200,16 +181,17 @@ def _expression(expression: ast.expr, statement: ast.stmt) -> Iterator[Site]:
                 yield Site(line, f"exchange `{_short(node)}`", _swap(node, body, orelse))
             case ast.Constant(value=bool() as value):
                 yield _set(line, node, "value", not value)
-            case ast.Constant(value=int() as value):
+            case ast.Constant(value=int() as value) if not equivalent.is_amount(parent, node):
                 yield _set(line, node, "value", value + 1)
             case ast.Call():
-                yield from _call(node, statement)
+                yield from _call(node, statement, module)
 
 
-def _call(node: ast.Call, statement: ast.stmt) -> Iterator[Site]:
+def _call(node: ast.Call, statement: ast.stmt, module: ast.Module) -> Iterator[Site]:
     line, arguments, name = statement.lineno, node.args, ast.unparse(node.func)
     plain = len(arguments) > 1 and not any(isinstance(a, ast.Starred) for a in arguments[:2])
-    if plain and ast.dump(arguments[0]) != ast.dump(arguments[1]):
+    same = plain and ast.dump(arguments[0]) == ast.dump(arguments[1])
+    if plain and not same and not equivalent.is_symmetric(node, module):
 
         def swap() -> None:
             arguments[0], arguments[1] = arguments[1], arguments[0]
@@ -220,11 +202,7 @@ def _call(node: ast.Call, statement: ast.stmt) -> Iterator[Site]:
     if name.endswith("suppress"):
         yield from _fewer(arguments, statement, "suppress")
     for number, keyword in enumerate(node.keywords):
-        default = isinstance(keyword.value, ast.Constant) and keyword.value.value in (False, None)
-        thread = name.endswith("Thread") and keyword.arg in {"name", "daemon"}
-        if keyword.arg is None or keyword.arg in _QUIET_KEYWORDS or thread:
-            continue
-        if default and keyword.arg in {"check", "default", "shell", "text"}:
+        if equivalent.is_quiet_keyword(node, keyword):
             continue
         yield Site(
             line,
@@ -233,25 +211,23 @@ def _call(node: ast.Call, statement: ast.stmt) -> Iterator[Site]:
         )
 
 
-def _walk(expression: ast.expr) -> Iterator[ast.expr]:
-    """As ast.walk, but not into text, types, and decorators' and keywords' quiet parts."""
+def _walk(
+    expression: ast.expr, parent: ast.AST | None = None
+) -> Iterator[tuple[ast.AST | None, ast.expr]]:
+    """As ast.walk, with each node's parent, but not into text, types, and quiet keywords."""
     if isinstance(expression, ast.JoinedStr):
         return
-    yield expression
+    yield parent, expression
     for name, value in ast.iter_fields(expression):
         for one in value if isinstance(value, list) else [value]:
             match one:
-                case ast.keyword(arg=arg, value=inner) if arg not in _QUIET_KEYWORDS:
-                    yield from _walk(inner)
+                case ast.keyword(value=inner) if not equivalent.is_text(one):
+                    yield from _walk(inner, one)
                 case ast.comprehension(iter=source, ifs=conditions):
                     for inner in (source, *conditions):
-                        yield from _walk(inner)
-                case ast.expr() if not (name == "args" and _takes_a_type(expression)):
-                    yield from _walk(one)
-
-
-def _takes_a_type(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in _QUIET_CALLS
+                        yield from _walk(inner, one)
+                case ast.expr() if not (name == "args" and equivalent.takes_a_type(expression)):
+                    yield from _walk(one, expression)
 
 
 def _set(line: int, node: ast.expr, name: str, value: object) -> Site:

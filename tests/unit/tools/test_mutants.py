@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tools.mutants import sites
+from tools.mutants.__main__ import ALL_LINES, draw, place
 from tools.mutants.covered import Covered
 from tools.mutants.judge import compile_mutant
 
@@ -65,6 +66,44 @@ def test_what_nobody_can_see_is_left_alone(source: str) -> None:
     assert changed(source) == []
 
 
+ALIKE = "def same(a, b):\n    return a.x == b.x or a.y is None or b.y is None"
+
+
+@pytest.mark.parametrize(
+    ("source", "unseen", "seen"),
+    [
+        # How long, not whether.
+        ("p = wait(x, timeout=10)", "p = wait(x, timeout=11)", "p = wait(x)"),
+        ("p.settimeout(10)", "p.settimeout(11)", "pass"),
+        ("data = f.read(LIMIT + 1)", "", "data = f.read(LIMIT - 1)"),
+        ("head = f.read(20)\nn = 20", "head = f.read(21)\nn = 20", "head = f.read(20)\nn = 21"),
+        # The same for arguments in either order.
+        ("n = min(a, b)", "n = min(b, a)", ""),
+        ("n = take(a, b)", "", "n = take(b, a)"),
+        (f"{ALIKE}\nok = same(p, q)", f"{ALIKE}\nok = same(q, p)", ""),
+        # The same in either order of time.
+        ("a.append(x)\nb.append(x)", "b.append(x)\na.append(x)", "a.append(x)\npass"),
+        ("a.append(x)\na.append(y)", "", "a.append(y)\na.append(x)"),
+        ("a.close()\nb.clear()", "b.clear()\na.close()", "pass\nb.clear()"),
+        ("a.close()\nb.start()", "", "b.start()\na.close()"),
+        # What only the form of a text or the speed depends on.
+        ("t = dumps(d, indent=1)", "t = dumps(d)", ""),
+        ("t = dumps(d, sort_keys=True)", "", "t = dumps(d)"),
+    ],
+)
+def test_a_change_after_which_the_code_does_the_same_is_not_drawn(
+    source: str, unseen: str, seen: str
+) -> None:
+    found = changed(source)
+    assert unseen not in found
+    assert not seen or seen in found
+
+
+def test_one_function_is_alike_in_its_arguments_only_if_its_code_is() -> None:
+    differs = ALIKE.replace("b.y is None", "b.z is None")
+    assert f"{differs}\nok = same(q, p)" in changed(f"{differs}\nok = same(p, q)")
+
+
 def test_a_mutant_is_code_and_its_file_stays_as_it_is(tmp_path: Path) -> None:
     source = "answer = 41\n"
     (tmp_path / "m.py").write_text(source)
@@ -80,3 +119,14 @@ def test_lines_that_run_at_import_are_asked_of_all_tests_of_the_file() -> None:
     assert covered.tests("nitro/a.py", 5, at_import=False) == ["x.py::t1"]
     assert covered.tests("nitro/a.py", 1, at_import=True) == ["test_a.py::t2", "x.py::t1"]
     assert covered.tests("nitro/a.py", 2, at_import=True) == []
+
+
+def test_a_file_and_lines_of_it_can_be_chosen() -> None:
+    path, lines = place("nitro/printable.py:1-31")
+    assert (path, lines) == ("nitro/printable.py", range(1, 32))
+    assert place("nitro/printable.py:7")[1] == range(7, 8)
+    assert place("nitro/")[1] == ALL_LINES
+    covered = Covered({path: {line: ["t"] for line in range(1, 100)}}, {})
+    everywhere = {mutant.line for mutant in draw(covered, 1, 99, path)}
+    assert {mutant.line for mutant in draw(covered, 1, 99, path, lines)} == everywhere & set(lines)
+    assert everywhere - set(lines)
