@@ -38,7 +38,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": {"cloud", "probe"},
     "measure": {"recipe", "image", "cloud", "probe", "interfaces", "conditions", "client"},
     "deploy": {"recipe", "image", "cloud", "probe", "interfaces", "conditions", "measure"},
-    "cli": {"recipe", "image", "cloud", "ena", "local", "probe", "publish", "measure", "deploy"},
+    "bench": {
+        *("recipe", "image", "cloud", "probe", "interfaces", "conditions", "client", "measure"),
+    },
+    "cli": {
+        *("recipe", "image", "cloud", "ena", "local", "probe", "publish", "measure", "deploy"),
+        "bench",
+    },
     "__main__": {"cli"},
 }
 # The same inside parts that have rooms of their own.

@@ -31,7 +31,8 @@ REPORT_BYTES, INTERVAL_BYTES = 2048, 160
 
 class Iperf3(Probe):
     """`in` is from the client into the instance, `out` the other way. `udp` is the rate of
-    each stream in bit/s (`100M`); without it the runs are TCP."""
+    each stream in bit/s (`100M`); without it the runs are TCP. `length` is the size of a message
+    in bytes: of a UDP packet's payload, or of what one call of write sends."""
 
     tool: ClassVar[str] = "iperf3"
     port: PortNumber = 5201
@@ -39,6 +40,7 @@ class Iperf3(Probe):
     streams: int = Field(default=1, ge=1, le=128)
     direction: Literal["in", "out", "both"] = "both"
     udp: str | None = Field(default=None, pattern=r"^[1-9][0-9]{0,11}[KMG]?$")
+    length: int | None = Field(default=None, ge=16, le=1 << 20)
 
     @classmethod
     def default_for(cls, tcp_ports: Collection[int]) -> Self | None:
@@ -53,6 +55,7 @@ class Iperf3(Probe):
         argv += ["--connect-timeout", str(CONNECT_TIMEOUT)]
         argv += ["--time", str(self.seconds), "--parallel", str(self.streams)]
         argv += ["--udp", "--bitrate", self.udp] if self.udp else []
+        argv += ["--length", str(self.length)] if self.length else []
         argv += ["--reverse"] if direction == "out" else []
         protocol = "udp" if self.udp else "tcp"
         name = f"iperf3-{protocol}-{direction}"

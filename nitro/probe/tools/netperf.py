@@ -1,4 +1,4 @@
-"""netperf: how many small requests TCP answers in a second, how fast, and what one stream carries.
+"""netperf: how many requests TCP or UDP answers in a second, how fast, and what a stream carries.
 
 netperf drops the names of numbers it does not know and falls back to another test without a
 word, both with exit code 0. So the test, its direction, its unit and every number are asked
@@ -12,6 +12,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal, Self
+
+from pydantic import Field
 
 from nitro.errors import ProbeError
 from nitro.probe import invariants
@@ -46,6 +48,10 @@ class NetperfTest:
     factor: float
     unit: str
     extra: tuple[str, ...]
+    protocol: str = "TCP"
+    #: the option that sets the size of a message, and the answer's names for it
+    size: str = "-r {0},{0}"
+    sizes: tuple[str, ...] = ("REQUEST_SIZE", "RESPONSE_SIZE")
 
     @property
     def selectors(self) -> tuple[str, ...]:
@@ -64,6 +70,12 @@ TESTS = {
     "rr": NetperfTest(
         "TCP_RR", "tcp_rr", "Send|Recv", "Trans/s", 1, "transactions/s", tuple(_LATENCIES)
     ),
+    "crr": NetperfTest(
+        "TCP_CRR", "tcp_crr", "Connect|Send|Recv", "Trans/s", 1, "transactions/s", tuple(_LATENCIES)
+    ),
+    "udp-rr": NetperfTest(
+        "UDP_RR", "udp_rr", "Send|Recv", "Trans/s", 1, "transactions/s", tuple(_LATENCIES), "UDP"
+    ),
     "in": NetperfTest(
         "TCP_STREAM",
         "tcp_stream_in",
@@ -72,6 +84,8 @@ TESTS = {
         1e6,
         "bit/s",
         ("LOCAL_TRANSPORT_RETRANS",),
+        size="-m {}",
+        sizes=("LOCAL_SEND_SIZE",),
     ),
     "out": NetperfTest(
         "TCP_MAERTS",
@@ -81,18 +95,24 @@ TESTS = {
         1e6,
         "bit/s",
         ("REMOTE_TRANSPORT_RETRANS",),
+        size="-m ,{}",
+        sizes=("REMOTE_SEND_SIZE",),
     ),
 }
 
 
 class Netperf(Probe):
-    """`rr` is TCP_RR with one byte each way, `in` TCP_STREAM, `out` TCP_MAERTS."""
+    """`rr` is TCP_RR, `crr` TCP_CRR, `udp-rr` UDP_RR, `in` TCP_STREAM, `out` TCP_MAERTS.
+
+    `size` in bytes is that of a request and of its answer (1 if None), or of what one call of
+    send writes (None: the socket's buffer)."""
 
     tool: ClassVar[str] = "netperf"
     port: PortNumber = 12865
     data_port: PortNumber = DATA_PORT
     seconds: Seconds = 2
-    test: Literal["rr", "in", "out", "default"] = "default"
+    test: Literal["rr", "crr", "udp-rr", "in", "out", "default"] = "default"
+    size: int | None = Field(default=None, ge=1, le=1 << 20)
 
     @classmethod
     def default_for(cls, tcp_ports: Collection[int]) -> Self | None:
@@ -105,29 +125,44 @@ class Netperf(Probe):
     def _step(self, target: str, test: NetperfTest) -> Step:
         argv = ["netperf", "-H", target, "-p", str(self.port), "-t", test.name]
         argv += ["-l", str(self.seconds), "--", "-P", f",{self.data_port}"]
-        argv += ["-r", "1,1"] if test.name == "TCP_RR" else []
-        argv += ["-k", ",".join(test.selectors)]
-        read = partial(parse, test, seconds=self.seconds)
+        if self.size or test.units == "Trans/s":
+            argv += test.size.format(self.size or 1).split()
+        argv += ["-k", ",".join([*test.selectors, *(test.sizes if self.size else ())])]
+        read = partial(parse, test, seconds=self.seconds, size=self.size)
         name = f"netperf-{test.name.lower().replace('_', '-')}"
         return Step(name, self.tool, self.port, tuple(argv), self.seconds, read)
 
 
-def parse(test: NetperfTest, out: str, err: str = "", *, seconds: float | None = None) -> Measured:
-    """Read the KEY=VALUE answer (`-k`) of `test`, which was to take `seconds`.
+def parse(
+    test: NetperfTest,
+    out: str,
+    err: str = "",
+    *,
+    seconds: float | None = None,
+    size: int | None = None,
+) -> Measured:
+    """Read the KEY=VALUE answer (`-k`) of `test`, which was to take `seconds`, with messages of
+    `size` bytes (None: not asked for).
 
     The metric of the test in transactions/s or bit/s; latencies of a transaction in s; the
     sender's retransmitted segments where its system tells them. Raises ProbeError.
     """
     pairs = _PAIR.findall(out)
     answer = dict(pairs)
-    identity = {"PROTOCOL": "TCP", "DIRECTION": test.direction, "THROUGHPUT_UNITS": test.units}
+    identity = {
+        "PROTOCOL": test.protocol,
+        "DIRECTION": test.direction,
+        "THROUGHPUT_UNITS": test.units,
+    }
+    sizes = dict.fromkeys(test.sizes, str(size)) if size else {}
+    identity |= sizes
     for key, expected in identity.items():
         if answer.get(key, expected) != expected:
             raise ProbeError(
                 f"netperf ran something else than {test.name}: "
                 f"{key} is {quote(answer[key])}, not {expected!r}"
             )
-    if missing := [key for key in test.selectors if key not in answer]:
+    if missing := [key for key in (*test.selectors, *sizes) if key not in answer]:
         raise ProbeError(f"netperf's {test.name} gives no {missing[0]}: {quote(out + err)}")
     if len(pairs) != len(answer):
         raise ProbeError(f"netperf gives a value twice: {quote(out)}")

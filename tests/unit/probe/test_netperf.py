@@ -34,6 +34,35 @@ def test_a_stream_goes_into_the_instance_and_its_reverse_out():
     assert out["tcp_stream_out_retransmits"].value == 2
 
 
+@pytest.mark.parametrize(
+    ("test", "file", "metric", "value"),
+    [
+        ("crr", "tcp-crr", "tcp_crr", 6905.38),
+        ("udp-rr", "udp-rr", "udp_rr", 44109.29),
+    ],
+)
+def test_other_transactions_are_told_apart(test, file, metric, value):
+    text = recorded(f"{FOLDER}/{file}.txt")
+    metrics = parse(TESTS[test], text).metrics
+    assert metrics[metric] == Metric(value, "transactions/s", "more")
+    assert metrics[f"{metric}_p99"].unit == "s"
+    with pytest.raises(ProbeError, match="ran something else than TCP_RR"):
+        parse(TESTS["rr"], text)
+
+
+@pytest.mark.parametrize(
+    ("test", "file", "size"),
+    [("rr", "tcp-rr-64", 64), ("in", "tcp-stream-1400", 1400), ("out", "tcp-maerts-1400", 1400)],
+)
+def test_messages_have_the_size_that_was_asked_for(test, file, size):
+    text = recorded(f"{FOLDER}/{file}.txt")
+    if test == "out":  # recorded with the other end's selector
+        text = text.replace("LOCAL_TRANSPORT_RETRANS", "REMOTE_TRANSPORT_RETRANS")
+    assert TESTS[test].metric in parse(TESTS[test], text, size=size).metrics
+    with pytest.raises(ProbeError, match=f"is '{size}', not '9'"):
+        parse(TESTS[test], text, size=9)
+
+
 def test_unknown_retransmits_are_left_out():
     text = recorded(f"{FOLDER}/tcp-stream.txt").replace("RETRANS=0", "RETRANS=-1")
     assert set(parse(TESTS["in"], text).metrics) == {"tcp_stream_in"}

@@ -47,7 +47,7 @@ def test_one_word(text, probe):
         ("iperf3:streams=0", "streams cannot be '0'; .*greater than or equal to 1"),
         ("iperf3:seconds=forever", "seconds cannot be 'forever'; .*integer"),
         ("iperf3:udp=1; reboot", "udp cannot be '1; reboot'"),
-        ("netperf:test=crr", "test cannot be 'crr'"),
+        ("netperf:test=omni", "test cannot be 'omni'"),
         ("http:path=/a b", "path cannot be '/a b'"),
         ("http:port=70000", "port cannot be '70000'"),
     ],

@@ -1,0 +1,8 @@
+"""Nightly network benchmarks: planned, recorded, judged and shown.
+
+    plan.py      what is to be measured: cells, each a machine and a test, and their order
+    sample.py    one run of one tool in one cell, with all its conditions
+
+A night is keyed by its UTC date. A cell is measured several times a night; a sample's id follows
+from plan, night, cell and repetition, so that a night that is run again adds nothing.
+"""

@@ -1,0 +1,239 @@
+"""A plan of benchmarks: a TOML file that says what is measured, how often, and what it may cost.
+
+A *machine* is what a pair of instances is launched as, a *test* one run of one tool between them.
+A *cell* is one test on one machine: what has a history of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import random
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from nitro.errors import InputError
+from nitro.probe import Selection, parse
+
+Driver = Literal["nitro", "kernel", "own"]
+Protocol = Literal[
+    "iperf3-tcp",
+    "iperf3-udp",
+    "netperf-tcp-stream",
+    "netperf-tcp-rr",
+    "netperf-tcp-crr",
+    "netperf-udp-rr",
+    "http",
+]
+Direction = Literal["in", "out"]
+_ONE_WAY = {"iperf3-tcp", "iperf3-udp", "netperf-tcp-stream"}  # the others answer each request
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+Count = Annotated[int, Field(ge=1, le=10_000)]
+
+
+@dataclass(frozen=True, order=True)
+class Machine:
+    """What a pair of instances is: the same for client and server but for the client's image.
+
+    `image` is a recipe's name or file, or an AMI's id. `driver` is whose ENA driver the server
+    loads; "own": the one that its AMI has. `mtu` None: the one that the network announces.
+    """
+
+    image: str
+    driver: Driver
+    instance_type: str
+    region: str
+    mtu: int | None = None
+
+
+@dataclass(frozen=True, order=True)
+class Test:
+    """One run of one tool. `message_bytes` None: the tool's default; `streams` are connections.
+
+    `direction` is the server's, as in docs/probes.md; None where requests are answered.
+    `rate` of a UDP test is that of each stream, as iperf3 writes it: "100M".
+    """
+
+    __test__ = False  # for pytest, which takes every class of this name for its own
+
+    protocol: Protocol
+    direction: Direction | None = None
+    streams: int = 1
+    message_bytes: int | None = None
+    rate: str | None = None
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """What has a history: one test on one machine."""
+
+    machine: Machine
+    test: Test
+
+    @property
+    def key(self) -> str:
+        """The cell in words that stay the same from night to night, and differ between cells."""
+        machine, test = self.machine, self.test
+        words = [machine.instance_type, machine.region, machine.image, machine.driver]
+        words += [f"mtu={machine.mtu}"] if machine.mtu else []
+        words += [test.protocol]
+        words += [test.direction] if test.direction else []
+        words += [f"streams={test.streams}"] if test.streams > 1 else []
+        words += [f"bytes={test.message_bytes}"] if test.message_bytes else []
+        words += [f"rate={test.rate}"] if test.rate else []
+        return " ".join(words)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One measurement to make: `repetition` counts from 0, those below `Plan.warm_up` warm up.
+
+    `position` is the task's place in the night's shuffled order.
+    """
+
+    cell: Cell
+    repetition: int
+    position: int
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Matrix(_Model):
+    """The machines: every combination. An empty `regions` is the region of the command."""
+
+    images: tuple[str, ...] = Field(default=("bench",), min_length=1)
+    drivers: tuple[Driver, ...] = Field(default=("nitro",), min_length=1)
+    types: tuple[str, ...] = Field(min_length=1)
+    regions: tuple[str, ...] = ()
+    mtu: tuple[Annotated[int, Field(ge=576, le=9216)], ...] = ()
+
+    def machines(self, region: str) -> list[Machine]:
+        """Every combination, once."""
+        found = itertools.product(
+            self.images, self.drivers, self.types, self.regions or (region,), self.mtu or (None,)
+        )
+        return sorted({Machine(*factors) for factors in found}, key=repr)
+
+
+class TestMatrix(_Model):
+    """Tests of one protocol: every combination."""
+
+    __test__ = False
+
+    protocol: Protocol
+    directions: tuple[Direction, ...] = Field(default=("in", "out"), min_length=1)
+    streams: tuple[Annotated[int, Field(ge=1, le=128)], ...] = Field(default=(1,), min_length=1)
+    message_bytes: tuple[Annotated[int, Field(ge=1, le=1 << 20)], ...] = ()
+    rates: tuple[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,11}[KMG]?$")], ...] = ()
+
+    @model_validator(mode="after")
+    def _fits_the_protocol(self) -> Self:
+        if bool(self.rates) != (self.protocol == "iperf3-udp"):
+            raise ValueError("iperf3-udp needs rates, and no other protocol has them")
+        if self.protocol.startswith("netperf") and self.streams != (1,):
+            raise ValueError("netperf has one stream: leave streams out")
+        if self.protocol == "http" and self.message_bytes:
+            raise ValueError("http has no message_bytes: the page's size is the image's")
+        return self
+
+    def tests(self) -> list[Test]:
+        """Every combination, once."""
+        directions = self.directions if self.protocol in _ONE_WAY else (None,)
+        found = itertools.product(
+            [self.protocol],
+            directions,
+            self.streams,
+            self.message_bytes or (None,),
+            self.rates or (None,),
+        )
+        return sorted({Test(*factors) for factors in found}, key=repr)
+
+
+class Plan(_Model):
+    """What a night measures. `seconds` is the length of one measurement.
+
+    `repetitions` come after `warm_up` ones, which are recorded as such. `max_cost` is in US
+    dollars, `max_hours` from the first launch; None: no bound. `pairs_at_once` bounds how many
+    pairs of instances run at a time, `steps_at_once` how many of them measure at a time (1 where
+    the machines share processors, as on the local Nitro).
+    """
+
+    name: Name
+    seed: int = 0
+    seconds: Annotated[int, Field(ge=1, le=3600)] = 10
+    repetitions: Count = 10
+    warm_up: Annotated[int, Field(ge=0, le=100)] = 1
+    max_cost: Annotated[float, Field(gt=0)] | None = None
+    max_hours: Annotated[float, Field(gt=0, le=168)] | None = None
+    pairs_at_once: Count = 20
+    steps_at_once: Count | None = None
+    market: Literal["on-demand", "spot"] = "on-demand"
+    placement: Literal["cluster", "zone"] = "cluster"
+    matrix: Matrix
+    test: tuple[TestMatrix, ...] = Field(min_length=1)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Raises InputError for a file that is no plan, naming the key."""
+        try:
+            return cls.model_validate(tomllib.loads(path.read_text()))
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}") from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise InputError(f"{path}: {where}: {first['msg']}") from None
+        except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, nested too deeply
+            raise InputError(f"{path}: {error}", hint="fix the TOML syntax") from None
+
+    @property
+    def digest(self) -> str:
+        """Of all that the plan says."""
+        return f"sha256:{hashlib.sha256(self.model_dump_json().encode()).hexdigest()}"
+
+    def cells(self, region: str) -> list[Cell]:
+        """Every cell, once, sorted. `region`: where the command runs."""
+        tests = sorted({test for tests in self.test for test in tests.tests()}, key=repr)
+        return [Cell(machine, test) for machine in self.matrix.machines(region) for test in tests]
+
+    def tasks(self, region: str, night: date) -> Iterator[Task]:
+        """The night's measurements in their order: repetition by repetition, each shuffled.
+
+        Whatever drifts in the night so hits all cells alike. The order follows from the plan's
+        seed and the night; it is the same when the night is resumed.
+        """
+        cells = self.cells(region)
+        shuffle = random.Random(f"{self.seed} {night.isoformat()}")
+        position = itertools.count()
+        for repetition in range(self.warm_up + self.repetitions):
+            shuffle.shuffle(cells)
+            for cell in cells:
+                yield Task(cell, repetition, next(position))
+
+
+def selection(test: Test, seconds: int) -> Selection:
+    """The probe that runs a test, as `--probe` would ask for it."""
+    options: dict[str, Any] = {"seconds": seconds}
+    tool, _, mode = test.protocol.partition("-")
+    match tool:
+        case "iperf3":
+            options |= {"direction": test.direction, "streams": test.streams}
+            options |= {"udp": test.rate} if mode == "udp" else {}
+            options |= {"length": test.message_bytes} if test.message_bytes else {}
+        case "netperf":
+            modes = {"tcp-rr": "rr", "tcp-crr": "crr", "udp-rr": "udp-rr"}
+            options |= {"test": modes.get(mode, test.direction)}
+            options |= {"size": test.message_bytes} if test.message_bytes else {}
+        case _:
+            options |= {"connections": test.streams}
+    words = ",".join(f"{key}={value}" for key, value in options.items())
+    return parse([f"{tool}:{words}"])

@@ -1,0 +1,129 @@
+"""Plans become cells and a shuffled order that is the same again; what is no plan is refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+
+import pytest
+
+from nitro.bench.plan import Plan, selection
+from nitro.errors import InputError
+
+NIGHT = date(2026, 11, 26)
+TEXT = """
+name = "small"
+seed = 7
+seconds = 2
+repetitions = 3
+warm_up = 1
+
+[matrix]
+drivers = ["nitro", "kernel"]
+types = ["c5.large", "c6in.large"]
+
+[[test]]
+protocol = "iperf3-tcp"
+streams = [1, 4]
+
+[[test]]
+protocol = "netperf-tcp-rr"
+message_bytes = [1, 64]
+"""
+
+
+@pytest.fixture
+def plan(tmp_path):
+    return load(tmp_path, TEXT)
+
+
+def load(folder, text):
+    path = folder / "plan.toml"
+    path.write_text(text)
+    return Plan.load(path)
+
+
+def test_cells_are_all_combinations_with_keys_of_their_own(plan):
+    cells = plan.cells("eu-west-1")
+    assert len(cells) == 2 * 2 * (2 * 2 + 2)  # drivers, types, directions by streams and sizes
+    keys = {cell.key for cell in cells}
+    assert len(keys) == len(cells)
+    assert "c5.large eu-west-1 bench nitro iperf3-tcp in" in keys
+    assert "c6in.large eu-west-1 bench kernel iperf3-tcp out streams=4" in keys
+    assert "c5.large eu-west-1 bench kernel netperf-tcp-rr bytes=64" in keys
+
+
+def test_every_repetition_runs_every_cell_once_before_the_next_begins(plan):
+    tasks = list(plan.tasks("eu-west-1", NIGHT))
+    count = len(plan.cells("eu-west-1"))
+    assert [task.position for task in tasks] == list(range(4 * count))
+    for repetition in range(4):
+        part = tasks[repetition * count : (repetition + 1) * count]
+        assert {task.repetition for task in part} == {repetition}
+        assert len({task.cell for task in part}) == count
+
+
+def test_the_order_is_shuffled_by_seed_and_night_and_is_the_same_again(plan):
+    order = [task.cell.key for task in plan.tasks("eu-west-1", NIGHT)]
+    assert order == [task.cell.key for task in plan.tasks("eu-west-1", NIGHT)]
+    assert order != [task.cell.key for task in plan.tasks("eu-west-1", date(2026, 11, 27))]
+    other = plan.model_copy(update={"seed": 8})
+    assert order != [task.cell.key for task in other.tasks("eu-west-1", NIGHT)]
+    assert Counter(order) == Counter(t.cell.key for t in other.tasks("eu-west-1", NIGHT))
+
+
+def test_the_digest_changes_with_the_plan(plan):
+    assert plan.digest != plan.model_copy(update={"seconds": 3}).digest
+
+
+def test_every_test_becomes_one_step_of_the_tool(tmp_path):
+    text = TEXT + "\n".join(
+        f'[[test]]\nprotocol = "{protocol}"\n{more}'
+        for protocol, more in {
+            "iperf3-udp": 'rates = ["100M"]\nmessage_bytes = [1400]',
+            "netperf-tcp-stream": "message_bytes = [1400]",
+            "netperf-tcp-crr": "",
+            "netperf-udp-rr": "",
+            "http": "streams = [8]",
+        }.items()
+    )
+    commands = {
+        cell.test: [step.command for step in selection(cell.test, 2).plan("192.0.2.1").steps]
+        for cell in load(tmp_path, text).cells("eu-west-1")
+    }
+    assert all(len(found) == 1 for found in commands.values())
+    text = "\n".join(found[0] for found in commands.values())
+    for words in (
+        *("--udp --bitrate 100M --length 1400", "--parallel 4", "--reverse", "-t TCP_CRR"),
+        *("-t UDP_RR", "-t TCP_STREAM -l 2 -- -P ,12866 -m 1400", "-r 64,64", "-c 8"),
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("[matrix]", "[matrix"), "TOML"),
+        (("seconds = 2", "second = 2"), "second: "),
+        (('"c5.large", "c6in.large"', ""), "matrix.types"),
+        (('"nitro", "kernel"', '"ported"'), "matrix.drivers.0"),
+        (("[1, 4]", "[0]"), "test.0.streams.0"),
+        (("repetitions = 3", "repetitions = 0"), "repetitions"),
+        (('"iperf3-tcp"', '"iperf3-udp"'), "rates"),
+        (('"iperf3-tcp"\n', '"iperf3-tcp"\nrates = ["1M"]\n'), "rates"),
+        (('"netperf-tcp-rr"\n', '"netperf-tcp-rr"\nstreams = [2]\n'), "streams"),
+        (('"netperf-tcp-rr"', '"http"'), "message_bytes"),
+        (('name = "small"', 'name = "../x"'), "name"),
+    ],
+)
+def test_what_is_no_plan_is_refused_by_the_key(tmp_path, change, says):
+    assert change[0] in TEXT
+    with pytest.raises(InputError) as error:
+        load(tmp_path, TEXT.replace(*change))
+    assert says in str(error.value)
+    assert "plan.toml" in str(error.value)
+
+
+def test_a_plan_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(InputError, match="No such file"):
+        Plan.load(tmp_path / "none.toml")
