@@ -15,7 +15,7 @@ from typing import Any
 from nitro import debian
 from nitro.debian import Lock, Package, Tree, Wanted, default_lock
 from nitro.errors import InputError
-from nitro.image import build_cache, extras, flavour, manifest, owners
+from nitro.image import build_cache, extras, flavour, manifest, owners, users
 from nitro.image.build_cache import Image
 from nitro.image.contents import Contents
 from nitro.image.flavour import Flavour
@@ -128,8 +128,12 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
     )
     own, extra = (trees[one] if one else None for one in (_packages(recipe), extras.wanted(recipe)))
     rootfs = Rootfs()
-    Contents(recipe, own, rootfs, kernel.supplies).add()
+    contents = Contents(recipe, own, rootfs, kernel.supplies)
+    contents.add()
+    for note in contents.notes:
+        report.note(note)
     extras.add(rootfs, recipe.extras, extra)
+    users.add(rootfs, recipe)
     packages = [*kernel.add(rootfs, trees), *(extra.packages if extra else ())]
     if own is not None:
         packages += owners.packages_owning(own, rootfs.sources())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nitro.debian import Tree
 from nitro.errors import InputError
+from nitro.image.excluded import excluder
 from nitro.image.formats import elf
 from nitro.image.libraries import Closure, Sysroot
 from nitro.image.rootfs import Layer, Node, Rootfs
@@ -29,6 +30,8 @@ class Contents:
     packages: Tree | None
     rootfs: Rootfs
     supplies: Callable[[str], bool]
+    #: what a person should know of what was put in, a line each
+    notes: list[str] = field(default_factory=list)
     _closures: dict[Path, Closure] = field(default_factory=dict)
 
     def add(self) -> None:
@@ -37,6 +40,8 @@ class Contents:
             self._program(program)
         for file in self.recipe.files:
             self._file(file)
+        for path, target in self.recipe.links.items():
+            self.rootfs.add(path, Node("program", "the recipe", target=target))
         home = self._closure(self._sysroot("folder"))
         for library in self.recipe.libraries:
             home.library(library, f"the key libraries of {self._name}")
@@ -53,7 +58,7 @@ class Contents:
         if not source.is_file():
             raise self._error(f"{source} is not a program", "name folders in files")
         layer, origin = self._layer_of(root)
-        self._put(path, source, layer, origin, mode=0o755)
+        self._put(path, source, layer, origin, mode=int(program.mode or "0755", 8))
         if elf.is_elf(source):
             self._check(source)
             self._closure(root).add(path, source)
@@ -82,21 +87,20 @@ class Contents:
             raise self._error(f"{source} is not a file or a folder", "leave it out")
         layer, origin = self._layer_of(root, file)
         mode = int(file.mode, 8) if file.mode else None
-        if source.is_dir():
-            self.rootfs.copy(path, source, layer, origin, mode)
-        else:
-            self._put(path, source, layer, origin, mode)
-        for found in sorted(source.rglob("*")) if source.is_dir() else [source]:
+        excluded = excluder(source, self.recipe) if source.is_dir() else lambda _: False
+        copied = self.rootfs.copy(path, source, layer, origin, mode, excluded)
+        if copied.special:
+            self.notes.append(f"left out, as no file: {', '.join(map(str, copied.special))}")
+        for inside, found in copied.files:
             # Plugins and extension modules are loaded with dlopen: bring what they need, too.
-            if found.is_file() and not found.is_symlink() and elf.is_elf(found):
-                inside = f"{path}/{found.relative_to(source)}" if found != source else path
+            if elf.is_elf(found):
                 self._closure(root).add(inside, found)
 
     def _put(
         self, path: str, source: Path, layer: Layer, origin: str, mode: int | None = None
     ) -> None:
-        bits = source.stat().st_mode if mode is None else mode
-        node = Node(layer, origin, source=source, executable=bool(bits & 0o111))
+        executable = bool((source.stat().st_mode if mode is None else mode) & 0o111)
+        node = Node(layer, origin, source=source, executable=executable, permissions=mode)
         self.rootfs.add(path, node)
 
     def _find(self, file: File) -> tuple[str, Path, Path]:

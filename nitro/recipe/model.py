@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
@@ -61,8 +63,21 @@ def _port(value: Any) -> Port:
 _Port = Annotated[Port, BeforeValidator(_port), PlainSerializer(Port.to_json)]
 
 
+def _absolute(path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError("write an absolute path, it is one in the guest")
+    return path
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_Absolute = Annotated[str, AfterValidator(_absolute)]
+#: a user's name or number, and after a colon a group's
+_OWNER = r"^([a-z_][a-z0-9_-]{0,31}|[0-9]{1,9})(:([a-z_][a-z0-9_-]{0,31}|[0-9]{1,9}))?$"
+_Owner = Annotated[str, Field(pattern=_OWNER)]
+_Mode = Annotated[str, Field(pattern=r"^[0-7]{3,4}$")]
 
 
 class File(_Table):
@@ -74,17 +89,12 @@ class File(_Table):
 
     source: str = Field(min_length=1)
     #: where it goes in the guest; None: the same absolute path, or /usr/bin/ for a relative one
-    path: str | None = None
+    path: _Absolute | None = None
     origin: Literal["folder", "host", "package"] | None = Field(default=None, alias="from")
-    #: octal permission bits; only "executable or not" is kept. None: as the source
-    mode: str | None = Field(default=None, pattern=r"^0?[0-7]{3}$")
-
-    @field_validator("path")
-    @classmethod
-    def _absolute(cls, path: str | None) -> str | None:
-        if path is not None and not path.startswith("/"):
-            raise ValueError("write an absolute path, it is one in the guest")
-        return path
+    #: octal permission bits of files; None: 0755 or 0644, as the source is executable or not
+    mode: _Mode | None = None
+    #: None: root
+    owner: _Owner | None = None
 
     @property
     def target(self) -> str:
@@ -92,6 +102,14 @@ class File(_Table):
         if self.path:
             return self.path
         return self.source if self.source.startswith("/") else f"/usr/bin/{Path(self.source).name}"
+
+
+class Folder(_Table):
+    """An empty folder to make, or one of the `files` that is to have another owner and mode."""
+
+    path: _Absolute
+    owner: _Owner = "root"
+    mode: _Mode = "0755"
 
 
 class Recipe(_Table):
@@ -109,6 +127,11 @@ class Recipe(_Table):
     packages: tuple[Annotated[str, Field(pattern=_PACKAGE)], ...] = ()
     programs: tuple[File, ...] = ()
     files: tuple[File, ...] = ()
+    folders: tuple[Folder, ...] = ()
+    #: path in the guest → where the link leads
+    links: dict[_Absolute, Annotated[str, Field(min_length=1)]] = {}
+    #: what to leave out of folders among `files`: patterns as in .gitignore
+    exclude: tuple[str, ...] = ()
     #: libraries that a program loads while it runs (dlopen), by soname or absolute path
     libraries: tuple[str, ...] = ()
     #: the folder that absolute paths of this machine and its libraries are looked for in
@@ -116,6 +139,8 @@ class Recipe(_Table):
     #: argv; None: the first program without arguments
     command: tuple[str, ...] | None = Field(default=None, min_length=1)
     env: dict[str, str] = {}
+    #: who runs the command; a name that nothing brings is made
+    user: _Owner = "root"
     ports: tuple[_Port, ...] = ()
     #: the driver of the ENA card: nitro's own, with the kernel's to fall back to, or the kernel's
     driver: Literal["nitro", "kernel"] = "nitro"
@@ -137,11 +162,12 @@ class Recipe(_Table):
         except InputError as error:
             raise ValueError(str(error)) from None
 
-    @field_validator("programs", "files", mode="before")
+    @field_validator("programs", "files", "folders", mode="before")
     @classmethod
-    def _short_form(cls, value: Any) -> Any:
+    def _short_form(cls, value: Any, info: ValidationInfo) -> Any:
+        key = "path" if info.field_name == "folders" else "source"
         if isinstance(value, list):
-            return [{"source": item} if isinstance(item, str) else item for item in value]
+            return [{key: item} if isinstance(item, str) else item for item in value]
         return value
 
     @field_validator("env")
@@ -236,7 +262,8 @@ def _checked(path: Path, document: Mapping[str, Any]) -> Recipe:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            known = File if first["loc"][0] in ("files", "programs") else Recipe
+            tables: dict[str, type[_Table]] = {"files": File, "programs": File, "folders": Folder}
+            known: type[_Table] = tables.get(str(first["loc"][0]), Recipe)
             keys = [f.alias or n for n, f in known.model_fields.items() if not f.exclude]
             raise InputError(
                 f"{path}: unknown key {key!r}", hint=f"known keys: {', '.join(keys)}"

@@ -18,17 +18,25 @@ _HEADER = 110
 _TRAILER = "TRAILER!!!"
 _LARGEST = 0xFFFFFFFF
 _LONGEST = 4096  # PATH_MAX: what Linux unpacks
+_NAMES = ("utf-8", "surrogateescape")
 
 
 class Member(Protocol):
-    """A file (bytes or a host path), a symbolic link (`target`) or a folder (neither)."""
+    """A file (bytes or a host path), a symbolic link (`target`) or a folder (neither).
+
+    `mode`: the permission bits.
+    """
 
     @property
     def source(self) -> bytes | Path | None: ...
     @property
     def target(self) -> str | None: ...
     @property
-    def executable(self) -> bool: ...
+    def mode(self) -> int: ...
+    @property
+    def uid(self) -> int: ...
+    @property
+    def gid(self) -> int: ...
     @property
     def size(self) -> int: ...
 
@@ -41,6 +49,8 @@ class Entry:
     mode: int
     size: int
     target: str | None = None
+    uid: int = 0
+    gid: int = 0
 
 
 def write(out: BinaryIO, members: Iterable[tuple[str, Member]]) -> None:
@@ -49,18 +59,17 @@ def write(out: BinaryIO, members: Iterable[tuple[str, Member]]) -> None:
     for number, (path, member) in enumerate(members, 1):
         name = path.lstrip("/") or "."
         if member.target is not None:
-            target = member.target.encode()
-            _header(out, number, name, stat.S_IFLNK | 0o777, len(target))
+            target = member.target.encode(*_NAMES)
+            _header(out, number, name, stat.S_IFLNK, member, len(target))
             _padded(out, target)
         elif member.source is None:
-            _header(out, number, name, stat.S_IFDIR | 0o755, 0)
+            _header(out, number, name, stat.S_IFDIR, member, 0)
         else:
-            mode = stat.S_IFREG | (0o755 if member.executable else 0o644)
             if member.size > _LARGEST:
                 raise InputError(f"{path}: 4 GiB and larger files do not fit into an image")
-            _header(out, number, name, mode, member.size)
+            _header(out, number, name, stat.S_IFREG, member, member.size)
             _content(out, member.source, member.size)
-    _header(out, number + 1, _TRAILER, 0, 0)
+    _header(out, number + 1, _TRAILER, 0, None, 0)
 
 
 def read(archive: IO[bytes]) -> Iterator[Entry]:
@@ -78,25 +87,28 @@ def read(archive: IO[bytes]) -> Iterator[Entry]:
         if len(header) < _HEADER or not header.startswith(_MAGIC):
             raise ValueError("not a cpio archive")
         fields = [int(header[at : at + 8], 16) for at in range(6, _HEADER, 8)]
-        mode, size, name_size = fields[1], fields[6], fields[11]
+        mode, uid, gid, size, name_size = *fields[1:4], fields[6], fields[11]
         if name_size > _LONGEST or (stat.S_ISLNK(mode) and size > _LONGEST):
             raise ValueError(f"a name of more than {_LONGEST} bytes")
-        name = archive.read(name_size + -(_HEADER + name_size) % 4)[: name_size - 1].decode()
+        name = archive.read(name_size + -(_HEADER + name_size) % 4)[: name_size - 1].decode(*_NAMES)
         if name == _TRAILER:
             continue
         target = None
         if stat.S_ISLNK(mode):
-            target = archive.read(size + -size % 4)[:size].decode()
+            target = archive.read(size + -size % 4)[:size].decode(*_NAMES)
         else:
             _skip(archive, size + -size % 4)
-        yield Entry("/" + ("" if name == "." else name), mode, size, target)
+        yield Entry("/" + ("" if name == "." else name), mode, size, target, uid, gid)
 
 
-def _header(out: BinaryIO, number: int, name: str, mode: int, size: int) -> None:
-    raw = name.encode() + b"\0"
-    links = 2 if stat.S_ISDIR(mode) else 1
+def _header(
+    out: BinaryIO, number: int, name: str, kind: int, member: Member | None, size: int
+) -> None:
+    raw = name.encode(*_NAMES) + b"\0"
+    links = 2 if kind == stat.S_IFDIR else 1
+    mode, uid, gid = (kind | member.mode, member.uid, member.gid) if member else (kind, 0, 0)
     # ino mode uid gid nlink mtime filesize dev(2) rdev(2) namesize check
-    fields = (number, mode, 0, 0, links, 0, size, 0, 0, 0, 0, len(raw), 0)
+    fields = (number, mode, uid, gid, links, 0, size, 0, 0, 0, 0, len(raw), 0)
     out.write(_MAGIC + b"".join(b"%08x" % value for value in fields) + raw)
     out.write(bytes(-(_HEADER + len(raw)) % 4))
 

@@ -59,7 +59,8 @@ class Linux:
         arch = self.recipe.arch
         tracer = [trace.packages(arch)] if self.trace else []
         grubs = [grub.packages(arch), grub.LIBRARIES]
-        return [*self._kernel, self._busybox, layers.ZSTD, *grubs, *tracer]
+        gosu = settings.wanted(self.recipe)
+        return [*self._kernel, self._busybox, layers.ZSTD, *grubs, *gosu, *tracer]
 
     def supplies(self, name: str) -> bool:
         return name in _BUSYBOX
@@ -69,9 +70,12 @@ class Linux:
         linux = kernel.Kernel(self._release, trees[self._kernel[1]])
         busybox = trees[self._busybox]
         guest.add(rootfs, linux, busybox, self._driver(trees))
+        gosu = settings.wanted(self.recipe)
+        for wanted in gosu:
+            settings.add_gosu(rootfs, trees[wanted])
         if self.trace:
             trace.add(rootfs, trees[trace.packages(self.recipe.arch)])
-        used = [trees[wanted] for wanted in (*self._kernel, self._busybox)]
+        used = [trees[wanted] for wanted in (*self._kernel, self._busybox, *gosu)]
         return [package for tree in used for package in tree.packages]
 
     def _driver(self, trees: Mapping[Wanted, Tree]) -> Path | None:

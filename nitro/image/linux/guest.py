@@ -36,8 +36,10 @@ def wanted(suite: str, arch: Arch) -> Wanted:
 
 def add(rootfs: Rootfs, kernel: Kernel, busybox: Tree, nitro_driver: Path | None = None) -> None:
     """Put it all into `rootfs`; `nitro_driver` is the module for the ENA card."""
-    rootfs.folders(*_FOLDERS, *_SCRATCH)
-    rootfs.add("/var/run", Node("system", "nitro", target="../run"))
+    rootfs.folders(*_FOLDERS)
+    rootfs.folders(*_SCRATCH, permissions=0o1777)
+    if "/var/run" not in rootfs:
+        rootfs.add("/var/run", Node("system", "nitro", target="../run"))
     rootfs.copy(HOME, files(), "system", "nitro")
     rootfs.add("/init", Node("system", "nitro", target=f"{HOME}/init".lstrip("/")))
     rootfs.copy(f"{HOME}/busybox", busybox.path("/usr/bin/busybox"), "system", "Debian")

@@ -24,6 +24,8 @@ VALUES: tuple[Callable[[str], Any], ...] = (
     lambda word: [word],
     lambda word: {word: word},
     lambda word: {"KEY": word},
+    lambda word: {f"/{word}": word},
+    lambda word: [f"/{word}"],
     lambda word: [{"source": word}],
     lambda word: [{"source": "/bin/sh", "path": word}],
 )
@@ -79,6 +81,7 @@ FIXED = {
     "minimum_memory_mib",
     "extras",
     "on_exit",
+    "user",
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nitro.errors import InputError
-from nitro.image.rootfs import Node, Rootfs, guest_path
+from nitro.image.formats import cpio
+from nitro.image.rootfs import Node, Rootfs
 
 
 def node(text: bytes, origin: str = "test") -> Node:
@@ -28,15 +31,15 @@ def node(text: bytes, origin: str = "test") -> Node:
         ("/etc//x/./y", "/etc/x/y"),
     ],
 )
-def test_guest_path(given: str, stored: str) -> None:
-    assert guest_path(given) == stored
+def test_paths_are_settled(given: str, stored: str) -> None:
+    assert Rootfs().settle(given) == stored
 
 
 @given(st.text("ab./", max_size=30))
-def test_guest_path_is_settled(path: str) -> None:
-    settled = guest_path(path)
+def test_a_settled_path_stays(path: str) -> None:
+    settled = Rootfs().settle(path)
     assert settled.startswith("/")
-    assert guest_path(settled) == settled
+    assert Rootfs().settle(settled) == settled
     assert ".." not in settled.split("/")
 
 
@@ -105,3 +108,55 @@ def test_copy_refuses_devices_and_pipes(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="pipe: not a file or a folder"):
         Rootfs().copy("/pipe", tmp_path / "pipe", "program", "test")
+
+
+def test_copy_of_a_folder_names_the_pipes_that_it_leaves_out(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    rootfs = Rootfs()
+    copied = rootfs.copy("/srv", tmp_path, "program", "test")
+    assert copied.special == [tmp_path / "pipe"]
+    assert copied.files == [("/srv/file", tmp_path / "file")]
+    assert "/srv/pipe" not in rootfs
+
+
+def test_names_are_bytes(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9")).symlink_to(os.fsdecode(b"\xff"))
+    rootfs = Rootfs()
+    rootfs.copy("/srv", tmp_path, "program", "test")
+    out = io.BytesIO()
+    cpio.write(out, rootfs.of("program"))
+    assert b"srv/caf\xe9\0" in out.getvalue()
+    assert cpio.Entry("/srv/caf\udce9", stat.S_IFLNK | 0o777, 1, "\udcff") in list(
+        cpio.read(io.BytesIO(out.getvalue()))
+    )
+
+
+def test_paths_lead_where_links_above_them_lead() -> None:
+    rootfs = Rootfs()
+    rootfs.add("/data", Node("program", "test", target="/srv/data"))
+    rootfs.add("/data/file", node(b"x"))
+    assert rootfs.nodes["/srv/data/file"].source == b"x"
+    assert rootfs.read("/data/../data/file") == b"x"
+    assert rootfs.find("/none") is None
+
+
+def test_links_in_a_circle() -> None:
+    rootfs = Rootfs()
+    rootfs.add("/a", Node("program", "test", target="a"))
+    with pytest.raises(InputError, match="circle"):
+        rootfs.add("/a/b", node(b""))
+
+
+def test_a_recipe_replaces_files_of_a_container_image_and_nitro_does_not() -> None:
+    folder = Node("container", "image", permissions=0o700)
+    rootfs = Rootfs({"/": folder, "/a": folder, "/a/b": Node("container", "image", source=b"1")})
+    rootfs.add("/a", Node("program", "recipe"))
+    assert rootfs.nodes["/a"].mode == 0o700
+    rootfs.add("/a/b", node(b"2"))
+    assert rootfs.read("/a/b") == b"2"
+    with pytest.raises(InputError, match="cannot both"):
+        Rootfs({"/a": Node("container", "image", source=b"1")}).add(
+            "/a", Node("system", "nitro", source=b"2")
+        )
+    assert "/bin" not in rootfs

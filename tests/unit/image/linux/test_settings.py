@@ -29,3 +29,12 @@ def test_words_reach_the_command_as_they_are(words: list[str], value: str) -> No
     assert lexed == ["export", f"KEY={value}", "exec", "/bin/sh", *words]
     pairs = dict(pair.split("=", 1) for pair in shlex.split(told.decode()))
     assert json.loads(f'"{pairs["COMMAND"]}"') == shlex.join(["/bin/sh", *words])
+
+
+def test_another_user_runs_the_command_and_may_open_the_console() -> None:
+    rootfs = Rootfs()
+    settings.add(rootfs, Recipe(name="test", command=("/bin/id", "-u"), user="12:34"))
+    run = rootfs.read("/etc/nitro/run").decode().splitlines()
+    assert run[-2:] == ["chown 12:34 /dev/console", "exec /usr/lib/nitro/gosu 12:34 /bin/id -u"]
+    assert not settings.wanted(Recipe(name="test"))
+    assert settings.wanted(Recipe(name="test", user="app"))[0].names == ("gosu",)

@@ -1,0 +1,103 @@
+"""Users of the guest: whom a recipe's names mean, who is made, and what they own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nitro.errors import InputError
+from nitro.image.rootfs import Node, Rootfs
+from nitro.recipe import Recipe
+
+_PASSWD, _GROUP = "/etc/passwd", "/etc/group"
+_FIRST = 1000  # of people's accounts, as Debian counts
+
+
+def add(rootfs: Rootfs, recipe: Recipe) -> None:
+    """Make the recipe's user where no file brings it, its folders, and give files their owners.
+
+    The recipe's files and extras are in `rootfs` already. Raises InputError for a name that
+    nothing brings.
+    """
+    name = recipe.user.partition(":")[0]
+    if name != "root" and not name.isdigit() and name not in _ids(rootfs, _PASSWD):
+        _make(rootfs, name)
+    for file in (*recipe.programs, *recipe.files):
+        if file.owner:
+            _own(rootfs, file.target, *ids(rootfs, file.owner))
+    for folder in recipe.folders:
+        uid, gid = ids(rootfs, folder.owner)
+        node = Node(
+            "program",
+            "the recipe",
+            permissions=int(folder.mode, 8),
+            uid=uid,
+            gid=gid,
+        )
+        rootfs.add(folder.path, node)
+        rootfs.nodes[rootfs.settle(folder.path)] = node
+
+
+def ids(rootfs: Rootfs, owner: str) -> tuple[int, int]:
+    """The numbers of "user", "user:group", or such with numbers.
+
+    Raises InputError for a name that the guest does not know.
+    """
+    user, _, group = owner.partition(":")
+    if user.isdigit():
+        uid, gid = int(user), 0
+    else:
+        uid, gid = _known(rootfs, _PASSWD, user)
+    if group:
+        gid = int(group) if group.isdigit() else _known(rootfs, _GROUP, group)[0]
+    return uid, gid
+
+
+def _known(rootfs: Rootfs, path: str, name: str) -> tuple[int, int]:
+    known = _ids(rootfs, path)
+    if name in known:
+        return known[name]
+    if name == "root":
+        return 0, 0
+    raise InputError(f"{path} of the guest has no {name}", hint='write user = "…", or a number')
+
+
+def _ids(rootfs: Rootfs, path: str) -> dict[str, tuple[int, int]]:
+    """Name → the two numbers of each line; a line of /etc/group has one and a list of names."""
+    found: dict[str, tuple[int, int]] = {}
+    for line in rootfs.read(path).decode(errors="replace").splitlines():
+        name, *rest = line.split(":")
+        if len(rest) >= 3 and rest[1].isdigit():
+            group = int(rest[2]) if rest[2].isdigit() else 0
+            found.setdefault(name, (int(rest[1]), group))
+    return found
+
+
+def _make(rootfs: Rootfs, name: str) -> None:
+    taken = {uid for uid, _ in _ids(rootfs, _PASSWD).values()}
+    taken |= {gid for gid, _ in _ids(rootfs, _GROUP).values()}
+    number = next(uid for uid in range(_FIRST, 1 << 16) if uid not in taken)
+    groups = _ids(rootfs, _GROUP)
+    gid = groups[name][0] if name in groups else number
+    home = f"/home/{name}"
+    _append(rootfs, _PASSWD, f"{name}:x:{number}:{gid}::{home}:/bin/sh\n")
+    if name not in groups:
+        _append(rootfs, _GROUP, f"{name}:x:{gid}:\n")
+    rootfs.add(home, Node("program", "the recipe", uid=number, gid=gid))
+
+
+def _append(rootfs: Rootfs, path: str, line: str) -> None:
+    text = rootfs.read(path)
+    if text and not text.endswith(b"\n"):
+        text += b"\n"
+    where = rootfs.settle(path, follow=True)
+    if where not in rootfs.nodes:
+        rootfs.add(where, Node("program", "the recipe", source=b""))
+        text = b"root:x:0:0:root:/root:/bin/sh\n" if path == _PASSWD else b"root:x:0:\n"
+    rootfs.nodes[where] = Node("program", "the recipe", source=text + line.encode())
+
+
+def _own(rootfs: Rootfs, path: str, uid: int, gid: int) -> None:
+    start = rootfs.settle(path)
+    for name, node in rootfs.nodes.items():
+        if name == start or name.startswith(f"{start}/"):
+            rootfs.nodes[name] = replace(node, uid=uid, gid=gid)
