@@ -185,8 +185,8 @@ class QemuHypervisor:
     @contextmanager
     def _plugged(self, guest: Guest) -> Iterator[tuple[Nic, list[watch.Helper]]]:
         """A card on the guest's subnet, for the length of a `with` block, and what it needs."""
-        subnet = self._subnets.of(guest.network)
-        tap = subnet.plug(f"tap{next(self._tap_numbers)}", guest.mac, guest.private_ip)
+        name = f"tap{next(self._tap_numbers)}"
+        subnet, tap = self._subnets.plug(guest.network, name, guest.mac, guest.private_ip)
         folder = self._folder / guest.instance_id
         try:
             nic = EnaNic(

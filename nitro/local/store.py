@@ -78,6 +78,12 @@ class BlockStore:
         partial.replace(self.path(other))
         self._blocks.pop(other, None)
 
+    def link(self, disk: str, other: str) -> None:
+        """Give the disk a second name. From then on neither may be written."""
+        self.path(other).unlink(missing_ok=True)
+        self.path(other).hardlink_to(self.path(disk))
+        self._blocks.pop(other, None)
+
     def copy_to(self, disk: str, target: Path, size_bytes: int) -> None:
         """Write the disk to a new sparse file of at least `size_bytes`."""
         with target.open("wb") as file:

@@ -1,13 +1,14 @@
 """Subnets of the local Nitro: each a bridge with a router's address and a dnsmasq.
 
 They live in the network namespace of this process, which has no way out: what is routed goes
-between the subnets. Two that overlap cannot both exist, even in different VPCs.
+between the subnets. Of two that overlap, even in different VPCs, one has guests at a time.
 """
 
 from __future__ import annotations
 
 import hashlib
 import ipaddress
+import itertools
 import threading
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class Subnet:
     ) -> None:
         self.cidr = ipaddress.IPv4Network(network.cidr)
         self.bridge = f"subnet{number}"
+        self._guests: set[str] = set()
         self._lock = threading.Lock()
         router = ipaddress.IPv4Interface(f"{self.cidr[1]}/{self.cidr.prefixlen}")
         self._prefix = unique_local_prefix(network.subnet_id)
@@ -53,6 +55,7 @@ class Subnet:
         name = f"ip-{ipv4.replace('.', '-')}"
         with self._lock:
             self._dnsmasq.admit(Host(mac, ipv4, ipv6, name))
+            self._guests.add(mac)
         tap = link.open_tap(tap_name)
         link.attach(self.bridge, tap_name)
         return tap
@@ -66,6 +69,16 @@ class Subnet:
         """Take the guest's addresses back; its tap goes with its descriptor."""
         with self._lock:
             self._dnsmasq.dismiss(mac)
+            self._guests.discard(mac)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has no guests."""
+        return not self._guests
+
+    def close(self) -> None:
+        self._dnsmasq.close()
+        link.delete_bridge(self.bridge)
 
 
 class Subnets:
@@ -74,6 +87,7 @@ class Subnets:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._subnets: dict[str, Subnet] = {}
+        self._numbers = itertools.count()
         self._lock = threading.Lock()
         link.bring_up("lo")
         for number, address in enumerate((METADATA_ADDRESS, S3_ADDRESS)):
@@ -81,21 +95,31 @@ class Subnets:
         for family in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
             Path(f"/proc/sys/net/{family}").write_text("1")
 
-    def of(self, network: Network) -> Subnet:
-        """The subnet, made if it is new. RefusedError when it overlaps with another."""
+    def plug(self, network: Network, tap_name: str, mac: str, ipv4: str) -> tuple[Subnet, int]:
+        """The subnet, made if it is new, and the descriptor of a tap in it; see `Subnet.plug`.
+
+        RefusedError when it overlaps with another that has guests.
+        """
         with self._lock:
             if network.subnet_id not in self._subnets:
-                cidr = ipaddress.IPv4Network(network.cidr)
-                for id_, other in self._subnets.items():
-                    if cidr.overlaps(other.cidr):
-                        raise RefusedError(
-                            f"subnet {network.subnet_id} ({cidr}) overlaps {id_} ({other.cidr})",
-                            hint="the local Nitro runs one of them at a time",
-                        )
-                number = len(self._subnets)
+                self._make_room(network)
                 folder = self._folder / network.subnet_id
-                self._subnets[network.subnet_id] = Subnet(network, number, folder)
-            return self._subnets[network.subnet_id]
+                subnet = Subnet(network, next(self._numbers), folder)
+                self._subnets[network.subnet_id] = subnet
+            subnet = self._subnets[network.subnet_id]
+            return subnet, subnet.plug(tap_name, mac, ipv4)
+
+    def _make_room(self, network: Network) -> None:
+        cidr = ipaddress.IPv4Network(network.cidr)
+        overlapping = [(i, each) for i, each in self._subnets.items() if cidr.overlaps(each.cidr)]
+        for id_, other in overlapping:
+            if not other.idle:
+                raise RefusedError(
+                    f"subnet {network.subnet_id} ({cidr}) overlaps {id_} ({other.cidr})",
+                    hint="the local Nitro runs instances in one of them at a time",
+                )
+        for id_, _ in overlapping:
+            self._subnets.pop(id_).close()
 
 
 def unique_local_prefix(name: str) -> ipaddress.IPv6Network:

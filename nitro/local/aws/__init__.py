@@ -8,13 +8,16 @@
     instances.py  RunInstances that boots something; states that take time; console output
     states.py     what those states are, and what EC2 says about them
     launch.py     which images and types fit together; from a moto instance to a `Guest`
+    copies.py     CopySnapshot and CopyImage between regions
+    encryption.py which key a snapshot is encrypted with
+    regions.py    all regions, each with a default network of its own
     ebs.py        EBS direct reads and writes of the same bytes
     attributes.py who may use a snapshot or an image
     archive.py    snapshots and images that outlive the process
     api/          what EC2 does with every request: names, filters, pages, tokens, envelope
 
 botocore's model is the contract: parameters arrive parsed by it, results leave serialised by it.
-Not here: encryption, CopyImage, CreateImage, parents of snapshots. Those are refused, not faked.
+Not here: CreateImage, snapshots of volumes. Those are refused, not faked.
 
     with install(Site(BlockStore(folder), NullHypervisor())), mock_aws():
         boto3.client("ec2").import_snapshot(…)

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nitro.local.aws.encryption import Encryption
 from nitro.local.aws.images import LocalImage, Registration
 from nitro.local.aws.snapshots import DiskSnapshot
 
@@ -74,6 +75,7 @@ def _restore_snapshot(backend: Any, entry: dict[str, Any]) -> None:
         size_gib=entry["size_gib"],
         description=entry["description"],
         started=datetime.fromisoformat(entry["started"]),
+        encryption=Encryption(entry.get("kms_key"), entry.get("failure", "")),
     )
     snapshot.create_volume_permission_userids.update(entry.get("users", []))
     snapshot.create_volume_permission_groups.update(entry.get("groups", []))
@@ -89,6 +91,7 @@ def _restore_image(backend: Any, entry: dict[str, Any]) -> None:
         entry["id"],
         Registration(**entry["registration"]),
         created=datetime.fromisoformat(entry["created"]),
+        source=tuple(entry["source"]) if entry.get("source") else None,
     )
     if all(snapshot_id in backend.snapshots for snapshot_id in image.snapshot_ids):
         image.launch_permissions = entry.get("launch_permissions", [])
@@ -122,6 +125,8 @@ def _snapshot_entry(snapshot: Any) -> dict[str, Any]:
         "groups": sorted(snapshot.create_volume_permission_groups),
         "written": sorted(snapshot.written),
         "parent": snapshot.parent_id,
+        "kms_key": snapshot.encryption.key_arn,
+        "failure": snapshot.encryption.failure,
     }
 
 
@@ -130,6 +135,7 @@ def _image_entry(image: Any) -> dict[str, Any]:
         "created": image.creation_date.isoformat(),
         "registration": image.registration.as_dict(),
         "launch_permissions": image.launch_permissions,
+        "source": image.source_image_id and [image.source_image_id, image.source_image_region],
     }
 
 

@@ -2,7 +2,7 @@
 
 Facts: botocore's `ebs` model and
 https://docs.aws.amazon.com/ebs/latest/userguide/ebs-accessing-snapshot.html
-Not here: encryption, the expiry of tokens and of snapshots that are not completed.
+Not here: the expiry of tokens and of snapshots that are not completed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from moto.ec2.utils import random_snapshot_id
 from nitro.local.aws import archive
 from nitro.local.aws.api import constraints
 from nitro.local.aws.ebs_reads import BlockReads, EBSError, checksum_of, invalid
+from nitro.local.aws.encryption import Encryption
 from nitro.local.aws.snapshots import DiskSnapshot
 from nitro.local.store import BLOCK_SIZE
 
@@ -106,10 +107,10 @@ class LocalEBSResponse(BlockReads, EBSResponse):  # type: ignore[misc]
     def start_snapshot(self) -> ActionResult:
         self._check()
         backend, ec2 = self.ebs_backend, self.ebs_backend.ec2_backend
-        for name in ("Encrypted", "KmsKeyArn"):
-            if self._get_param(name):
-                raise invalid(f"The local Nitro has no {name}.", "INVALID_PARAMETER_VALUE")
-        names = ("VolumeSize", "Description", "Tags", "ParentSnapshotId")
+        names = (
+            *("VolumeSize", "Description", "Tags", "ParentSnapshotId"),
+            *("Encrypted", "KmsKeyArn", "Timeout"),
+        )
         asked = {name: str(self._get_param(name)) for name in names}
         token = self._get_param("ClientToken")
         if token in backend.tokens:
@@ -128,6 +129,7 @@ class LocalEBSResponse(BlockReads, EBSResponse):  # type: ignore[misc]
             random_snapshot_id(),
             size_gib=size,
             description=self._get_param("Description", ""),
+            encryption=self._encryption(parent),
         )
         snapshot.open_for_writing = True
         snapshot.add_tags(tags)
@@ -152,6 +154,23 @@ class LocalEBSResponse(BlockReads, EBSResponse):  # type: ignore[misc]
                 "INVALID_VOLUME_SIZE",
             )
         return parent
+
+    def _encryption(self, parent: Any) -> Encryption:
+        """https://docs.aws.amazon.com/ebs/latest/userguide/ebsapis-using-encryption.html"""
+        asked, key = self._get_param("Encrypted"), self._get_param("KmsKeyArn")
+        if (parent and (asked is not None or key)) or (key and not asked):
+            raise invalid(
+                "KmsKeyArn needs Encrypted, and neither goes with ParentSnapshotId.",
+                "INVALID_PARAMETER_VALUE",
+            )
+        if parent:
+            return Encryption(parent.kms_key_id)
+        encryption: Encryption = self.ebs_backend.ec2_backend.encryption(asked=asked, key_id=key)
+        if encryption.failure:
+            raise EBSError(
+                "ResourceNotFoundException", encryption.failure, "DEPENDENCY_RESOURCE_NOT_FOUND"
+            )
+        return encryption
 
     def put_snapshot_block(self) -> ActionResult:
         self._check()
@@ -196,6 +215,9 @@ def _described(snapshot: Any) -> dict[str, Any]:
         "VolumeSize": snapshot.volume_size,
         "BlockSize": BLOCK_SIZE,
         "Description": snapshot.description,
+        "ParentSnapshotId": snapshot.parent_id,
+        "KmsKeyArn": snapshot.kms_key_id,
+        "SseType": "sse-kms" if snapshot.encrypted else "none",
         "Tags": [{"Key": tag["key"], "Value": tag["value"]} for tag in snapshot.get_tags()],
     }
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,9 +24,12 @@ from nitro.local.aws.api.errors import unsupported
 from nitro.local.aws.api.filters import Filter
 from nitro.local.aws.api.tokens import Tokens
 from nitro.local.aws.attributes import AttributeActions
+from nitro.local.aws.copies import CopiesBackend, CopyActions
+from nitro.local.aws.encryption import EncryptionActions, EncryptionBackend
 from nitro.local.aws.images import ImageActions, ImagesBackend
 from nitro.local.aws.imports import ImportActions, ImportsBackend
 from nitro.local.aws.instances import InstanceActions, InstancesBackend
+from nitro.local.aws.regions import RegionActions, RegionsBackend
 from nitro.local.aws.site import Site
 from nitro.local.aws.snapshots import SnapshotsBackend
 
@@ -39,6 +43,9 @@ _OWN_TOKENS = frozenset({"RunInstances", "ImportSnapshot"})
 
 
 class LocalEC2Backend(
+    RegionsBackend,
+    EncryptionBackend,
+    CopiesBackend,
     ImportsBackend,
     ImagesBackend,
     SnapshotsBackend,
@@ -52,6 +59,7 @@ class LocalEC2Backend(
         self.lock = threading.RLock()
         self.tokens = Tokens()
         EC2Backend.__init__(self, region_name, account_id)
+        EncryptionBackend.__init__(self)
         ImportsBackend.__init__(self)
         InstancesBackend.__init__(self)
         archive.restore(self)
@@ -72,6 +80,9 @@ class LocalEC2Backend(
 
 
 class LocalEC2Response(
+    RegionActions,
+    EncryptionActions,
+    CopyActions,
     AttributeActions,
     ImportActions,
     ImageActions,
@@ -109,14 +120,25 @@ class LocalEC2Response(
             requests.operation(get_service_model("ec2"), None)
         self.filters, page = self._take_listing_parameters()
         self._refuse_unsupported()
-        with self.ec2_backend.lock:
+        with self._locked():
             status, headers, body = self._act()
         return status, headers, answers.finish(body, self.operation, request_id, self.filters, page)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """The region of the request, and the one that it copies from, always in the same order."""
+        both = (self.ec2_backend, self.source_backend())
+        backends = {each.region_name: each for each in both if each}
+        with ExitStack() as held:
+            for _, backend in sorted(backends.items()):
+                held.enter_context(backend.lock)
+            for backend in backends.values():
+                backend.settle()
+            yield
 
     def _act(self) -> Any:
         """Do what is asked, or answer as before when the same client token comes again."""
         backend, name, asked = self.ec2_backend, self.operation.name, dict(self.params)
-        backend.settle()
         if body := backend.tokens.find(name, asked):
             return 200, {}, body
         try:

@@ -1,7 +1,4 @@
-"""Images that keep what they are registered with: tags, architecture, boot mode, own snapshot.
-
-CopyImage and CreateImage are refused.
-"""
+"""Images that keep what they are registered with: tags, architecture, boot mode, own snapshot."""
 
 from __future__ import annotations
 
@@ -22,6 +19,16 @@ from nitro.local.aws.site import Site
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
 NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
+
+
+def check_name(name: str) -> None:
+    """Raises EC2ClientError for a name that no AMI may have."""
+    if not NAME.fullmatch(name):
+        raise EC2ClientError(
+            "InvalidAMIName.Malformed",
+            "AMI names must be between 3 and 128 characters long, and may contain letters, "
+            "numbers, '(', ')', '[', ']', ' ', '.', '/', '-', ''', '@' and '_'",
+        )
 
 
 @dataclass
@@ -56,7 +63,9 @@ class LocalImage(Ami):  # type: ignore[misc]
         *,
         available_at: float = 0.0,
         created: datetime | None = None,
+        source: tuple[str, str] | None = None,
     ) -> None:
+        """`source` is the image that this one is a copy of, and its region."""
         self.ec2_backend = backend
         self.id = image_id
         self.registration = registration
@@ -77,6 +86,8 @@ class LocalImage(Ami):  # type: ignore[misc]
         self.owner_id = backend.account_id
         self.owner_alias = None
         self.image_location = f"{backend.account_id}/{registration.name}"
+        self.source_image_id = source and source[0]
+        self.source_image_region = source and source[1]
         self.image_type = "machine"
         self.root_device_type = "ebs"
         self.hypervisor = "xen"  # EC2 says xen of every image, Nitro or not
@@ -90,12 +101,24 @@ class LocalImage(Ami):  # type: ignore[misc]
     def state(self) -> str:
         if self._disabled:
             return "disabled"
-        ready = self.ec2_backend.site.clock() >= self._available_at
+        known = self.ec2_backend.snapshots
+        disks = {known[id_].status for id_ in self.snapshot_ids if id_ in known}
+        if "error" in disks:
+            return "failed"
+        ready = "pending" not in disks and self.ec2_backend.site.clock() >= self._available_at
         return "available" if ready else "pending"
 
     @state.setter
     def state(self, value: str) -> None:
         self._disabled = value == "disabled"
+
+    @property
+    def state_reason(self) -> dict[str, str] | None:
+        if self.state != "failed":
+            return None
+        known = self.ec2_backend.snapshots
+        messages = {known[id_].state_message for id_ in self.snapshot_ids if id_ in known}
+        return {"Code": "Client.InvalidParameterValue", "Message": " ".join(filter(None, messages))}
 
     @property
     def public(self) -> bool:
@@ -169,19 +192,8 @@ class ImagesBackend:
             self.delete_snapshot(snapshot_id)
         return unshared
 
-    def create_image(self, *_: Any, **__: Any) -> Any:
-        raise EC2ClientError("UnsupportedOperation", "The local Nitro has no CreateImage.")
-
-    def copy_image(self, *_: Any, **__: Any) -> Any:
-        raise EC2ClientError("UnsupportedOperation", "The local Nitro has no CopyImage.")
-
     def _check(self, registration: Registration) -> None:
-        if not NAME.fullmatch(registration.name):
-            raise EC2ClientError(
-                "InvalidAMIName.Malformed",
-                "AMI names must be between 3 and 128 characters long, and may contain letters, "
-                "numbers, '(', ')', '[', ']', ' ', '.', '/', '-', ''', '@' and '_'",
-            )
+        check_name(registration.name)
         for image in self.amis.values():
             if image.name == registration.name:
                 raise EC2ClientError(
@@ -214,7 +226,7 @@ class ImagesBackend:
             )
         ebs.setdefault("VolumeType", "gp2")
         ebs.setdefault("DeleteOnTermination", True)
-        ebs["Encrypted"] = False
+        ebs["Encrypted"] = snapshot.encrypted
 
 
 class ImageActions:

@@ -18,6 +18,7 @@ from moto.ec2.utils import generic_filter, random_resource_id, random_snapshot_i
 from moto.s3.models import s3_backends
 
 from nitro.local.aws import vmimport
+from nitro.local.aws.encryption import Encryption
 from nitro.local.aws.needs import Check, GetFilters, GetParam, GetTags
 from nitro.local.aws.snapshots import GIB, DiskSnapshot
 from nitro.local.store import BLOCK_SIZE
@@ -36,6 +37,7 @@ class Order:
     description: str
     disk_description: str
     role_name: str
+    encryption: Encryption
     tags: dict[str, str] = field(default_factory=dict)
 
 
@@ -97,10 +99,12 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
         detail: dict[str, Any] = {
             "Description": self.order.disk_description,
             "Format": self.order.format,
-            "Encrypted": False,
+            "Encrypted": self.order.encryption.key_arn is not None,
             "Status": self.status,
             "UserBucket": {"S3Bucket": self.order.bucket, "S3Key": self.order.key},
         }
+        if self.order.encryption.key_arn:
+            detail["KmsKeyId"] = self.order.encryption.key_arn
         if self.size_bytes:
             detail["DiskImageSize"] = float(self.size_bytes)
         if self.status in UNFINISHED:
@@ -130,6 +134,8 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
             raise _Failure(f"ClientError: Disk format {order.format} is not read here, RAW is")
         if not disk.size:
             raise _Failure(f"ClientError: s3://{order.bucket}/{order.key} is empty")
+        if order.encryption.failure:
+            raise _Failure(f"ClientError: {order.encryption.failure}")
         return disk
 
     def _complete(self, disk: Any) -> None:
@@ -146,6 +152,7 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
                 snapshot_id,
                 size_gib=math.ceil(len(content) / GIB),
                 description=f"Created by AWS-VMImport service for {self.id}",
+                encryption=self.order.encryption,
             )
         )
         self.snapshot_id, self.progress = snapshot_id, 100
@@ -213,8 +220,6 @@ class ImportActions:
     error_on_dryrun: Check
 
     def import_snapshot(self) -> ActionResult:
-        if self._get_param("Encrypted") or self._get_param("KmsKeyId"):
-            raise EC2ClientError("UnsupportedOperation", "The local Nitro does not encrypt.")
         container = self._get_param("DiskContainer", {})
         bucket = container.get("UserBucket", {})
         for name in ("S3Bucket", "S3Key"):
@@ -227,6 +232,9 @@ class ImportActions:
             description=self._get_param("Description", ""),
             disk_description=container.get("Description", ""),
             role_name=self._get_param("RoleName", "vmimport"),
+            encryption=self.ec2_backend.encryption(
+                asked=self._get_param("Encrypted"), key_id=self._get_param("KmsKeyId")
+            ),
             tags=self._parse_tag_specification("import-snapshot-task").get(
                 "import-snapshot-task", {}
             ),

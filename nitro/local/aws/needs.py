@@ -22,9 +22,9 @@ class GetFlag(Protocol):
 
 
 class GetTags(Protocol):
-    """The tags that the request gives to resources of a type: type → key → value."""
+    """The tags that the request gives to resources, of one type or any: type → key → value."""
 
-    def __call__(self, expected_type: str) -> dict[str, dict[str, str]]: ...
+    def __call__(self, expected_type: str | None = None) -> dict[str, dict[str, str]]: ...
 
 
 class GetFilters(Protocol):

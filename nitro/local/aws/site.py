@@ -20,9 +20,10 @@ class Pace:
     import_snapshot: float = 1.0
     register_image: float = 0.3
     complete_snapshot: float = 0.2
+    copy_snapshot: float = 1.0
 
 
-INSTANT = Pace(0, 0, 0)
+INSTANT = Pace(0, 0, 0, 0)
 
 
 class PublicAddresses:

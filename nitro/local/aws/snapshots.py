@@ -12,9 +12,11 @@ from typing import Any
 from moto.ec2.exceptions import EC2ClientError, InvalidSnapshotInUse
 from moto.ec2.models.elastic_block_store import Snapshot
 
+from nitro.local.aws.encryption import Encryption
 from nitro.local.aws.site import Site
 
 GIB = 1024**3
+NOT_ENCRYPTED = Encryption()
 NO_VOLUME = "vol-ffffffff"  # what EC2 reports for a snapshot that was never a volume
 
 
@@ -30,25 +32,36 @@ class DiskSnapshot(Snapshot):  # type: ignore[misc]
         description: str,
         completes_at: float = 0.0,
         started: datetime | None = None,
+        encryption: Encryption = NOT_ENCRYPTED,
     ) -> None:
         volume = SimpleNamespace(id=NO_VOLUME, size=size_gib)
-        super().__init__(backend, snapshot_id, volume, description)
+        super().__init__(backend, snapshot_id, volume, description, kms_key_id=encryption.key_arn)
+        self.failure = encryption.failure  # why it does not complete
         if started:
             self.start_time = started
         self.open_for_writing = False
         self.written: set[int] = set()  # indices of the blocks that EBS direct was given
         self.parent_id: str | None = None  # the snapshot that this one began as
+        self.copied = False
         self._completes_at = completes_at
 
     @property
     def status(self) -> str:
         if self.open_for_writing or self.ec2_backend.site.clock() < self._completes_at:
             return "pending"
-        return "completed"
+        return "error" if self.failure else "completed"
 
     @status.setter
     def status(self, value: str) -> None:
         """moto's constructor sets a state; here it follows from the clock."""
+
+    @property
+    def state_message(self) -> str | None:
+        return self.failure if self.status == "error" else None
+
+    @property
+    def encryption(self) -> Encryption:
+        return Encryption(self.kms_key_id, self.failure)
 
     @property
     def progress(self) -> str:

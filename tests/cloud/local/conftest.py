@@ -41,16 +41,21 @@ class Account:
     site: Site
     hypervisor: NullHypervisor
     clock: Clock
+    region: str = REGION
     clients: dict[str, Any] = field(default_factory=dict)
 
     def __getattr__(self, service: str) -> Any:
         if service not in self.clients:
             connect: Any = boto3.client  # its stubs know each service by a literal of its own
-            client = connect(service, region_name=REGION)
+            client = connect(service, region_name=self.region)
             for extended in ("ec2", "ebs"):  # the others are moto's alone
                 client.meta.events.register(f"after-call.{extended}", _matches_model)
             self.clients[service] = client
         return self.clients[service]
+
+    def there(self, region: str) -> Account:
+        """The same account in another region."""
+        return Account(self.site, self.hypervisor, self.clock, region)
 
     def add_role(self, resource: str = "arn:aws:s3:::*") -> None:
         trust = {

@@ -147,11 +147,6 @@ def test_a_token_makes_a_start_idempotent(account: Account) -> None:
     assert code == "ConflictException"
 
 
-def test_encryption_is_refused(account: Account) -> None:
-    code = error_code(lambda: account.ebs.start_snapshot(VolumeSize=1, Encrypted=True))
-    assert code == "ValidationException"
-
-
 def start(account: Account, **options: Any) -> str:
     return str(account.ebs.start_snapshot(VolumeSize=1, **options)["SnapshotId"])
 

@@ -132,11 +132,6 @@ def test_a_task_can_be_cancelled_until_it_ends(account: Account) -> None:
     assert again == "IncorrectState"
 
 
-def test_encryption_is_refused_not_ignored(account: Account) -> None:
-    account.add_role()
-    assert error_code(lambda: account.begin_import(Encrypted=True)) == "UnsupportedOperation"
-
-
 def test_an_unknown_task_is_an_error(account: Account) -> None:
     code = error_code(lambda: account.task("import-snap-0"))
     assert code == "InvalidConversionTaskId.Malformed"

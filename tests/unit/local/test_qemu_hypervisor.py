@@ -73,18 +73,15 @@ class Run:
 
 
 class Wires:
-    """A subnet whose dnsmasq is a stand-in."""
+    """All subnets, and one whose dnsmasq is a stand-in."""
 
     def __init__(self, start: Callable[[str], Helper]) -> None:
         self.helper = start("dnsmasq of 10.0.0.1")
         self.plugged: list[str] = []
 
-    def of(self, network: Network) -> Wires:
-        return self
-
-    def plug(self, tap_name: str, mac: str, ipv4: str) -> int:
+    def plug(self, network: Network, tap_name: str, mac: str, ipv4: str) -> tuple[Wires, int]:
         self.plugged.append(mac)
-        return 0
+        return self, 0
 
     def unplug(self, mac: str) -> None:
         self.plugged.remove(mac)

@@ -94,3 +94,13 @@ def test_deleting_is_final_and_harmless_twice(tmp_path: Path) -> None:
     store.delete("disk")
     store.delete("disk")
     assert not store.exists("disk")
+
+
+def test_a_linked_disk_outlives_the_one_that_it_was(tmp_path: Path) -> None:
+    store = BlockStore(tmp_path)
+    store.create("a", [b"data"])
+    store.link("a", "b")
+    assert store.path("a").samefile(store.path("b"))
+    store.delete("a")
+    assert store.used("b") == [0]
+    assert store.read("b", 0).startswith(b"data")

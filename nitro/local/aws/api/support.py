@@ -23,7 +23,12 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "DescribeAccountAttributes": "AttributeNames",
         "DescribeAvailabilityZones": "ZoneNames ZoneIds AllAvailabilityZones",
         "DescribeRegions": "RegionNames AllRegions",
+        "DisableEbsEncryptionByDefault": "",
+        "EnableEbsEncryptionByDefault": "",
+        "GetEbsDefaultKmsKeyId": "",
         "GetEbsEncryptionByDefault": "",
+        "ModifyEbsDefaultKmsKeyId": "KmsKeyId",
+        "ResetEbsDefaultKmsKeyId": "",
         # networks
         "AuthorizeSecurityGroupEgress": f"{_RULE} TagSpecifications",
         "AuthorizeSecurityGroupIngress": f"{_RULE} GroupName TagSpecifications",
@@ -55,6 +60,10 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "ImportKeyPair": "KeyName PublicKeyMaterial TagSpecifications",
         # snapshots and volumes
         "CancelImportTask": "ImportTaskId CancelReason",
+        "CopySnapshot": (
+            "SourceRegion SourceSnapshotId Description Encrypted KmsKeyId DestinationRegion "
+            "PresignedUrl TagSpecifications"
+        ),
         "CreateVolume": (
             "AvailabilityZone Size SnapshotId VolumeType Iops Throughput TagSpecifications"
         ),
@@ -66,12 +75,16 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "DescribeVolumes": "VolumeIds",
         "ImportSnapshot": (
             "Description DiskContainer.Description DiskContainer.Format "
-            "DiskContainer.UserBucket RoleName TagSpecifications"
+            "DiskContainer.UserBucket Encrypted KmsKeyId RoleName TagSpecifications"
         ),
         "ModifySnapshotAttribute": (
             "SnapshotId Attribute OperationType GroupNames UserIds CreateVolumePermission"
         ),
         # images
+        "CopyImage": (
+            "SourceRegion SourceImageId Name Description Encrypted KmsKeyId CopyImageTags "
+            "TagSpecifications"
+        ),
         "DeregisterImage": "ImageId DeleteAssociatedSnapshots",
         "DescribeImageAttribute": "ImageId Attribute",
         "DescribeImages": "ImageIds Owners ExecutableUsers IncludeDeprecated IncludeDisabled",

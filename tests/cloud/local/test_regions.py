@@ -1,0 +1,54 @@
+"""Many regions, each with its own everything."""
+
+from __future__ import annotations
+
+import ipaddress
+from itertools import combinations
+
+from nitro.local.aws import regions
+
+from .conftest import Account, error_code
+
+SOME = ("us-east-1", "eu-central-1", "ap-northeast-3", "me-south-1")
+
+
+def test_the_regions_of_the_partition_are_there(account: Account) -> None:
+    found = {r["RegionName"]: r for r in account.ec2.describe_regions()["Regions"]}
+    assert len(found) >= 20
+    assert set(SOME) <= set(found) == set(regions.names())
+    assert found["us-east-1"]["OptInStatus"] == "opt-in-not-required"
+    assert found["me-south-1"]["OptInStatus"] == "opted-in"
+    assert found["me-south-1"]["Endpoint"] == "ec2.me-south-1.amazonaws.com"
+    (one,) = account.ec2.describe_regions(RegionNames=["eu-west-1"])["Regions"]
+    assert one["RegionName"] == "eu-west-1"
+    code = error_code(lambda: account.ec2.describe_regions(RegionNames=["mars-1"]))
+    assert code == "InvalidParameterValue"
+
+
+def test_no_two_regions_have_the_same_default_network() -> None:
+    every = [*regions.names("aws"), *regions.names("aws-cn"), *regions.names("aws-us-gov")]
+    networks = [regions.default_network(name) for name in every]
+    assert not any(one.overlaps(other) for one, other in combinations(networks, 2))
+    assert str(regions.default_network("us-east-1")) == "172.31.0.0/16"  # AWS's own
+
+
+def test_default_subnets_lie_in_the_network_of_their_region(account: Account) -> None:
+    for region in SOME[:2]:
+        subnets = account.there(region).ec2.describe_subnets()["Subnets"]
+        network = regions.default_network(region)
+        assert subnets
+        assert all(ipaddress.IPv4Network(s["CidrBlock"]).subnet_of(network) for s in subnets)
+        assert all(s["AvailabilityZone"].startswith(region) for s in subnets)
+
+
+def test_a_region_knows_nothing_of_another(account: Account) -> None:
+    snapshot = account.snapshot()
+    image = account.image(snapshot)
+    account.run(image)
+    other = account.there("eu-west-1")
+    assert not other.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    assert not other.ec2.describe_images(Owners=["self"])["Images"]
+    assert not other.ec2.describe_instances()["Reservations"]
+    assert error_code(lambda: other.run(image)) == "InvalidAMIID.NotFound"
+    code = error_code(lambda: other.ebs.list_snapshot_blocks(SnapshotId=snapshot))
+    assert code == "ResourceNotFoundException"
