@@ -11,6 +11,7 @@ from typing import Any, Literal, NotRequired
 from typing_extensions import TypedDict
 
 RESULT_SCHEMA: Literal["nitro.result/1"] = "nitro.result/1"
+KERNEL_INDEX_SCHEMA: Literal["nitro.kernels/1"] = "nitro.kernels/1"
 
 Better = Literal["more", "less"]
 
@@ -195,12 +196,62 @@ class InspectDocument(TypedDict):
     size_bytes: int
     kernel: str
     boot: dict[str, int]
-    """The files of the EFI system partition and their sizes in bytes."""
+    """What firmware and boot loader read, such as the files of the EFI system partition, and their
+    sizes in bytes."""
     manifest: dict[str, Any] | None
     """The manifest beside the disk; null when there is none."""
     matches_manifest: bool | None
     files: NotRequired[list[GuestFileDocument]]
     """With `--files`."""
+
+
+class KernelDocument(TypedDict):
+    """An OSv kernel, of `nitro kernel add`, `nitro kernel ls` and `nitro inspect`."""
+
+    name: str
+    """Empty when it was inspected, not added."""
+    version: str
+    kind: str
+    """What it came as: `kernel ELF`, `disk image (raw)`, `disk image (qcow2)`."""
+    origin: str
+    """The path or URL that it came from."""
+    sha256: str
+    """Of the file that it came as, in hexadecimal digits."""
+    kernel_sha256: str
+    """Of the kernel in it: its loaded segment, without section headers."""
+    size_bytes: int
+    boot: list[str]
+    """The ways into it: `bios`, `pvh`."""
+    boot_sector: bool
+    """Whether it came with one."""
+    ramfs_capacity: int
+    """How many files its RAMFS can have."""
+    ramfs_files: list[str]
+    """What its RAMFS holds as it came."""
+    drivers: list[str]
+    """Those that nitro can name; `ena` is OSv's own."""
+    exported_symbols: int
+    source: str
+    """The source tree or archive with its headers; empty when there is none."""
+
+
+class OfferedKernelDocument(TypedDict):
+    """A kernel of an index."""
+
+    name: str
+    version: str
+    file: str
+    """A URL, or a path relative to the index."""
+    sha256: str
+    """Of the file, in hexadecimal digits."""
+    size_bytes: int
+
+
+class KernelIndexDocument(TypedDict):
+    """An index of OSv kernels, as `nitro kernel export` writes it."""
+
+    schema: Literal["nitro.kernels/1"]
+    kernels: list[OfferedKernelDocument]
 
 
 class ConsoleDocument(TypedDict):
@@ -256,6 +307,9 @@ DOCUMENTS: dict[str, Any] = {
     "doctor": list[CheckDocument],
     "dry-run": PlanDocument,
     "inspect": InspectDocument,
+    "kernel": KernelDocument,
+    "kernel-index": KernelIndexDocument,
+    "kernel-ls": list[KernelDocument],
     "launch": DeployDocument,
     "local-status": LocalStatusDocument,
     "ls": list[ResourceDocument],

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from nitro.image.osv import ramfs
+from nitro.image.osv import artifact, ramfs
+from nitro.image.rootfs import Node
 
 
 def compose(tree: Path, files: Mapping[str, bytes], out: Path) -> None:
     """Write the kernel built in the OSv source tree `tree` to `out`, with `files` in it.
 
-    `files`: content by absolute path; what the RAMFS held before stays. Raises ValueError when the
-    kernel is not put together as expected.
+    `files`: content by absolute path; what the RAMFS held before stays. Raises InputError when the
+    kernel is not put together as expected, ValueError when the files do not fit.
     """
-    built = tree / "build" / "last"
-    layout = ramfs.layout_from_symbols(built / "loader.elf")
-    kernel = (built / "loader-stripped.elf").read_bytes()
-    nodes = ramfs.read(kernel, layout)
-    nodes |= {path: ramfs.Node(content) for path, content in files.items()}
-    out.write_bytes(ramfs.replace(kernel, layout, nodes))
+    kernel = artifact.read(tree / "build" / "last" / "loader-stripped.elf")
+    nodes = ramfs.read(kernel.segment, kernel.entries)
+    nodes |= {path: Node("program", "benchmark", source=file) for path, file in files.items()}
+    with out.open("wb") as file:
+        ramfs.write(file, kernel.segment, kernel.layout, nodes)

@@ -97,12 +97,24 @@ def main() -> None:
 
 
 def _register() -> None:
-    from nitro.cli import build, deploy, device, doctor, init, instances, local, policy, run
+    from nitro.cli import (
+        build,
+        deploy,
+        device,
+        doctor,
+        init,
+        instances,
+        kernel,
+        local,
+        policy,
+        run,
+    )
 
     for module in (deploy, build, run, instances, doctor, init, policy):
         module.register(app)
     app.add_typer(local.app, name="local")
     app.add_typer(device.app, name="device")
+    app.add_typer(kernel.app, name="kernel")
 
 
 _register()

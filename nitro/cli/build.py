@@ -11,7 +11,7 @@ from nitro.cli import options, recipe_arg
 from nitro.cli.output import print_json, print_table, print_text, reporter
 
 if TYPE_CHECKING:
-    from nitro.documents import BuildDocument
+    from nitro.documents import BuildDocument, KernelDocument
 
 
 def register(app: typer.Typer) -> None:
@@ -55,14 +55,19 @@ def build(
 
 
 def inspect(
-    image_path: Annotated[Path, typer.Argument(metavar="IMAGE", help="A disk image.")],
+    image_path: Annotated[
+        Path, typer.Argument(metavar="IMAGE|KERNEL", help="A disk image, or a kernel of OSv's.")
+    ],
     files: Annotated[bool, typer.Option("--files", help="List the files of the RAMFS.")] = False,
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Show the contents of an image, read from the disk."""
+    """Show the contents of an image, read from the disk, or what is known of an OSv kernel."""
     from nitro.image import inspect as reader
 
+    if kernel := reader.inspect_kernel(image_path):
+        _show_kernel(kernel, files, json)
+        return
     found = reader.inspect(image_path)
     if json:
         print_json(found.to_json(files=files))
@@ -74,3 +79,14 @@ def inspect(
         print_table(("MODE", "SIZE", "PATH"), rows)
     else:
         print_table(("KEY", "VALUE"), list(found.summary().items()))
+
+
+def _show_kernel(kernel: KernelDocument, files: bool, as_json: bool) -> None:
+    from nitro.image.osv import store
+
+    if as_json:
+        print_json(kernel)
+    elif files:
+        print_table(("PATH",), [(path,) for path in kernel["ramfs_files"]])
+    else:
+        print_table(("KEY", "VALUE"), list(store.summary(kernel).items()))

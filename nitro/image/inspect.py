@@ -1,4 +1,4 @@
-"""Reads an image back from the disk itself, as firmware and kernel would.
+"""Reads an image back from the disk itself, as firmware and kernel would; a kernel, too.
 
 The manifest beside a disk is only compared with it: what is shown comes from the disk.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,11 +18,15 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from nitro.debian import Wanted, tree
+from nitro.documents import KernelDocument
 from nitro.errors import InputError
 from nitro.image import manifest
-from nitro.image.formats import cpio
+from nitro.image.formats import cpio, qcow2
 from nitro.image.formats.budget import Budget
 from nitro.image.linux import disk
+from nitro.image.osv import artifact, store
+from nitro.image.osv import disk as osv_disk
+from nitro.image.osv.layout import LINK
 
 # What a foreign image may cost: FAT16 ends at 2 GiB, and no guest has more files than fit into
 # the memory of a large instance.
@@ -48,7 +53,7 @@ class GuestFile:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a disk holds. `boot` maps files of the EFI system partition to their sizes."""
+    """What a disk holds. `boot` maps what firmware and boot loader read to sizes in bytes."""
 
     path: Path
     digest: str
@@ -110,24 +115,67 @@ def inspect(path: Path) -> Inspection:
             raise ValueError("not a regular file")
         if path.exists() and path.stat().st_size > _MAX_DISK:
             raise ValueError(f"larger than {_MAX_DISK >> 30} GiB")
-        places = disk.esp_files(path)
         with path.open("rb") as file:
-            position, size = places["VMLINUZ"]
-            kernel = _release(_part(file, position, min(size, _HEADER_BYTES)))
-            entries = tuple(_entries(file, *places["INITRD"]))
+            found = _read_osv(path) if osv_disk.is_osv(file) else _read_linux(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", hint="nitro build prints the path") from None
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path}: not an image that nitro built: {error}") from None
+    kernel, boot, files = found
     return Inspection(
         path=path,
         digest=manifest.digest(path),
         size_bytes=path.stat().st_size,
         kernel=kernel,
-        boot={name: size for name, (_, size) in sorted(places.items())},
-        files=entries,
+        boot=boot,
+        files=files,
         manifest=_manifest(path.with_name("manifest.json")),
     )
+
+
+def inspect_kernel(path: Path) -> KernelDocument | None:
+    """What is known of the OSv kernel in a file; None for what is no kernel, but may be an image.
+
+    Raises InputError for a kernel that cannot be read.
+    """
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            start = file.read(4)
+            foreign = osv_disk.is_osv(file) and not osv_disk.is_ours(file)
+    except OSError:
+        return None
+    if start not in (b"\x7fELF", qcow2.MAGIC) and not foreign:
+        return None
+    return store.describe(artifact.read(path), "", str(path), store.sha256_of(path), "")
+
+
+def _read_linux(path: Path) -> tuple[str, dict[str, int], tuple[GuestFile, ...]]:
+    """The kernel's release, what firmware and boot loader read, and the guest's files."""
+    places = disk.esp_files(path)
+    with path.open("rb") as file:
+        position, size = places["VMLINUZ"]
+        kernel = _release(_part(file, position, min(size, _HEADER_BYTES)))
+        files = tuple(_entries(file, *places["INITRD"]))
+    return kernel, {name: size for name, (_, size) in sorted(places.items())}, files
+
+
+def _read_osv(path: Path) -> tuple[str, dict[str, int], tuple[GuestFile, ...]]:
+    """The same of an OSv disk, whose kernel and files are one."""
+    found = osv_disk.read(path)
+    data = found.segment.data
+    files = []
+    for entry in found.entries:
+        kind, target = stat.S_IFREG | 0o666, None
+        if entry.kind == LINK:
+            content = data[entry.place : entry.place + entry.size]
+            kind, target = stat.S_IFLNK | 0o777, content.rstrip(b"\0").decode(errors="replace")
+        elif entry.name.endswith("/"):
+            kind = stat.S_IFDIR | 0o777
+        files.append(GuestFile(entry.name, kind, entry.size, target))
+    boot = {"kernel": len(data), "command line": len(found.command_line)}
+    return f"OSv {artifact.version(found.segment)}", boot, tuple(files)
 
 
 def _part(file: Any, position: int, size: int) -> bytes:

@@ -1,198 +1,150 @@
-"""The RAMFS inside an OSv kernel: read from the finished ELF file, and replaced there.
+"""Writes a kernel with another RAMFS: in the old one's place, or grown.
 
-The kernel's data hold a table of 128-byte entries: size, offset of the content from the start of
-the table, type, and an absolute name; an entry of zeros ends it. A directory's name ends with "/".
-Contents may lie anywhere above the table. A new RAMFS has its table in the old one's place and its
-contents, page by page, behind the kernel, which is told that it ends later: by the operand of the
-one instruction that says where free memory starts, and by its only loaded segment.
+Contents begin at pages, as programs map them. What fits into the room of the old RAMFS goes there.
+What does not goes behind the kernel, and only the table into the old place: the memory that the
+kernel clears at boot is then stored as zeros, the one instruction that tells the allocator where
+free memory starts gets another operand, and the loaded segment ends later. The kernel still clears
+no more than its own memory.
 """
 
 from __future__ import annotations
 
-import re
+import os
+import shutil
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from elftools.elf.elffile import ELFFile
+from nitro.image.osv.layout import ENTRY, FILE, LINK, NAME_MAX, Entry, Layout
+from nitro.image.osv.segment import LINKED_ABOVE_PHYSICAL, Segment
+from nitro.image.rootfs import Node
 
-NAME_MAX = 110
-"""Bytes of a name."""
-
-_ENTRY = struct.Struct("<QQB111s")
-_FILE, _LINK = 0, 1
 _PAGE = 4096
-
-# The kernel maps the first GiB of physical memory early, and so many bytes above its addresses.
-_MAPPED, _TO_VIRTUAL = 1 << 30, 0x40000000
-
-# Elf64_Ehdr: e_phoff and e_phentsize, e_phnum; Elf64_Phdr as far as p_memsz.
-_EHDR_PHDRS, _EHDR_PHENT = struct.Struct("<Q"), struct.Struct("<HH")
-_PHDR = struct.Struct("<IIQQQQQ")
-_PHOFF, _SHOFF, _PHENTSIZE, _SHNUM = 32, 40, 54, 60
-_PT_LOAD = 1
+_MAPPED = 1 << 30  # the kernel maps the first GiB of physical memory early
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Node:
-    """A file (`content`), a symbolic link (`target`) or, with neither, a directory."""
+class _Planned:
+    """An entry and where in the kernel's file its content goes."""
 
-    content: bytes | None = None
-    target: str | None = None
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Two addresses of a kernel: the RAMFS's table, and the end, where free memory starts."""
-
-    table: int
-    end: int
+    name: bytes
+    kind: int
+    content: bytes | Path
+    size: int
+    place: int
 
 
-def layout_from_symbols(unstripped: Path) -> Layout:
-    """The layout by the symbols of the kernel's ELF file as the linker wrote it.
+def write(out: BinaryIO, segment: Segment, layout: Layout, nodes: Mapping[str, Node]) -> int:
+    """Write the kernel's ELF file with `nodes` (absolute path → node) at the position of `out`.
 
-    Raises ValueError when they are not there.
+    Returns how many bytes that are. Raises ValueError when they do not fit.
     """
-    with unstripped.open("rb") as file:
-        symbols = ELFFile(file).get_section_by_name(".symtab")
-        found = {}
-        for name in ("bootfs_start", ".edata"):
-            symbol = symbols.get_symbol_by_name(name) if symbols else None
-            if not symbol:
-                raise ValueError(f"{unstripped} has no symbol {name}")
-            found[name] = int(symbol[0]["st_value"])
-    return Layout(found["bootfs_start"], found[".edata"])
+    entries = list(_entries(nodes))
+    if len(entries) > layout.capacity:
+        raise ValueError(
+            f"{len(entries)} files, and this kernel's RAMFS has room for {layout.capacity}"
+        )
+    table = (len(entries) + 1) * ENTRY.size
+    planned, end = _place(entries, layout.table + table)
+    if end <= layout.table + layout.room:
+        data = bytearray(segment.without_sections())
+    else:
+        data, planned, end = _grown(segment, layout, entries)
+    data[layout.table : layout.table + layout.room] = bytes(layout.room)
+    for number, entry in enumerate(planned):
+        offset = entry.place - layout.table
+        at = layout.table + number * ENTRY.size
+        ENTRY.pack_into(data, at, entry.size, offset, entry.kind, entry.name)
+    start = out.tell()
+    out.write(data)
+    for entry in planned:
+        out.seek(start + entry.place)
+        _copy(entry, out)
+    size = max(len(data), end)
+    out.seek(0, os.SEEK_END)
+    out.write(bytes(start + size - out.tell()))
+    return size
 
 
-def read(kernel: bytes, layout: Layout) -> dict[str, Node]:
-    """The RAMFS of a kernel's ELF file: absolute name (of directories without "/") → node.
-
-    Raises ValueError when there is none at `layout`.
-    """
-    return _read(kernel, layout.table - _Segment.find(kernel).base)[0]
-
-
-def replace(kernel: bytes, layout: Layout, nodes: dict[str, Node]) -> bytes:
-    """The ELF file of the same kernel with `nodes` as its RAMFS, and without section headers.
-
-    Raises ValueError when the kernel is not put together as expected, or `nodes` do not fit.
-    """
-    segment = _Segment.find(kernel)
-    table = layout.table - segment.base
-    _, room = _read(kernel, table)
-    if (len(nodes) + 1) * _ENTRY.size > room:
-        raise ValueError(f"the RAMFS has no room for {len(nodes)} names")
-    end = layout.end - segment.base
-    if end < segment.end:
-        raise ValueError(f"the kernel ends at {layout.end:#x}, before its own bytes do")
-    contents = sum(len(node.content or b"") + _PAGE for node in nodes.values())
-    if layout.end + contents - _TO_VIRTUAL > _MAPPED:
-        raise ValueError("kernel and RAMFS reach beyond the first GiB of memory")
-    # What the kernel would clear at boot lies in front of the contents: it is in the file now.
-    image = bytearray(kernel[: segment.end])
-    image.extend(bytes(end - len(image)))
-    image[table : table + room] = bytes(room)
-    for number, (name, node) in enumerate(_entries(nodes)):
-        kind, content = _content(node)
-        image.extend(bytes(-len(image) % _PAGE))
-        at = len(image) - table
-        image.extend(content)
-        _ENTRY.pack_into(image, table + number * _ENTRY.size, len(content), at, kind, name)
-    image.extend(bytes(-len(image) % _PAGE))
-    _move_end(image, layout.end, segment.base + len(image))
-    size = len(image) - segment.offset
-    struct.pack_into("<QQ", image, segment.header + _PHDR.size - 16, size, size)
-    _EHDR_PHDRS.pack_into(image, _SHOFF, 0)
-    _EHDR_PHENT.pack_into(image, _SHNUM, 0, 0)
-    return bytes(image)
+def read(segment: Segment, entries: Iterable[Entry]) -> dict[str, Node]:
+    """Files, links and folders of a kernel, to be written again: absolute path → node."""
+    nodes = {}
+    for entry in entries:
+        content = segment.data[entry.place : entry.place + entry.size]
+        target = content.partition(b"\0")[0].decode(errors="surrogateescape")
+        if entry.kind == LINK:
+            nodes[entry.name] = Node("system", "OSv", target=target)
+        elif entry.name.endswith("/") and not content:
+            nodes[entry.name.rstrip("/") or "/"] = Node("system", "OSv")
+        else:
+            nodes[entry.name] = Node("system", "OSv", source=content)
+    return nodes
 
 
-@dataclass(frozen=True)
-class _Segment:
-    """The one loaded segment: where its header is, `base` = address - place in the file."""
-
-    header: int
-    offset: int
-    base: int
-    end: int
-
-    @classmethod
-    def find(cls, kernel: bytes) -> _Segment:
-        if kernel[:6] != b"\x7fELF\2\1" or len(kernel) < 64:
-            raise ValueError("not a 64-bit ELF file")
-        [first] = _EHDR_PHDRS.unpack_from(kernel, _PHOFF)
-        size, count = _EHDR_PHENT.unpack_from(kernel, _PHENTSIZE)
-        found = []
-        for header in (first + number * size for number in range(count)):
-            if header + _PHDR.size > len(kernel):
-                raise ValueError("the program headers lie outside the file")
-            kind, _, offset, address, _, stored, _ = _PHDR.unpack_from(kernel, header)
-            if kind == _PT_LOAD:
-                found.append(cls(header, offset, address - offset, offset + stored))
-        if len(found) != 1 or found[0].end > len(kernel):
-            raise ValueError(f"{len(found)} whole segments to load, where an OSv kernel has one")
-        return found[0]
+def memory_end(layout: Layout, segment: Segment, nodes: Mapping[str, Node]) -> int:
+    """The physical address up to which the kernel with `nodes` takes memory, at most."""
+    contents = sum(node.size + _PAGE for node in nodes.values())
+    return max(layout.end, segment.end) - LINKED_ABOVE_PHYSICAL + contents
 
 
-def _read(kernel: bytes, table: int) -> tuple[dict[str, Node], int]:
-    """The nodes, and how many bytes the table takes with the contents that directly follow it."""
-    nodes: dict[str, Node] = {}
-    spans = []
-    at = table
-    while True:
-        if not 0 <= at <= len(kernel) - _ENTRY.size:
-            raise ValueError(f"no RAMFS: an entry at {at:#x} lies outside the file")
-        size, offset, kind, raw = _ENTRY.unpack_from(kernel, at)
-        at += _ENTRY.size
-        name = raw.partition(b"\0")[0]
-        if not name:
-            break
-        end = table + offset + size
-        if not name.startswith(b"/") or kind not in (_FILE, _LINK) or end > len(kernel):
-            raise ValueError(f"no RAMFS: {name!r} is not the name of a file in the kernel")
-        path, node = _node(name, kind, kernel[table + offset : end])
-        nodes[path] = node
-        spans.append((offset, offset + size))
-    room = at - table
-    for start, end in sorted(spans):
-        # What an earlier replacement put behind the kernel is no room for the table.
-        if start < room + _PAGE:
-            room = max(room, end)
-    return nodes, room
+def _grown(
+    segment: Segment, layout: Layout, entries: list[tuple[bytes, int, bytes | Path, int]]
+) -> tuple[bytearray, list[_Planned], int]:
+    """The kernel up to its old end, the contents behind it, and where these end."""
+    first = layout.end - segment.address
+    planned, end = _place(entries, first)
+    end += -end % _PAGE
+    if segment.address - LINKED_ABOVE_PHYSICAL + end > _MAPPED:
+        raise ValueError(
+            f"kernel and files take {end / 1e6:.0f} MB, and OSv maps its first GiB of memory only"
+        )
+    data = bytearray(segment.resized(end, end))
+    data.extend(bytes(first - len(data)))
+    struct.pack_into("<I", data, layout.end_operand, segment.address + end)
+    return data, planned, end
 
 
-def _node(name: bytes, kind: int, content: bytes) -> tuple[str, Node]:
-    path = name.decode(errors="surrogateescape")
-    if kind == _LINK:
-        return path, Node(target=content.rstrip(b"\0").decode(errors="surrogateescape"))
-    if path.endswith("/") and not content:
-        return path.rstrip("/") or "/", Node()
-    return path, Node(content)
+def _place(
+    entries: list[tuple[bytes, int, bytes | Path, int]], at: int
+) -> tuple[list[_Planned], int]:
+    """The contents page by page from a place on, and where they end."""
+    planned = []
+    for name, kind, content, size in entries:
+        at += -at % _PAGE if size else 0
+        planned.append(_Planned(name, kind, content, size, at))
+        at += size
+    return planned, at
 
 
-def _entries(nodes: dict[str, Node]) -> Iterable[tuple[bytes, Node]]:
+def _entries(nodes: Mapping[str, Node]) -> Iterator[tuple[bytes, int, bytes | Path, int]]:
+    """Name, type, content and its size. Folders with anything in them are made by the kernel."""
+    above = {path.rpartition("/")[0] for path in nodes} | {"/", ""}
     for path, node in sorted(nodes.items()):
-        directory = node.content is None and node.target is None
-        name = (path.rstrip("/") + "/" if directory else path).encode(errors="surrogateescape")
+        folder = node.source is None and node.target is None
+        if folder and path in above:
+            continue
+        name = (f"{path}/" if folder else path).encode(errors="surrogateescape")
         if not name.startswith(b"/") or b"\0" in name:
             raise ValueError(f"{path!r} is not an absolute path")
         if len(name) > NAME_MAX:
-            raise ValueError(f"{path} is longer than {NAME_MAX} bytes")
-        yield name, node
+            raise ValueError(f"{path} is longer than the {NAME_MAX} bytes that OSv's RAMFS has")
+        if node.target is not None:
+            target = node.target.encode(errors="surrogateescape") + b"\0"
+            yield name, LINK, target, len(target)
+        else:
+            yield name, FILE, node.source or b"", node.size
 
 
-def _content(node: Node) -> tuple[int, bytes]:
-    if node.target is not None:
-        return _LINK, node.target.encode(errors="surrogateescape") + b"\0"
-    return _FILE, node.content or b""
-
-
-def _move_end(kernel: bytearray, old: int, new: int) -> None:
-    """Change the one `movl $end, variable(%rip)`, after which memory is free."""
-    pattern = rb"\xc7\x05....(?=" + re.escape(struct.pack("<I", old)) + rb")"
-    places = [match.end() for match in re.finditer(pattern, kernel, re.DOTALL)]
-    if len(places) != 1:
-        raise ValueError(f"{len(places)} instructions store the end {old:#x}, not one")
-    struct.pack_into("<I", kernel, places[0], new)
+def _copy(entry: _Planned, out: BinaryIO) -> None:
+    """Write the content at the position of `out`. Raises ValueError when it has changed."""
+    if isinstance(entry.content, bytes):
+        out.write(entry.content)
+        return
+    before = out.tell()
+    with entry.content.open("rb") as file:
+        shutil.copyfileobj(file, out, _BLOCK)
+    if out.tell() - before != entry.size:
+        raise ValueError(f"{entry.content} changed while it was copied")

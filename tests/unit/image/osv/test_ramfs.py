@@ -2,124 +2,130 @@
 
 from __future__ import annotations
 
+import io
 import struct
-from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nitro.image.osv.ramfs import Layout, Node, read, replace
+from nitro.image.osv import ramfs
+from nitro.image.osv.layout import Layout, read_table
+from nitro.image.osv.segment import Segment
+from nitro.image.rootfs import Node
 from tests.unit.image.osv.kernel import BASE, BSS, INSTRUCTION, TABLE, build
 
-KERNEL, LAYOUT = build(
-    [(0, b"/libenv.so", b"env" * 3000), (0, b"/dev/", b""), (1, b"/bin", b"usr/bin\0")]
-)
+KERNEL = Segment.parse(build([(0, b"/big", bytes(20_000))]))
+LAYOUT = Layout.find(KERNEL)
+ROOM = LAYOUT.table + LAYOUT.room
 
-PATHS = st.from_regex(r"/[a-z]{1,30}(/[a-z]{1,30})?", fullmatch=True)
-NODES = st.one_of(
-    st.binary(max_size=6000).map(Node),
-    st.from_regex(r"[a-z/.]{1,40}", fullmatch=True).map(lambda target: Node(target=target)),
-    st.just(Node()),
-)
+NAMES = st.from_regex(r"/[a-z]{1,30}", fullmatch=True)
+SOURCES = st.one_of(st.binary(max_size=6000), st.sampled_from(["/usr/lib/x", "y"]), st.none())
+
+
+def file(content: bytes) -> Node:
+    return Node("program", "test", source=content)
+
+
+def node(source: bytes | str | None) -> Node:
+    if isinstance(source, str):
+        return Node("program", "test", target=source)
+    return Node("program", "test", source=source)
+
+
+def written(nodes: dict[str, Node]) -> bytes:
+    out = io.BytesIO()
+    assert ramfs.write(out, KERNEL, LAYOUT, nodes) == len(out.getvalue())
+    return out.getvalue()
+
+
+def read(kernel: bytes) -> dict[str, bytes | str | None]:
+    segment = Segment.parse(kernel)
+    nodes = ramfs.read(segment, read_table(segment.data, TABLE))
+    return {path: one.target or one.source for path, one in nodes.items()}  # type: ignore[misc]
 
 
 def immediate(kernel: bytes) -> int:
     return int(struct.unpack_from("<I", kernel, INSTRUCTION + 6)[0])
 
 
-def moved(kernel: bytes) -> Layout:
-    return Layout(LAYOUT.table, immediate(kernel))
+@given(st.dictionaries(NAMES, SOURCES, max_size=20))
+def test_what_is_put_in_is_there(sources: dict[str, bytes | str | None]) -> None:
+    kernel = written({path: node(source) for path, source in sources.items()})
+    assert read(kernel) == sources
 
 
-def test_files_links_and_directories_are_read() -> None:
-    assert read(KERNEL, LAYOUT) == {
-        "/libenv.so": Node(b"env" * 3000),
-        "/dev": Node(),
-        "/bin": Node(target="usr/bin"),
-    }
+def test_what_fits_takes_the_old_place() -> None:
+    kernel = written({"/a": file(b"a" * 5000), "/b": file(b"b")})
+    assert len(kernel) == len(KERNEL.data)
+    assert immediate(kernel) == LAYOUT.end
+    assert all(entry.place + entry.size <= ROOM for entry in read_table(kernel, TABLE))
+    assert kernel[:INSTRUCTION] == KERNEL.without_sections()[:INSTRUCTION]
 
 
-@given(st.dictionaries(PATHS, NODES, max_size=20))
-def test_what_is_put_in_is_there(nodes: dict[str, Node]) -> None:
-    kernel = replace(KERNEL, LAYOUT, nodes)
-    assert read(kernel, moved(kernel)) == nodes
+def test_the_old_contents_are_gone() -> None:
+    first = Segment.parse(build([(0, b"/secret", b"secret" * 3000)]))
+    out = io.BytesIO()
+    ramfs.write(out, first, Layout.find(first), {})
+    assert b"secret" not in out.getvalue()
 
 
-def test_contents_lie_in_whole_pages_behind_the_kernel() -> None:
-    kernel = replace(KERNEL, LAYOUT, {"/a": Node(b"a" * 5000), "/b": Node(b"b")})
-    places = []
-    for number in range(2):
-        size, offset = struct.unpack_from("<QQ", kernel, TABLE + 128 * number)
-        places.append((TABLE + offset, size))
-    assert all(place % 4096 == 0 and BASE + place >= LAYOUT.end for place, _ in places)
-    assert [kernel[place : place + size] for place, size in places] == [b"a" * 5000, b"b"]
+def test_what_does_not_fit_lies_in_whole_pages_behind_the_kernel() -> None:
+    kernel = written({"/a": file(b"a" * 50_000), "/b": file(b"b")})
+    a, b = read_table(kernel, TABLE)
+    assert a.place % 4096 == b.place % 4096 == 0
+    assert BASE + a.place >= LAYOUT.end
+    assert (
+        kernel[a.place : a.place + a.size] + kernel[b.place : b.place + b.size]
+        == b"a" * 50_000 + b"b"
+    )
 
 
-def test_the_kernel_learns_of_its_new_end_and_clears_only_its_own_memory() -> None:
-    kernel = replace(KERNEL, LAYOUT, {"/a": Node(b"a")})
+def test_a_grown_kernel_knows_its_new_end_and_clears_only_its_own_memory() -> None:
+    kernel = written({"/a": file(b"a" * 50_000)})
     assert immediate(kernel) == BASE + len(kernel)
-    cleared = struct.unpack_from("<I", kernel, INSTRUCTION + 20)[0]
-    assert cleared == LAYOUT.end
-    stored, loaded = struct.unpack_from("<QQ", kernel, 120 + 32)
-    assert stored == loaded == len(kernel)
-    assert kernel[len(KERNEL) : len(KERNEL) + BSS] == bytes(BSS)
-    assert struct.unpack_from("<Q", kernel, 40) == (0,)
+    assert struct.unpack_from("<I", kernel, INSTRUCTION + 20)[0] == LAYOUT.end
+    assert struct.unpack_from("<QQ", kernel, 120 + 32) == (len(kernel), len(kernel))
+    assert kernel[len(KERNEL.data) : len(KERNEL.data) + BSS] == bytes(BSS)
 
 
-def test_a_replaced_ramfs_can_be_replaced_again() -> None:
-    first = replace(KERNEL, LAYOUT, {"/a": Node(b"a" * 9000), "/b": Node(b"b")})
-    second = replace(first, moved(first), {"/c": Node(b"c")})
-    assert read(second, moved(second)) == {"/c": Node(b"c")}
+def test_only_empty_folders_are_named() -> None:
+    folder = Node("program", "test")
+    kernel = written({"/": folder, "/a": folder, "/a/b": file(b"b"), "/tmp": folder})
+    assert [entry.name for entry in read_table(kernel, TABLE)] == ["/a/b", "/tmp/"]
+
+
+def test_files_of_this_machine_are_copied(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    assert read(written({"/a": Node("program", "test", source=path)})) == {"/a": b"content"}
 
 
 @pytest.mark.parametrize(
     ("nodes", "what"),
     [
-        ({f"/{number}": Node(b"") for number in range(200)}, "no room for 200 names"),
-        ({"/" + "x" * 110: Node(b"")}, "longer than 110 bytes"),
-        ({"relative": Node(b"")}, "not an absolute path"),
-        ({"/nul\0": Node(b"")}, "not an absolute path"),
+        ({f"/{number}": file(b"") for number in range(200)}, "200 files, and this kernel's"),
+        ({"/" + "x" * 110: file(b"")}, "longer than the 110 bytes"),
+        ({"relative": file(b"")}, "not an absolute path"),
+        ({"/nul\0": file(b"")}, "not an absolute path"),
     ],
 )
 def test_files_that_do_not_fit(nodes: dict[str, Node], what: str) -> None:
     with pytest.raises(ValueError, match=what):
-        replace(KERNEL, LAYOUT, nodes)
+        written(nodes)
 
 
-@pytest.mark.parametrize(
-    ("layout", "what"),
-    [
-        (Layout(LAYOUT.table, LAYOUT.end + 8), "0 instructions store the end"),
-        (Layout(LAYOUT.table, BASE + 8), "before its own bytes"),
-        (Layout(LAYOUT.table, 1 << 40), "first GiB"),
-        (Layout(1 << 40, LAYOUT.end), "outside the file"),
-        (Layout(LAYOUT.table + 8, LAYOUT.end), "no RAMFS"),
-    ],
-)
-def test_wrong_addresses(layout: Layout, what: str) -> None:
-    with pytest.raises(ValueError, match=what):
-        replace(KERNEL, layout, {"/a": Node(b"a")})
+def test_more_than_the_mapped_memory_is_refused_before_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as sparse:
+        sparse.truncate(1 << 30)
+    out = io.BytesIO()
+    with pytest.raises(ValueError, match="first GiB"):
+        ramfs.write(out, KERNEL, LAYOUT, {"/large": Node("program", "test", source=path)})
+    assert not out.getvalue()
 
 
-def test_an_end_that_is_stored_twice_is_ambiguous() -> None:
-    kernel = bytearray(KERNEL)
-    kernel[0x900:0x90A] = kernel[INSTRUCTION : INSTRUCTION + 10]
-    with pytest.raises(ValueError, match="2 instructions"):
-        replace(bytes(kernel), LAYOUT, {})
-
-
-@given(st.integers(0, len(KERNEL)))
-def test_a_truncated_kernel_is_refused(length: int) -> None:
-    if length < len(KERNEL):
-        with pytest.raises(ValueError, match=r"."):
-            replace(KERNEL[:length], LAYOUT, {"/a": Node(b"a")})
-
-
-@given(st.lists(st.tuples(st.integers(0, len(KERNEL) - 1), st.integers(0, 255)), max_size=6))
-def test_a_damaged_kernel_is_replaced_or_refused(damage: list[tuple[int, int]]) -> None:
-    kernel = bytearray(KERNEL)
-    for place, value in damage:
-        kernel[place] = value
-    with suppress(ValueError):
-        assert replace(bytes(kernel), LAYOUT, {"/a": Node(b"a")}).startswith(b"\x7fELF")
+def test_the_longest_name() -> None:
+    name = "/" + "x" * 109
+    assert read(written({name: file(b"x")})) == {name: b"x"}

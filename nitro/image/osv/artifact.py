@@ -1,0 +1,149 @@
+"""What OSv builds and releases hold, read down to the kernel in it.
+
+A kernel's ELF file, stripped or not; a loader image or a whole disk (`usr.img`), raw or qcow2: the
+boot sector, and from sector 128 on what it reads, in which the kernel is compressed or lies as it
+is. Of a disk only what its boot sector reads is looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+from nitro.errors import InputError
+from nitro.image.formats import qcow2
+from nitro.image.osv import fastlz
+from nitro.image.osv.layout import Entry, Layout, read_table
+from nitro.image.osv.segment import Segment
+
+SECTOR = 512
+UNIT = 32 << 10
+"""Bytes that a boot sector reads at once."""
+COUNT = 0x10
+"""The place in a boot sector of the number of units that it reads (u16)."""
+PAYLOAD = 128 * SECTOR
+
+_LARGEST = 1 << 30  # a kernel lies below the first GiB of memory
+_LARGEST_PACKED = 256 << 20
+_Read = Callable[[int, int], bytes]
+
+_RELEASE = re.compile(rb"OSv (v?[0-9][\x21-\x7e]*)")
+# The name that C++ gives the type of a driver, for its run-time type information, and what people
+# call the driver.
+_DRIVERS = {
+    b"N3aws3enaE": "ena",
+    b"N6virtio3netE": "virtio-net",
+    b"N6virtio3blkE": "virtio-blk",
+    b"N6virtio4scsiE": "virtio-scsi",
+    b"N6virtio3rngE": "virtio-rng",
+    b"N4nvme6driverE": "nvme",
+    b"N4ahci3hbaE": "ahci",
+    b"N3ide9ide_driveE": "ide",
+    b"N3vmw7vmxnet3E": "vmxnet3",
+    b"N3vmw6pvscsiE": "pvscsi",
+    b"N8xenfront6xenbusE": "xenfront",
+}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel of which nothing but the binary is at hand.
+
+    `kind` is what it came as; `boot_sector` that of the disk that it was in, if it was in one.
+    """
+
+    kind: str
+    segment: Segment
+    layout: Layout
+    boot_sector: bytes | None = None
+
+    @cached_property
+    def version(self) -> str:
+        """As the kernel prints it when it starts; "unknown" when it does not say."""
+        return version(self.segment)
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """The files of its RAMFS."""
+        return read_table(self.segment.data, self.layout.table)
+
+    @cached_property
+    def drivers(self) -> list[str]:
+        """Of the drivers that nitro can name, those that are in it."""
+        data = self.segment.data
+        return sorted(name for kind, name in _DRIVERS.items() if kind + b"\0" in data)
+
+    @property
+    def boot_entries(self) -> list[str]:
+        """The ways into it: "bios" and "pvh"."""
+        ways = {"bios": self.segment.bios_entry, "pvh": self.segment.pvh_entry}
+        return [way for way, entry in ways.items() if entry]
+
+
+def version(segment: Segment) -> str:
+    """The version that a kernel prints; "unknown" when it does not say."""
+    found = _RELEASE.search(segment.data)
+    return found[1].decode() if found else "unknown"
+
+
+def read(path: Path) -> Kernel:
+    """The kernel in the file at `path`.
+
+    Raises InputError, with what was looked for and where, for anything else.
+    """
+    try:
+        if not path.is_file() and path.exists():  # opening a FIFO would wait for its writer
+            raise ValueError("not a regular file")
+        with path.open("rb") as file:
+            kind, elf, boot_sector = _open(file)
+        segment = Segment.parse(elf)
+        return Kernel(kind, segment, Layout.find(segment), boot_sector)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file", hint="check the path") from None
+    except ValueError as error:
+        raise InputError(
+            f"{path}: not an OSv kernel that nitro knows: {error}",
+            hint="give loader.elf, loader-stripped.elf, loader.img or usr.img of an x86-64 build",
+        ) from None
+
+
+def _open(file: BinaryIO) -> tuple[str, bytes, bytes | None]:
+    """What the file is, the kernel's ELF file, and the boot sector."""
+    start = file.read(SECTOR)
+    if start.startswith(b"\x7fELF"):
+        return "kernel ELF", _whole(file), None
+    if start.startswith(qcow2.MAGIC):
+        return ("disk image (qcow2)", *_from_disk(qcow2.Qcow2(file).read))
+
+    def read_raw(offset: int, size: int) -> bytes:
+        file.seek(offset)
+        return file.read(size)
+
+    return ("disk image (raw)", *_from_disk(read_raw))
+
+
+def _whole(file: BinaryIO) -> bytes:
+    """The file from its start, as far as a kernel can reach."""
+    file.seek(0)
+    return file.read(_LARGEST)
+
+
+def _from_disk(read_at: _Read) -> tuple[bytes, bytes]:
+    boot_sector = read_at(0, SECTOR)
+    if len(boot_sector) < SECTOR or boot_sector[-2:] != b"\x55\xaa":
+        raise ValueError("neither an ELF file nor a disk with a boot sector (55 aa at byte 510)")
+    units = int.from_bytes(boot_sector[COUNT : COUNT + 2], "little")
+    payload = read_at(PAYLOAD, min(units * UNIT, _LARGEST_PACKED))
+    if not payload:
+        raise ValueError(f"no bytes where a boot sector of OSv's reads from (byte {PAYLOAD})")
+    elf = fastlz.unpack_segments(payload)
+    if elf is None:
+        raise ValueError(
+            f"no compressed kernel in the {len(payload)} bytes that the boot sector reads; "
+            "looked for a table of segments of a MiB"
+        )
+    return elf, boot_sector

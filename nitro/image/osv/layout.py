@@ -1,0 +1,153 @@
+"""Where a finished OSv kernel keeps its RAMFS and its end, found without symbols.
+
+The RAMFS is a table of 128-byte entries (size, offset of the content from the start of the table,
+type, absolute name; an entry of zeros ends it) with the contents behind it, in order. So the first
+entry's offset is the table's size, which together with the names identifies it.
+
+The end of the kernel, where free memory starts, is known to two instructions: `lea END, %rcx`
+bounds what is cleared at boot, and `movl $END, variable(%rip)` tells the allocator. END lies behind
+what the ELF header knows of, by the first thread's control block.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections import Counter
+from dataclasses import dataclass
+
+from nitro.image.osv.segment import Segment
+
+ENTRY = struct.Struct("<QQB111s")
+FILE, LINK = 0, 1
+NAME_MAX = 110
+"""Bytes of a name."""
+
+_CONTROL_BLOCK = 1 << 16  # bytes by which the end may lie behind the segment
+_LEA = re.compile(rb"\x48\x8d\x0c\x25(....)", re.DOTALL)
+# The upper bytes of an offset below 16 MiB, the type, the name's first character.
+_CANDIDATE = re.compile(rb"\x00{5}[\x00\x01]/")
+_NAME = re.compile(rb"/[\x20-\x7e\x80-\xff]*")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the table; `place` is where in the kernel's file the content lies."""
+
+    name: str
+    kind: int
+    place: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Places in a kernel's file: `table` is the RAMFS's, with `room` bytes for table and contents.
+
+    `end` is the address where free memory starts, `end_operand` the place of the instruction's
+    operand (u32) that says so.
+    """
+
+    table: int
+    room: int
+    end: int
+    end_operand: int
+
+    @property
+    def capacity(self) -> int:
+        """How many entries the table's place has room for."""
+        return self.room // ENTRY.size - 1
+
+    @classmethod
+    def find(cls, segment: Segment) -> Layout:
+        """Raises ValueError, with what was looked for and where, when it is not found once."""
+        table, room = _find_table(segment)
+        end, operand = _find_end(segment)
+        return cls(table, room, end, operand)
+
+
+def read_table(data: bytes, table: int) -> list[Entry]:
+    """The entries of the table at a place of a kernel's file.
+
+    Raises ValueError when there is none, or an entry points outside the file.
+    """
+    entries: list[Entry] = []
+    for at in range(table, len(data) + 1, ENTRY.size):
+        if not 0 <= at <= len(data) - ENTRY.size:
+            break
+        size, offset, kind, raw = ENTRY.unpack_from(data, at)
+        if not raw[0]:
+            return entries
+        name = raw.partition(b"\0")[0]
+        place = table + offset
+        if kind not in (FILE, LINK) or not _NAME.fullmatch(name) or len(name) > NAME_MAX:
+            raise ValueError(f"no RAMFS at {table:#x}: the entry at {at:#x} has no absolute name")
+        if place + size > len(data):
+            raise ValueError(f"no RAMFS at {table:#x}: {name!r} lies outside the kernel")
+        entries.append(Entry(name.decode(errors="surrogateescape"), kind, place, size))
+    raise ValueError(f"no RAMFS at {table:#x}: its table does not end")
+
+
+def _find_table(segment: Segment) -> tuple[int, int]:
+    """The place of the table, and how many bytes it takes with its contents."""
+    data = segment.data
+    found = []
+    taken = 0
+    for match in _CANDIDATE.finditer(data):
+        at = match.end() - 1 - 17
+        if at < taken or at % 8:
+            continue
+        offset = ENTRY.unpack_from(data, at)[1] if at <= len(data) - ENTRY.size else 0
+        if offset % ENTRY.size or offset < 2 * ENTRY.size:
+            continue
+        try:
+            entries = read_table(data, at)
+        except ValueError:
+            continue
+        end = at + offset
+        if offset != (len(entries) + 1) * ENTRY.size or not _in_order(entries, end):
+            continue
+        taken = max([end, *(entry.place + entry.size for entry in entries)])
+        found.append((at, taken - at))
+    if len(found) != 1:
+        what = "no table of a RAMFS" if not found else f"{len(found)} tables of a RAMFS"
+        raise ValueError(
+            f"{what} in the {len(data)} bytes that are loaded; looked for one table of 128-byte "
+            "entries with absolute names, whose first offset is the table's size"
+        )
+    return found[0]
+
+
+def _in_order(entries: list[Entry], start: int) -> bool:
+    """Whether the contents follow each other from `start` on."""
+    for entry in entries:
+        if entry.place != start:
+            return False
+        start += entry.size
+    return True
+
+
+def _find_end(segment: Segment) -> tuple[int, int]:
+    """The end, and the place of the operand that tells the allocator."""
+    data = segment.data
+    ends = Counter(
+        end
+        for match in _LEA.finditer(data)
+        if segment.end
+        <= (end := int.from_bytes(match[1], "little"))
+        <= segment.end + _CONTROL_BLOCK
+    )
+    if len(ends) != 1:
+        raise ValueError(
+            f"{len(ends)} ends of the kernel; looked for one `lea END, %rcx` (48 8d 0c 25) with an "
+            f"address from {segment.end:#x} on, where what is loaded ends"
+        )
+    [end] = ends
+    operand = re.escape(end.to_bytes(4, "little"))
+    stores = [m.end() for m in re.finditer(rb"\xc7\x05....(?=" + operand + rb")", data, re.DOTALL)]
+    if len(stores) != 1:
+        raise ValueError(
+            f"{len(stores)} instructions store the end {end:#x}; looked for one "
+            "`movl $END, variable(%rip)` (c7 05)"
+        )
+    return end, stores[0]

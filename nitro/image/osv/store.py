@@ -1,0 +1,274 @@
+"""The kernels that a user has added, by name, and the index by which others can get them.
+
+A kernel is kept as the ELF file of its loaded segment, with the boot sector of the disk that it
+came in, if it did, and what is known of it (`kernel.json`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+from urllib.parse import urljoin
+
+from nitro.documents import KERNEL_INDEX_SCHEMA, KernelDocument, KernelIndexDocument
+from nitro.errors import InputError
+from nitro.image.osv import artifact
+from nitro.image.osv.artifact import Kernel
+from nitro.image.osv.layout import Layout
+from nitro.image.osv.segment import Segment
+from nitro.paths import state_dir
+from nitro.space import writing
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MAX_INDEX = 4 << 20
+_ADD = "nitro kernel add NAME FILE adds one"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An added kernel: its ELF file at `path`."""
+
+    path: Path
+    about: KernelDocument
+
+    @property
+    def name(self) -> str:
+        return self.about["name"]
+
+    @property
+    def source(self) -> Path | None:
+        """The source tree or archive that has its headers."""
+        return Path(self.about["source"]) if self.about["source"] else None
+
+    def kernel(self) -> Kernel:
+        """Raises InputError when the file was damaged meanwhile."""
+        try:
+            segment = Segment.parse(self.path.read_bytes())
+            boot = _boot_sector(self.path.parent)
+            sector = boot.read_bytes() if boot.exists() else None
+            return Kernel(self.about["kind"], segment, Layout.find(segment), sector)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"the kernel osv:{self.name} is damaged: {error}", hint="add it again"
+            ) from None
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A kernel that an index offers: where it is, and the SHA-256 of that file."""
+
+    url: str
+    sha256: str
+
+
+def describe(kernel: Kernel, name: str, origin: str, sha256: str, source: str) -> KernelDocument:
+    """What is known of a kernel; `sha256` is that of the file that it came in."""
+    data = kernel.segment.data
+    return {
+        "name": name,
+        "version": kernel.version,
+        "kind": kernel.kind,
+        "origin": origin,
+        "sha256": sha256,
+        "kernel_sha256": hashlib.sha256(kernel.segment.without_sections()).hexdigest(),
+        "size_bytes": len(data),
+        "boot": kernel.boot_entries,
+        "boot_sector": kernel.boot_sector is not None,
+        "ramfs_capacity": kernel.layout.capacity,
+        "ramfs_files": [entry.name for entry in kernel.entries],
+        "drivers": kernel.drivers,
+        "exported_symbols": len(kernel.segment.symbols),
+        "source": source,
+    }
+
+
+def summary(about: KernelDocument) -> dict[str, str]:
+    """For people: what is worth a line each."""
+    files = about["ramfs_files"]
+    return {
+        "name": about["name"] or "not added",
+        "version": about["version"],
+        "came as": about["kind"],
+        "sha256": about["sha256"],
+        "size": f"{about['size_bytes'] / 1e6:.1f} MB",
+        "boots by": ", ".join(about["boot"]) or "no entry that is known",
+        "RAMFS": f"{len(files)} files, room for {about['ramfs_capacity']}",
+        "drivers": ", ".join(about["drivers"]) or "none known",
+        "exports": f"{about['exported_symbols']} symbols",
+        "source": about["source"] or "none",
+    }
+
+
+def add(
+    name: str, file: Path, *, origin: str, sha256: str | None = None, source: Path | None = None
+) -> Stored:
+    """Keep the kernel in `file`, which came from `origin`, as `name`; it replaces one of that name.
+
+    Raises InputError for a name that cannot be, a file that is no kernel or has another SHA-256
+    than it should, and a source that does not exist.
+    """
+    check_name(name)
+    found = sha256_of(file)
+    if sha256 is not None and found != check_sha256(sha256):
+        raise InputError(
+            f"{origin} has the SHA-256 {found}, not {sha256}", hint="it was changed or damaged"
+        )
+    if source is not None and not source.exists():
+        raise InputError(f"{source}: no such file or folder", hint="check --source")
+    kernel = artifact.read(file)
+    about = describe(kernel, name, origin, found, str(source.resolve()) if source else "")
+    home = _home()
+    with tempfile.TemporaryDirectory(dir=home, prefix=".new-") as scratch, writing(home):
+        folder = Path(scratch) / "kernel"
+        folder.mkdir()
+        (folder / "kernel.elf").write_bytes(kernel.segment.without_sections())
+        if kernel.boot_sector:
+            _boot_sector(folder).write_bytes(kernel.boot_sector)
+        _about(folder).write_text(json.dumps(about, indent=1) + "\n")
+        target = home / name
+        if target.exists():
+            target.rename(Path(scratch) / "old")
+        folder.rename(target)
+    return Stored(target / "kernel.elf", about)
+
+
+def names() -> list[str]:
+    """The names of the added kernels, sorted."""
+    return sorted(path.parent.name for path in _home().glob("[!.]*/kernel.json"))
+
+
+def find(name: str) -> Stored:
+    """The kernel added as `name`; with "" the only one.
+
+    Raises InputError when there is none, or more than one to choose from.
+    """
+    known = names()
+    if not name:
+        if len(known) == 1:
+            return find(known[0])
+        if not known:
+            raise InputError("no OSv kernel has been added", hint=_ADD)
+        raise InputError(
+            "several OSv kernels have been added", hint=f"choose one: --kernel osv:{known[0]}"
+        )
+    if name not in known:
+        hint = f"known: {', '.join(known)}; {_ADD}" if known else _ADD
+        raise InputError(f"no OSv kernel {name!r}", hint=hint)
+    folder = _home() / name
+    try:
+        about = cast(KernelDocument, json.loads(_about(folder).read_text()))
+        about["name"], about["source"], about["kind"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"the kernel osv:{name} is damaged", hint="add it again") from None
+    return Stored(folder / "kernel.elf", about)
+
+
+def remove(name: str) -> None:
+    """Raises InputError when there is none of that name."""
+    shutil.rmtree(find(check_name(name)).path.parent)
+
+
+def export(folder: Path) -> Path:
+    """Write all kernels and an index of them to `folder`, to be put on a server; the index's path.
+
+    Raises InputError when there are none.
+    """
+    kernels = [find(name) for name in names()]
+    if not kernels:
+        raise InputError("no OSv kernel has been added", hint=_ADD)
+    folder.mkdir(parents=True, exist_ok=True)
+    index: KernelIndexDocument = {"schema": KERNEL_INDEX_SCHEMA, "kernels": []}
+    with writing(folder):
+        for kernel in kernels:
+            file = folder / f"{kernel.name}.elf"
+            shutil.copyfile(kernel.path, file)
+            index["kernels"].append(
+                {
+                    "name": kernel.name,
+                    "version": kernel.about["version"],
+                    "file": file.name,
+                    "sha256": sha256_of(file),
+                    "size_bytes": file.stat().st_size,
+                }
+            )
+        path = folder / "index.json"
+        path.write_text(json.dumps(index, indent=1) + "\n")
+    return path
+
+
+def is_index(file: Path) -> bool:
+    """Whether a downloaded file is an index rather than a kernel."""
+    with file.open("rb") as start:
+        return start.read(64).lstrip()[:1] == b"{"
+
+
+def offered(index: Path, url: str, name: str) -> Offer:
+    """The kernel `name` of an index that was downloaded from `url`. Raises InputError."""
+    try:
+        if index.stat().st_size > _MAX_INDEX:
+            raise ValueError(f"larger than {_MAX_INDEX >> 20} MiB")
+        document = json.loads(index.read_text())
+        if document["schema"] != KERNEL_INDEX_SCHEMA:
+            raise ValueError(f"its schema is not {KERNEL_INDEX_SCHEMA}")
+        known = {str(k["name"]): (str(k["file"]), str(k["sha256"])) for k in document["kernels"]}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"{url}: not an index of kernels: {error!r}", hint="check the URL"
+        ) from None
+    if name not in known:
+        raise InputError(f"{url} has no kernel {name!r}", hint=f"it has: {', '.join(known)}")
+    file, sha256 = known[name]
+    return Offer(_joined(url, file), check_sha256(sha256))
+
+
+def check_name(name: str) -> str:
+    """Raises InputError for what cannot be a kernel's name."""
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"{name!r} cannot be a kernel's name", hint="use letters, digits, dots and dashes"
+        )
+    return name
+
+
+def check_sha256(text: str) -> str:
+    """Raises InputError for what is not a SHA-256 in hexadecimal digits; in lower case."""
+    if not _SHA256.fullmatch(text.lower()):
+        raise InputError(f"{text!r} is not a SHA-256", hint="give its 64 hexadecimal digits")
+    return text.lower()
+
+
+def _joined(url: str, file: str) -> str:
+    """urljoin knows web addresses only; a bucket's keys are joined in the same way."""
+    if url.startswith("s3://"):
+        return "s3" + urljoin(url.replace("s3", "http", 1), file).removeprefix("http")
+    return urljoin(url, file)
+
+
+def _home() -> Path:
+    folder = state_dir() / "kernels" / "osv"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _about(folder: Path) -> Path:
+    return folder / "kernel.json"
+
+
+def _boot_sector(folder: Path) -> Path:
+    return folder / "boot.bin"
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file, in hexadecimal digits. Raises InputError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise InputError(f"{path}: {error.strerror}", hint="check the path") from None
