@@ -20,6 +20,8 @@ from nitro.documents import ConditionsDocument, HostDocument
 from nitro.errors import NitroError
 from nitro.progress import Reporter
 
+GIT_SECONDS = 10.0  # a source tree on a slow disk has no revision rather than no result
+
 # What a local Nitro says of the machine; AWS says nothing, and means its own hypervisor.
 _ACCELERATOR_TAG, _AWS_ACCELERATOR = "local:accelerator", "nitro"
 
@@ -129,7 +131,7 @@ def revision() -> str | None:
         "--exclude=*",
     ]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=GIT_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() or None

@@ -30,6 +30,7 @@ from nitro.errors import NitroError
 from nitro.progress import Reporter
 
 STOP_SECONDS = 5.0
+ANSWER_SECONDS = 30.0  # for a QEMU that is asked what it can do
 
 
 @dataclass(frozen=True)
@@ -269,25 +270,28 @@ def connect(control: socket.socket, folder: Path, name: str) -> None:
 
 @cache
 def _has_vfio_user(program: str) -> bool:
-    devices = subprocess.run(
-        [program, "-machine", "none", "-device", "help"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    return '"vfio-user-pci"' in devices.stdout
+    return '"vfio-user-pci"' in _ask(program, "-machine", "none", "-device", "help")
 
 
 @cache
 def _version(command: tuple[str, ...]) -> tuple[int, ...]:
-    told = subprocess.run(
-        [*command, "--version"], capture_output=True, text=True, check=False, timeout=30
-    ).stdout
-    found = re.search(r"version (\d+(?:\.\d+)*)", told)
+    found = re.search(r"version (\d+(?:\.\d+)*)", _ask(*command, "--version"))
     if not found:
         raise NitroError(f"{command[0]} does not print its version")
     return tuple(map(int, found[1].split(".")))
+
+
+def _ask(*command: str) -> str:
+    """What a program prints. Raises NitroError when it does not end within ANSWER_SECONDS."""
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=ANSWER_SECONDS
+        ).stdout
+    except subprocess.TimeoutExpired:
+        raise NitroError(
+            f"`{' '.join(command)}` did not end within {ANSWER_SECONDS:g} s",
+            hint="see whether it runs by itself; without it on the PATH, Debian's QEMU is used",
+        ) from None
 
 
 def _packaged_version(packages: Sequence[debian.Package], name: str) -> tuple[int, ...]:

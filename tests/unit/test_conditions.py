@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,15 @@ def test_without_git_the_revision_is_not_known(tree: Path, monkeypatch: pytest.M
     assert revision() is None  # not a repository of git's
     revision.cache_clear()
     monkeypatch.setenv("PATH", "/nowhere")
+    assert revision() is None
+
+
+def test_a_git_that_hangs_is_not_waited_for(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tree / ".git").mkdir()
+    (tree / "git").write_text("#!/bin/sh\nexec sleep 60\n")
+    (tree / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tree), prepend=os.pathsep)
+    monkeypatch.setattr(conditions, "GIT_SECONDS", 0.05)
     assert revision() is None
 
 

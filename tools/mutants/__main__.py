@@ -72,8 +72,14 @@ def main() -> None:
         metavar="PATH[:FIRST[-LAST]]",
         help="only files whose path begins so, only these lines",
     )
+    parser.add_argument(
+        "--tests",
+        nargs="*",
+        default=(),
+        help="only these files and folders of tests (default: all)",
+    )
     chosen = parser.parse_args()
-    covered = measure(ROOT)
+    covered = measure(ROOT, chosen.tests)
     warm_up()
     mutants = draw(covered, chosen.seed, chosen.count, *chosen.within)
     started, survivors = time.monotonic(), list[Mutant]()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,17 +41,17 @@ class Covered:
         )
 
 
-def measure(root: Path) -> Covered:
-    """Run the fast tests under coverage unless the tree is as it was the last time.
+def measure(root: Path, paths: Sequence[str] = ()) -> Covered:
+    """Run the fast tests under coverage, or those in `paths`, unless the tree is as it was.
 
     Ends the program when they do not pass: then nothing can be said of mutants.
     """
-    kept = root / "build" / "mutants" / f"{_state(root)}.json"
+    kept = root / "build" / "mutants" / f"{_state(root, paths)}.json"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         data, report = kept.with_suffix(".coverage"), kept.with_suffix(".xml")
         command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--hypothesis-seed=0"]
-        command += ["--cov", "--cov-report=", "--cov-context=test", f"--junitxml={report}"]
+        command += ["--cov", "--cov-report=", "--cov-context=test", f"--junitxml={report}", *paths]
         # Processes that tests start are measured under no test's name: leave them out.
         done = subprocess.run(
             command, cwd=root, env=os.environ | {"COVERAGE_FILE": str(data)}, check=False
@@ -67,9 +68,9 @@ def measure(root: Path) -> Covered:
     )
 
 
-def _state(root: Path) -> str:
-    """A name for all code and tests as they are."""
-    digest = hashlib.sha256()
+def _state(root: Path, paths: Sequence[str]) -> str:
+    """A name for all code and tests as they are, and those of them that run."""
+    digest = hashlib.sha256("\0".join(sorted(paths)).encode())
     for folder in ("nitro", "tests", "amis"):
         for path in sorted((root / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:

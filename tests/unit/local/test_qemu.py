@@ -138,6 +138,23 @@ def test_an_older_qemu_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert asked.value.args[0].names == ("qemu-system-x86",)
 
 
+@pytest.mark.parametrize("does", ["exec sleep 60", "echo no number"])
+def test_a_qemu_that_says_nothing_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str
+) -> None:
+    """Neither when it is asked for its devices nor when it is asked for its version."""
+    program = stand_in(tmp_path, 'name "vfio-user-pci", bus PCI')
+    said = program.read_text()
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(qemu, "ANSWER_SECONDS", 0.1)
+    program.write_text(said.replace("echo 'QEMU emulator version 10.1.2'", does))
+    with pytest.raises(NitroError, match=r"did not end within 0\.1 s|does not print its version"):
+        qemu.find()
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    with pytest.raises(NitroError, match=r"-device help` did not end within 0\.1 s"):
+        qemu._has_vfio_user(f"{tmp_path}/./{program.name}")  # not the one that is remembered
+
+
 def test_an_ended_block_ends_the_machine(tmp_path: Path) -> None:
     program = tmp_path / "stubborn"
     program.write_text("#!/bin/sh\nexec sleep 60\n")
