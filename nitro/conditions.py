@@ -17,6 +17,7 @@ from nitro import __version__
 from nitro.cloud import Cloud, Instance, console_output
 from nitro.console import Milestone, milestones
 from nitro.documents import ConditionsDocument, HostDocument
+from nitro.ending import Ending, endings
 from nitro.errors import NitroError
 from nitro.progress import Reporter
 
@@ -36,7 +37,7 @@ class GuestReport:
     `driver` is the guest's own word for whose driver it is. `driver_version` is the kernel's
     release for a driver of its own tree, None for the nitro driver, which `revision` identifies;
     `fallback` (why the nitro driver made room for the kernel's) is None where there was none.
-    `warnings` are what it went on without.
+    `warnings` are what it went on without, `endings` the ends of its program.
     """
 
     kernel: str = "unknown"
@@ -45,6 +46,7 @@ class GuestReport:
     driver_version: str | None = None
     fallback: str | None = None
     warnings: tuple[str, ...] = ()
+    endings: tuple[Ending, ...] = ()
 
 
 def read_console(text: str) -> GuestReport:
@@ -62,6 +64,7 @@ def read_console(text: str) -> GuestReport:
         driver_version=None if version is None else str(version),
         fallback=str(fallback.fields.get("what")) if fallback else None,
         warnings=tuple(str(m.fields.get("what")) for m in said if m.name == "warning"),
+        endings=tuple(endings(text)),
     )
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from nitro.printable import printable
 
 LONGEST = 4096  # characters of one milestone
+_LINE = re.compile(r"[^\r\n]+")
 _START = re.compile(r'\{\s*"nitro"\s*:')
 _DECODER = json.JSONDecoder()
 
@@ -31,20 +33,25 @@ class Milestone:
 
 def milestones(text: str) -> list[Milestone]:
     """The milestones in the order in which they were written."""
-    found: list[Milestone] = []
-    for line in re.split(r"[\r\n]+", text):
-        position = 0
-        while start := _START.search(line, position):
+    return [milestone for _, _, milestone in located(text)]
+
+
+def located(text: str) -> Iterator[tuple[int, int, Milestone]]:
+    """The milestones in order, each with where in the text it begins and ends."""
+    for line in _LINE.finditer(text):
+        position = line.start()
+        while start := _START.search(text, position, line.end()):
             position = start.end()
             try:
-                value, length = _DECODER.raw_decode(line[start.start() :][:LONGEST])
+                value, length = _DECODER.raw_decode(
+                    text[start.start() : min(line.end(), start.start() + LONGEST)]
+                )
             except (ValueError, RecursionError):
                 continue
             # What lies inside an object is no milestone of its own.
             position = start.start() + length
             if milestone := _milestone(value):
-                found.append(milestone)
-    return found
+                yield start.start(), position, milestone
 
 
 def tail(text: str, lines: int = 20) -> str:

@@ -33,7 +33,8 @@ from nitro.cloud.limits import check_image
 from nitro.cloud.network import check_ranges
 from nitro.cloud.tags import ports_tag
 from nitro.conditions import accelerator, read_guest
-from nitro.documents import DeployDocument
+from nitro.documents import DeployDocument, ProgramDocument
+from nitro.ending import endings, output
 from nitro.errors import InputError
 from nitro.image import Image
 from nitro.interfaces import ImageBuilder, Prober
@@ -46,7 +47,7 @@ from nitro.measure import (
     run_probes,
     select_probes,
 )
-from nitro.probe import Result, Selection
+from nitro.probe import Boot, Result, Selection
 from nitro.progress import Reporter, Span
 from nitro.recipe import Recipe
 
@@ -99,10 +100,23 @@ class InstanceReport:
     private_ip: str
 
 
+@dataclass(frozen=True)
+class ProgramEnd:
+    """How a program ended that was meant to, and what it wrote (the last 64 KiB)."""
+
+    status: int
+    seconds: float | None
+    output: str
+
+    def to_json(self) -> ProgramDocument:
+        return {"status": self.status, "seconds": self.seconds, "output": self.output}
+
+
 @dataclass
 class Deployment:
     """The outcome of a request.
 
+    `program` is None where the program was meant to keep running.
     `leftovers`: what was kept as asked for, in words, with its cost. `not_removed`: what should
     have been removed and is still there.
     """
@@ -116,6 +130,7 @@ class Deployment:
     timeline: list[Span] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
     not_removed: list[str] = field(default_factory=list)
+    program: ProgramEnd | None = None
 
     @property
     def ok(self) -> bool:
@@ -154,6 +169,7 @@ class Deployment:
             },
             "timeline": [{"stage": s.stage, "seconds": s.seconds} for s in self.timeline],
             "probes": [result.to_json() for result in self.probes],
+            "program": self.program.to_json() if self.program else None,
             "leftovers": self.leftovers,
             "not_removed": self.not_removed,
         }
@@ -174,7 +190,7 @@ def deploy(
     """
     check_ranges(request.allow)
     recipe = request.recipe
-    selection = select_probes(request.selection, recipe.ports, request.measure_from, prober)
+    selection = _selection(request, prober)
     from_host = request.measure_from == "host" and bool(selection.probes)
     # A security group of the user's own may open the ports, too.
     if from_host and not request.allow and not request.security_groups:
@@ -236,7 +252,8 @@ def deploy(
                 request.measure_from,
                 client_ami=published[1].ami_id if len(published) > 1 else None,
                 bucket=request.bucket,
-                first_tcp_port=next(iter(recipe.tcp_ports), None) if request.allow else None,
+                first_tcp_port=_first_tcp_port(request),
+                ends=not recipe.service,
                 launched=launched,
             )
             results = run_probes(cloud, measurement, prober, undo, report)
@@ -250,10 +267,44 @@ def deploy(
                 results,
                 report.timeline,
                 _leftovers(cloud, server, images, request),
+                program=_program(results) if measurement.ends and results else None,
             )
     except CleanUpError as error:  # what was measured is not lost for that
         deployment.not_removed = error.left
     return deployment
+
+
+def _selection(request: DeployRequest, prober: Prober) -> Selection:
+    """What to measure. Raises InputError for what does not suit a program that is meant to end."""
+    recipe = request.recipe
+    if recipe.service:
+        return select_probes(request.selection, recipe.ports, request.measure_from, prober)
+    if request.keep is Keep.INSTANCE:
+        raise InputError(
+            f"{recipe.name}: no instance is left to keep once the program has ended",
+            hint="use `nitro deploy` without --keep, or leave service = false out of the recipe",
+        )
+    selection = request.selection or Selection()
+    if selection.probes:
+        raise InputError(
+            f"{recipe.name}: a program that is meant to end is not measured",
+            hint="leave --probe out, or service = false",
+        )
+    return Selection(selection.boot or Boot())
+
+
+def _first_tcp_port(request: DeployRequest) -> int | None:
+    """The port whose first connection is waited for, where this machine may reach it."""
+    if not request.allow or not request.recipe.service:
+        return None
+    return next(iter(request.recipe.tcp_ports), None)
+
+
+def _program(results: Sequence[Result]) -> ProgramEnd:
+    """How the program ended, from the console that the boot's result has."""
+    console = results[0].raw
+    last = endings(console)[-1]
+    return ProgramEnd(last.status, last.seconds, output(console))
 
 
 def _ttl(request: DeployRequest, selection: Selection) -> timedelta | None:

@@ -139,6 +139,16 @@ class SpanDocument(TypedDict):
     seconds: float
 
 
+class ProgramDocument(TypedDict):
+    """How a program ended that was meant to."""
+
+    status: int
+    seconds: float | None
+    """How long it ran; null where the console no longer tells when it started."""
+    output: str
+    """What it wrote: the last 64 KiB of the console, without the guest's own lines."""
+
+
 class DeployDocument(TypedDict):
     """`nitro deploy --json` and `nitro launch --json`."""
 
@@ -150,6 +160,8 @@ class DeployDocument(TypedDict):
     instance: InstanceDocument
     timeline: list[SpanDocument]
     probes: list[ResultDocument]
+    program: ProgramDocument | None
+    """Null unless the recipe says `service = false`."""
     leftovers: list[str]
     """What the deployment was told to keep, in words, with its cost."""
     not_removed: list[str]

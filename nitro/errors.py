@@ -6,7 +6,8 @@
     ├── ProbeError      4    a measurement failed, or its tool said so
     └── Interrupted   130    stopped by Ctrl-C or SIGTERM, after cleaning up
 
-The number is the exit code of the command. Library code raises these and nothing else on
+The number is the exit code of the command; `nitro run` has 125 for the first four, see
+`nitro.cli`. Library code raises these and nothing else on
 purpose; any other exception that reaches the command line is a bug and is reported as one.
 """
 

@@ -28,6 +28,7 @@ from nitro.cloud import (
     instance,
     publish,
 )
+from nitro.cloud.instance_types import larger
 from nitro.cloud.launch import RUNNING_DEADLINE, placement_of
 from nitro.cloud.tags import ports_from
 from nitro.conditions import conditions, read_guest
@@ -35,7 +36,7 @@ from nitro.console import tail
 from nitro.errors import InputError
 from nitro.image import Image
 from nitro.interfaces import ImageBuilder, Prober
-from nitro.ports import Port
+from nitro.ports import Port, tcp_numbers
 from nitro.probe import Boot, Result, Selection, boot
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
@@ -52,7 +53,8 @@ class Measurement:
 
     `measure_from` is one of MEASURE_FROM. `client_ami` is None where no client is needed.
     `launched` is the moment, by the monotonic clock, from which the time to the first connection
-    counts; it is measured where `first_tcp_port` can be reached from here.
+    counts; it is measured where `first_tcp_port` can be reached from here. `ends`: the program is
+    meant to end, and is waited for.
     """
 
     server: Instance
@@ -63,6 +65,7 @@ class Measurement:
     client_ami: str | None
     bucket: str | None = None
     first_tcp_port: int | None = None
+    ends: bool = False
     launched: float = field(default_factory=time.monotonic)
 
 
@@ -127,9 +130,12 @@ def run_probes(
         if cloud.plan:
             return []
         watch = boot.Watch(
-            console=lambda: _console(cloud, server.id),
+            console=lambda: _console(cloud, server.id, watch),
             address=_first_port(measurement),
             launched=measurement.launched,
+            ends=measurement.ends,
+            ports=tcp_numbers(ports_from(server.tags)),
+            larger=lambda mib: larger(cloud, measurement.instance_type, mib),
             sleep=cloud.sleep,
         )
         with report.stage("boot") as stage:
@@ -143,6 +149,8 @@ def run_probes(
     guest = read_guest(cloud, server.id, report)
     for warning in guest.warnings:
         report.note(f"{server.id} warns: {tail(warning)}")
+    for end in () if measurement.ends else guest.endings:
+        report.note(f"{server.id}: the program {end}")
     taken = conditions(cloud, server, guest, measurement.measure_from)
     return [replace(result, conditions=taken) for result in results]
 
@@ -237,11 +245,11 @@ def _first_port(measurement: Measurement) -> tuple[str, int] | None:
     return measurement.server.public_ip, measurement.first_tcp_port
 
 
-def _console(cloud: Cloud, instance_id: str) -> str:
-    """The console of an instance that is to become ready. Raises NeverReady once it cannot."""
+def _console(cloud: Cloud, instance_id: str, watch: boot.Watch) -> str:
+    """The console of an instance that is watched. Raises NeverReady once nothing more will come."""
     state = instance.get(cloud, instance_id)
     text = console_output(cloud, instance_id)
-    if state.state not in {"pending", "running"} and not boot.is_ready(text):
+    if state.state not in {"pending", "running"} and not boot.is_done(text, watch):
         raise NeverReady(
             f"{instance_id} is {state.state} before it was ready{state.because}", tail(text)
         )

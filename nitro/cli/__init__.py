@@ -13,6 +13,7 @@ import traceback
 from typing import Annotated, Any
 
 import typer
+from typer import TyperException
 from typer.core import TyperGroup
 
 from nitro import __version__, space
@@ -21,6 +22,9 @@ from nitro.cli.output import print_text, say
 from nitro.errors import NitroError
 
 _INTERRUPTED = 130
+
+# `run` ends with the program's status, so its own failures have the code that `docker run` has.
+_RUN_FAILED = 125
 
 # What the machine, rather than a mistake of ours, makes of reading and writing files.
 _NO_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
@@ -36,7 +40,11 @@ class _Commands(TyperGroup):
             # What an instance wrote before it failed belongs to the explanation.
             console = getattr(error, "console", "")
             self._explain("\n".join(filter(None, (console, f"nitro: {error.what}"))), error.hint)
-            ctx.exit(error.exit_code)
+            ctx.exit(self._code(ctx, error.exit_code))
+        except TyperException as error:  # the command line cannot be read
+            if isinstance(code := getattr(error, "exit_code", None), int):
+                error.exit_code = self._code(ctx, code)
+            raise
         except KeyboardInterrupt:
             self._explain("nitro: interrupted", None)
             ctx.exit(_INTERRUPTED)
@@ -51,7 +59,11 @@ class _Commands(TyperGroup):
                 where = error.filename2 or where or space.fullest()
             place = f"{where}: " if where else ""
             self._explain(f"nitro: {place}{error.strerror}", space.HINT)
-            ctx.exit(1)
+            ctx.exit(self._code(ctx, 1))
+
+    @staticmethod
+    def _code(ctx: Any, code: int) -> int:
+        return _RUN_FAILED if ctx.invoked_subcommand == "run" else code
 
     @staticmethod
     def _explain(what: str, hint: str | None) -> None:
@@ -69,7 +81,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 ok, 1 failed, 2 bad input, 3 refused by AWS, 4 a probe failed, "
-    "130 interrupted (after cleaning up).",
+    "130 interrupted (after cleaning up). run: the program's own, 125 failed.",
 )
 
 

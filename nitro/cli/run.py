@@ -17,6 +17,7 @@ from nitro.ports import Forward, Protocol
 
 if TYPE_CHECKING:
     from nitro.image import Image
+    from nitro.local.attach import Session
 
 
 def register(app: typer.Typer) -> None:
@@ -53,27 +54,37 @@ def run(
     locked: options.Locked = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Boot an image on this machine with its console; Ctrl-] exits."""
+    """Boot an image on this machine with its console; Ctrl-] exits.
+
+    The exit code is the program's own status, 128 + n for signal n, or 125 where nitro or the
+    machine failed.
+    """
     from nitro import image
+    from nitro.cli import run_end
 
     forwards = _forwards(forward or [])
     report = reporter()
     made = recipe_arg.find(recipe, port, env, arguments)
     built = image.build(made, report=report, locked=locked, trace=missing)
     report.close()
-    console = _boot(built, forwards, memory or built.minimum_memory_mib, vcpus, uefi=uefi)
+    memory_mib = memory or built.minimum_memory_mib
+    session = _boot(built, forwards, memory_mib, vcpus, uefi=uefi)
+    console = session.written.decode(errors="replace")
     if missing:
         from nitro.image.linux.trace import missing_files
 
-        for path in missing_files(console.decode(errors="replace")):
+        for path in missing_files(console):
             print_text(path)
+    if session.left:
+        run_end.explain_silence(console, made.tcp_ports)
+        return
+    raise typer.Exit(run_end.status(console, memory_mib))
 
 
 def _boot(
     built: Image, forwards: list[Forward], memory_mib: int, vcpus: int, *, uefi: bool
-) -> bytes:
-    """Returns what the machine wrote on its console."""
-    from nitro import space
+) -> Session:
+    from nitro import ending, space
     from nitro.local import accel, attach, nic, qemu
 
     emulator = qemu.find()
@@ -83,6 +94,10 @@ def _boot(
     if not card.isolated:
         say("a UDP port is forwarded: the machine reaches this host and its network, too")
     say("Ctrl-] exits")
+
+    def in_crash_loop(written: bytes) -> bool:
+        return ending.crash_loop(ending.endings(written.decode(errors="replace")))
+
     with tempfile.TemporaryDirectory(prefix="nitro-run-") as name:
         folder = Path(name)
         disk = folder / "disk"
@@ -98,10 +113,12 @@ def _boot(
             extra=("-no-reboot",),
         )
         with qemu.boot(emulator, machine, folder, pipes=True) as process:
-            console = attach.attach(process, sys.stdin.fileno(), sys.stdout.fileno())
+            session = attach.attach(
+                process, sys.stdin.fileno(), sys.stdout.fileno(), enough=in_crash_loop
+            )
             if process.poll() not in (None, 0):
                 raise NitroError(f"QEMU failed: {(folder / 'qemu.log').read_text().strip()}")
-    return console
+    return session
 
 
 def _forwards(words: list[str]) -> list[Forward]:

@@ -31,6 +31,8 @@ def show(deployment: Deployment, *, as_json: bool) -> None:
     _print_row("NIC", f"{instance.nic}, {instance.driver} driver{why}")
     print_text()
     _print_probes(deployment.probes)
+    if deployment.program:
+        print_text(deployment.program.output + "\n")
     spans = [f"{span.stage} {span.seconds:.1f}" for span in deployment.timeline]
     total = sum(span.seconds for span in deployment.timeline)
     _print_row("timeline", f"{' · '.join(spans)} = {total:.1f} s")

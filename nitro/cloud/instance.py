@@ -147,8 +147,13 @@ def wait_ended(cloud: Cloud, instance_id: str, stage: Stage | None = None) -> No
     )
 
 
+def console_so_far(cloud: Cloud, instance_id: str) -> str:
+    """The console, or "" where there is none."""
+    with ignoring("absent", "IncorrectInstanceState"):
+        return console_output(cloud, instance_id)
+    return ""
+
+
 def console_tail(cloud: Cloud, instance_id: str) -> str:
     """The end of the console, or "" where there is none."""
-    with ignoring("absent", "IncorrectInstanceState"):
-        return tail(console_output(cloud, instance_id))
-    return ""
+    return tail(console_so_far(cloud, instance_id))

@@ -103,6 +103,24 @@ def requires(
         )
 
 
+def larger(cloud: Cloud, instance_type: InstanceType, mib: int) -> str | None:
+    """Advice: the smallest type of the family with `mib` more memory; None when there is none."""
+    memory_mib = instance_type.memory_mib + mib
+    family = instance_type.name.partition(".")[0]
+    pages = cloud.ec2.get_paginator("describe_instance_types").paginate(
+        Filters=[{"Name": "instance-type", "Values": [f"{family}.*"]}]
+    )
+    fitting = [
+        (one.memory_mib, one.name)
+        for one in (_parse(raw) for page in pages for raw in page["InstanceTypes"])
+        if one.memory_mib >= memory_mib and not one.bare_metal
+    ]
+    if not fitting:
+        return None
+    memory, name = min(fitting)
+    return f"choose {name}, which has {memory} MiB"
+
+
 def _parse(raw: InstanceTypeInfoTypeDef) -> InstanceType:
     return InstanceType(
         name=raw["InstanceType"],

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, cast
 
 from nitro.cloud import ami, network, tags, wait
 from nitro.cloud.errors import ApiRefused
-from nitro.cloud.instance import Instance, NeverReady, console_tail, get, terminate
+from nitro.cloud.instance import Instance, NeverReady, console_so_far, get, terminate
 from nitro.cloud.instance_types import InstanceType, requires
 from nitro.cloud.limits import check_tags
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
 from nitro.cloud.user_data import compose
+from nitro.console import tail
+from nitro.ending import endings
 from nitro.errors import InputError
 from nitro.ports import Port
 from nitro.progress import Reporter, Stage
@@ -234,9 +236,12 @@ def _wait_running(cloud: Cloud, instance_id: str, stage: Stage) -> Instance:
     def look() -> Instance | None:
         instance = get(cloud, instance_id)
         if instance.state not in {"pending", "running"}:
+            console = console_so_far(cloud, instance_id)
+            if endings(console):
+                return instance  # it ran, and its program has ended already
             raise NeverReady(
                 f"{instance_id} is {instance.state} instead of running{instance.because}",
-                console_tail(cloud, instance_id),
+                tail(console),
             )
         return instance if instance.state == "running" else None
 

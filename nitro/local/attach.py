@@ -7,18 +7,34 @@ import selectors
 import subprocess
 import termios
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 LEAVE = b"\x1d"  # Ctrl-]
 _CHUNK = 65536
 
 
-def attach(process: subprocess.Popen[bytes], keyboard: int, screen: int) -> bytes:
+@dataclass(frozen=True)
+class Session:
+    """What the machine wrote, and whether the keyboard left it running."""
+
+    written: bytes
+    left: bool = False
+
+
+def attach(
+    process: subprocess.Popen[bytes],
+    keyboard: int,
+    screen: int,
+    *,
+    enough: Callable[[bytes], bool] = lambda _: False,
+) -> Session:
     """Copy `process`'s output to the descriptor `screen`, and `keyboard` to its input.
 
-    The process must have been started with pipes. Returns all that it wrote, once it has ended
-    or the keyboard said Ctrl-]; input that is not a terminal may end before.
+    The process must have been started with pipes. Returns once it has ended, the keyboard said
+    Ctrl-], or `enough` is true of all that was written; a keyboard that is no terminal may end
+    before.
     """
     assert process.stdin
     assert process.stdout
@@ -32,13 +48,16 @@ def attach(process: subprocess.Popen[bytes], keyboard: int, screen: int) -> byte
                 data = os.read(key.fd, _CHUNK)
                 if key.fd == process.stdout.fileno():
                     if not data:
-                        return bytes(written)
+                        return Session(bytes(written))
                     written += data
                     _write_all(screen, data)
+                    # A guest says it in one line; only then is all of it looked at again.
+                    if b'"nitro"' in data and enough(bytes(written)):
+                        return Session(bytes(written))
                 elif not data:
                     events.unregister(keyboard)
                 elif LEAVE in data:
-                    return bytes(written)
+                    return Session(bytes(written), left=True)
                 else:
                     _write_all(process.stdin.fileno(), data)
 

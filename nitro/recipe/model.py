@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from nitro.arch import X86_64, Arch, named
@@ -148,6 +149,8 @@ class Recipe(_Table):
     minimum_memory_mib: Annotated[int, Field(ge=64, le=_MAX_MEMORY_MIB)] | None = None
     extras: tuple[Extra, ...] = DEFAULT_EXTRAS
     on_exit: Literal["poweroff", "restart"] = "poweroff"
+    #: whether the program is to keep running; false: it is to end with status 0
+    service: bool = True
     tags: dict[str, str] = {}
     #: what relative paths are relative to; not a key of the file
     folder: Path = Field(default=Path(), exclude=True)
@@ -179,6 +182,12 @@ class Recipe(_Table):
             if "\0" in value:
                 raise ValueError(f"{key} has a NUL byte in its value")
         return env
+
+    @model_validator(mode="after")
+    def _ends_once(self) -> Self:
+        if not self.service and self.on_exit == "restart":
+            raise ValueError('service = false: a program that is to end needs on_exit = "poweroff"')
+        return self
 
     @property
     def arch(self) -> Arch:
@@ -270,4 +279,5 @@ def _checked(path: Path, document: Mapping[str, Any]) -> Recipe:
             ) from None
         # pydantic's word is Python's, the reader's is TOML's.
         message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
-        raise InputError(f"{path}: {key}: {message}", hint="see docs/recipes.md") from None
+        where = f"{path}: {key}" if key else str(path)
+        raise InputError(f"{where}: {message}", hint="see docs/recipes.md") from None

@@ -39,13 +39,13 @@ from tests.cloud.joint import FakeBuilder, FakeProber, running, small_disk
 from tests.unit.cli.runner import json_of, nitro_
 
 AWS = ("--cloud", "aws", "--region", REGION)
-DEPLOY = ("deploy", "hello", "--instance", "c5.large", *AWS)
+DEPLOY = ("deploy", "httpd", "--instance", "c5.large", *AWS)
 CONSOLE = b'{"nitro":"kernel","uptime":0.9,"release":"6.12"}\r\n'
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> DiskImage:
-    return small_disk(tmp_path / "bench.raw", "hello")
+    return small_disk(tmp_path / "bench.raw", "httpd")
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def local(monkeypatch: pytest.MonkeyPatch, _quick: None, tmp_path: Path) -> Loca
 def test_deploy_for_people(cloud: Cloud, builder: FakeBuilder, prober: FakeProber) -> None:
     done = nitro_(*DEPLOY, "--probe", "boot", "--probe", "http")
     lines = [line.split() for line in done.stdout.splitlines() if line]
-    assert lines[0][:3] == ["hello", "on", "c5.large"]
+    assert lines[0][:3] == ["httpd", "on", "c5.large"]
     heads = [line[0] for line in lines[1:]]
     assert heads[:5] == ["image", "snapshot", "AMI", "instance", "NIC"]
     assert ["boot", "boot_ready", "2.50", "s"] in lines
@@ -122,7 +122,7 @@ def test_deploy_for_people(cloud: Cloud, builder: FakeBuilder, prober: FakeProbe
 
 def test_deploy_for_programs(cloud: Cloud, builder: FakeBuilder, prober: FakeProber) -> None:
     document = json_of("deploy", *DEPLOY, "--probe", "boot", "--ephemeral", "--locked")
-    assert builder.prepared == [("hello", True)]
+    assert builder.prepared == [("httpd", True)]
     assert document["leftovers"] == []
     assert [p["metrics"]["boot_ready"]["better"] for p in document["probes"]] == ["less"]
     assert document["probes"][0]["conditions"]["measured_from"] == "instance"
@@ -136,7 +136,7 @@ def test_a_deployment_that_is_kept_is_listed_probed_read_and_destroyed(
     assert kept["leftovers"][1] == f"instance {id_}, which ends itself after 2:00:00"
     table = nitro_("ls", *AWS).stdout
     assert table.splitlines()[0].split() == ["KIND", "ID", "NAME", "STATE", "EXPIRES"]
-    assert re.search(rf"^instance +{id_} +nitro-hello +running +in 119 min$", table, re.MULTILINE)
+    assert re.search(rf"^instance +{id_} +nitro-httpd +running +in 119 min$", table, re.MULTILINE)
     listed = json_of("ls", "ls", *AWS)
     assert {r["kind"] for r in listed} == {
         "instance",
@@ -147,10 +147,10 @@ def test_a_deployment_that_is_kept_is_listed_probed_read_and_destroyed(
     }
     measured = json_of("probe", "probe", id_, *AWS, "--probe", "boot")
     assert [result["conditions"]["instance"] for result in measured] == [id_]
-    hypervisor.write_console(id_, CONSOLE + b"\x1b]52;c;eA==\x07hello\r\n")
-    assert nitro_("console", id_, *AWS).stdout == CONSOLE.decode().rstrip() + "\nhello\n"
+    hypervisor.write_console(id_, CONSOLE + b"\x1b]52;c;eA==\x07httpd\r\n")
+    assert nitro_("console", id_, *AWS).stdout == CONSOLE.decode().rstrip() + "\nhttpd\n"
     raw = nitro_("console", id_, "--raw", *AWS).stdout_bytes
-    assert raw == CONSOLE + b"\x1b]52;c;eA==\x07hello\r\n"
+    assert raw == CONSOLE + b"\x1b]52;c;eA==\x07httpd\r\n"
     said = json_of("console", "console", id_, *AWS)
     assert said["milestones"] == [{"nitro": "kernel", "uptime": 0.9, "release": "6.12"}]
     gone = json_of("destroy", "destroy", kept["deployment"], *AWS)
@@ -165,15 +165,15 @@ def test_a_dry_run_prints_calls(cloud: Cloud, builder: FakeBuilder, prober: Fake
     document = json_of("dry-run", *DEPLOY, "--dry-run", "--keep")
     assert any(call.startswith("ec2:RunInstances(") for call in document["calls"])
     lines = nitro_(*DEPLOY, "--dry-run").stdout.splitlines()
-    assert lines[-1].startswith("would be left over: an AMI and its snapshot")
+    assert lines[-1].startswith("would be left over: two AMIs and their snapshots")
     assert everything(connect()) == NOTHING
 
 
 def test_launch_keeps_the_instance(cloud: Cloud, builder: FakeBuilder, prober: FakeProber) -> None:
-    document = json_of("launch", "launch", "hello", "--instance", "c5.large", *AWS)
+    document = json_of("launch", "launch", "httpd", "--instance", "c5.large", *AWS)
     assert everything(connect())["instances"] == [document["instance"]["id"]]
     assert [probe["name"] for probe in document["probes"]] == ["boot"]
-    assert "left over" in nitro_("launch", "hello", "--instance", "c5.large", *AWS).stdout
+    assert "left over" in nitro_("launch", "httpd", "--instance", "c5.large", *AWS).stdout
 
 
 def test_probe_for_people(cloud: Cloud, disk: DiskImage, prober: FakeProber) -> None:
@@ -208,7 +208,7 @@ def test_a_boot_that_fails_is_code_4(
 def test_a_failure_is_code_1_and_one_line(
     cloud: Cloud, builder: FakeBuilder, prober: FakeProber
 ) -> None:
-    builder.fails["build hello"] = NitroError("no space", hint="make room")
+    builder.fails["build httpd"] = NitroError("no space", hint="make room")
     assert nitro_(*DEPLOY, code=1).stderr.endswith("nitro: no space\n       make room\n")
 
 
@@ -228,7 +228,7 @@ def test_an_interrupt_is_code_130_after_cleaning_up(
 ) -> None:
     stop: Any = KeyboardInterrupt()
     if stage == "prepare":
-        builder.fails["prepare hello"] = stop
+        builder.fails["prepare httpd"] = stop
     prober.fails["wait_boot"] = stop
     assert "nitro: interrupted\n" in nitro_(*DEPLOY, code=130).stderr
     assert everything(connect())["instances"] == []
@@ -242,10 +242,10 @@ def test_only_what_is_expired_is_destroyed(cloud: Cloud, disk: DiskImage) -> Non
 def test_a_local_nitro_is_named_and_kept_up_for_what_stays(
     cloud: Cloud, builder: FakeBuilder, prober: FakeProber, local: LocalSession
 ) -> None:
-    words = ("deploy", "hello", "--instance", "c5.large", "--probe", "boot")
+    words = ("deploy", "httpd", "--instance", "c5.large", "--probe", "boot")
     done = nitro_(*words, "--ephemeral")
     assert "cloud: local (nothing set; --cloud aws for AWS)" in done.stderr
-    assert prober.watched[0].address is None  # hello listens on nothing
+    assert prober.watched[0].address == ("127.42.0.1", 80)
     assert not local.stays
     nitro_(*words, "--keep", "--dry-run")
     assert not local.stays
@@ -261,7 +261,7 @@ def test_subnet_and_bucket_are_options(
     make_bucket(connect(), "shared")
     role.create(connect(), "shared")
     where = (*AWS, "--subnet", subnet, "--bucket", "shared")
-    words = ("hello", "--instance", "c5.large", *where)
+    words = ("httpd", "--instance", "c5.large", *where)
     id_ = json_of("launch", "launch", *words)["instance"]["id"]
     assert instance.get(connect(), id_).subnet_id == subnet
     json_of("deploy", "deploy", *words, "--probe", "boot")
@@ -302,7 +302,7 @@ def test_a_machine_that_cannot_run_instances_is_told_before_anything_is_built(
     command: str,
 ) -> None:
     monkeypatch.setattr(machine, "TUN", tmp_path / "absent")
-    words = (command, "hello", "--instance", "c5.large")
+    words = (command, "httpd", "--instance", "c5.large")
     done = nitro_(*words, code=1)
     assert f"{tmp_path}/absent: No such file or directory\n       modprobe tun" in done.stderr
     assert builder.prepared == []
@@ -328,16 +328,16 @@ def test_who_may_reach_an_instance(
 
 
 def test_build(builder: FakeBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
-    document = json_of("build", "build", "hello")
+    document = json_of("build", "build", "httpd")
     assert document["digest"] == builder.disk.digest
     assert document["cached"] is False
-    path, line = nitro_("build", "hello").stdout.splitlines()
+    path, line = nitro_("build", "httpd").stdout.splitlines()
     assert path == str(builder.disk.path)
     assert line == f"{builder.disk.digest}  0.0 MB  built in 1.5 s"
-    image = builder.prepare(Recipe(name="hello", command=("x",)), report=Reporter()).image
+    image = builder.prepare(Recipe(name="httpd", command=("x",)), report=Reporter()).image
     monkeypatch.setattr(nitro.image, "known", lambda name: image)
-    assert nitro_("build", "hello").stdout.splitlines()[0] == path
-    assert builder.built == ["hello", "hello"]
+    assert nitro_("build", "httpd").stdout.splitlines()[0] == path
+    assert builder.built == ["httpd", "httpd"]
 
 
 def test_doctor(cloud: Cloud, local: LocalSession, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,15 +355,15 @@ def test_doctor(cloud: Cloud, local: LocalSession, monkeypatch: pytest.MonkeyPat
 def test_files_that_cannot_be_written_and_readers_that_left(
     cloud: Cloud, builder: FakeBuilder, prober: FakeProber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    builder.fails["prepare hello"] = OSError(28, "No space left on device", "/cache/x")
+    builder.fails["prepare httpd"] = OSError(28, "No space left on device", "/cache/x")
     done = nitro_(*DEPLOY, code=1)
     assert "nitro: /cache/x: No space left on device\n" in done.stderr
     assert "NITRO_CACHE" in done.stderr
-    builder.fails["prepare hello"] = OSError(28, "No space left on device", "a", None, "/to")
+    builder.fails["prepare httpd"] = OSError(28, "No space left on device", "a", None, "/to")
     assert "nitro: /to: No space left on device\n" in nitro_(*DEPLOY, code=1).stderr
-    builder.fails["prepare hello"] = OSError(5, "Input/output error")
+    builder.fails["prepare httpd"] = OSError(5, "Input/output error")
     assert isinstance(CliRunner().invoke(app, DEPLOY).exception, OSError)
-    builder.fails["prepare hello"] = BrokenPipeError()
+    builder.fails["prepare httpd"] = BrokenPipeError()
     errors = io.StringIO()
     monkeypatch.setattr("sys.stderr", errors)
     with pytest.raises(SystemExit) as ended:

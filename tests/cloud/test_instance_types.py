@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from nitro.cloud import Cloud, DiskImage, check, find_instance_type
+from nitro.cloud.instance_types import larger
 from nitro.errors import InputError, RefusedError
 
 
@@ -53,3 +54,9 @@ def test_what_does_not_fit_is_refused(
 def test_what_fits_passes(cloud: Cloud, disk: DiskImage, mode: str) -> None:
     kind = find_instance_type(cloud, "c5.large")
     check(kind, replace(disk, boot_mode=mode, minimum_memory_mib=4096))
+
+
+def test_a_larger_type_of_the_family_is_advised(cloud: Cloud) -> None:
+    small = find_instance_type(cloud, "t3.micro")
+    assert larger(cloud, small, 512) == "choose t3.small, which has 2048 MiB"
+    assert larger(cloud, small, 1 << 20) is None

@@ -21,8 +21,8 @@ MAY_BE_LONGER = {
 
 # What each part of nitro may import beside the small modules that serve all.
 SMALL = {
-    *("arch", "check", "config", "console", "documents", "errors", "paths", "ports", "printable"),
-    *("progress", "space", "sparse", "__version__"),
+    *("arch", "check", "config", "console", "documents", "ending", "errors"),
+    *("listening", "paths", "ports", "printable", "progress", "space", "sparse", "__version__"),
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "recipe": set(),

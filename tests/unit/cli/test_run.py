@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nitro.cli import app
+from nitro.local.attach import Session
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ def _nothing_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
 def refused(*forwards: str) -> str:
     options = [word for forward in forwards for word in ("--forward", forward)]
     done = CliRunner().invoke(app, ["run", "hello", *options])
-    assert done.exit_code == 2
+    assert done.exit_code == 125
     return done.stderr
 
 
@@ -65,7 +66,7 @@ def machines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
     monkeypatch.setattr("nitro.image.build", lambda *_, **__: image, raising=False)
     monkeypatch.setattr("nitro.local.qemu.find", lambda: None)
     monkeypatch.setattr("nitro.local.accel.best", lambda _: "tcg")
-    monkeypatch.setattr("nitro.local.attach.attach", lambda *_: MISSED)
+    monkeypatch.setattr("nitro.local.attach.attach", lambda *_, **__: SESSION["is"])
     asked: list[Any] = []
 
     @contextmanager
@@ -81,6 +82,16 @@ def machines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
 
 MISSED = b'nitro-trace openat(AT_FDCWD, "/etc/missing", O_RDONLY) = -1 ENOENT (No such file)\r\n'
 ENDS = {"code": 0}
+
+
+def ended(status: int, *said: str) -> Session:
+    """A machine whose program ended with `status`."""
+    start = '{"nitro":"start","uptime":2.1,"command":"x","memory_kib":491520,"free_kib":409600}'
+    end = f'{{"nitro":"exit","uptime":2.5,"code":{status},"restart":false}}'
+    return Session(MISSED + "\r\n".join([start, *said, end, ""]).encode())
+
+
+SESSION = {"is": ended(0)}
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
@@ -128,5 +139,81 @@ def test_a_qemu_that_fails_is_explained(
     machines: list[Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(ENDS, "code", 1)
-    assert run(monkeypatch) == 1
+    assert run(monkeypatch) == 125
     assert "nitro: QEMU failed: no such machine\n" in capfd.readouterr().err
+
+
+def test_the_exit_code_is_the_programs_status(
+    machines: list[Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for status in (0, 3, 125, 255):
+        monkeypatch.setitem(SESSION, "is", ended(status))
+        assert run(monkeypatch) == status
+        assert ("ended with status" in capfd.readouterr().err) == bool(status)
+    monkeypatch.setitem(SESSION, "is", ended(139))
+    assert run(monkeypatch) == 139
+    assert (
+        "nitro: the program ended with status 139 (SIGSEGV) after 0.4 s" in capfd.readouterr().err
+    )
+
+
+def test_a_program_that_was_killed_for_memory_is_told_how_much_to_try(
+    machines: list[Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    killed = (
+        "[  9.1] Out of memory: Killed process 84 (hog) total-vm:922000kB, anon-rss:405504kB, "
+        "file-rss:4kB, shmem-rss:0kB, UID:0"
+    )
+    monkeypatch.setitem(SESSION, "is", ended(137, killed))
+    assert run(monkeypatch, "--memory", "512") == 137
+    said = capfd.readouterr().err
+    assert "was killed for lack of memory" in said
+    assert "try --memory 1024" in said
+
+
+@pytest.mark.parametrize(
+    ("console", "says"),
+    [
+        (b"GRUB loading\r\n", "the machine ended before its program did"),
+        (
+            b"[    7.9] Kernel panic - not syncing: No working init found.\r\n",
+            "the kernel panicked: No working init found.",
+        ),
+        (
+            b"[    2.1] Initramfs unpacking failed: write error\r\n"
+            b"[    7.9] Kernel panic - not syncing: No working init found.\r\n",
+            "it lacks memory: try --memory 192",
+        ),
+    ],
+)
+def test_a_machine_that_ends_without_the_program_is_125(
+    machines: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    console: bytes,
+    says: str,
+) -> None:
+    monkeypatch.setitem(SESSION, "is", Session(console))
+    assert run(monkeypatch) == 125
+    assert says in capfd.readouterr().err
+
+
+def test_leaving_is_success_and_says_why_the_program_was_silent(
+    machines: list[Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(SESSION, "is", Session(b"", left=True))
+    assert run(monkeypatch) == 0
+    table = b'{"nitro":"listening","uptime":8,"sockets":["0100007F:0050"],"ipv6_only":[]}\r\n'
+    monkeypatch.setitem(SESSION, "is", Session(table, left=True))
+    with Path("/dev/null").open() as nobody, monkeypatch.context() as patch:
+        patch.setattr("sys.stdin", nobody)
+        with pytest.raises(SystemExit) as left:
+            app(["run", "httpd"])
+    assert not left.value.code
+    assert "nitro: the program listens on 127.0.0.1:80" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("--bogus",), ("--memory", "much"), ("no-such-recipe",)])
+def test_what_cannot_be_understood_is_125_too(words: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, ["run", *words])
+    assert done.exit_code == 125

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nitro.local.attach import LEAVE, attach
+from nitro.local.attach import LEAVE, Session, attach
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_what_the_machine_writes_reaches_the_screen():
     )
     read, write = os.pipe()
     with Path(os.devnull).open() as nobody:
-        assert attach(process, nobody.fileno(), write) == b"booted\n"
+        assert attach(process, nobody.fileno(), write) == Session(b"booted\n")
     assert os.read(read, 100) == b"booted\n"
     process.communicate()
     os.close(read)
@@ -39,7 +39,7 @@ def test_keys_reach_the_machine_until_the_leaving_one(cat: subprocess.Popen[byte
     keyboard, terminal = pty.openpty()
     read, write = os.pipe()
     before = termios.tcgetattr(terminal)
-    seen: list[bytes] = []
+    seen: list[Session] = []
     attached = threading.Thread(target=lambda: seen.append(attach(cat, terminal, write)))
     attached.start()
     while termios.tcgetattr(terminal) == before:
@@ -48,7 +48,7 @@ def test_keys_reach_the_machine_until_the_leaving_one(cat: subprocess.Popen[byte
     assert os.read(read, 10) == b"x"  # through the terminal, cat and back
     os.write(keyboard, LEAVE)
     attached.join(10)
-    assert seen == [b"x"]
+    assert seen == [Session(b"x", left=True)]
     assert termios.tcgetattr(terminal) == before
     for fd in (keyboard, terminal, read, write):
         os.close(fd)
@@ -67,4 +67,15 @@ def test_input_may_end_before_the_machine(cat: subprocess.Popen[bytes]):
     attached.join(10)
     assert not attached.is_alive()
     for fd in (typed, read, write):
+        os.close(fd)
+
+
+def test_enough_ends_it_while_the_machine_runs(cat: subprocess.Popen[bytes]):
+    typed, keys = os.pipe()
+    read, write = os.pipe()
+    os.write(keys, b'first\n"nitro" last\n')
+    session = attach(cat, typed, write, enough=lambda written: b"last" in written)
+    assert session == Session(b'first\n"nitro" last\n')
+    assert cat.poll() is None
+    for fd in (keys, typed, read, write):
         os.close(fd)

@@ -180,3 +180,10 @@ def test_any_text_is_a_recipe_or_an_input_error(
     path.write_text(text)
     with pytest.raises(InputError):
         recipe.load(path)
+
+
+def test_a_program_that_is_meant_to_end_is_not_started_again(tmp_path: Path) -> None:
+    text = 'programs = ["job"]\nservice = false\n'
+    assert not recipe.load(written(tmp_path, text)).service
+    with pytest.raises(InputError, match=r"test\.toml: service = false: .* on_exit = \"poweroff\""):
+        recipe.load(written(tmp_path, text + 'on_exit = "restart"\n'))
