@@ -2,6 +2,9 @@
 
     plan.py      what is to be measured: cells, each a machine and a test, and their order
     sample.py    one run of one tool in one cell, with all its conditions
+    record.py    samples in Parquet files, queried where they lie, by
+    columns.py  store.py
+    changes.py   steps in a series of nights
 
 A night is keyed by its UTC date. A cell is measured several times a night; a sample's id follows
 from plan, night, cell and repetition, so that a night that is run again adds nothing.

@@ -1,0 +1,173 @@
+"""The record: samples in Parquet files, added and never changed, queried where they lie.
+
+    ROOT/samples/night=2026-11-26/plan=NAME/ID.parquet
+
+Each call of `append` writes one file, whose name follows from what is in it: a crash loses at
+most what was not written yet, two writers never touch each other's files, and a sample that is
+written again is the same file again. `compact` joins a finished night's files into one; whatever
+is in two files for a moment is read once, by its id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, TypeVar
+
+import duckdb
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from pyarrow import Table, fs
+
+from nitro.bench.columns import FILE_SCHEMA, PARTITION_SCHEMA, SCHEMA, table
+from nitro.bench.sample import Sample
+from nitro.bench.store import Store
+from nitro.errors import InputError, NitroError
+
+T = TypeVar("T")
+
+_SAMPLES = "samples"
+_MEMORY = "600MB"  # of DuckDB; beyond it works on disk
+_PARTITIONING = ds.partitioning(PARTITION_SCHEMA, flavor="hive")
+
+# One row for each number. What has no metric, a failed run, is in `samples` only.
+_METRICS = """
+CREATE VIEW metrics AS
+SELECT * EXCLUDE (metrics, m, raw),
+       m.name AS metric, m.value AS value, m.unit AS unit, m.better AS better
+FROM (SELECT *, unnest(metrics) AS m FROM samples)
+"""
+
+
+@dataclass(frozen=True)
+class Record:
+    """The samples that lie in a store."""
+
+    store: Store
+
+    def append(self, samples: Iterable[Sample]) -> int:
+        """Add samples; one file for each plan and night. Returns how many files were written."""
+        parts: dict[tuple[date, str], list[Sample]] = {}
+        for sample in samples:
+            parts.setdefault((sample.night, sample.plan), []).append(sample)
+        for (night, plan), part in parts.items():
+            self._write(night, plan, table(part))
+        return len(parts)
+
+    def ids(self, plan: str, night: date) -> set[str]:
+        """The samples that a night has."""
+        found = self._reading(lambda: self._read(plan, night, ["id"])[1])
+        return set(found.column("id").to_pylist())
+
+    def compact(self, plan: str, night: date) -> None:
+        """Join the night's files into one. Others may write, read and compact meanwhile.
+
+        A file is removed only when all that is in it has been written to another one.
+        """
+        files, rows = self._reading(lambda: self._read(plan, night, FILE_SCHEMA.names))
+        if len(files) < 2:
+            return
+        unique = {id_: index for index, id_ in enumerate(rows.column("id").to_pylist())}
+        kept = self._write(night, plan, rows.take([unique[id_] for id_ in sorted(unique)]))
+        for path in files:
+            name = path.removeprefix(f"{self.store.root}/")
+            if name != kept:
+                self.store.remove(name)
+
+    def plans(self) -> list[str]:
+        """The names of all plans that the record has samples of."""
+        marked = (part for path in self._files() for part in path.split("/"))
+        return sorted({part[5:] for part in marked if part.startswith("plan=")})
+
+    def query(self, sql: str, parameters: Sequence[Any] = (), *, plan: str | None = None) -> Table:
+        """The answer to a query of the views `samples`, one row each, and `metrics`, one row a
+        number; of one plan or of all.
+
+        Raises InputError for SQL that cannot be run, and without samples.
+        """
+        return self._reading(lambda: self._query(sql, parameters, plan))
+
+    def _query(self, sql: str, parameters: Sequence[Any], plan: str | None) -> Table:
+        with self._connect(plan) as database:
+            found = database.sql(sql, params=list(parameters))
+            if found is None:  # a statement that has no answer
+                raise InputError("the query gives no rows", hint="begin it with SELECT")
+            return found.to_arrow_table()
+
+    def _connect(self, plan: str | None) -> duckdb.DuckDBPyConnection:
+        """A database that reads the record's files only, and writes nothing."""
+        files = self._files(plan)
+        if not files:
+            of = f" of the plan {plan}" if plan else ""
+            raise InputError(
+                f"the record at {self.store.root} has no samples{of}",
+                hint="`nitro bench run` adds some; --record names another record",
+            )
+        database = duckdb.connect(":memory:", config={"memory_limit": _MEMORY})
+        database.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+        database.register("files", self._dataset(files))
+        database.execute("CREATE VIEW samples AS SELECT DISTINCT ON (id) * FROM files")
+        database.execute(_METRICS)
+        database.execute("SET enable_external_access = false; SET lock_configuration = true")
+        return database
+
+    def _reading(self, read: Callable[[], T]) -> T:
+        """What `read` returns, read again when a file went while it read: it was compacted."""
+        while True:
+            before = self._files()
+            try:
+                return read()
+            except (OSError, duckdb.Error) as error:
+                if self._files() == before:
+                    what = str(error).strip()
+                    if isinstance(error, duckdb.Error):
+                        raise InputError(f"the query failed: {what}") from None
+                    raise NitroError(f"the record cannot be read: {what}") from None
+
+    def _read(self, plan: str, night: date, columns: Sequence[str]) -> tuple[list[str], Table]:
+        files = self._files(plan, night)
+        if not files:
+            return [], FILE_SCHEMA.empty_table().select(columns)
+        return files, self._dataset(files).to_table(columns=list(columns))
+
+    def _write(self, night: date, plan: str, rows: Table) -> str:
+        """Write one file of a plan's night; returns its path in the store."""
+        ids = rows.column("id").to_pylist()
+        name = ids[0] if len(ids) == 1 else hashlib.sha256("\n".join(ids).encode()).hexdigest()[:32]
+        path = f"{_SAMPLES}/night={night.isoformat()}/plan={plan}/{name}.parquet"
+        buffer = io.BytesIO()
+        pq.write_table(rows, buffer, compression="zstd")
+        self.store.write(path, buffer.getvalue())
+        return path
+
+    def _files(self, plan: str | None = None, night: date | None = None) -> list[str]:
+        """The paths of all files, or of those of a plan, or of a plan's night; sorted."""
+        folder = f"{self.store.root}/{_SAMPLES}"
+        if night:
+            folder += f"/night={night.isoformat()}/plan={plan}"
+        selector = fs.FileSelector(folder, allow_not_found=True, recursive=True)
+        try:
+            infos = self.store.filesystem.get_file_info(selector)
+        except OSError as error:
+            raise NitroError(f"the record at {self.store.root} cannot be read: {error}") from None
+        return sorted(
+            info.path
+            for info in infos
+            if info.is_file
+            and info.extension == "parquet"
+            and not info.base_name.startswith(".")
+            and (plan is None or f"/plan={plan}/" in info.path)
+        )
+
+    def _dataset(self, files: Sequence[str]) -> ds.Dataset:
+        return ds.dataset(
+            list(files),
+            schema=SCHEMA,
+            format="parquet",
+            filesystem=self.store.filesystem,
+            partitioning=_PARTITIONING,
+            partition_base_dir=f"{self.store.root}/{_SAMPLES}",
+        )

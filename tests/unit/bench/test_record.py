@@ -1,0 +1,126 @@
+"""A record keeps each sample once, whoever writes it and however often, and is queried in place."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import pytest
+
+from nitro.bench.record import Record
+from nitro.bench.store import FolderStore
+from nitro.errors import InputError
+from tests.unit.bench.samples import NIGHT, sample
+
+OTHER_NIGHT = date(2026, 11, 27)
+
+
+@pytest.fixture
+def record(tmp_path):
+    return Record(FolderStore(tmp_path / "record"))
+
+
+def files(record):
+    return sorted(path.name for path in record.store.folder.rglob("*") if path.is_file())
+
+
+def count(record, view="samples"):
+    return record.query(f"SELECT count(*) AS n FROM {view}").to_pylist()[0]["n"]
+
+
+def test_samples_are_found_by_sql_with_their_conditions(record):
+    record.append([sample(2e9, repetition=i) for i in range(3)])
+    record.append([sample(error="iperf3 says refused", repetition=3)])
+    assert count(record) == 4
+    assert count(record, "metrics") == 3
+    row = record.query(
+        "SELECT night, plan, cell, value, unit, kernel, zone, hour(started) AS hour FROM metrics"
+    ).to_pylist()[0]
+    assert row == {
+        "night": NIGHT,
+        "plan": "small",
+        "cell": "c5.large eu-west-1 bench nitro iperf3-tcp in",
+        "value": 2e9,
+        "unit": "bit/s",
+        "kernel": "6.12.0",
+        "zone": "eu-west-1a",
+        "hour": 1,
+    }
+    failed = record.query("SELECT repetition, error FROM samples WHERE error IS NOT NULL")
+    assert failed.to_pylist() == [{"repetition": 3, "error": "iperf3 says refused"}]
+
+
+def test_a_sample_that_is_written_again_is_there_once(record):
+    record.append([sample(repetition=0)])
+    record.append([sample(repetition=0)])
+    record.append([sample(repetition=0), sample(repetition=1)])
+    assert count(record) == 2
+    assert len(record.ids("small", NIGHT)) == 2
+    assert record.ids("small", OTHER_NIGHT) == set()
+
+
+def test_a_night_that_is_compacted_has_the_same_samples_in_one_file(record):
+    for repetition in range(4):
+        record.append([sample(repetition=repetition)])
+    record.append([sample(repetition=9, night=OTHER_NIGHT)])
+    before = record.query("SELECT * FROM samples ORDER BY id").to_pylist()
+    record.compact("small", NIGHT)
+    assert len(files(record)) == 2
+    assert record.query("SELECT * FROM samples ORDER BY id").to_pylist() == before
+    record.compact("small", NIGHT)
+    assert len(files(record)) == 2
+
+
+def test_a_file_that_compaction_left_behind_counts_no_sample_twice(record):
+    store = record.store
+    record.append([sample(repetition=0)])
+    record.append([sample(repetition=1)])
+    store.remove = lambda path: None  # killed before anything was removed
+    record.compact("small", NIGHT)
+    assert len(files(record)) == 3
+    assert count(record) == 2
+
+
+def test_writers_at_the_same_time_lose_nothing(record):
+    def write(worker):
+        for repetition in range(8):
+            record.append([sample(repetition=repetition, plan=f"plan-{worker % 2}")])
+            record.compact(f"plan-{worker % 2}", NIGHT)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    assert count(record) == 16
+    assert record.plans() == ["plan-0", "plan-1"]
+
+
+def test_a_draft_of_a_killed_writer_is_not_read(record, tmp_path):
+    record.append([sample()])
+    folder = next((tmp_path / "record").rglob("*.parquet")).parent
+    (folder / ".draft.parquet.1234").write_bytes(b"PAR1 half")
+    (folder / ".draft.parquet").write_bytes(b"PAR1 half")
+    assert count(record) == 1
+
+
+def test_a_query_reads_the_record_and_nothing_else(record, tmp_path):
+    record.append([sample()])
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    for sql in (
+        f"SELECT * FROM read_csv('{secret}')",
+        f"COPY samples TO '{tmp_path}/out.csv'",
+        "SET enable_external_access = true",
+        "SELECT nothing FROM samples",
+        "SELEC",
+        "",
+    ):
+        with pytest.raises(InputError):
+            record.query(sql)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_record_without_samples_says_so(record):
+    with pytest.raises(InputError, match=r"has no samples; .*--record"):
+        record.query("SELECT 1")
+    record.append([sample()])
+    with pytest.raises(InputError, match="of the plan other"):
+        record.query("SELECT 1", plan="other")

@@ -1,0 +1,66 @@
+"""A record in S3 is the record of a folder: written whole, listed, read in place, removed."""
+
+from __future__ import annotations
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from nitro.bench.record import Record
+from nitro.bench.store import FolderStore, is_s3, s3_store
+from nitro.cloud import Cloud
+from nitro.errors import InputError
+from tests.unit.bench.samples import NIGHT, sample
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    cloud = Cloud.connect(region="us-east-1", endpoint_url=f"http://{host}:{port}")
+    cloud.s3.create_bucket(Bucket="benchmarks")
+    yield cloud
+    server.stop()
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "/fleet/eu"])
+def test_a_record_in_s3(cloud, prefix):
+    location = f"s3://benchmarks{prefix}"
+    assert is_s3(location)
+    record = Record(s3_store(cloud, location))
+    plan = f"plan{len(prefix)}"
+    for repetition in range(3):
+        record.append([sample(repetition=repetition, plan=plan)])
+    record.compact(plan, NIGHT)
+    counted = record.query("SELECT count(*) AS n, sum(value) AS total FROM metrics", plan=plan)
+    assert counted.to_pylist() == [{"n": 3, "total": 3e9}]
+    assert len(record.ids(plan, NIGHT)) == 3
+    keys = [o["Key"] for o in cloud.s3.list_objects_v2(Bucket="benchmarks")["Contents"]]
+    assert len([key for key in keys if f"plan={plan}/" in key]) == 1
+
+
+@pytest.mark.parametrize(
+    ("location", "says"),
+    [
+        ("s3://", "is no place"),
+        ("s3://A/b", "is no place"),
+        ("s3://nowhere/x", "no bucket nowhere"),
+    ],
+)
+def test_what_is_no_place_in_s3_is_refused(cloud, location, says):
+    with pytest.raises(InputError, match=says):
+        s3_store(cloud, location)
+
+
+def test_a_write_that_fails_leaves_the_file_that_was_there(tmp_path, monkeypatch):
+    store = FolderStore(tmp_path)
+    store.write("a/b", b"old")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        store.write("a/b", b"new and longer")
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
+    assert (tmp_path / "a/b").read_bytes() == b"old"
