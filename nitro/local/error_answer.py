@@ -1,29 +1,11 @@
-"""Errors in the form that the clients of each service read.
-
-https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#RESTErrorResponses
-https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
-"""
+"""Errors as answers to WSGI requests."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any, Literal
-from xml.sax.saxutils import escape
+from typing import Any
 
-from nitro.local.aws.api import answers
-
-Family = Literal["ec2", "s3", "query", "json"]
-_QUERY = ("iam", "sts")  # services that answer as AWS's query protocol has it
-
-
-def family(service: str) -> Family:
-    """How a service, by its name in signatures, writes its errors. "" is S3's form."""
-    if service == "ec2":
-        return "ec2"
-    if service in ("s3", ""):
-        return "s3"
-    return "query" if service in _QUERY else "json"
+from nitro.local.aws.api import forms
 
 
 def error_answer(
@@ -36,24 +18,7 @@ def error_answer(
     headers: Mapping[str, str] | None = None,
 ) -> list[bytes]:
     """Answer a WSGI request with an error; the connection ends with it."""
-    kind = answers.CONTENT_TYPE
-    form = family(service)
-    content = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
-    if form == "ec2":
-        body = answers.error_body(code, message, request_id)
-    elif form == "query":
-        body = (
-            f"<ErrorResponse><Error><Type>Sender</Type>{content}</Error>"
-            f"<RequestId>{request_id}</RequestId></ErrorResponse>"
-        )
-    elif form == "s3":
-        body = (
-            '<?xml version="1.0" encoding="UTF-8"?>\n'
-            f"<Error>{content}<RequestId>{request_id}</RequestId></Error>"
-        )
-    else:
-        kind = "application/json"
-        body = json.dumps({"__type": code, "message": message})
+    kind, body = forms.error(service, code, message, request_id)
     sent = [
         ("Content-Type", kind),
         ("x-amzn-errortype", code),

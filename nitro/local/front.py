@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nitro.local import signature
-from nitro.local.error_answer import Family, error_answer, family
+from nitro.local.aws.api.forms import Family, family
+from nitro.local.error_answer import error_answer
 from nitro.local.signature import Key, Refused
 
 _log = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ SERVICES = {
     "sts": "sts",
     "ssm": "ssm",
     "servicequotas": "service-quotas",
+    "kms": "kms",
+    "autoscaling": "autoscaling",
 }
 LARGEST_UPLOAD = 64 * 1024**2  # bytes of a guest's object
 

@@ -1,4 +1,4 @@
-"""What moto's EC2 and EBS lack, so that what they hold is true: one module for each gap.
+"""What moto lacks, so that what it holds is true: one module for each gap.
 
     site.py       what this account stands on: block store, hypervisor, pace, public addresses
     vmimport.py   the role that ImportSnapshot assumes
@@ -13,6 +13,9 @@
     regions.py    all regions, each with a default network of its own
     ebs.py        EBS direct reads and writes of the same bytes
     attributes.py who may use a snapshot or an image
+    image_life.py deprecation, disabling, protection from deregistration
+    launch_templates.py, parameters.py  what else names an image
+    services.py   SSM, KMS, Auto Scaling, IAM, STS, Service Quotas: moto's, held to their models
     archive.py    snapshots and images that outlive the process
     api/          what EC2 does with every request: names, filters, pages, tokens, envelope
 
@@ -25,15 +28,17 @@ Not here: CreateImage, snapshots of volumes. Those are refused, not faked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from moto.ebs.models import ebs_backends
 from moto.ec2.models import ec2_backends
 
 from nitro.local.aws.ebs import LocalEBSBackend
 from nitro.local.aws.ec2 import LocalEC2Backend
+from nitro.local.aws.services import held_backends
 from nitro.local.aws.site import Pace, PublicAddresses, Site
 
 __all__ = ["Pace", "PublicAddresses", "Site", "install"]
@@ -41,22 +46,25 @@ __all__ = ["Pace", "PublicAddresses", "Site", "install"]
 
 @contextmanager
 def install(site: Site) -> Iterator[Site]:
-    """Make moto's EC2 and EBS use `site` until the block ends.
+    """Make moto's services use `site` until the block ends.
 
     Works for `mock_aws` in this process and for moto's server alike. State that the services
     held before is dropped, and again at the end.
     """
-    stock = ec2_backends.backend, ebs_backends.backend
-    _forget()
-    ec2_backends.backend = partial(LocalEC2Backend, site=site)
-    ebs_backends.backend = partial(LocalEBSBackend, site=site)
+    replaced = {
+        ec2_backends: partial(LocalEC2Backend, site=site),
+        ebs_backends: partial(LocalEBSBackend, site=site),
+        **dict(held_backends(site)),
+    }
+    stock = {backends: backends.backend for backends in replaced}
+    _put(replaced)
     try:
         yield site
     finally:
-        _forget()
-        ec2_backends.backend, ebs_backends.backend = stock
+        _put(stock)
 
 
-def _forget() -> None:
-    ec2_backends.clear()
-    ebs_backends.clear()
+def _put(made_by: Mapping[Any, Any]) -> None:
+    for backends, backend in made_by.items():
+        backends.clear()
+        backends.backend = backend

@@ -95,6 +95,11 @@ def _restore_image(backend: Any, entry: dict[str, Any]) -> None:
     )
     if all(snapshot_id in backend.snapshots for snapshot_id in image.snapshot_ids):
         image.launch_permissions = entry.get("launch_permissions", [])
+        image.state = entry.get("state", "available")
+        if deprecated_at := entry.get("deprecated_at"):
+            image.deprecated_at = datetime.fromisoformat(deprecated_at)
+        if protection := entry.get("protection"):
+            image.protection.enable(with_cooldown=protection == "enabled-with-cooldown")
         image.add_tags(entry["tags"])
         backend.amis[image.id] = image
 
@@ -135,6 +140,9 @@ def _image_entry(image: Any) -> dict[str, Any]:
         "created": image.creation_date.isoformat(),
         "registration": image.registration.as_dict(),
         "launch_permissions": image.launch_permissions,
+        "state": "disabled" if image.state == "disabled" else "available",
+        "deprecated_at": image.deprecated_at and image.deprecated_at.isoformat(),
+        "protection": image.deregistration_protection if image.protection.enabled else "",
         "source": image.source_image_id and [image.source_image_id, image.source_image_region],
     }
 

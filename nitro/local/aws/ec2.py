@@ -23,12 +23,14 @@ from nitro.local.aws.api import answers, filters, pages, requests, support
 from nitro.local.aws.api.errors import unsupported
 from nitro.local.aws.api.filters import Filter
 from nitro.local.aws.api.tokens import Tokens
-from nitro.local.aws.attributes import AttributeActions
+from nitro.local.aws.attributes import AttributeActions, AttributesBackend
 from nitro.local.aws.copies import CopiesBackend, CopyActions
 from nitro.local.aws.encryption import EncryptionActions, EncryptionBackend
+from nitro.local.aws.image_life import ImageLifeActions
 from nitro.local.aws.images import ImageActions, ImagesBackend
 from nitro.local.aws.imports import ImportActions, ImportsBackend
 from nitro.local.aws.instances import InstanceActions, InstancesBackend
+from nitro.local.aws.launch_templates import LaunchTemplateActions
 from nitro.local.aws.regions import RegionActions, RegionsBackend
 from nitro.local.aws.site import Site
 from nitro.local.aws.snapshots import SnapshotsBackend
@@ -46,6 +48,7 @@ class LocalEC2Backend(
     RegionsBackend,
     EncryptionBackend,
     CopiesBackend,
+    AttributesBackend,
     ImportsBackend,
     ImagesBackend,
     SnapshotsBackend,
@@ -59,6 +62,7 @@ class LocalEC2Backend(
         self.lock = threading.RLock()
         self.tokens = Tokens()
         EC2Backend.__init__(self, region_name, account_id)
+        AttributesBackend.__init__(self)
         EncryptionBackend.__init__(self)
         ImportsBackend.__init__(self)
         InstancesBackend.__init__(self)
@@ -84,6 +88,8 @@ class LocalEC2Response(
     EncryptionActions,
     CopyActions,
     AttributeActions,
+    ImageLifeActions,
+    LaunchTemplateActions,
     ImportActions,
     ImageActions,
     InstanceActions,
@@ -162,7 +168,7 @@ class LocalEC2Response(
         name = self.operation.name
         if name not in support.HONOURED:
             raise unsupported(f"The local Nitro does not support {name}.")
-        if names := support.ignored(name, requests.paths(self.params)):
+        if names := support.ignored(support.HONOURED[name], requests.paths(self.params)):
             raise unsupported(f"The local Nitro does not support {', '.join(names)} of {name}.")
         if self.params.get("DryRun") and name not in _OWN_DRY_RUN:
             raise DryRunClientError()

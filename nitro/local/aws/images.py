@@ -10,10 +10,11 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
-from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError, UnvailableAMIIdError
+from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.amis import Ami
 from moto.ec2.utils import random_ami_id
 
+from nitro.local.aws.image_life import ImageLifeBackend, Protection
 from nitro.local.aws.needs import Check, GetFlag, GetParam, GetTags, SnapshotById
 from nitro.local.aws.site import Site
 
@@ -96,6 +97,8 @@ class LocalImage(Ami):  # type: ignore[misc]
         self.kernel_id = self.ramdisk = self.platform = self.instance_id = None
         self.product_codes: set[str] = set()
         self.launch_permissions: list[dict[str, str]] = []
+        self.protection = Protection()
+        self.deprecated_at: datetime | None = None
 
     @property
     def state(self) -> str:
@@ -119,6 +122,14 @@ class LocalImage(Ami):  # type: ignore[misc]
         known = self.ec2_backend.snapshots
         messages = {known[id_].state_message for id_ in self.snapshot_ids if id_ in known}
         return {"Code": "Client.InvalidParameterValue", "Message": " ".join(filter(None, messages))}
+
+    @property
+    def deprecation_time(self) -> str | None:
+        return f"{self.deprecated_at.isoformat()}.000Z" if self.deprecated_at else None
+
+    @property
+    def deregistration_protection(self) -> str:
+        return self.protection.state(self.ec2_backend.site.clock())
 
     @property
     def public(self) -> bool:
@@ -152,7 +163,7 @@ class LocalImage(Ami):  # type: ignore[misc]
         return super().get_filter_value(filter_name, method_name)
 
 
-class ImagesBackend:
+class ImagesBackend(ImageLifeBackend):
     """Part of the EC2 backend; see `nitro.local.aws.ec2`."""
 
     site: Site
@@ -178,11 +189,12 @@ class ImagesBackend:
 
     def deregister_local_image(self, image_id: str, *, with_snapshots: bool) -> list[str]:
         """Returns the snapshots that went with it."""
-        if image_id in self.deleted_amis:
-            raise UnvailableAMIIdError(image_id)
-        if image_id not in self.amis:
-            raise InvalidAMIIdError(image_id)
-        image = self.amis.pop(image_id)
+        image = self.image(image_id)
+        if image.deregistration_protection != "disabled":
+            raise EC2ClientError(
+                "OperationNotPermitted", f"The AMI {image_id} is protected from deregistration."
+            )
+        self.amis.pop(image_id)
         self.deleted_amis.append(image_id)
         if not with_snapshots:
             return []
@@ -253,12 +265,23 @@ class ImageActions:
             tpm_support=self._get_param("TpmSupport"),
             uefi_data=self._get_param("UefiData"),
             sriov_net_support=self._get_param("SriovNetSupport"),
-            mappings=_plain(self._get_param("BlockDeviceMappings", [])),
+            mappings=plain(self._get_param("BlockDeviceMappings", [])),
         )
         tags = self._parse_tag_specification("image").get("image", {})
         self.error_on_dryrun()
         image = self.ec2_backend.register_local_image(registration, tags)
         return ActionResult({"ImageId": image.id})
+
+    def describe_images(self) -> ActionResult:
+        """Disabled images only when they are asked for."""
+        images = self.ec2_backend.describe_images(
+            ami_ids=self._get_param("ImageIds", []),
+            exec_users=self._get_param("ExecutableUsers", []),
+            owners=self._get_param("Owners", []),
+        )
+        if not self._get_bool_param("IncludeDisabled", False):
+            images = [image for image in images if image.state != "disabled"]
+        return ActionResult({"Images": images})
 
     def deregister_image(self) -> ActionResult:
         with_snapshots = self._get_bool_param("DeleteAssociatedSnapshots", False)
@@ -276,10 +299,10 @@ class ImageActions:
         )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The parser's own kinds of dictionary and list, as plain ones that JSON can hold."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value

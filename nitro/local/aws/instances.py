@@ -9,6 +9,7 @@ import base64
 import copy
 import hashlib
 import json
+import secrets
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -92,6 +93,12 @@ class InstancesBackend:
         instances = self.get_multi_instances_by_id(instance_ids)
         for instance in instances:
             states.require(instance, "running", "pending", "stopping", "stopped")
+            if instance.disable_api_stop:
+                raise EC2ClientError(
+                    "OperationNotPermitted",
+                    f"The instance '{instance.id}' may not be stopped. Modify its "
+                    "'disableApiStop' instance attribute and try again.",
+                )
         return [(instance, self._end(instance, "stopping")) for instance in instances]
 
     def terminate_instances(self, instance_ids: list[str]) -> list[tuple[Any, Any]]:
@@ -223,12 +230,28 @@ class InstanceActions:
     """Part of the EC2 responses; see `nitro.local.aws.ec2`."""
 
     ec2_backend: Any
+    params: dict[str, Any]
     _get_param: GetParam
     error_on_dryrun: Check
 
     def _parse_block_device_mapping(self) -> list[dict[str, Any]]:
         """What was given, and nothing that was not: it is merged with the image's mappings."""
         return [dict(mapping) for mapping in self._get_param("BlockDeviceMappings", [])]
+
+    def run_instances(self) -> ActionResult:
+        """What a launch names is looked at first, for a dry run as well."""
+        backend = self.ec2_backend
+        self.params["ImageId"] = launch.image_id_of(backend, self._get_param("ImageId"))
+        launch.check_names(
+            backend, self._get_param("KeyName"), self._get_param("IamInstanceProfile", {})
+        )
+        image = launch.usable_image(backend, self.params["ImageId"])
+        launch.check_fit(image, self._get_param("InstanceType", "m1.small"))
+        self.params.setdefault("ClientToken", secrets.token_hex(16))  # moto has one for all
+        result = super().run_instances()  # type: ignore[misc]
+        for instance in result.result.instances:
+            instance.disable_api_termination = self._get_param("DisableApiTermination", False)
+        return result
 
     def terminate_instances(self) -> ActionResult:
         self.error_on_dryrun()

@@ -6,13 +6,49 @@ The facts of instance types are moto's copy of DescribeInstanceTypes.
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
+from moto.core.exceptions import ServiceException
 from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError
 from moto.ec2.models.instance_types import INSTANCE_TYPES
+from moto.iam.models import iam_backends
+from moto.ssm.models import ssm_backends
 
+from nitro.local.aws.api.errors import invalid_value
+from nitro.local.aws.parameters import PREFIX
 from nitro.local.aws.snapshots import GIB
 from nitro.local.hypervisor import Disk, Guest, Network, PortRange
+
+
+def image_id_of(backend: Any, given: str | None) -> str | None:
+    """The image that a request names, by its id or by an SSM parameter.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-systems-manager-parameter-to-find-AMI.html
+    """
+    if not given or not given.startswith(PREFIX):
+        return given
+    try:
+        found = ssm_backends[backend.account_id][backend.region_name].resolve(given)
+    except ServiceException:
+        found = None
+    if found is None:
+        raise invalid_value(f"The parameter {given} cannot be resolved to an AMI.")
+    return str(found)
+
+
+def check_names(backend: Any, key: str | None, profile: Mapping[str, str]) -> None:
+    """Raises EC2ClientError for a key pair or an instance profile that does not exist."""
+    if key is not None and key not in backend.key_pairs:
+        raise EC2ClientError("InvalidKeyPair.NotFound", f"The key pair '{key}' does not exist")
+    profiles = iam_backends[backend.account_id][backend.partition].get_instance_profiles()
+    for member, held in (("Name", "name"), ("Arn", "arn")):
+        wanted = profile.get(member)
+        if wanted and all(getattr(each, held) != wanted for each in profiles):
+            raise invalid_value(
+                f"Value ({wanted}) for parameter iamInstanceProfile.{member.lower()} is invalid. "
+                f"Invalid IAM Instance Profile {'name' if member == 'Name' else 'ARN'}"
+            )
 
 
 def usable_image(backend: Any, image_id: str | None) -> Any:

@@ -21,9 +21,10 @@ class Pace:
     register_image: float = 0.3
     complete_snapshot: float = 0.2
     copy_snapshot: float = 1.0
+    validate_parameter: float = 0.5
 
 
-INSTANT = Pace(0, 0, 0, 0)
+INSTANT = Pace(0, 0, 0, 0, 0)
 
 
 class PublicAddresses:

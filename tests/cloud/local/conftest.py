@@ -107,6 +107,11 @@ class Account:
         self.clock.advance(self.site.pace.register_image)
         return str(image_id)
 
+    def image_snapshot(self, image_id: str) -> str:
+        """The snapshot of an image's root device."""
+        (found,) = self.ec2.describe_images(ImageIds=[image_id])["Images"]
+        return str(found["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"])
+
     def run(self, image_id: str, **options: Any) -> Any:
         given = {"InstanceType": "c5.large", "MinCount": 1, "MaxCount": 1, **options}
         return self.ec2.run_instances(ImageId=image_id, **given)["Instances"][0]

@@ -128,10 +128,15 @@ def test_what_is_wrong_is_named(action: str | None, parameters: dict[str, str], 
 @pytest.mark.parametrize("operation", DESCRIBING)
 def test_every_documented_filter_is_applied_or_refused(account: Account, operation: str) -> None:
     # Its whole answer has hundreds of types; one will do.
-    fewer = {"InstanceType__1": "c5.large"} if operation == "DescribeInstanceTypes" else {}
+    fewer = {
+        "DescribeInstanceTypes": {"InstanceType__1": "c5.large"},
+        "DescribeLaunchTemplateVersions": {"LaunchTemplateVersion__1": "$Latest"},
+    }.get(operation, {})
     if operation not in READ_ONLY:
         account.run(account.image(account.snapshot()))
         account.ec2.create_key_pair(KeyName="key")
+        data = {"ImageId": "ami-1", "InstanceType": "c5.large"}
+        account.ec2.create_launch_template(LaunchTemplateName="template", LaunchTemplateData=data)
     status, root = call(operation, **fewer)
     assert status == 200
     assert _records(operation, root) or operation == "DescribeAddresses"

@@ -269,3 +269,47 @@ def test_a_network_interface_can_be_described_at_launch(account: Account, image_
     account.ec2.terminate_instances(InstanceIds=[begun["InstanceId"]])
     assert state(account, begun["InstanceId"]) == "terminated"
     assert not account.ec2.describe_network_interfaces()["NetworkInterfaces"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"KeyName": "none"}, "InvalidKeyPair.NotFound"),
+        ({"IamInstanceProfile": {"Name": "none"}}, "InvalidParameterValue"),
+        ({"IamInstanceProfile": {"Arn": "arn:aws:iam::123456789012:instance-profile/none"}},
+         "InvalidParameterValue"),
+        ({"InstanceType": "t4g.micro"}, "InvalidParameterValue"),
+    ],
+)  # fmt: skip
+def test_what_a_launch_names_must_exist_for_a_dry_run_too(
+    account: Account, options: dict[str, Any], code: str
+) -> None:
+    image = account.image(account.snapshot())
+    assert error_code(lambda: account.run(image, **options)) == code
+    assert error_code(lambda: account.run(image, **options, DryRun=True)) == code
+    assert error_code(lambda: account.run(image, DryRun=True)) == "DryRunOperation"
+    none = "ami-00000000000000000"
+    assert error_code(lambda: account.run(none, DryRun=True)) == "InvalidAMIID.NotFound"
+
+
+def test_a_launch_takes_a_key_and_a_profile_that_exist(account: Account) -> None:
+    account.ec2.create_key_pair(KeyName="key")
+    made = account.iam.create_instance_profile(InstanceProfileName="web")["InstanceProfile"]
+    image = account.image(account.snapshot())
+    for profile in ({"Name": "web"}, {"Arn": made["Arn"]}):
+        instance = account.run(image, KeyName="key", IamInstanceProfile=profile)
+        assert instance["KeyName"] == "key"
+
+
+def test_protected_instances_are_neither_stopped_nor_terminated(account: Account) -> None:
+    image = account.image(account.snapshot())
+    protected = {"DisableApiTermination": True, "DisableApiStop": True}
+    asked = {"InstanceIds": [account.run(image, **protected)["InstanceId"]]}
+    for call in (account.ec2.stop_instances, account.ec2.terminate_instances):
+        assert error_code(lambda c=call: c(**asked)) == "OperationNotPermitted"  # type: ignore[misc]
+    for name in protected:
+        account.ec2.modify_instance_attribute(
+            InstanceId=asked["InstanceIds"][0], **{name: {"Value": False}}
+        )
+    account.ec2.stop_instances(**asked)
+    account.ec2.terminate_instances(**asked)

@@ -11,7 +11,9 @@ from moto.core.utils import get_service_model
 from nitro.local.error_answer import error_answer
 
 
-@pytest.mark.parametrize("service", ["ec2", "s3", "ebs", "iam", "sts", "ssm", "service-quotas"])
+@pytest.mark.parametrize(
+    "service", ["ec2", "s3", "ebs", "iam", "sts", "ssm", "kms", "autoscaling", "service-quotas"]
+)
 def test_each_service_s_client_reads_code_and_message(service: str) -> None:
     sent: dict[str, Any] = {}
 

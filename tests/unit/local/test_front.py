@@ -125,6 +125,8 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "iam": lambda c: c.list_roles(),
     "sts": lambda c: c.get_caller_identity(),
     "ssm": lambda c: c.get_parameter(Name="/a"),
+    "kms": lambda c: c.describe_key(KeyId="alias/a"),
+    "autoscaling": lambda c: c.describe_launch_configurations(),
     "service-quotas": lambda c: c.get_service_quota(ServiceCode="ec2", QuotaCode="L-1"),
 }
 
@@ -201,7 +203,7 @@ def test_errors_have_the_form_of_their_service(service: str) -> None:
     behind = Answers(fails=True)
     body = behind.ask(sent(service, CALLS[service]))
     assert behind.status[:3] == "500"
-    if service in ("ssm", "ebs", "service-quotas"):
+    if service in ("ssm", "ebs", "kms", "service-quotas"):
         assert json.loads(body)["__type"] == "InternalError"
     else:
         assert b"<Code>InternalError</Code>" in body

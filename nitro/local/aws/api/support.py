@@ -1,4 +1,4 @@
-"""Which EC2 operations the local Nitro honours, and which parameters of each.
+"""Which operations the local Nitro honours, and which parameters of each.
 
 What is not in this table is answered `UnsupportedOperation`, with its name: nothing is accepted
 and ignored. A name with everything below it is written once: `Placement.GroupName` honours that
@@ -80,7 +80,21 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "ModifySnapshotAttribute": (
             "SnapshotId Attribute OperationType GroupNames UserIds CreateVolumePermission"
         ),
+        "DisableSnapshotBlockPublicAccess": "",
+        "EnableSnapshotBlockPublicAccess": "State",
+        "GetSnapshotBlockPublicAccessState": "",
+        "ResetSnapshotAttribute": "SnapshotId Attribute",
         # images
+        "DisableImage": "ImageId",
+        "DisableImageBlockPublicAccess": "",
+        "DisableImageDeprecation": "ImageId",
+        "DisableImageDeregistrationProtection": "ImageId",
+        "EnableImage": "ImageId",
+        "EnableImageBlockPublicAccess": "ImageBlockPublicAccessState",
+        "EnableImageDeprecation": "ImageId DeprecateAt",
+        "EnableImageDeregistrationProtection": "ImageId WithCooldown",
+        "GetImageBlockPublicAccessState": "",
+        "ResetImageAttribute": "ImageId Attribute",
         "CopyImage": (
             "SourceRegion SourceImageId Name Description Encrypted KmsKeyId CopyImageTags "
             "TagSpecifications"
@@ -90,12 +104,27 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "DescribeImages": "ImageIds Owners ExecutableUsers IncludeDeprecated IncludeDisabled",
         "ModifyImageAttribute": (
             "ImageId Attribute OperationType UserIds UserGroups LaunchPermission Description "
-            "OrganizationArns OrganizationalUnitArns Value"
+            "ImdsSupport OrganizationArns OrganizationalUnitArns Value"
         ),
         "RegisterImage": (
             "Name Description Architecture VirtualizationType RootDeviceName BootMode EnaSupport "
             "ImdsSupport TpmSupport UefiData SriovNetSupport BlockDeviceMappings TagSpecifications"
         ),
+        # launch templates
+        "CreateLaunchTemplate": (
+            "LaunchTemplateName VersionDescription LaunchTemplateData TagSpecifications"
+        ),
+        "CreateLaunchTemplateVersion": (
+            "LaunchTemplateId LaunchTemplateName SourceVersion VersionDescription "
+            "LaunchTemplateData"
+        ),
+        "DeleteLaunchTemplate": "LaunchTemplateId LaunchTemplateName",
+        "DeleteLaunchTemplateVersions": "LaunchTemplateId LaunchTemplateName Versions",
+        "DescribeLaunchTemplateVersions": (
+            "LaunchTemplateId LaunchTemplateName Versions MinVersion MaxVersion"
+        ),
+        "DescribeLaunchTemplates": "LaunchTemplateIds LaunchTemplateNames",
+        "ModifyLaunchTemplate": "LaunchTemplateId LaunchTemplateName DefaultVersion",
         # instances
         "DescribeInstanceAttribute": "InstanceId Attribute",
         "DescribeInstanceStatus": "InstanceIds IncludeAllInstances",
@@ -126,14 +155,75 @@ HONOURED: Mapping[str, frozenset[str]] = {
     }.items()
 }
 
+_TITLES = {"ec2": "EC2", "ssm": "Systems Manager", "kms": "KMS", "autoscaling": "Auto Scaling"}
+
 #: parameters of every operation that has them
 _COMMON = frozenset({"ClientToken", "DryRun", "Filters", "MaxResults", "NextToken"})
 
+#: of other services, by the names in signatures; one that is not here is moto's as it is
+SERVICES: Mapping[str, Mapping[str, frozenset[str]]] = {
+    service: {operation: frozenset(names.split()) for operation, names in operations.items()}
+    for service, operations in {
+        "ssm": {
+            "AddTagsToResource": "ResourceType ResourceId Tags",
+            "DeleteParameter": "Name",
+            "DeleteParameters": "Names",
+            "DescribeParameters": "Filters ParameterFilters",
+            "GetParameter": "Name WithDecryption",
+            "GetParameterHistory": "Name WithDecryption",
+            "GetParameters": "Names WithDecryption",
+            "GetParametersByPath": "Path Recursive ParameterFilters WithDecryption",
+            "LabelParameterVersion": "Name ParameterVersion Labels",
+            "ListTagsForResource": "ResourceType ResourceId",
+            "PutParameter": (
+                "Name Description Value Type AllowedPattern DataType KeyId Overwrite Tags Tier"
+            ),
+            "RemoveTagsFromResource": "ResourceType ResourceId TagKeys",
+            "UnlabelParameterVersion": "Name ParameterVersion Labels",
+        },
+        "kms": {
+            "CancelKeyDeletion": "KeyId",
+            "CreateAlias": "AliasName TargetKeyId",
+            "CreateKey": "Description KeySpec KeyUsage MultiRegion Policy Tags",
+            "DeleteAlias": "AliasName",
+            "DescribeKey": "KeyId",
+            "DisableKey": "KeyId",
+            "EnableKey": "KeyId",
+            "GetKeyPolicy": "KeyId PolicyName",
+            "ListAliases": "KeyId Limit Marker",
+            "ListKeys": "Limit Marker",
+            "ListResourceTags": "KeyId Limit Marker",
+            "PutKeyPolicy": "KeyId PolicyName Policy",
+            "ScheduleKeyDeletion": "KeyId PendingWindowInDays",
+            "TagResource": "KeyId Tags",
+            "UntagResource": "KeyId TagKeys",
+            "UpdateAlias": "AliasName TargetKeyId",
+        },
+        "autoscaling": {
+            "CreateAutoScalingGroup": (
+                "AutoScalingGroupName AvailabilityZones LaunchConfigurationName LaunchTemplate "
+                "MixedInstancesPolicy MinSize MaxSize DesiredCapacity Tags VPCZoneIdentifier"
+            ),
+            "CreateLaunchConfiguration": (
+                "LaunchConfigurationName ImageId InstanceType KeyName SecurityGroups UserData "
+                "IamInstanceProfile BlockDeviceMappings EbsOptimized AssociatePublicIpAddress"
+            ),
+            "DeleteAutoScalingGroup": "AutoScalingGroupName ForceDelete",
+            "DeleteLaunchConfiguration": "LaunchConfigurationName",
+            "DescribeAutoScalingGroups": "AutoScalingGroupNames Filters MaxRecords",
+            "DescribeLaunchConfigurations": "LaunchConfigurationNames MaxRecords",
+            "UpdateAutoScalingGroup": (
+                "AutoScalingGroupName AvailabilityZones LaunchConfigurationName LaunchTemplate "
+                "MixedInstancesPolicy MinSize MaxSize DesiredCapacity VPCZoneIdentifier"
+            ),
+        },
+    }.items()
+}
 
-def ignored(operation: str, given: Iterable[str]) -> list[str]:
+
+def ignored(honoured: frozenset[str], given: Iterable[str]) -> list[str]:
     """Those of the given parameters (`A.B` paths) that the local Nitro would not act on."""
-    honoured = HONOURED[operation] | _COMMON
-    return sorted({name for name in given if not _prefixes(name) & honoured})
+    return sorted({name for name in given if not _prefixes(name) & (honoured | _COMMON)})
 
 
 def _prefixes(name: str) -> set[str]:
@@ -144,7 +234,7 @@ def _prefixes(name: str) -> set[str]:
 def page() -> str:
     """The table as a page of the documentation."""
     lines = [
-        "# EC2 operations of the local Nitro",
+        "# Operations of the local Nitro",
         "",
         "Made by `python -m nitro.local.aws.api > docs/local-api.md`.",
         "",
@@ -152,10 +242,9 @@ def page() -> str:
         "with its name; nothing is accepted and ignored. `DryRun`, `ClientToken`, `Filters`,",
         "`MaxResults` and `NextToken` work for every operation that has them. A filter that",
         "the operation does not have is answered `InvalidParameterValue`.",
-        "",
-        "| Operation | Parameters |",
-        "|---|---|",
     ]
-    for operation, names in sorted(HONOURED.items()):
-        lines.append(f"| {operation} | {', '.join(f'`{name}`' for name in sorted(names))} |")
+    for service, operations in {"ec2": HONOURED, **SERVICES}.items():
+        lines += ["", f"## {_TITLES[service]}", "", "| Operation | Parameters |", "|---|---|"]
+        for operation, names in sorted(operations.items()):
+            lines.append(f"| {operation} | {', '.join(f'`{name}`' for name in sorted(names))} |")
     return "\n".join(lines) + "\n"

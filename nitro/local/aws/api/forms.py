@@ -1,0 +1,46 @@
+"""The form that each service's errors have.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#RESTErrorResponses
+https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+from xml.sax.saxutils import escape
+
+from nitro.local.aws.api import answers
+
+Family = Literal["ec2", "s3", "query", "json"]
+_QUERY = ("iam", "sts", "autoscaling")  # services that answer as AWS's query protocol has it
+
+
+def family(service: str) -> Family:
+    """How a service, by its name in signatures, writes its errors. "" is S3's form."""
+    if service == "ec2":
+        return "ec2"
+    if service in ("s3", ""):
+        return "s3"
+    return "query" if service in _QUERY else "json"
+
+
+def error(service: str, code: str, message: str, request_id: str) -> tuple[str, str]:
+    """Content type and body of an error answer."""
+    form = family(service)
+    content = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    if form == "ec2":
+        body = answers.error_body(code, message, request_id)
+    elif form == "query":
+        body = (
+            f"<ErrorResponse><Error><Type>Sender</Type>{content}</Error>"
+            f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+        )
+    elif form == "s3":
+        body = (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            f"<Error>{content}<RequestId>{request_id}</RequestId></Error>"
+        )
+    else:
+        return "application/json", json.dumps({"__type": code, "message": message})
+    return answers.CONTENT_TYPE, body
