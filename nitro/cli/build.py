@@ -34,7 +34,7 @@ def build(
     built = None if port or env or arguments else image.known(recipe)
     if built is None:
         report = reporter()
-        made = recipe_arg.find(recipe, port, env, arguments)
+        made = recipe_arg.find(recipe, port, env, arguments, report=report)
         built = image.build(made, report=report, locked=locked)
         report.close()
     if json:

@@ -61,7 +61,7 @@ def deploy(
     selection = None if probe is None else probes.parse(probe)
     lifetime = options.duration(ttl)
     report = reporter()
-    recipe = recipe_arg.find(recipe_name, port, env, arguments)
+    recipe = recipe_arg.find(recipe_name, port, env, arguments, report=report)
     with connected(
         report,
         cloud=cloud,

@@ -53,7 +53,7 @@ def launch(
 
     lifetime = options.duration(ttl)
     report = reporter()
-    recipe = recipe_arg.find(recipe_name, port, env, arguments)
+    recipe = recipe_arg.find(recipe_name, port, env, arguments, report=report)
     with connected(
         report,
         cloud=cloud,

@@ -93,7 +93,9 @@ Arguments = Annotated[
 RecipeName = Annotated[
     str,
     typer.Argument(
-        metavar="RECIPE|PROGRAM", help="A recipe's name, a TOML file, or a program to run."
+        metavar="RECIPE|PROGRAM|IMAGE",
+        help="A recipe's name, a TOML file, a program to run, or a container image: oci:FOLDER, "
+        "docker-archive:FILE.tar or docker://NAME.",
     ),
 ]
 Locked = Annotated[

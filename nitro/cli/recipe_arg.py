@@ -10,6 +10,7 @@ from nitro.errors import InputError
 from nitro.ports import Port
 
 if TYPE_CHECKING:
+    from nitro.progress import Reporter
     from nitro.recipe import Recipe
 
 
@@ -18,28 +19,42 @@ def find(
     ports: Sequence[str] | None = None,
     env: Sequence[str] | None = None,
     arguments: Sequence[str] | None = None,
+    *,
+    report: Reporter | None = None,
 ) -> Recipe:
-    """The recipe called `name`, or one made for the program at that path.
+    """The recipe called `name`, or one made for the program or container image of that name.
 
-    Raises InputError when the extra words do not fit: a recipe states its own.
+    What a container image states is filled in. Raises InputError when the extra words do not fit:
+    a recipe states its own.
     """
-    from nitro import recipe
+    from nitro import container, recipe
 
     words = {"--port": ports, "--env": env, "arguments": arguments}
     given = [option for option, value in words.items() if value]
+    if recipe.is_reference(name):
+        made = recipe.for_container(name, ports=_ports(ports), env=_environment(env))
+        return container.complete(made, arguments=list(arguments or ()), report=report)
     if not recipe.is_program(name):
         if given:
             raise InputError(
                 f"{', '.join(given)} given with the recipe {name}",
                 hint="a recipe states its own; change the file",
             )
-        return recipe.load(name)
+        return container.complete(recipe.load(name), report=report)
     return recipe.for_program(
         Path(name),
-        ports=[_port(port) for port in ports or ()],
-        env=dict(_pair(pair) for pair in env or ()),
+        ports=_ports(ports),
+        env=_environment(env),
         arguments=list(arguments or ()),
     )
+
+
+def _ports(texts: Sequence[str] | None) -> list[Port]:
+    return [_port(text) for text in texts or ()]
+
+
+def _environment(pairs: Sequence[str] | None) -> dict[str, str]:
+    return dict(_pair(pair) for pair in pairs or ())
 
 
 def _port(text: str) -> Port:

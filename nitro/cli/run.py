@@ -64,7 +64,7 @@ def run(
 
     forwards = _forwards(forward or [])
     report = reporter()
-    made = recipe_arg.find(recipe, port, env, arguments)
+    made = recipe_arg.find(recipe, port, env, arguments, report=report)
     built = image.build(made, report=report, locked=locked, trace=missing)
     report.close()
     memory_mib = memory or built.minimum_memory_mib

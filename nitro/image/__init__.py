@@ -29,7 +29,8 @@ def known(name_or_path: str | Path, *, trace: bool = False) -> Image | None:
 
     Raises InputError when there is no such recipe.
     """
-    if recipe.is_program(str(name_or_path)):
+    name = str(name_or_path)
+    if recipe.is_reference(name) or recipe.is_program(name):
         return None
     return build_cache.find(build_cache.request(recipe.find(name_or_path), trace=trace))
 

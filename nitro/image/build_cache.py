@@ -77,7 +77,7 @@ def with_build_time(image: Image, seconds: float) -> Image:
 
 def code() -> list[Path]:
     """The files and folders of nitro's own that can influence an image."""
-    packages = [PACKAGE / name for name in ("image", "debian", "recipe")]
+    packages = [PACKAGE / name for name in ("image", "debian", "recipe", "container")]
     shared = sorted(PACKAGE.glob("*.py"))
     return [*packages, *shared, resource("amis") / "guest", resource("drivers") / "ena"]
 

@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nitro import debian
+from nitro import container, debian
+from nitro.container import Container, open_container
 from nitro.debian import Lock, Package, Tree, Wanted, default_lock
 from nitro.errors import InputError
-from nitro.image import build_cache, extras, flavour, manifest, owners, users
+from nitro.image import base, build_cache, extras, flavour, manifest, owners, users
 from nitro.image.build_cache import Image
 from nitro.image.contents import Contents
 from nitro.image.flavour import Flavour
@@ -55,6 +56,7 @@ def prepare(
     """
     started = time.monotonic()
     report = report or Reporter()
+    recipe = container.complete(recipe, report=report)
     key = build_cache.key(recipe.model_dump_json(), str(recipe.folder), str(trace))
     if found := build_cache.find(key):
         image = found
@@ -120,6 +122,7 @@ def _own(recipe: Recipe) -> list[Wanted]:
 
 def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Parts:
     kernel = flavour.create(recipe, lock, report, trace=trace)
+    based = _base(recipe, report)
     trees = debian.trees(
         [*_own(recipe), *kernel.wanted()],
         lock=lock,
@@ -127,8 +130,8 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
         needed=lambda packages: [*_own(recipe), *kernel.needed(packages)],
     )
     own, extra = (trees[one] if one else None for one in (_packages(recipe), extras.wanted(recipe)))
-    rootfs = Rootfs()
-    contents = Contents(recipe, own, rootfs, kernel.supplies)
+    rootfs = base.start(based)
+    contents = Contents(recipe, own, rootfs, kernel.supplies, based.root if based else None)
     contents.add()
     for note in contents.notes:
         report.note(note)
@@ -137,8 +140,14 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
     packages = [*kernel.add(rootfs, trees), *(extra.packages if extra else ())]
     if own is not None:
         packages += owners.packages_owning(own, rootfs.sources())
-    inputs = build_cache.states(_inputs(rootfs, lock))
+    inputs = build_cache.states([*_inputs(rootfs, lock), *(based.inputs if based else ())])
     return _Parts(recipe, kernel, trees, rootfs, packages, inputs)
+
+
+def _base(recipe: Recipe, report: Reporter) -> Container | None:
+    if recipe.base is None:
+        return None
+    return open_container(recipe.base, recipe.folder, recipe.arch, report)
 
 
 def _inputs(rootfs: Rootfs, lock: Lock) -> list[Path]:

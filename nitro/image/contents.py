@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nitro.debian import Tree
 from nitro.errors import InputError
+from nitro.image import command
 from nitro.image.excluded import excluder
 from nitro.image.formats import elf
 from nitro.image.libraries import Closure, Sysroot
@@ -30,6 +31,8 @@ class Contents:
     packages: Tree | None
     rootfs: Rootfs
     supplies: Callable[[str], bool]
+    #: the files of the container image that the recipe is based on
+    base: Path | None = None
     #: what a person should know of what was put in, a line each
     notes: list[str] = field(default_factory=list)
     _closures: dict[Path, Closure] = field(default_factory=dict)
@@ -50,7 +53,8 @@ class Contents:
                 _add_unwinder(closure)
             layer, origin = self._layer_of(root)
             for path, found in sorted(closure.found.items()):
-                self._put(path, found, layer, origin)
+                if self.base not in found.parents:
+                    self._put(path, found, layer, origin)
         self._command()
 
     def _program(self, program: File) -> None:
@@ -69,11 +73,13 @@ class Contents:
     def _interpreter(self, path: str, script: str, root: Path) -> None:
         if self.supplies(path):
             return
-        sysroot = Sysroot(root)
+        sysroot = Sysroot(root, self.base)
         places = [path] if path.startswith("/") else [f"{folder}/{path}" for folder in _PATH]
         for place in places:
             source = sysroot.locate(place)
             if source is not None and source.is_file():
+                if self.base in source.parents:
+                    return
                 layer, origin = self._layer_of(root)
                 self._put(place, source, layer, origin, mode=0o755)
                 if elf.is_elf(source):
@@ -139,7 +145,7 @@ class Contents:
 
     def _closure(self, root: Path) -> Closure:
         return self._closures.setdefault(
-            root, Closure(Sysroot(root), self.recipe.arch, self.supplies)
+            root, Closure(Sysroot(root, self.base), self.recipe.arch, self.supplies)
         )
 
     def _check(self, source: Path) -> None:
@@ -154,7 +160,11 @@ class Contents:
 
     def _command(self) -> None:
         program = self.recipe.argv[0]
-        if program not in self.rootfs and not self.supplies(program):
+        if self.recipe.base:
+            known = command.locate(self.rootfs, self.recipe) is not None
+        else:
+            known = program in self.rootfs
+        if not known and not self.supplies(program):
             raise self._error(f"command: {program} is not in the image", "add it to programs")
 
     def _error(self, what: str, hint: str) -> InputError:

@@ -17,12 +17,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from nitro.budget import Budget
 from nitro.debian import Wanted, tree
 from nitro.documents import KernelDocument
 from nitro.errors import InputError
 from nitro.image import manifest
 from nitro.image.formats import cpio, qcow2
-from nitro.image.formats.budget import Budget
 from nitro.image.linux import disk
 from nitro.image.osv import artifact, store
 from nitro.image.osv import disk as osv_disk

@@ -23,12 +23,20 @@ _MAX_LINKS = 40
 
 @dataclass(frozen=True)
 class Sysroot:
-    """The directory that plays the root: "/" for this machine, or an unpacked package tree."""
+    """The directory that plays the root: "/" for this machine, or an unpacked package tree.
+
+    What `base` has, the files of a container image, comes first.
+    """
 
     root: Path
+    base: Path | None = None
 
     def locate(self, path: str) -> Path | None:
         """The file at the absolute `path`, symbolic links followed within the root."""
+        found = Sysroot(self.base).locate(path) if self.base else None
+        return found or self._locate(path)
+
+    def _locate(self, path: str) -> Path | None:
         parts = list(PurePosixPath(path).parts[1:])
         here = self.root
         links = 0

@@ -20,10 +20,17 @@ def add(rootfs: Rootfs, recipe: Recipe) -> None:
     """
     name = recipe.user.partition(":")[0]
     if name != "root" and not name.isdigit() and name not in _ids(rootfs, _PASSWD):
+        if recipe.base:
+            raise InputError(
+                f"{recipe.name}: the container image has no user {name}",
+                hint="name one of its own, or a number",
+            )
         _make(rootfs, name)
     for file in (*recipe.programs, *recipe.files):
         if file.owner:
             _own(rootfs, file.target, *ids(rootfs, file.owner))
+    if recipe.working_directory:
+        rootfs.folders(recipe.working_directory, origin="the recipe")
     for folder in recipe.folders:
         uid, gid = ids(rootfs, folder.owner)
         node = Node(

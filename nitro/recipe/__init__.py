@@ -9,9 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nitro.recipe.find import find, is_program, name_from, names
+from nitro.recipe.reference import is_reference
 
 if TYPE_CHECKING:
-    from nitro.recipe.model import DEFAULT_EXTRAS, Extra, File, Recipe, for_program, load
+    from nitro.recipe.model import (
+        DEFAULT_EXTRAS,
+        Extra,
+        File,
+        Recipe,
+        for_container,
+        for_program,
+        load,
+    )
 
 __all__ = [
     "DEFAULT_EXTRAS",
@@ -19,8 +28,10 @@ __all__ = [
     "File",
     "Recipe",
     "find",
+    "for_container",
     "for_program",
     "is_program",
+    "is_reference",
     "load",
     "name_from",
     "names",

@@ -28,6 +28,7 @@ from pydantic import (
 from nitro.arch import X86_64, Arch, named
 from nitro.errors import InputError
 from nitro.ports import Port, tcp_numbers
+from nitro.recipe import reference
 from nitro.recipe.find import find, is_program, name_from
 
 Extra = Literal[
@@ -64,6 +65,14 @@ def _port(value: Any) -> Port:
 _Port = Annotated[Port, BeforeValidator(_port), PlainSerializer(Port.to_json)]
 
 
+def _reference(name: str) -> str:
+    try:
+        reference.parse(name)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
 def _absolute(path: str) -> str:
     if not path.startswith("/"):
         raise ValueError("write an absolute path, it is one in the guest")
@@ -76,7 +85,9 @@ class _Table(BaseModel):
 
 _Absolute = Annotated[str, AfterValidator(_absolute)]
 #: a user's name or number, and after a colon a group's
-_OWNER = r"^([a-z_][a-z0-9_-]{0,31}|[0-9]{1,9})(:([a-z_][a-z0-9_-]{0,31}|[0-9]{1,9}))?$"
+_OWNER = (
+    r"^([A-Za-z_][A-Za-z0-9_.-]{0,31}|[0-9]{1,10})(:([A-Za-z_][A-Za-z0-9_.-]{0,31}|[0-9]{1,10}))?$"
+)
 _Owner = Annotated[str, Field(pattern=_OWNER)]
 _Mode = Annotated[str, Field(pattern=r"^[0-7]{3,4}$")]
 
@@ -118,6 +129,8 @@ class Recipe(_Table):
 
     name: str = Field(pattern=_NAME)
     description: str = ""
+    #: the container image that the recipe changes or adds to, as nitro.recipe.reference reads it
+    base: Annotated[str, AfterValidator(_reference)] | None = Field(default=None, alias="from")
     #: as EC2 calls it
     architecture: str = X86_64.ec2
     #: the flavour of kernel, and after a colon the name of one where a flavour has several
@@ -142,6 +155,10 @@ class Recipe(_Table):
     env: dict[str, str] = {}
     #: who runs the command; a name that nothing brings is made
     user: _Owner = "root"
+    #: where the command starts; None: in /
+    working_directory: _Absolute | None = None
+    #: what asks the command to end; None: TERM
+    stop_signal: str | None = Field(default=None, pattern=r"^[A-Z0-9+-]{1,12}$")
     ports: tuple[_Port, ...] = ()
     #: the driver of the ENA card: nitro's own, with the kernel's to fall back to, or the kernel's
     driver: Literal["nitro", "kernel"] = "nitro"
@@ -156,6 +173,8 @@ class Recipe(_Table):
     folder: Path = Field(default=Path(), exclude=True)
     #: the file itself, for messages; None for a bare program
     file: Path | None = Field(default=None, exclude=True)
+    #: what the container image states is in: nitro.container.complete has put it there
+    completed: bool = Field(default=False, exclude=True)
 
     @field_validator("architecture")
     @classmethod
@@ -218,7 +237,7 @@ def load(name_or_path: str | Path) -> Recipe:
         document = tomllib.loads(path.read_text())
     except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, nested too deeply
         raise InputError(f"{path}: {error}", hint="fix the TOML syntax") from None
-    for key in ("folder", "file"):
+    for key in ("folder", "file", "completed", "base"):
         if key in document:
             raise InputError(f"{path}: unknown key {key!r}", hint="remove it")
     if "nic" in document:
@@ -228,7 +247,7 @@ def load(name_or_path: str | Path) -> Recipe:
         )
     place = {"folder": path.parent.resolve(), "file": path}
     recipe = _checked(path, {"name": path.stem, **document, **place})
-    if recipe.command is None and not recipe.programs:
+    if recipe.command is None and not recipe.programs and recipe.base is None:
         raise InputError(f"{path}: no command", hint='add command = ["/usr/bin/…"] or programs')
     return recipe
 
@@ -262,6 +281,24 @@ def for_program(
             "folder": path.resolve().parent,
         },
     )
+
+
+def for_container(
+    name: str, *, ports: Sequence[Port] = (), env: Mapping[str, str] | None = None
+) -> Recipe:
+    """A recipe for the container image called `name`; `nitro.container.complete` fills it in.
+
+    `ports` take the place of those that the image states. Raises InputError when `name` is not
+    one that `nitro.recipe.reference` reads.
+    """
+    document = {
+        "name": name_from(reference.parse(name).short_name),
+        "from": name,
+        "env": dict(env or {}),
+        "folder": Path().resolve(),
+        **({"ports": list(ports)} if ports else {}),
+    }
+    return _checked(Path(name), document)
 
 
 def _checked(path: Path, document: Mapping[str, Any]) -> Recipe:

@@ -21,13 +21,14 @@ MAY_BE_LONGER = {
 
 # What each part of nitro may import beside the small modules that serve all.
 SMALL = {
-    *("arch", "check", "config", "console", "documents", "ending", "errors"),
+    *("arch", "budget", "check", "config", "console", "documents", "ending", "errors"),
     *("listening", "paths", "ports", "printable", "progress", "space", "sparse", "__version__"),
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "recipe": set(),
     "debian": set(),
-    "image": {"recipe", "debian"},
+    "container": {"recipe", "debian"},
+    "image": {"recipe", "debian", "container"},
     "cloud": set(),
     "ena": set(),
     "local": {"debian"},
@@ -42,7 +43,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("recipe", "image", "cloud", "probe", "interfaces", "conditions", "client", "measure"),
     },
     "cli": {
-        *("recipe", "image", "cloud", "ena", "local", "probe", "publish", "measure", "deploy"),
+        *(
+            "recipe",
+            "container",
+            "image",
+            "cloud",
+            "ena",
+            "local",
+            "probe",
+            "publish",
+            "measure",
+            "deploy",
+        ),
         "bench",
     },
     "__main__": {"cli"},

@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from nitro.debian import Lock, Package, Tree, Wanted
-from nitro.image.linux import disk, driver, grub, guest, kernel, layers, memory, settings, trace
+from nitro.image.linux import (
+    attributes,
+    disk,
+    driver,
+    grub,
+    guest,
+    kernel,
+    layers,
+    memory,
+    settings,
+    trace,
+)
 from nitro.image.rootfs import Rootfs
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
@@ -59,17 +70,22 @@ class Linux:
         arch = self.recipe.arch
         tracer = [trace.packages(arch)] if self.trace else []
         grubs = [grub.packages(arch), grub.LIBRARIES]
-        gosu = settings.wanted(self.recipe)
-        return [*self._kernel, self._busybox, layers.ZSTD, *grubs, *gosu, *tracer]
+        own = settings.wanted(self.recipe)
+        if self.recipe.base:
+            own.append(attributes.packages(arch))
+        return [*self._kernel, self._busybox, layers.ZSTD, *grubs, *own, *tracer]
 
     def supplies(self, name: str) -> bool:
-        return name in _BUSYBOX
+        return self.recipe.base is None and name in _BUSYBOX
 
     def add(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree]) -> list[Package]:
         settings.add(rootfs, self.recipe)
         linux = kernel.Kernel(self._release, trees[self._kernel[1]])
         busybox = trees[self._busybox]
-        guest.add(rootfs, linux, busybox, self._driver(trees))
+        bare = self.recipe.base is not None
+        guest.add(rootfs, linux, busybox, self._driver(trees), bare=bare)
+        if attributes.any_in(rootfs):
+            attributes.add(rootfs, trees[attributes.packages(self.recipe.arch)])
         gosu = settings.wanted(self.recipe)
         for wanted in gosu:
             settings.add_gosu(rootfs, trees[wanted])
@@ -93,8 +109,8 @@ class Linux:
         arch = self.recipe.arch
         packed = layers.pack(rootfs, trees[layers.ZSTD])
         modules, tools = trees[grub.packages(arch)], trees[grub.LIBRARIES]
-        bios = grub.bios_script(kernel.COMMAND_LINE)
-        uefi = grub.uefi_script(kernel.COMMAND_LINE)
+        command_line = kernel.COMMAND_LINE + guest.options(rootfs)
+        bios, uefi = grub.bios_script(command_line), grub.uefi_script(command_line)
         with tempfile.NamedTemporaryFile(dir=out.parent) as initrd:
             layers.join(packed, initrd)
             initrd.flush()
@@ -109,6 +125,6 @@ class Linux:
                 },
             )
         return {
-            "kernel": {"release": self._release, "command_line": kernel.COMMAND_LINE},
+            "kernel": {"release": self._release, "command_line": command_line},
             "layers": layers.describe(packed),
         }

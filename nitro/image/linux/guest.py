@@ -14,6 +14,7 @@ from nitro.paths import resource
 # Static, so that it never meets the C library of the program.
 BUSYBOX = ("busybox-static",)
 HOME = "/usr/lib/nitro"
+INIT = "/init"
 
 # What init uses before busybox has installed links to all of itself.
 _COMMANDS = (
@@ -25,6 +26,11 @@ _FOLDERS = ("/dev", "/etc", "/proc", "/root", "/run", "/sys", "/var/log")
 _SCRATCH = ("/tmp", "/var/tmp")  # noqa: S108 - in the guest
 
 
+def options(rootfs: Rootfs) -> str:
+    """What the kernel must be told where `/init` is a container image's own."""
+    return "" if rootfs.nodes[INIT].origin == "nitro" else f" rdinit={HOME}/init"
+
+
 def files() -> Path:
     """Where the guest's scripts are kept."""
     return resource("amis") / "guest"
@@ -34,18 +40,29 @@ def wanted(suite: str, arch: Arch) -> Wanted:
     return Wanted(BUSYBOX, suite, closure=False, arch=arch)
 
 
-def add(rootfs: Rootfs, kernel: Kernel, busybox: Tree, nitro_driver: Path | None = None) -> None:
-    """Put it all into `rootfs`; `nitro_driver` is the module for the ENA card."""
+def add(
+    rootfs: Rootfs,
+    kernel: Kernel,
+    busybox: Tree,
+    nitro_driver: Path | None = None,
+    *,
+    bare: bool = False,
+) -> None:
+    """Put it all into `rootfs`; `nitro_driver` is the module for the ENA card.
+
+    With `bare`, there is no shell but the one that `rootfs` may have already.
+    """
     rootfs.folders(*_FOLDERS)
     rootfs.folders(*_SCRATCH, permissions=0o1777)
     if "/var/run" not in rootfs:
         rootfs.add("/var/run", Node("system", "nitro", target="../run"))
     rootfs.copy(HOME, files(), "system", "nitro")
-    rootfs.add("/init", Node("system", "nitro", target=f"{HOME}/init".lstrip("/")))
+    if INIT not in rootfs:
+        rootfs.add(INIT, Node("system", "nitro", target=f"{HOME}/init".lstrip("/")))
     rootfs.copy(f"{HOME}/busybox", busybox.path("/usr/bin/busybox"), "system", "Debian")
     for command in _COMMANDS:
         rootfs.add(f"{HOME}/bin/{command}", Node("system", "nitro", target="../busybox"))
-    for name in ("sh", "env"):  # what scripts name in their first line
+    for name in () if bare else ("sh", "env"):  # what scripts name in their first line
         if f"/usr/bin/{name}" not in rootfs:
             link = Node("system", "nitro", target="../lib/nitro/busybox")
             rootfs.add(f"/usr/bin/{name}", link)

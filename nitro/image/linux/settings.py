@@ -11,7 +11,8 @@ import shlex
 
 from nitro.arch import Arch
 from nitro.debian import Tree, Wanted
-from nitro.image import users
+from nitro.image import command, users
+from nitro.image.linux import attributes
 from nitro.image.rootfs import Node, Rootfs
 from nitro.recipe import Recipe
 
@@ -41,6 +42,8 @@ def add(rootfs: Rootfs, recipe: Recipe) -> None:
         "COMMAND": json.dumps(shlex.join(recipe.argv), ensure_ascii=False)[1:-1],
     }
     lines = "".join(f"{key}={shlex.quote(value)}\n" for key, value in settings.items())
+    if recipe.stop_signal:
+        settings["STOP_SIGNAL"] = recipe.stop_signal
     exports = "".join(
         f"export {key}={shlex.quote(value)}\n" for key, value in sorted(recipe.env.items())
     )
@@ -50,9 +53,15 @@ def add(rootfs: Rootfs, recipe: Recipe) -> None:
 
 
 def _switch(rootfs: Rootfs, recipe: Recipe) -> str:
-    command = shlex.join(recipe.argv)
+    found = command.locate(rootfs, recipe) if recipe.base else None
+    line = shlex.join((found or recipe.argv[0], *recipe.argv[1:]))
+    start = ""
+    if attributes.SCRIPT in rootfs:
+        start += f". {attributes.SCRIPT}\n"
+    if recipe.working_directory:
+        start += f"cd {shlex.quote(recipe.working_directory)}\n"
     if recipe.user == "root":
-        return f"exec {command}\n"
+        return f"{start}exec {line}\n"
     uid, gid = users.ids(rootfs, recipe.user)
     # The command may open its standard output once more, by its name.
-    return f"chown {uid}:{gid} /dev/console\nexec {_GOSU} {recipe.user} {command}\n"
+    return f"{start}chown {uid}:{gid} /dev/console\nexec {_GOSU} {recipe.user} {line}\n"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from nitro.arch import Arch
 from nitro.debian import Tree, Wanted
-from nitro.image.libraries import Closure, Sysroot
+from nitro.image.linux import private
 from nitro.image.rootfs import Node, Rootfs
 
 _HOME = "/usr/lib/nitro/strace"
@@ -29,14 +29,7 @@ def packages(arch: Arch) -> Wanted:
 
 def add(rootfs: Rootfs, strace: Tree) -> None:
     """Put strace beside the program, with libraries of its own, and start the command by it."""
-    closure = Closure(Sysroot(strace.root), strace.arch)
-    program = strace.path("/usr/bin/strace")
-    closure.add("/usr/bin/strace", program)
-    loader = ""
-    for path, file in sorted({**closure.found, "/usr/bin/strace": program}.items()):
-        name = path.rsplit("/", 1)[1]
-        loader = name if name.startswith("ld-linux") else loader
-        rootfs.add(f"{_HOME}/{name}", Node("system", "Debian", source=file, executable=True))
+    tracer = private.add(rootfs, strace, "strace", _HOME)
     run = rootfs.nodes["/etc/nitro/run"]
     rootfs.nodes["/etc/nitro/command"] = run
     # Through awk, so that no other output gets into a line, and each file is named once.
@@ -46,7 +39,7 @@ awk 'match($0, /"[^"]+"/) && !seen[substr($0, RSTART, RLENGTH)]++ {{
     print "{_MARK} " $0
     fflush()
 }}' </run/nitro/trace >/dev/console &
-{_HOME}/{loader} --library-path {_HOME} {_HOME}/strace --follow-forks \\
+{tracer} --follow-forks \\
     --trace=%file --failed-only --string-limit=4096 --quiet=all --output=/run/nitro/trace \\
     /etc/nitro/command
 code=$?

@@ -26,6 +26,7 @@ VALUES: tuple[Callable[[str], Any], ...] = (
     lambda word: {"KEY": word},
     lambda word: {f"/{word}": word},
     lambda word: [f"/{word}"],
+    lambda word: f"/{word}",
     lambda word: [{"source": word}],
     lambda word: [{"source": "/bin/sh", "path": word}],
 )
@@ -81,6 +82,8 @@ FIXED = {
     "minimum_memory_mib",
     "extras",
     "on_exit",
+    "base",
+    "stop_signal",
     "user",
 }
 

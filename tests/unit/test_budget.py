@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from nitro.image.formats.budget import Budget
+from nitro.budget import Budget
 
 
 def test_streams_share_the_bytes() -> None:

@@ -1,0 +1,102 @@
+"""OCI layouts: which image is taken, and what contradicts itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nitro.arch import X86_64
+from nitro.container import layout
+from nitro.container.source import Source
+from nitro.errors import InputError
+from tests.unit.container.images import Layout, configuration, digest, layer, oci
+
+RAW = layer(files={"x": b"1"})
+
+
+def find(folder: Path, tag: str | None = None) -> Source:
+    return layout.find(folder, tag, X86_64)
+
+
+def test_the_one_image(tmp_path: Path) -> None:
+    found = find(oci(tmp_path / "app", [RAW], "zstd", Cmd=["/x"], Env=None))
+    assert found.config.run.cmd == ("/x",)
+    assert [one.diff_id for one in found.layers] == [digest(RAW)]
+    assert found.inputs == (tmp_path / "app/index.json",)
+
+
+def test_a_tag_chooses(tmp_path: Path) -> None:
+    made = Layout(tmp_path / "app")
+    made.offer(made.image([RAW], Cmd=["one"]), tag="one")
+    made.offer(made.image([RAW], Cmd=["two"]), tag="two")
+    assert find(made.folder, "two").config.run.cmd == ("two",)
+    with pytest.raises(InputError, match=r"several images.*one, two"):
+        find(made.folder)
+    with pytest.raises(InputError, match=r"no such tag.*tags: one, two"):
+        find(made.folder, "three")
+
+
+def test_the_platform_is_that_of_the_machines(tmp_path: Path) -> None:
+    made = Layout(tmp_path / "app")
+    other = made.image([], config=configuration([], arch="arm64"))
+    images = [(made.image([RAW], Cmd=["mine"]), "amd64"), (other, "arm64")]
+    entries = [{**one, "platform": {"os": "linux", "architecture": arch}} for one, arch in images]
+    made.offer(made.blob(json.dumps({"manifests": entries}).encode()), tag="both")
+    made.offer(made.blob(json.dumps({"manifests": entries[1:]}).encode()), tag="arm")
+    made.offer(other, tag="said-by-configuration")
+    assert find(made.folder, "both").config.run.cmd == ("mine",)
+    with pytest.raises(InputError, match="no image for linux/amd64; it has linux/arm64"):
+        find(made.folder, "arm")
+    with pytest.raises(InputError, match="an image for linux/arm64"):
+        find(made.folder, "said-by-configuration")
+
+
+def test_indexes_in_indexes_end(tmp_path: Path) -> None:
+    made = Layout(tmp_path / "app")
+    one = made.image([RAW])
+    for _ in range(9):
+        one = made.blob(json.dumps({"manifests": [one]}).encode())
+    made.offer(one)
+    with pytest.raises(InputError, match="indexes in indexes"):
+        find(made.folder)
+
+
+def test_a_blob_that_changed_is_gone_or_grew(tmp_path: Path) -> None:
+    made = Layout(tmp_path / "app")
+    one = made.image([RAW])
+    made.offer(one)
+    path = made.path(one["digest"])
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-1] + b" ")
+    with pytest.raises(InputError, match="another digest"):
+        find(made.folder)
+    path.write_bytes(raw + b" ")
+    with pytest.raises(InputError, match=r"bytes, .* wanted"):
+        find(made.folder)
+    path.unlink()
+    with pytest.raises(InputError, match="no blob sha256:"):
+        find(made.folder)
+
+
+@pytest.mark.parametrize(
+    "index",
+    ["", "[]", "{", '{"manifests": 7}', '{"manifests": [{"digest": "../../etc/passwd"}]}'],
+)
+def test_an_index_that_is_none(tmp_path: Path, index: str) -> None:
+    (tmp_path / "index.json").write_text(index)
+    with pytest.raises(InputError, match=r"index.json|no such tag"):
+        find(tmp_path)
+
+
+def test_a_folder_that_is_no_layout(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no OCI layout"):
+        find(tmp_path)
+
+
+def test_layers_that_the_configuration_does_not_have(tmp_path: Path) -> None:
+    made = Layout(tmp_path / "app")
+    made.offer(made.image([RAW], config=configuration([])))
+    with pytest.raises(InputError, match="1 layers, 0 in its configuration"):
+        find(made.folder)
