@@ -83,6 +83,7 @@ FIXED = {
     "extras",
     "on_exit",
     "base",
+    "service",
     "stop_signal",
     "user",
 }
