@@ -20,6 +20,7 @@ from nitro.cloud import (
     Placement,
     Published,
     Undo,
+    Via,
     cost,
     create_placement,
     find_instance_type,
@@ -77,6 +78,7 @@ class DeployRequest:
     allow: Sequence[str] = ()
     subnet: str | None = None
     bucket: str | None = None
+    via: Via = Via.S3
     security_groups: Sequence[str] = ()
     placement_group: str | None = None
     instance_profile: str | None = None
@@ -228,7 +230,14 @@ def deploy(
         with Undo(keep=request.keep, report=report, sleep=cloud.sleep) as undo:
             with report.stage("publish"):
                 published = [
-                    publish(cloud, disk_of(one, built), undo, bucket=request.bucket, report=report)
+                    publish(
+                        cloud,
+                        disk_of(one, built),
+                        undo,
+                        via=request.via,
+                        bucket=request.bucket,
+                        report=report,
+                    )
                     for one, built in zip(recipes, images, strict=True)
                 ]
             ttl = _ttl(request, selection)

@@ -41,6 +41,7 @@ def deploy(
     placement_group: options.PlacementGroup = None,
     instance_profile: options.InstanceProfile = None,
     bucket: options.Bucket = None,
+    via: options.Route = "s3",
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Print the AWS calls that would be made; change nothing."),
@@ -60,6 +61,7 @@ def deploy(
         raise InputError("--keep and --ephemeral exclude each other", hint="choose one")
     selection = None if probe is None else probes.parse(probe)
     lifetime = options.duration(ttl)
+    route = options.route(via)
     report = reporter()
     recipe = recipe_arg.find(recipe_name, port, env, arguments, report=report)
     with connected(
@@ -83,6 +85,7 @@ def deploy(
             allow=connection.allow,
             subnet=connection.settings.subnet,
             bucket=connection.settings.bucket,
+            via=route,
             security_groups=security_group or (),
             placement_group=placement_group,
             instance_profile=instance_profile,

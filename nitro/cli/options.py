@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nitro.errors import InputError
+
+if TYPE_CHECKING:
+    from nitro.cloud import Via
 
 #: whether `-v` was given anywhere on the command line
 verbose = False
@@ -73,6 +76,15 @@ Bucket = Annotated[
         "--bucket", metavar="NAME", help="Bucket for imports and results; default: nitro's own."
     ),
 ]
+Route = Annotated[
+    str,
+    typer.Option(
+        "--via",
+        metavar="s3|ebs|auto",
+        help="How the disk becomes a snapshot: imported from S3, written through the EBS direct "
+        "API, or the latter where it is allowed.",
+    ),
+]
 Ports = Annotated[
     list[str] | None,
     typer.Option(
@@ -125,6 +137,17 @@ Probes = Annotated[
 From = Annotated[
     str, typer.Option("--from", metavar="instance|host", help="Where the measuring client runs.")
 ]
+
+
+def route(text: str) -> Via:
+    """What `--via` asks for. Raises InputError."""
+    from nitro.cloud import Via
+
+    try:
+        return Via(text)
+    except ValueError:
+        raise InputError(f"--via {text} is no route", hint="use s3, ebs or auto") from None
+
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 

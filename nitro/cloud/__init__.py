@@ -11,6 +11,8 @@
     disk.py            what goes in, what comes out
     publish.py         disk → snapshot → AMI, by
     via_s3.py          disk → S3 → snapshot: storage.py  upload.py  importer.py
+    direct.py          disk → snapshot without S3:
+    parent.py  block_writer.py  in_flight.py  put_block.py
     snapshot.py  verify.py  blocks.py  ami.py
     instance_types.py  what a type can run
     launch.py          AMI → instance, in
@@ -33,6 +35,7 @@ regions, with copies, sharing and encryption, are `nitro.publish`.
         server = launch(cloud, published.ami_id, instance_type, placement, undo, name="web")
 """
 
+from nitro.cloud.direct import Written, write_snapshot
 from nitro.cloud.disk import DiskImage, Published
 from nitro.cloud.dryrun import Call, CallPlan
 from nitro.cloud.errors import ApiError, ApiRefused
@@ -46,7 +49,7 @@ from nitro.cloud.instance import (
 from nitro.cloud.instance_types import InstanceType, check, find_instance_type
 from nitro.cloud.inventory import Resource, destroy, expired, inventory
 from nitro.cloud.launch import Placement, create_placement, launch
-from nitro.cloud.publish import publish
+from nitro.cloud.publish import Via, publish
 from nitro.cloud.session import Cloud
 from nitro.cloud.tags import new_deployment
 from nitro.cloud.teardown import CleanUpError, Keep, Undo
@@ -67,6 +70,8 @@ __all__ = [
     "Published",
     "Resource",
     "Undo",
+    "Via",
+    "Written",
     "check",
     "console_output",
     "create_placement",
@@ -79,4 +84,5 @@ __all__ = [
     "publish",
     "terminate",
     "wait_console",
+    "write_snapshot",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import BlockDeviceMappingTypeDef
 
 ROOT_DEVICE = "/dev/xvda"
+BLOCK_SIZE = 512 * 1024  # bytes; the only size of the EBS direct API
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,16 @@ class DiskImage:
     minimum_memory_mib: int = 0
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks of the EBS direct API the disk has, holes included."""
+        return math.ceil(self.size_bytes / BLOCK_SIZE)
+
+    @property
+    def size_gib(self) -> int:
+        """The size of the smallest volume that holds the disk, in GiB."""
+        return max(1, math.ceil(self.size_bytes / 1024**3))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 Params = Mapping[str, Any]
@@ -62,6 +63,11 @@ def _run_instances(imagined: Imagined, params: Params) -> Answer:
     return {"Instances": [instance]}
 
 
+def _start_snapshot(imagined: Imagined, params: Params) -> Answer:
+    snapshot_id = imagined.make("snap-", params)
+    return {"SnapshotId": snapshot_id, "Status": "pending", "StartTime": datetime.now(UTC)}
+
+
 def _terminate_instances(imagined: Imagined, params: Params) -> Answer:
     imagined.terminated.update(params["InstanceIds"])
     return {}
@@ -72,6 +78,7 @@ CHANGES: dict[str, Callable[[Imagined, Params], Answer]] = {
     "AuthorizeSecurityGroupIngress": _nothing,
     "CancelImportTask": _nothing,
     "CompleteMultipartUpload": _nothing,
+    "CompleteSnapshot": _nothing,
     "CreateBucket": _create_bucket,
     "CreateMultipartUpload": lambda imagined, params: {"UploadId": imagined.make("", params)},
     "CreateRole": _nothing,
@@ -90,8 +97,10 @@ CHANGES: dict[str, Callable[[Imagined, Params], Answer]] = {
     "PutBucketTagging": _nothing,
     "PutPublicAccessBlock": _nothing,
     "PutRolePolicy": _nothing,
+    "PutSnapshotBlock": _nothing,
     "RegisterImage": lambda imagined, params: {"ImageId": imagined.make("ami-", params)},
     "RunInstances": _run_instances,
+    "StartSnapshot": _start_snapshot,
     "TerminateInstances": _terminate_instances,
     "UploadPart": lambda imagined, params: {"ETag": imagined.make("", params)},
 }

@@ -43,11 +43,16 @@ DENIED = frozenset(
     {"AccessDenied", "AccessDeniedException", "Client.UnauthorizedOperation", "403"}
     | {"UnauthorizedOperation", "UnauthorizedAccess"}
 )
-QUOTA = re.compile(r"(LimitExceeded|QuotaExceeded|QuotaExceededException|TooManyBuckets)$")
+QUOTA = re.compile(r"((LimitExceeded|QuotaExceeded)(Exception)?|TooManyBuckets)$")
+# Reasons of EBS direct's ValidationException that ask for another attempt: nothing was written.
+# https://docs.aws.amazon.com/ebs/latest/APIReference/API_PutSnapshotBlock.html
+_TRY_AGAIN = frozenset({"CONFLICTING_BLOCK_UPDATE", "WRITE_REQUEST_TIMEOUT"})
 UNSUPPORTED = frozenset({"InsufficientInstanceCapacity", "InvalidInstanceType", "Unsupported"})
 # The answer to a token of ours that an earlier call, whose answer was lost, has used already.
 _TOKEN_USED = frozenset({"IdempotentParameterMismatch", "IdempotentInstanceTerminated"})
-_ABSENT = re.compile(r"(NotFound|^404|^NoSuch\w+|\.Unavailable|^InvalidConversionTaskId.*)$")
+_ABSENT = re.compile(
+    r"(NotFound(Exception)?|^404|^NoSuch\w+|\.Unavailable|^InvalidConversionTaskId.*)$"
+)
 # AuthFailure and its like have many causes, which only the message tells apart.
 _CAUSES = (
     (
@@ -144,7 +149,12 @@ def is_unreachable(error: BaseException) -> bool:
 
 def had_no_effect(error: BaseException) -> bool:
     """The service did nothing because it is busy or was not reached: always safe to repeat."""
-    return code_of(error) in THROTTLED or is_unreachable(error)
+    return code_of(error) in THROTTLED or _reason_of(error) in _TRY_AGAIN or is_unreachable(error)
+
+
+def _reason_of(error: BaseException) -> str:
+    """What an error of EBS direct says beside its code."""
+    return str(error.response.get("Reason", "")) if isinstance(error, aws.ClientError) else ""
 
 
 def may_have_happened(error: BaseException) -> bool:

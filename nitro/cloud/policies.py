@@ -135,6 +135,13 @@ def _deploy(scope: Scope) -> list[Statement]:
         ),
         # The snapshot of an interrupted import has no tags yet.
         _allow("DeleteSnapshot", ["ec2:DeleteSnapshot"], scope.ec2("snapshot")),
+        _allow("StartSnapshot", ["ebs:StartSnapshot"], scope.ec2("snapshot"), _REQUESTED),
+        _allow(
+            "WriteBlocks",
+            ["ebs:CompleteSnapshot", "ebs:PutSnapshotBlock"],
+            scope.ec2("snapshot"),
+            _OURS,
+        ),
         _allow(
             "ReadBack",
             ["ebs:GetSnapshotBlock", "ebs:ListSnapshotBlocks"],

@@ -1,7 +1,8 @@
 """From a disk on this machine to an AMI, doing only what has not been done before.
 
-    name free? ─ AMI there? ─ verified snapshot there? ─ import under way? ─ upload, import
+    name free? ─ AMI there? ─ verified snapshot there? ─ import under way? ─ upload, import,
                                                                              read back, tag
+                                                                             ─ or write, tag
                                                                              register
 
 Each question is put to the API, by digest and tags; nothing is remembered on this machine.
@@ -13,11 +14,13 @@ others use its AMI. What another run made and then removed is made anew.
 
 from __future__ import annotations
 
+import enum
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nitro.cloud import ami, importer, limits, snapshot, tags
+from nitro.cloud import ami, direct, importer, limits, snapshot, tags
 from nitro.cloud.disk import ROOT_DEVICE, DiskImage, Published, Volume
-from nitro.cloud.errors import ApiError
+from nitro.cloud.errors import DENIED, ApiError
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Keep, Undo
 from nitro.cloud.via_s3 import import_disk, prove, remove_upload
@@ -27,11 +30,20 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import ImageTypeDef
 
 
+class Via(enum.Enum):
+    """How a disk becomes a snapshot."""
+
+    S3 = "s3"  # uploaded to a bucket, and imported
+    EBS = "ebs"  # written block by block through the EBS direct API
+    AUTO = "auto"  # the latter, or the former where that is denied
+
+
 def publish(
     cloud: Cloud,
     disk: DiskImage,
     undo: Undo,
     *,
+    via: Via = Via.S3,
     bucket: str | None = None,
     report: Reporter | None = None,
 ) -> Published:
@@ -53,6 +65,17 @@ def publish(
         found = None
     if found:
         return found
+    if via is not Via.S3:
+        before = len(undo.entries)
+        try:
+            return _write_and_register(cloud, disk, run, undo, report)
+        except ApiError as error:
+            if via is not Via.AUTO or error.code not in DENIED:
+                raise
+            report.note(f"the disk goes through S3: {error.what}")
+        for entry in undo.entries[before:]:
+            if not entry.done:
+                undo.remove(entry)
     entry, sent = import_disk(cloud, disk, run, undo, bucket, report)
     snapshot_id = prove(cloud, disk, str(entry.id), report, run.tags)
     published = _register(cloud, disk, snapshot_id, run, undo, report, sent)
@@ -87,6 +110,20 @@ def _reuse(
     if snapshot_id:
         return _register(cloud, disk, snapshot_id, run, undo, report)
     return None
+
+
+def _write_and_register(
+    cloud: Cloud, disk: DiskImage, run: tags.Run, undo: Undo, report: Reporter
+) -> Published:
+    """By the EBS direct API, without S3."""
+    with report.stage("write snapshot") as stage:
+        written = direct.write_snapshot(cloud, disk, run, undo, stage)
+    id_, sent = written.snapshot_id, written.bytes_sent
+    published = _register(cloud, disk, id_, run, undo, report, sent)
+    for entry in undo.kept:
+        if entry.id == id_ != published.snapshot_id:  # another run was quicker
+            undo.remove(entry)
+    return replace(published, via="ebs-direct")
 
 
 def _register(

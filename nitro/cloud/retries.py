@@ -11,7 +11,7 @@ import copy
 import hashlib
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import tenacity
 from botocore.response import StreamingBody
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from botocore.client import ClientMeta
     from botocore.model import OperationModel
 
+T = TypeVar("T")
+
 ATTEMPTS = 8
 ATTEMPTS_TO_CONNECT = 3  # a mistyped region looks like a network that is down: do not wait long
 LONGEST_WAIT = 20.0  # seconds between two attempts
@@ -32,7 +34,7 @@ LONGEST_WAIT = 20.0  # seconds between two attempts
 _REPEATABLE = (
     *(*READS, "Delete", "Put", "Terminate", "Deregister", "Cancel", "Abort", "Upload"),
     *("CreateTags", "ModifyImageAttribute", "ModifySnapshotAttribute"),
-    *("EnableImage", "DisableImage"),
+    *("EnableImage", "DisableImage", "CompleteSnapshot"),
 )
 
 
@@ -46,38 +48,65 @@ def with_retries(sleep: Callable[[float], None], endpoint_url: str | None = None
             send: Callable[..., Any] = super()._make_api_call  # type: ignore[misc]
             model = self.meta.service_model.operation_model(operation)
             pristine = {key: _bytes_of(value) for key, value in params.items()}
-            may_have_happened = False
 
             def attempt() -> Any:
-                nonlocal may_have_happened
-                try:
-                    # botocore encodes and consumes what it is given, in place.
-                    return _read_body(model, send(operation, copy.deepcopy(pristine)))
-                except errors.FAILURES as error:
-                    may_have_happened |= errors.may_have_happened(error)
-                    raise
+                # botocore encodes and consumes what it is given, in place.
+                return _read_body(model, send(operation, copy.deepcopy(pristine)))
 
-            retrying = tenacity.Retrying(
-                retry=tenacity.retry_if_exception(
-                    lambda error: _is_worth_repeating(error, operation, params)
-                ),
-                stop=_is_enough,
-                wait=tenacity.wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT),
-                sleep=sleep,
-                reraise=True,
-            )
-            try:
-                return retrying(attempt)
-            except errors.FAILURES as error:
-                service = model.service_model.service_name
-                region = self.meta.region_name
-                translated = errors.translate(error, service, operation, region, endpoint_url)
-                if isinstance(translated, errors.ApiError):
-                    # A clear refusal of the second attempt says nothing about the first.
-                    translated.may_have_happened |= may_have_happened
-                raise translated from error
+            region = self.meta.region_name
+            return repeating(attempt, model, pristine, region, sleep, endpoint_url)
 
     return Retrying
+
+
+def repeating(
+    attempt: Callable[[], T],
+    model: OperationModel,
+    params: dict[str, Any],
+    region: str,
+    sleep: Callable[[float], None],
+    endpoint_url: str | None = None,
+    heard: Callable[[BaseException], None] | None = None,
+) -> T:
+    """Make `attempt` until it succeeds, is refused or has failed often enough.
+
+    `heard` is told of each failure that is followed by another attempt. Raises NitroError in
+    place of botocore's exceptions.
+    """
+    may_have_happened = False
+
+    def once() -> T:
+        nonlocal may_have_happened
+        try:
+            return attempt()
+        except errors.FAILURES as error:
+            may_have_happened |= errors.may_have_happened(error)
+            raise
+
+    def tell(state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if heard and error:
+            heard(error)
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(
+            lambda error: _is_worth_repeating(error, model.name, params)
+        ),
+        stop=_is_enough,
+        wait=tenacity.wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT),
+        sleep=sleep,
+        before_sleep=tell,
+        reraise=True,
+    )
+    try:
+        return retrying(once)
+    except errors.FAILURES as error:
+        service = model.service_model.service_name
+        translated = errors.translate(error, service, model.name, region, endpoint_url)
+        if isinstance(translated, errors.ApiError):
+            # A clear refusal of the second attempt says nothing about the first.
+            translated.may_have_happened |= may_have_happened
+        raise translated from error
 
 
 def _is_enough(state: tenacity.RetryCallState) -> bool:

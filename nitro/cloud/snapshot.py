@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nitro.cloud import tags, wait
 from nitro.cloud.errors import ApiError, ignoring, missing
 from nitro.cloud.session import Cloud
 from nitro.errors import NitroError
 from nitro.progress import Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import SnapshotTypeDef
 
 
 def find(cloud: Cloud, digest: str) -> str | None:
@@ -35,6 +40,19 @@ def exists(cloud: Cloud, snapshot_id: str) -> bool:
         raise
 
 
+def started_by(cloud: Cloud, token: str) -> list[str]:
+    """Ids of the snapshots that StartSnapshot made for a token of ours."""
+    pages = cloud.ec2.get_paginator("describe_snapshots").paginate(
+        OwnerIds=["self"], Filters=[{"Name": f"tag:{tags.WRITE}", "Values": [token]}]
+    )
+    return [found["SnapshotId"] for page in pages for found in page["Snapshots"]]
+
+
+def state(cloud: Cloud, snapshot_id: str) -> str:
+    """`pending`, `completed` or `error`. Raises ApiError when there is no such snapshot."""
+    return _describe(cloud, snapshot_id)["State"]
+
+
 def wait_completed(cloud: Cloud, snapshot_id: str, stage: Stage, deadline: float) -> None:
     """Raises NitroError when the snapshot fails or the deadline (seconds) passes."""
     wait.until(
@@ -59,11 +77,15 @@ def remove(cloud: Cloud, snapshot_id: str) -> None:
 
 
 def _is_completed(cloud: Cloud, snapshot_id: str) -> bool | None:
-    found = cloud.ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"]
-    if not found:
-        raise missing(f"snapshot {snapshot_id}")
-    described = found[0]
+    described = _describe(cloud, snapshot_id)
     if described["State"] == "error":
         reason = described.get("StateMessage", "no reason given")
         raise NitroError(f"the snapshot {snapshot_id} failed: {reason}")
     return True if described["State"] == "completed" else None
+
+
+def _describe(cloud: Cloud, snapshot_id: str) -> SnapshotTypeDef:
+    found = cloud.ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"]
+    if not found:
+        raise missing(f"snapshot {snapshot_id}")
+    return found[0]

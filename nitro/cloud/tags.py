@@ -30,6 +30,8 @@ EXPIRES = "nitro:expires"
 MEMORY = "nitro:memory-mib"
 RUN = "nitro:run"
 EPHEMERAL = "nitro:ephemeral"
+WRITE = "nitro:write"  # of a direct snapshot: the token under which it was started
+BLOCKS = "nitro:blocks-"  # and a number: see `nitro.cloud.parent`
 PORTS = "nitro:ports"  # of the recipe: see `ports_tag`
 
 Tags = dict[str, str]

@@ -147,6 +147,10 @@ def questions(
         return  # GetCallerIdentity needs no permission
     if service == "ec2":
         yield from _ec2(operation, params, region)
+    elif operation == "StartSnapshot":
+        tags = {tag["Key"]: tag["Value"] for tag in params["Tags"]}
+        arn = f"arn:aws:ec2:{region}::snapshot/*"
+        yield Question("ebs:StartSnapshot", arn, _tag_context("aws:RequestTag", tags))
     elif service == "ebs":
         arn = f"arn:aws:ec2:{region}::snapshot/{params['SnapshotId']}"
         context = _tag_context("aws:ResourceTag", _tags(region, params["SnapshotId"]))

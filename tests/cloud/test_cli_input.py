@@ -29,6 +29,7 @@ def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (("destroy", "i-1", *AWS), "nitro has no resource i-1"),
         (("deploy", "--keep", "--ephemeral", "--instance", "c5.large"), "exclude each other"),
         (("deploy", "--ttl", "soon", "--instance", "c5.large"), "--ttl soon is not a time"),
+        (("deploy", "--via", "ftp", "--instance", "c5.large"), "--via ftp is no route"),
         (("deploy", "--probe", "ping", "--instance", "c5.large"), "no probe is called 'ping'"),
         (("probe", "i-00000000000000000", *AWS), "i-00000000000000000"),
         (("console", "i-00000000000000000", *AWS), "nitro ls"),

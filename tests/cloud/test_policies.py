@@ -25,11 +25,13 @@ from nitro.cloud import (
     importer,
     inventory,
     policies,
+    publish,
     results,
     role,
     storage,
     tags,
 )
+from nitro.cloud.publish import Via
 from nitro.cloud.upload import upload_disk
 from nitro.local.aws import Pace, Site
 from nitro.progress import Reporter
@@ -115,6 +117,8 @@ def test_everything_else_can_be_done_with_the_main_policy(
     interrupted_import(user, make_disk(tmp_path / "other.raw", seed=2), site)
     loose_ends(cloud)
     given_bucket(user, cloud, disk)
+    with Undo() as undo:
+        publish(user, make_disk(tmp_path / "direct.raw", seed=3), undo, via=Via.EBS)
     destroy(user, inventory(user))
     assert inventory(user) == []
     # The policy names one bucket: what was asked of the given one is asked of ours, too.
