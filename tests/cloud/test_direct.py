@@ -27,8 +27,6 @@ from tests.cloud.conftest import (
     refuse,
 )
 
-KEY = "arn:aws:kms:eu-central-1:123456789012:key/1"
-
 
 def write(cloud: Cloud, disk: DiskImage, **options: Any) -> Written:
     with Undo(sleep=cloud.sleep) as undo, Reporter().stage("") as stage:
@@ -133,25 +131,26 @@ def test_a_parent_that_may_not_be_used_is_done_without(cloud: Cloud, disk: DiskI
     assert (written.blocks_sent, written.parent) == (3, None)
 
 
-def test_an_encrypted_snapshot_is_sent_its_holes(cloud: Cloud, disk: DiskImage) -> None:
-    """They would read as random data. That EBS encrypts unasked shows in its answer."""
-
-    def encrypt(parsed: dict[str, Any], **_: Any) -> None:
-        parsed["KmsKeyArn"] = KEY
-
-    cloud.session.events.register("after-call.ebs.StartSnapshot", encrypt)
-    assert write(cloud, disk).blocks_sent == disk.blocks == 6
-
-
-def test_a_key_is_asked_for_but_not_with_a_parent(cloud: Cloud, disk: DiskImage) -> None:
-    """EBS refuses both; an unencrypted snapshot is no parent then."""
+def test_what_is_encrypted_by_default_is_sent_its_holes(cloud: Cloud, disk: DiskImage) -> None:
+    """They would read as random data. An unencrypted snapshot can be no parent then."""
     write(cloud, disk)
-    calls = recorded(again := connect())
-    with pytest.raises(NitroError, match="The local Nitro has no"):
-        write(again, changed(disk, 1), kms_key_arn=KEY)
-    (started,) = [call.params for call in calls if call.operation == "StartSnapshot"]
-    assert (started["Encrypted"], started["KmsKeyArn"]) == (True, KEY)
-    assert "ParentSnapshotId" not in started
+    cloud.ec2.enable_ebs_encryption_by_default()
+    written = write(cloud, changed(disk, 600_000))
+    assert (written.blocks_sent, written.parent) == (disk.blocks, None) == (6, None)
+
+
+def test_a_snapshot_has_the_key_that_is_asked_for(cloud: Cloud, disk: DiskImage) -> None:
+    """A parent has to have it, too: EBS takes no key together with a parent."""
+    key = connect().session.client("kms").create_key()["KeyMetadata"]["Arn"]
+    unencrypted = write(cloud, disk)
+    first = write(cloud, changed(disk, 1), kms_key_arn=key)
+    assert (first.blocks_sent, first.parent) == (6, None)
+    second = write(cloud, changed(disk, 2), kms_key_arn=key)
+    assert (second.blocks_sent, second.parent) == (1, first.snapshot_id)
+    assert write(cloud, changed(disk, 3)).parent == unencrypted.snapshot_id
+    ids = [first.snapshot_id, second.snapshot_id]
+    found = cloud.ec2.describe_snapshots(SnapshotIds=ids)["Snapshots"]
+    assert [raw["KmsKeyId"] for raw in found] == [key, key]
 
 
 class Killed(BaseException):

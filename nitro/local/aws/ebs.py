@@ -163,9 +163,12 @@ class LocalEBSResponse(BlockReads, EBSResponse):  # type: ignore[misc]
                 "KmsKeyArn needs Encrypted, and neither goes with ParentSnapshotId.",
                 "INVALID_PARAMETER_VALUE",
             )
+        ec2 = self.ebs_backend.ec2_backend
         if parent:
+            if ec2.ebs_encryption_by_default and not parent.kms_key_id:
+                raise invalid("The parent is not encrypted.", "INVALID_SNAPSHOT_ID")
             return Encryption(parent.kms_key_id)
-        encryption: Encryption = self.ebs_backend.ec2_backend.encryption(asked=asked, key_id=key)
+        encryption: Encryption = ec2.encryption(asked=asked, key_id=key)
         if encryption.failure:
             raise EBSError(
                 "ResourceNotFoundException", encryption.failure, "DEPENDENCY_RESOURCE_NOT_FOUND"
