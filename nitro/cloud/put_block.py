@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HTTPHeaders
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.exceptions import ClientError
 
 from nitro.cloud.retries import repeating
@@ -116,26 +116,20 @@ class BlockSender:
         if http.status_code >= 300:
             raise ClientError(parsed, OPERATION)
 
-    def _request(self, path: str, headers: dict[str, str], body: bytes) -> tuple[Any, Any]:
+    def _request(self, path: str, named: dict[str, str], body: bytes) -> tuple[Any, Any]:
         """Returns botocore's response, and its body parsed."""
         credentials = self._signer._credentials.get_frozen_credentials()
-        signed = self._signature.sign("PUT", path, headers, credentials, datetime.now(UTC))
+        signed = self._signature.sign("PUT", path, named, credentials, datetime.now(UTC))
         signed["Content-Type"] = "application/octet-stream"
         signed["Content-Length"] = str(len(body))
         url = self._address + path
-        request = AWSPreparedRequest("PUT", url, _headers(signed), body, stream_output=False)
+        headers: Any = HeadersDict(signed)  # the stubs have another type, which urllib3 refuses
+        request = AWSPreparedRequest("PUT", url, headers, body, stream_output=False)
         _, http = self._events.emit_until_response(f"before-send.{_EVENT}", request=request)
         http = http or self._http.send(request)
         if http.status_code < 300:
             return http, {"ResponseMetadata": {"HTTPStatusCode": http.status_code}}
         return http, _failure(http)
-
-
-def _headers(named: dict[str, str]) -> HTTPHeaders:
-    headers = HTTPHeaders()
-    for name, value in named.items():
-        headers[name] = value
-    return headers
 
 
 def _failure(http: AWSResponse) -> dict[str, Any]:
