@@ -24,6 +24,7 @@ def build(
     arguments: options.Arguments = None,
     port: options.Ports = None,
     env: options.Env = None,
+    kernel: options.Kernel = None,
     locked: options.Locked = False,
     json: options.Json = False,
     verbose: options.Verbose = False,
@@ -31,10 +32,10 @@ def build(
     """Build a bootable disk image from a recipe or a program."""
     from nitro import image
 
-    built = None if port or env or arguments else image.known(recipe)
+    built = None if port or env or arguments or kernel else image.known(recipe)
     if built is None:
         report = reporter()
-        made = recipe_arg.find(recipe, port, env, arguments, report=report)
+        made = recipe_arg.find(recipe, port, env, arguments, kernel, report=report)
         built = image.build(made, report=report, locked=locked)
         report.close()
     if json:

@@ -25,6 +25,7 @@ def deploy(
     arguments: options.Arguments = None,
     port: options.Ports = None,
     env: options.Env = None,
+    kernel: options.Kernel = None,
     probe: options.Probes = None,
     source: options.From = "instance",
     keep: Annotated[bool, typer.Option("--keep", help="Also keep the instance running.")] = False,
@@ -63,7 +64,7 @@ def deploy(
     lifetime = options.duration(ttl)
     route = options.route(via)
     report = reporter()
-    recipe = recipe_arg.find(recipe_name, port, env, arguments, report=report)
+    recipe = recipe_arg.find(recipe_name, port, env, arguments, kernel, report=report)
     with connected(
         report,
         cloud=cloud,

@@ -31,6 +31,7 @@ def launch(
     arguments: options.Arguments = None,
     port: options.Ports = None,
     env: options.Env = None,
+    kernel: options.Kernel = None,
     ttl: options.Ttl = None,
     allow: options.Allow = None,
     cloud: options.CloudName = None,
@@ -53,7 +54,7 @@ def launch(
 
     lifetime = options.duration(ttl)
     report = reporter()
-    recipe = recipe_arg.find(recipe_name, port, env, arguments, report=report)
+    recipe = recipe_arg.find(recipe_name, port, env, arguments, kernel, report=report)
     with connected(
         report,
         cloud=cloud,

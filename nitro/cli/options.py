@@ -110,6 +110,14 @@ RecipeName = Annotated[
         "docker-archive:FILE.tar or docker://NAME.",
     ),
 ]
+Kernel = Annotated[
+    str | None,
+    typer.Option(
+        "--kernel",
+        metavar="KERNEL",
+        help="Kernel instead of the recipe's: linux, or osv:NAME (see nitro kernel).",
+    ),
+]
 Locked = Annotated[
     bool,
     typer.Option("--locked", help="Fail when Debian no longer has the pinned package versions."),

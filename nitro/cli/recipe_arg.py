@@ -19,14 +19,27 @@ def find(
     ports: Sequence[str] | None = None,
     env: Sequence[str] | None = None,
     arguments: Sequence[str] | None = None,
+    kernel: str | None = None,
     *,
     report: Reporter | None = None,
 ) -> Recipe:
     """The recipe called `name`, or one made for the program or container image of that name.
 
-    What a container image states is filled in. Raises InputError when the extra words do not fit:
-    a recipe states its own.
+    What a container image states is filled in, and `kernel` replaces the recipe's own. Raises
+    InputError when the extra words do not fit: a recipe states its own.
     """
+    from nitro import recipe
+
+    return recipe.with_kernel(_find(name, ports, env, arguments, report), kernel)
+
+
+def _find(
+    name: str,
+    ports: Sequence[str] | None,
+    env: Sequence[str] | None,
+    arguments: Sequence[str] | None,
+    report: Reporter | None,
+) -> Recipe:
     from nitro import container, recipe
 
     words = {"--port": ports, "--env": env, "arguments": arguments}

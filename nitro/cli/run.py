@@ -29,6 +29,7 @@ def run(
     arguments: options.Arguments = None,
     port: options.Ports = None,
     env: options.Env = None,
+    kernel: options.Kernel = None,
     forward: Annotated[
         list[str] | None,
         typer.Option(
@@ -64,7 +65,7 @@ def run(
 
     forwards = _forwards(forward or [])
     report = reporter()
-    made = recipe_arg.find(recipe, port, env, arguments, report=report)
+    made = recipe_arg.find(recipe, port, env, arguments, kernel, report=report)
     built = image.build(made, report=report, locked=locked, trace=missing)
     report.close()
     memory_mib = memory or built.minimum_memory_mib

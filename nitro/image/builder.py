@@ -64,7 +64,7 @@ def prepare(
     with report.stage("prepare image"):
         parts = _gather(recipe, _lock(recipe, locked), report, trace=trace)
     entries = {key: parts.inputs}
-    if recipe.file is not None:
+    if recipe.file is not None and not recipe.changed:
         request = build_cache.request(recipe.file, trace=trace)
         entries[request] = parts.inputs | build_cache.states([recipe.file])
     write = partial(_build, parts, entries, report, time.monotonic() - started)
@@ -131,7 +131,9 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
     )
     own, extra = (trees[one] if one else None for one in (_packages(recipe), extras.wanted(recipe)))
     rootfs = base.start(based)
-    contents = Contents(recipe, own, rootfs, kernel.supplies, based.root if based else None)
+    contents = Contents(
+        recipe, own, rootfs, kernel.supplies, kernel.examine, based.root if based else None
+    )
     contents.add()
     for note in contents.notes:
         report.note(note)
@@ -140,7 +142,8 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
     packages = [*kernel.add(rootfs, trees), *(extra.packages if extra else ())]
     if own is not None:
         packages += owners.packages_owning(own, rootfs.sources())
-    inputs = build_cache.states([*_inputs(rootfs, lock), *(based.inputs if based else ())])
+    based_on = based.inputs if based else ()
+    inputs = build_cache.states([*_inputs(rootfs, lock), *kernel.inputs(), *based_on])
     return _Parts(recipe, kernel, trees, rootfs, packages, inputs)
 
 

@@ -24,13 +24,15 @@ _PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin")
 class Contents:
     """Fills `rootfs` from a recipe. `packages` is the recipe's own tree, if it has one.
 
-    `supplies` says which programs, interpreters and libraries guests have anyway.
+    `supplies` says which programs, interpreters and libraries guests have anyway; `examine` is
+    shown each program before, the command's first.
     """
 
     recipe: Recipe
     packages: Tree | None
     rootfs: Rootfs
     supplies: Callable[[str], bool]
+    examine: Callable[[str, Path], None] = lambda path, program: None
     #: the files of the container image that the recipe is based on
     base: Path | None = None
     #: what a person should know of what was put in, a line each
@@ -39,7 +41,8 @@ class Contents:
 
     def add(self) -> None:
         """Raises InputError for what the recipe names and is not there."""
-        for program in self.recipe.programs:
+        started = self.recipe.argv[0]
+        for program in sorted(self.recipe.programs, key=lambda one: one.target != started):
             self._program(program)
         for file in self.recipe.files:
             self._file(file)
@@ -63,6 +66,7 @@ class Contents:
             raise self._error(f"{source} is not a program", "name folders in files")
         layer, origin = self._layer_of(root)
         self._put(path, source, layer, origin, mode=int(program.mode or "0755", 8))
+        self.examine(path, source)
         if elf.is_elf(source):
             self._check(source)
             self._closure(root).add(path, source)

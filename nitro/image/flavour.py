@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from nitro.debian import Lock, Package, Tree, Wanted
 from nitro.errors import InputError
 from nitro.image.linux.flavour import Linux
+from nitro.image.osv.flavour import Osv
 from nitro.image.rootfs import Rootfs
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
@@ -33,6 +34,12 @@ class Flavour(Protocol):
         `packages` is what each set was resolved to.
         """
 
+    def examine(self, path: str, program: Path) -> None:
+        """Look at a program (guest path and file) before its libraries are looked for.
+
+        Raises InputError for one that this kernel cannot start.
+        """
+
     def supplies(self, name: str) -> bool:
         """Whether guests have a program (by path), an ELF interpreter or a library (by soname)
         from the kernel or from what `add` puts in, so that the recipe need not bring it.
@@ -44,6 +51,9 @@ class Flavour(Protocol):
         `trees` has the sets that `needed` named. Raises InputError for contents with which this
         kernel cannot start.
         """
+
+    def inputs(self) -> Sequence[Path]:
+        """The files of this machine, beside the contents, whose change makes another image."""
 
     def minimum_memory_mib(self, rootfs: Rootfs) -> int:
         """The memory in MiB that a machine needs for the kernel and these contents."""
@@ -57,7 +67,10 @@ class Flavour(Protocol):
 
 
 #: How to make each flavour: from the recipe, its lock, where to report, whether to trace.
-FLAVOURS: dict[str, Callable[[Recipe, Lock, Reporter, bool], Flavour]] = {"linux": Linux}
+FLAVOURS: dict[str, Callable[[Recipe, Lock, Reporter, bool], Flavour]] = {
+    "linux": Linux,
+    "osv": Osv,
+}
 
 
 def create(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> Flavour:

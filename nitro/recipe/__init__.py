@@ -16,16 +16,19 @@ if TYPE_CHECKING:
         DEFAULT_EXTRAS,
         Extra,
         File,
+        Launch,
         Recipe,
         for_container,
         for_program,
         load,
+        with_kernel,
     )
 
 __all__ = [
     "DEFAULT_EXTRAS",
     "Extra",
     "File",
+    "Launch",
     "Recipe",
     "find",
     "for_container",
@@ -35,6 +38,7 @@ __all__ = [
     "load",
     "name_from",
     "names",
+    "with_kernel",
 ]
 
 

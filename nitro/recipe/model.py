@@ -43,6 +43,7 @@ Extra = Literal[
     "protocols",
 ]
 DEFAULT_EXTRAS: tuple[Extra, ...] = ("passwd", "nsswitch", "resolv", "certificates", "unwind")
+Launch = Literal["osv", "static", "linux-ld"]
 BootMode = Literal["legacy-bios", "uefi", "uefi-preferred"]
 
 _NAME = r"^[a-z0-9][a-z0-9.-]{0,62}$"
@@ -50,6 +51,7 @@ _NAME = r"^[a-z0-9][a-z0-9.-]{0,62}$"
 _PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
 _MAX_MEMORY_MIB = 32 << 20  # 32 TiB: the largest instances have 24
 _KERNEL = r"^[a-z][a-z0-9]*(:[A-Za-z0-9][A-Za-z0-9._-]*)?$"
+_TRACED = r"^[a-z][a-z0-9_*]*$"
 # tomllib takes time with the square of the length of a dotted key.
 _MAX_FILE = 64 << 10
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -162,6 +164,10 @@ class Recipe(_Table):
     ports: tuple[_Port, ...] = ()
     #: the driver of the ENA card: nitro's own, with the kernel's to fall back to, or the kernel's
     driver: Literal["nitro", "kernel"] = "nitro"
+    #: how OSv starts the program; None: chosen by its ELF file
+    launch: Launch | None = None
+    #: trace the program's system calls whose names match; None: none
+    strace: str | None = Field(default=None, pattern=_TRACED)
     #: None: computed from the image
     minimum_memory_mib: Annotated[int, Field(ge=64, le=_MAX_MEMORY_MIB)] | None = None
     extras: tuple[Extra, ...] = DEFAULT_EXTRAS
@@ -175,6 +181,8 @@ class Recipe(_Table):
     file: Path | None = Field(default=None, exclude=True)
     #: what the container image states is in: nitro.container.complete has put it there
     completed: bool = Field(default=False, exclude=True)
+    #: whether something of it is not as in the file
+    changed: bool = Field(default=False, exclude=True)
 
     @field_validator("architecture")
     @classmethod
@@ -237,7 +245,7 @@ def load(name_or_path: str | Path) -> Recipe:
         document = tomllib.loads(path.read_text())
     except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, nested too deeply
         raise InputError(f"{path}: {error}", hint="fix the TOML syntax") from None
-    for key in ("folder", "file", "completed", "base"):
+    for key in ("folder", "file", "completed", "changed", "base"):
         if key in document:
             raise InputError(f"{path}: unknown key {key!r}", hint="remove it")
     if "nic" in document:
@@ -250,6 +258,15 @@ def load(name_or_path: str | Path) -> Recipe:
     if recipe.command is None and not recipe.programs and recipe.base is None:
         raise InputError(f"{path}: no command", hint='add command = ["/usr/bin/…"] or programs')
     return recipe
+
+
+def with_kernel(recipe: Recipe, kernel: str | None) -> Recipe:
+    """The recipe with another kernel than its own; None: its own. Raises InputError."""
+    if kernel is None:
+        return recipe
+    if not re.fullmatch(_KERNEL, kernel):
+        raise InputError(f"--kernel {kernel} is not a kernel's name", hint="such as osv:mine")
+    return recipe.model_copy(update={"kernel": kernel, "changed": True})
 
 
 def for_program(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nitro.debian import Lock, Package, Tree, Wanted
+from nitro.errors import InputError
 from nitro.image.linux import (
     attributes,
     disk,
@@ -38,6 +39,14 @@ class Linux:
     report: Reporter
     trace: bool = False
     _module: Path | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        for key in ("launch", "strace"):
+            if getattr(self.recipe, key):
+                raise InputError(
+                    f"{self.recipe.name}: {key} is for OSv, and the kernel is Linux",
+                    hint='kernel = "osv:NAME", or --kernel',
+                )
 
     @cached_property
     def _release(self) -> str:
@@ -74,6 +83,12 @@ class Linux:
         if self.recipe.base:
             own.append(attributes.packages(arch))
         return [*self._kernel, self._busybox, layers.ZSTD, *grubs, *own, *tracer]
+
+    def examine(self, path: str, program: Path) -> None:
+        """Linux starts every ELF file and every script."""
+
+    def inputs(self) -> list[Path]:
+        return []
 
     def supplies(self, name: str) -> bool:
         return self.recipe.base is None and name in _BUSYBOX

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from dataclasses import dataclass
 from functools import cached_property
 
-from elftools.elf.elffile import ELFFile
+from nitro.image.formats import symbols
 
 # Elf64_Ehdr: e_phoff and e_phentsize, e_phnum; Elf64_Phdr as far as p_memsz.
 _EHDR_PHDRS, _EHDR_PHENT = struct.Struct("<Q"), struct.Struct("<HH")
@@ -113,11 +112,8 @@ class Segment:
         Empty when it has none that can be read.
         """
         try:
-            elf = ELFFile(io.BytesIO(self.data))
-            dynamic = next(elf.iter_segments("PT_DYNAMIC"), None)
-            found = dynamic.iter_symbols() if dynamic else ()
-            return frozenset(s.name for s in found if s.entry.st_shndx != "SHN_UNDEF" and s.name)
-        except Exception:  # of a damaged file pyelftools raises whatever falls out
+            return symbols.read(self.data).defined
+        except ValueError:
             return frozenset()
 
 

@@ -35,6 +35,12 @@ class Printer:
     def needed(self, packages: Mapping[Wanted, Sequence[Package]]) -> Sequence[Wanted]:
         return ()
 
+    def examine(self, path: str, program: Path) -> None:
+        pass
+
+    def inputs(self) -> Sequence[Path]:
+        return ()
+
     def supplies(self, name: str) -> bool:
         return name in ("/bin/print", "libprint.so.1")
 

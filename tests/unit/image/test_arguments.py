@@ -79,6 +79,8 @@ FIXED = {
     "packages",
     "ports",
     "driver",
+    "launch",
+    "strace",
     "minimum_memory_mib",
     "extras",
     "on_exit",

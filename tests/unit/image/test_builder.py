@@ -85,7 +85,7 @@ def test_memory_that_the_recipe_asks_for(tmp_path: Path) -> None:
 
 
 def test_kernel_that_nobody_knows(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="one: no kernel 'plan9'; known: linux, printer"):
+    with pytest.raises(InputError, match="one: no kernel 'plan9'; known: linux, osv, printer"):
         image.prepare(recipe.load(written(tmp_path, kernel="plan9")))
 
 

@@ -1,0 +1,102 @@
+"""The dynamic symbols of an ELF file, as a dynamic linker finds them: without section headers.
+
+From the file's memory image alone, of 64-bit little-endian files; quick, for a kernel has 15,000.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+
+_PHDR = struct.Struct("<IIQQQQQQ")
+_SYMBOL = struct.Struct("<IBBHQQ")
+_LOAD, _DYNAMIC = 1, 2
+_STRTAB, _SYMTAB, _STRSZ, _HASH, _GNU_HASH = 5, 6, 10, 4, 0x6FFFFEF5
+_WEAK = 2
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """Names that a file defines, and those that it needs from others; `weak` ones it can miss."""
+
+    defined: frozenset[str] = frozenset()
+    needed: frozenset[str] = frozenset()
+    weak: frozenset[str] = frozenset()
+
+
+@dataclass
+class _File:
+    data: bytes
+    #: (address, place in the file, bytes stored) of the loaded segments
+    loaded: list[tuple[int, int, int]] = field(default_factory=list)
+    dynamic: dict[int, int] = field(default_factory=dict)
+
+    def place(self, address: int) -> int:
+        for start, offset, size in self.loaded:
+            if start <= address < start + size:
+                return offset + address - start
+        raise ValueError(f"the address {address:#x} is not in the file")
+
+
+def read(data: bytes) -> Symbols:
+    """Those of the ELF file `data`; none for a static one.
+
+    Raises ValueError when the file is damaged.
+    """
+    if data[:6] != b"\x7fELF\2\1":
+        raise ValueError("not a 64-bit ELF file")
+    try:
+        file = _open(data)
+        if _SYMTAB not in file.dynamic or _STRTAB not in file.dynamic:
+            return Symbols()
+        first, strings = file.place(file.dynamic[_SYMTAB]), file.place(file.dynamic[_STRTAB])
+        text = data[strings : strings + file.dynamic.get(_STRSZ, 0)]
+        table = data[first : first + _count(file) * _SYMBOL.size]
+        defined: set[str] = set()
+        needed: set[str] = set()
+        weak: set[str] = set()
+        for name, info, _, section, _, _ in _SYMBOL.iter_unpack(table):
+            word = text[name : text.find(b"\0", name)].decode(errors="replace")
+            if word:
+                group = defined if section else weak if info >> 4 == _WEAK else needed
+                group.add(word)
+    except (struct.error, IndexError) as error:
+        raise ValueError(f"damaged dynamic symbols: {error}") from None
+    return Symbols(frozenset(defined), frozenset(needed), frozenset(weak))
+
+
+def _open(data: bytes) -> _File:
+    file = _File(data)
+    [start] = struct.unpack_from("<Q", data, 32)
+    size, count = struct.unpack_from("<HH", data, 54)
+    dynamic = (0, 0)
+    for number in range(count):
+        kind, _, offset, address, _, stored, *_ = _PHDR.unpack_from(data, start + number * size)
+        if kind == _LOAD:
+            file.loaded.append((address, offset, stored))
+        elif kind == _DYNAMIC:
+            dynamic = (offset, stored)
+    at, length = dynamic
+    for tag, value in struct.iter_unpack("<QQ", data[at : at + length // 16 * 16]):
+        if not tag:
+            break
+        file.dynamic.setdefault(tag, value)
+    return file
+
+
+def _count(file: _File) -> int:
+    """How many symbols there are, which only the tables for finding them tell."""
+    if _HASH in file.dynamic:
+        return int(struct.unpack_from("<II", file.data, file.place(file.dynamic[_HASH]))[1])
+    if _GNU_HASH not in file.dynamic:
+        return (file.dynamic[_STRTAB] - file.dynamic[_SYMTAB]) // _SYMBOL.size
+    at = file.place(file.dynamic[_GNU_HASH])
+    buckets, first, bloom, _ = struct.unpack_from("<IIII", file.data, at)
+    at += 16 + 8 * bloom
+    last = max(struct.unpack_from(f"<{buckets}I", file.data, at), default=0)
+    if last < first:
+        return int(first)
+    chains = at + 4 * buckets
+    while not struct.unpack_from("<I", file.data, chains + 4 * (last - first))[0] & 1:
+        last += 1
+    return int(last) + 1

@@ -1,0 +1,164 @@
+"""The flavour "osv": a built kernel whose RAMFS is replaced, and a boot sector for BIOS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from nitro.debian import Lock, Package, Tree, Wanted
+from nitro.errors import InputError
+from nitro.image.osv import command_line, disk, programs, ramfs, store
+from nitro.image.osv.artifact import Kernel
+from nitro.image.osv.programs import PLAYED, Choice
+from nitro.image.osv.store import Stored
+from nitro.image.rootfs import Node, Rootfs
+from nitro.progress import Reporter
+from nitro.recipe import Launch, Recipe
+
+_MIB = 1 << 20
+# For what the kernel and the program take beside kernel and files: OSv runs with 64 MiB.
+_ROOM_MIB = 64
+_STEP_MIB = 32
+
+_LIBRARIES = "/usr/lib"  # where OSv's linker looks, and nowhere else
+_INTERPRETER = "/lib64/ld-linux-x86-64.so.2"
+_FSTAB = (
+    b"none /dev devfs defaults 0 0\nnone /proc procfs defaults 0 0\nnone /sys sysfs defaults 0 0\n"
+)
+# What the kernel itself opens by these names, and an OSv build would have put into the RAMFS.
+_KEPT = ("/libenviron.so",)
+
+
+@dataclass
+class Osv:
+    """See `nitro.image.flavour.Flavour`."""
+
+    recipe: Recipe
+    lock: Lock
+    report: Reporter
+    trace: bool = False
+    _choice: Choice | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.recipe.boot_mode != "legacy-bios":
+            raise InputError(
+                f"{self.recipe.name}: OSv boots by BIOS only", hint='boot_mode = "legacy-bios"'
+            )
+        if self.recipe.base:
+            raise InputError(
+                f"{self.recipe.name}: OSv starts no container images",
+                hint="name the program in programs, with packages or sysroot",
+            )
+        if self.recipe.user != "root":
+            raise InputError(
+                f"{self.recipe.name}: OSv has no users", hint='leave user out: "root" runs all'
+            )
+        if self.trace:
+            raise InputError(
+                f"{self.recipe.name}: OSv does not tell which files a program sought in vain",
+                hint='strace = "syscall_open*" shows its calls',
+            )
+
+    @cached_property
+    def _stored(self) -> Stored:
+        return store.find(self.recipe.kernel.partition(":")[2])
+
+    @cached_property
+    def _kernel(self) -> Kernel:
+        return self._stored.kernel()
+
+    def inputs(self) -> Sequence[Path]:
+        folder = self._stored.path.parent
+        # The folder of all kernels as well: with another one in it, "osv" alone names none.
+        return [*sorted(folder.iterdir()), folder.parent]
+
+    def wanted(self) -> Sequence[Wanted]:
+        return ()
+
+    def needed(self, packages: Mapping[Wanted, Sequence[Package]]) -> Sequence[Wanted]:
+        return ()
+
+    def examine(self, path: str, program: Path) -> None:
+        if path == self.recipe.argv[0]:
+            self._choice = programs.choose(program, self.recipe.launch)
+
+    def supplies(self, name: str) -> bool:
+        return self._launch == "osv" and PurePosixPath(name).name in PLAYED
+
+    @property
+    def _launch(self) -> Launch:
+        if self._choice is None:
+            command = self.recipe.argv[0]
+            raise InputError(
+                f"{self.recipe.name}: command: {command} is not among programs",
+                hint="OSv starts a program that is listed there",
+            )
+        return self._choice.launch
+
+    def add(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree]) -> Sequence[Package]:
+        rootfs.folders("/dev", "/proc", "/sys", "/tmp")  # noqa: S108 - in the guest
+        rootfs.add("/etc/fstab", Node("system", "nitro", source=_FSTAB))
+        rootfs.add("/etc/mnttab", Node("system", "nitro", target="/proc/mounts"))
+        kernel = self._kernel
+        own = [entry for entry in kernel.entries if entry.name in _KEPT]
+        for path, node in ramfs.read(kernel.segment, own).items():
+            rootfs.add(path, node)
+        if "/etc/hosts" not in rootfs:
+            rootfs.add("/etc/hosts", Node("system", "nitro", source=b"127.0.0.1 localhost\n"))
+        if self._launch == "osv":
+            self._link_libraries(rootfs)
+        self._command_line()  # refused before anything is written
+        return ()
+
+    def _link_libraries(self, rootfs: Rootfs) -> None:
+        """OSv's linker looks into one folder; Debian keeps libraries in another."""
+        for path in [p for p, node in rootfs.nodes.items() if _is_library(p, node)]:
+            link = f"{_LIBRARIES}/{PurePosixPath(path).name}"
+            if link not in rootfs:
+                target = path.removeprefix(f"{_LIBRARIES}/")
+                rootfs.add(link, Node("system", "nitro", target=target))
+
+    def minimum_memory_mib(self, rootfs: Rootfs) -> int:
+        end = ramfs.memory_end(self._kernel.layout, self._kernel.segment, rootfs.nodes)
+        needed = -(-end // _MIB) + _ROOM_MIB
+        return -(-needed // _STEP_MIB) * _STEP_MIB
+
+    def write_disk(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree], out: Path) -> dict[str, Any]:
+        line = self._command_line()
+        disk.write(out, self._kernel, line, rootfs.nodes)
+        about = self._stored.about
+        kernel = {
+            "release": f"OSv {about['version']}",
+            "command_line": line,
+            "name": self._stored.name,
+            "sha256": about["kernel_sha256"],
+        }
+        return {"kernel": kernel, "layers": []}
+
+    def _command_line(self) -> str:
+        recipe = self.recipe
+        argv = recipe.argv
+        if self._launch == "linux-ld":
+            argv = (_INTERPRETER, *argv)
+        options = [f"--trace={recipe.strace}", "--strace"] if recipe.strace else []
+        try:
+            line = command_line.make(argv, recipe.env, options)
+            disk.check_command_line(line)
+        except ValueError as error:
+            raise InputError(f"{recipe.name}: {error}", hint="change command or env") from None
+        return line
+
+
+def _is_library(path: str, node: Node) -> bool:
+    """Whether it is a shared library in a folder that OSv's linker does not look in."""
+    name = PurePosixPath(path)
+    return (
+        node.source is not None
+        and ".so" in name.name
+        and path.startswith(f"{_LIBRARIES}/")
+        and len(name.parent.parts) == 4
+        and name.parent.name != "fs"
+    )

@@ -1,0 +1,140 @@
+"""Recipes for OSv, built with a kernel that has no code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nitro import image, recipe
+from nitro.errors import InputError
+from nitro.image import Image
+from nitro.image.inspect import inspect
+from nitro.image.osv import disk, store
+from nitro.recipe import Recipe
+from tests.unit.image import elves
+from tests.unit.image.osv.kernel import SAMPLE, build
+
+LINUX = "/lib64/ld-linux-x86-64.so.2"
+ENVIRON = (0, b"/libenviron.so", b"environ")
+ROOM = (0, b"/room", bytes(30_000))
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A system with two programs, and a kernel that has been added."""
+    monkeypatch.setenv("NITRO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NITRO_STATE", str(tmp_path / "state"))
+    root = tmp_path / "root"
+    elves.write(root / "usr/bin/static")
+    elves.write(root / "usr/bin/dynamic", needed=["libc.so.6", "liba.so.1"], interpreter=LINUX)
+    for name in ("liba.so.1", "libc.so.6"):
+        elves.write(root / "usr/lib/x86_64-linux-gnu" / name)
+    elves.write(root / "usr/lib64/ld-linux-x86-64.so.2")
+    (root / "lib64").symlink_to("usr/lib64")
+    (tmp_path / "loader.elf").write_bytes(build([*SAMPLE, ENVIRON, ROOM]))
+    store.add("mine", tmp_path / "loader.elf", origin="here")
+    return root
+
+
+def made(root: Path, program: str = "static", **keys: Any) -> Recipe:
+    document = {
+        "name": "test",
+        "kernel": "osv:mine",
+        "programs": [{"source": f"/usr/bin/{program}"}],
+        "sysroot": str(root),
+        "extras": (),
+        "driver": "kernel",
+        **keys,
+    }
+    return Recipe.model_validate(document)
+
+
+def files(built: Image) -> set[str]:
+    return {file.path for file in inspect(built.path).files}
+
+
+def test_an_image_is_built_and_read_back(root: Path) -> None:
+    built = image.build(made(root, command=("/usr/bin/static", "a b"), env={"A": "b"}))
+    assert disk.read(built.path).command_line == (
+        '--rootfs=ramfs --bootchart --env=A=b /usr/bin/static "a b"'
+    )
+    manifest = json.loads(built.manifest_path.read_text())
+    assert manifest["kernel"]["release"] == "OSv v0.57.0-1-g0"
+    assert manifest["kernel"]["sha256"] == store.find("mine").about["kernel_sha256"]
+    found = inspect(built.path)
+    assert found.kernel == "OSv v0.57.0-1-g0"
+    assert found.matches_manifest
+    assert built.boot_mode == "legacy-bios"
+    assert built.minimum_memory_mib == 96
+
+
+def test_the_kernels_own_files_stay_out_but_for_what_it_opens(root: Path) -> None:
+    found = files(image.build(made(root)))
+    assert {"/libenviron.so", "/etc/fstab", "/dev/", "/usr/bin/static"} <= found
+    assert "/libenv.so" not in found
+
+
+def test_osvs_linker_plays_libraries_and_finds_the_others(root: Path) -> None:
+    found = inspect(image.build(made(root, "dynamic")).path).files
+    names = {file.path: file.target for file in found}
+    assert names["/usr/lib/liba.so.1"] == "x86_64-linux-gnu/liba.so.1"
+    assert not [name for name in names if "libc.so" in name or "ld-linux" in name]
+
+
+def test_linuxs_linker_gets_all_libraries_and_starts_the_program(root: Path) -> None:
+    built = image.build(made(root, "dynamic", launch="linux-ld"))
+    assert disk.read(built.path).command_line.endswith(f" {LINUX} /usr/bin/dynamic")
+    assert "/usr/lib/x86_64-linux-gnu/libc.so.6" in files(built)
+
+
+def test_strace_is_an_option_of_the_kernel(root: Path) -> None:
+    built = image.build(made(root, strace="syscall*"))
+    assert " --trace=syscall* --strace " in disk.read(built.path).command_line
+
+
+def test_the_kernel_is_an_input(root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "one.toml"
+    path.write_text(
+        f'kernel = "osv"\nprograms = ["/usr/bin/static"]\nsysroot = "{root}"\n'
+        'extras = []\ndriver = "kernel"\n'
+    )
+    first = image.build(recipe.load(path))
+    assert image.known(path)
+    (tmp_path / "loader.elf").write_bytes(build([ENVIRON, ROOM], version=b"v0.58.0"))
+    store.add("mine", tmp_path / "loader.elf", origin="here")
+    assert image.known(path) is None
+    assert image.build(recipe.load(path)).digest != first.digest
+
+
+def test_another_kernel_than_the_recipes_is_not_remembered_for_it(
+    root: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "one.toml"
+    path.write_text(f'programs = ["/usr/bin/static"]\nsysroot = "{root}"\nextras = []\n')
+    built = recipe.with_kernel(
+        recipe.load(path).model_copy(update={"driver": "kernel"}), "osv:mine"
+    )
+    assert image.build(built).path.exists()
+    assert image.known(path) is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "what"),
+    [
+        ({"kernel": "osv:other"}, "no OSv kernel 'other'"),
+        ({"boot_mode": "uefi"}, "OSv boots by BIOS only"),
+        ({"user": "nobody"}, "OSv has no users"),
+        ({"command": ("/usr/bin/static", "$A")}, "dollar"),
+        ({"command": ("/usr/bin/static", "x" * 40_000)}, "the command line has"),
+        ({"command": ("/etc/fstab",)}, "is not among programs"),
+        ({"launch": "linux-ld"}, "does not fit"),
+        ({"kernel": "linux", "launch": "osv"}, "launch is for OSv"),
+        ({"files": [{"source": "/usr/bin/static", "path": "/" + "x" * 120}]}, "longer than the"),
+    ],
+)
+def test_what_is_refused(keys: dict[str, Any], what: str, root: Path) -> None:
+    with pytest.raises(InputError, match=what):
+        image.build(made(root, **keys))
