@@ -20,8 +20,6 @@ from nitro.cloud import (
     DiskImage,
     InstanceType,
     find_instance_type,
-    role,
-    storage,
     tags,
 )
 from nitro.cloud.dryrun import Journal
@@ -30,7 +28,7 @@ from nitro.local.aws import Site, install
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
 from tests.cloud.authorization import ACCOUNT, Evaluator
-from tests.cloud.speed import prepared_once
+from tests.cloud.speed import AccountWithRole, prepared_once
 
 REGION = "eu-central-1"
 RUN = tags.Run("0123abcd")
@@ -76,10 +74,13 @@ def bare_cloud(site: Site) -> Cloud:
     return connect()
 
 
+_ACCOUNT_WITH_ROLE = AccountWithRole()
+
+
 @pytest.fixture
 def cloud(bare_cloud: Cloud) -> Cloud:
     """An account with the role that VM Import needs."""
-    role.create(bare_cloud, storage.own_bucket_name(bare_cloud))
+    _ACCOUNT_WITH_ROLE.prepare(bare_cloud)
     user = connect()
     Evaluator(allowed_statements()).guard(user)
     return user

@@ -8,11 +8,13 @@ a disk of some parts and blocks is then 3 MB that are hashed, sent, stored, and 
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import botocore.hooks
 import botocore.session
 import moto.core.models
 import moto.core.responses
@@ -22,8 +24,11 @@ from botocore.client import ClientCreator
 from botocore.hooks import EventAliaser
 from botocore.loaders import create_loader
 from botocore.model import ServiceModel
+from moto.backends import get_backend
 
 import nitro.cloud.upload
+from nitro.cloud import Cloud, role, storage
+from tests.cloud.authorization import ACCOUNT
 
 PART_SIZE = 1 << 20  # bytes
 
@@ -40,6 +45,8 @@ def prepared_once() -> Iterator[None]:
             (EventAliaser, "_alias_event_name"),
         ):
             patch.setattr(owner, name, _kept(getattr(owner, name)))
+        # It inspects each of the 130 handlers that a session registers.
+        patch.setattr(botocore.hooks, "accepts_kwargs", lambda _: True)
         # moto looks through a class for the actions that it has at each request.
         members = functools.cache(moto.core.responses.method_names_from_class)
         patch.setattr(moto.core.responses, "method_names_from_class", members)
@@ -49,6 +56,23 @@ def prepared_once() -> Iterator[None]:
         patch.setattr(nitro.cloud.upload, "PART_SIZE", PART_SIZE)
         patch.setattr(moto.s3.models, "S3_UPLOAD_PART_MIN_SIZE", PART_SIZE)
         yield
+
+
+class AccountWithRole:
+    """Gives an account of moto's the role that VM Import needs, as `role.create` makes it.
+
+    It is made by calls once, and copied into later accounts.
+    """
+
+    def __init__(self) -> None:
+        self._roles: dict[str, Any] = {}
+
+    def prepare(self, cloud: Cloud) -> None:
+        backend = get_backend("iam")[ACCOUNT]["aws"]
+        if not self._roles:
+            role.create(cloud, storage.own_bucket_name(cloud))
+            self._roles = copy.deepcopy(backend.roles)
+        backend.roles.update(copy.deepcopy(self._roles))
 
 
 def _kept(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -103,9 +103,19 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imports(name: str, *, late: bool) -> Iterator[str]:
+@cache
+def tree(name: str) -> ast.Module:
+    return ast.parse(modules()[name].read_text())
+
+
+@cache
+def imports(name: str, *, late: bool) -> list[str]:
     """The modules of nitro that a module imports; with `late` also inside functions."""
-    for node in _nodes(ast.parse(modules()[name].read_text()), late):
+    return list(_imports(name, late))
+
+
+def _imports(name: str, late: bool) -> Iterator[str]:
+    for node in _nodes(tree(name), late):
         match node:
             case ast.Import(names=names):
                 imported = [alias.name for alias in names]
@@ -121,8 +131,8 @@ def imports(name: str, *, late: bool) -> Iterator[str]:
         yield from (one for one in imported if one.startswith("nitro."))
 
 
-def _nodes(tree: ast.AST, late: bool) -> Iterator[ast.AST]:
-    for node in ast.iter_child_nodes(tree):
+def _nodes(parent: ast.AST, late: bool) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(parent):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not late:
             continue
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not late:
@@ -218,8 +228,8 @@ CLIENTS = {
 
 def test_clients_have_types() -> None:
     wrong = []
-    for path in modules().values():
-        for node in ast.walk(ast.parse(path.read_text())):
+    for module, path in modules().items():
+        for node in ast.walk(tree(module)):
             match node:
                 case ast.FunctionDef(name=name, returns=ast.expr() as kind):
                     pass

@@ -67,7 +67,7 @@ def test_a_milestone_inside_another_is_none():
 
 
 def test_hostile_guests_cost_little():
-    assert milestones('{"nitro":' * 20_000) == []
+    assert milestones('{"nitro":' * 5_000) == []
     assert milestones('{"nitro":"a","uptime":1,"x":' + "[" * 100_000) == []
     long = json.dumps({"nitro": "start", "uptime": 1, "x": "y" * LONGEST})
     assert milestones(long) == []

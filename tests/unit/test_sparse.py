@@ -15,7 +15,7 @@ from nitro.sparse import data_blocks, read_block, size_of
 extents = st.lists(st.tuples(st.integers(0, 200_000), st.integers(1, 20_000)), max_size=5)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(extents=extents, size=st.integers(0, 250_000), block_size=st.sampled_from([512, 4096, 9999]))
 def test_every_byte_that_is_not_zero_is_in_a_block_that_is_listed_once(
     tmp_path: Path, extents: list[tuple[int, int]], size: int, block_size: int

@@ -20,6 +20,7 @@ from nitro.local.aws import Site, install
 from nitro.local.aws.api import answers, support
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
+from tests.lengths import length
 
 from .conftest import Account, error_code
 
@@ -29,6 +30,7 @@ DESCRIBING = sorted(
     for name in support.HONOURED
     if (shape := EC2.operation_model(name).input_shape) and "Filters" in shape.members
 )
+
 # What they describe is there in every account.
 READ_ONLY = {
     "DescribeAddresses",
@@ -350,7 +352,7 @@ def requests_to(model: OperationModel) -> st.SearchStrategy[dict[str, str]]:
     return st.dictionaries(numbered, values, max_size=4)
 
 
-@settings(max_examples=60)
+@settings(max_examples=length(short=20, long=1000))
 @given(st.data())
 def test_whatever_is_asked_the_answer_has_the_form_of_aws(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from([*EC2.operation_names, *support.HONOURED]))

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from nitro.local.front import LARGEST_UPLOAD, SERVICES, Door, GuestDoor
 from nitro.local.signature import Key
+from tests.lengths import length
 
 KEY = Key("ACCESS", "secret")
 URL = "http://127.0.0.1:5000"
@@ -253,7 +254,7 @@ def test_whatever_a_key_is_its_signature_is_found_right(key: str) -> None:
     assert behind.ask(Request("GET", url, {}, b""), GuestDoor) == b"answer"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=length(short=30, long=1000), deadline=None)
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_no_header_or_query_is_more_than_refused(header: str, query: str) -> None:
     behind = Answers()

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nitro.image.formats import fat
+from tests.lengths import length
 
 NAMES = st.from_regex(r"[A-Z0-9]{1,8}(\.[A-Z0-9]{1,3})?", fullmatch=True)
 FOLDERS = st.lists(st.from_regex(r"D[A-Z0-9]{0,7}", fullmatch=True), max_size=3)
@@ -29,7 +30,7 @@ def image(files: dict[str, fat.Source], offset: int = 0) -> io.BytesIO:
     return io.BytesIO(out.getvalue().ljust(offset + volume.size, b"\0"))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=length(short=20, long=1000), deadline=None)
 @given(files=FILES, sector=st.integers(0, 100))
 def test_round_trip(files: dict[str, bytes], sector: int) -> None:
     out = image(dict(files), sector * 512)
@@ -90,7 +91,7 @@ def test_too_large_is_refused(tmp_path: Path) -> None:
         fat.Volume({"HUGE": huge}, label="TEST", serial=7)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=length(short=60, long=5000), deadline=None)
 @given(data=st.data())
 def test_any_damage_is_read_or_refused(data: st.DataObject) -> None:
     raw = bytearray(image({"DIR/FILE": b"x" * 2000, "OTHER": b"y"}).getvalue())
