@@ -26,14 +26,23 @@ def up(
         str,
         typer.Option(help="profile: those of AWS's cards; all: every offload, for speed."),
     ] = "profile",
+    weather: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SEED|FILE",
+            help="Add what AWS does on some days: throttling, lost answers, full zones, ...",
+        ),
+    ] = None,
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Start it; it runs until `nitro local down`."""
     from nitro import local
+    from nitro.local.weather import conditions
 
+    day = None if weather is None else conditions.read(weather)
     report = reporter()
-    local.up(report, offloads=offloads)
+    local.up(report, offloads=offloads, weather=day)
     report.close()
     _show(json)
 

@@ -10,6 +10,7 @@ from nitro.cloud.disk import DiskImage, Volume
 from nitro.cloud.errors import ApiError, ignoring, missing
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
+from nitro.cloud.visibility import VISIBLE_AFTER
 from nitro.errors import NitroError, RefusedError
 from nitro.progress import Stage
 
@@ -94,9 +95,7 @@ def register(
         find=lambda: [i["ImageId"] for i in _own(cloud, name) if _is_of(i, run)],
         remove=lambda id_: deregister(cloud, id_),
     ) as entry:
-        entry.id = ami_id = wait.until(
-            cloud, attempt, what=f"AMI {name}", deadline=wait.VISIBLE_AFTER
-        )
+        entry.id = ami_id = wait.until(cloud, attempt, what=f"AMI {name}", deadline=VISIBLE_AFTER)
     return ami_id
 
 

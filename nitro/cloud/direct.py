@@ -21,13 +21,14 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from nitro.cloud import limits, parent, snapshot, tags, wait
+from nitro.cloud import limits, parent, snapshot, tags
 from nitro.cloud.block_writer import send_blocks
 from nitro.cloud.disk import BLOCK_SIZE, DiskImage
 from nitro.cloud.errors import ApiError
 from nitro.cloud.parent import Parent
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Entry, Lifetime, Undo
+from nitro.cloud.visibility import VISIBLE_AFTER
 from nitro.errors import NitroError
 from nitro.progress import Stage
 
@@ -188,7 +189,7 @@ def _fill(
             stage,
             base=base,
             encrypted="KmsKeyArn" in started,
-            visible_at=time.monotonic() + wait.VISIBLE_AFTER - _age(started),
+            visible_at=time.monotonic() + VISIBLE_AFTER - _age(started),
         )
     except ApiError as error:
         if error.absent or not _has_ended(cloud, id_):

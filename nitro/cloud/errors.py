@@ -142,6 +142,11 @@ def code_of(error: BaseException) -> str:
     return type(error).__name__
 
 
+def is_absent(error: BaseException) -> bool:
+    """The service knows nothing by the name or id that the call gave."""
+    return isinstance(error, aws.ClientError) and bool(_ABSENT.search(code_of(error)))
+
+
 def is_unreachable(error: BaseException) -> bool:
     """No connection came about, so nothing was asked."""
     return isinstance(error, aws.ConnectionError)

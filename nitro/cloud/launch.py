@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from nitro.cloud import ami, network, tags, wait
@@ -183,13 +182,7 @@ def _start(
             "ClientToken": token,
         }
         try:
-            answer = wait.until(
-                cloud,
-                partial(cloud.ec2.run_instances, **located),
-                what=f"the start of the {role}",
-                deadline=wait.VISIBLE_AFTER,
-                new=True,  # the security group may not be seen everywhere yet
-            )
+            answer = cloud.ec2.run_instances(**located)
         except ApiRefused as error:
             if error.code != NO_CAPACITY or error.may_have_happened:
                 raise

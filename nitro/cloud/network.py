@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nitro.cloud import tags, wait
-from nitro.cloud.errors import ApiError
+from nitro.cloud.errors import ApiError, ignoring
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
 from nitro.errors import InputError, RefusedError
@@ -132,17 +132,12 @@ def create_group(
             TagSpecifications=tags.as_specification(["security-group"], tag_map),
         )
         entry.id = group_id = str(answer["GroupId"])
-    wait.until(
-        cloud,
-        lambda: cloud.ec2.authorize_security_group_ingress(
+    with ignoring("InvalidPermission.Duplicate"):  # by an attempt whose answer was lost
+        cloud.ec2.authorize_security_group_ingress(
             GroupId=group_id,
             IpPermissions=permissions(group_id, ports, allow),
             TagSpecifications=tags.as_specification(["security-group-rule"], tag_map),
-        ),
-        what=f"security group {name}",
-        deadline=wait.VISIBLE_AFTER,
-        new=True,
-    )
+        )
     return group_id
 
 

@@ -18,6 +18,7 @@ from botocore.response import StreamingBody
 
 from nitro.cloud import errors
 from nitro.cloud.dryrun import READS
+from nitro.cloud.visibility import NewResources
 
 if TYPE_CHECKING:
     from botocore.client import ClientMeta
@@ -32,14 +33,20 @@ LONGEST_WAIT = 20.0  # seconds between two attempts
 # What may be repeated although the first attempt may have had effect: calls that only read,
 # that end in the same state however often they are made, or that carry a token of ours.
 _REPEATABLE = (
-    *(*READS, "Delete", "Put", "Terminate", "Deregister", "Cancel", "Abort", "Upload"),
+    *READS,
+    *("Abort", "Authorize", "Cancel", "Delete", "Deregister", "Put", "Terminate", "Upload"),
     *("CreateTags", "ModifyImageAttribute", "ModifySnapshotAttribute"),
     *("EnableImage", "DisableImage", "CompleteSnapshot"),
 )
 
 
 def with_retries(sleep: Callable[[float], None], endpoint_url: str | None = None) -> type:
-    """A base class for clients: every attempt sends the same request, bodies are read whole."""
+    """A base class for clients: every attempt sends the same request, bodies are read whole.
+
+    A change of what one of these clients has just made is repeated for as long as AWS may say
+    that there is no such thing.
+    """
+    new = NewResources()
 
     class Retrying:
         meta: ClientMeta
@@ -54,7 +61,9 @@ def with_retries(sleep: Callable[[float], None], endpoint_url: str | None = None
                 return _read_body(model, send(operation, copy.deepcopy(pristine)))
 
             region = self.meta.region_name
-            return repeating(attempt, model, pristine, region, sleep, endpoint_url)
+            answer = repeating(attempt, model, pristine, region, sleep, endpoint_url, new=new)
+            new.note(operation, pristine, answer)
+            return answer
 
     return Retrying
 
@@ -67,6 +76,7 @@ def repeating(
     sleep: Callable[[float], None],
     endpoint_url: str | None = None,
     heard: Callable[[BaseException], None] | None = None,
+    new: NewResources | None = None,
 ) -> T:
     """Make `attempt` until it succeeds, is refused or has failed often enough.
 
@@ -88,11 +98,21 @@ def repeating(
         if heard and error:
             heard(error)
 
+    def is_worth_repeating(error: BaseException) -> bool:
+        if errors.is_absent(error):  # what only looks is waited for by `wait.until`
+            return new is not None and new.concern(params) and not model.name.startswith(READS)
+        return _is_worth_repeating(error, model.name, params)
+
+    def is_enough(state: tenacity.RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        if error and errors.is_absent(error) and not may_have_happened:
+            return False  # NewResources knows when to give up
+        # An attempt without a clear answer may have removed it.
+        return state.attempt_number >= _attempts(error)
+
     retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(
-            lambda error: _is_worth_repeating(error, model.name, params)
-        ),
-        stop=_is_enough,
+        retry=tenacity.retry_if_exception(is_worth_repeating),
+        stop=is_enough,
         wait=tenacity.wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT),
         sleep=sleep,
         before_sleep=tell,
@@ -109,10 +129,9 @@ def repeating(
         raise translated from error
 
 
-def _is_enough(state: tenacity.RetryCallState) -> bool:
-    error = state.outcome.exception() if state.outcome else None
+def _attempts(error: BaseException | None) -> int:
     unreachable = error is not None and errors.is_unreachable(error)
-    return state.attempt_number >= (ATTEMPTS_TO_CONNECT if unreachable else ATTEMPTS)
+    return ATTEMPTS_TO_CONNECT if unreachable else ATTEMPTS
 
 
 def _is_worth_repeating(error: BaseException, operation: str, params: dict[str, Any]) -> bool:

@@ -12,13 +12,13 @@ from typing import TypeVar
 
 from nitro.cloud.errors import ApiError
 from nitro.cloud.session import Cloud
+from nitro.cloud.visibility import VISIBLE_AFTER
 from nitro.errors import NitroError
 from nitro.progress import Stage
 
 T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.25, 15.0, 1.5  # seconds
-VISIBLE_AFTER = 120.0  # seconds for which a new resource may be missing: eventual consistency
 
 
 class DeadlinePassed(NitroError):

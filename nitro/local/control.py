@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nitro import debian, paths
 from nitro.errors import InputError, NitroError
@@ -26,8 +27,12 @@ from nitro.local import dnsmasq, qemu, users
 from nitro.local.nic import OFFLOADS, OFFLOADS_FILE
 from nitro.progress import Reporter, Stage
 
+if TYPE_CHECKING:
+    from nitro.local.weather import Conditions
+
 LOCK, ENDPOINT, LOG = "lock", "endpoint.json", "log"  # in the local Nitro's folder
 STARTED = b"started"  # what the daemon is told; without it, it ends with its starter
+WEATHER = "weather.json"  # a file there: the faults that it adds
 STAYS = "stays"  # a file there: run until `down`
 REGION = "us-east-1"
 START_SECONDS = 30.0
@@ -88,17 +93,23 @@ class LocalSession:
         return (self.folder / STAYS).exists()
 
 
-def up(report: Reporter | None = None, *, offloads: str = "profile") -> Endpoint:
+def up(
+    report: Reporter | None = None,
+    *,
+    offloads: str = "profile",
+    weather: Conditions | None = None,
+) -> Endpoint:
     """The running local Nitro, started if there is none, to stay until `down`.
 
     The cards of instances that start from now on have the offloads of their profile, or with
-    "all" every one there is. Raises InputError for another word.
+    "all" every one there is. Raises InputError for another word. `weather` adds faults to those
+    of a fair day; InputError when it runs already, with other ones or none.
     Programs that it needs are fetched first. Raises InputError when moto is not installed,
     NitroError when it does not come up; the last lines of its log say why.
     """
     if offloads not in OFFLOADS:
         raise InputError(f"no offloads named {offloads!r}", hint="known: " + ", ".join(OFFLOADS))
-    with _entered(report or Reporter()) as endpoint:
+    with _entered(report or Reporter(), weather) as endpoint:
         (_folder() / STAYS).touch()
         (_folder() / OFFLOADS_FILE).write_text(offloads)
         return endpoint
@@ -151,12 +162,13 @@ def session(report: Reporter | None = None) -> Iterator[LocalSession]:
 
 
 @contextmanager
-def _entered(report: Reporter) -> Iterator[Endpoint]:
+def _entered(report: Reporter, weather: Conditions | None = None) -> Iterator[Endpoint]:
     """The running local Nitro, inside the gate: nobody ends it within the `with` block."""
     folder = _folder()
     if status().endpoint:
         with users.gate(folder):
             if endpoint := status().endpoint:
+                _check_weather(folder, weather)
                 yield endpoint
                 return
     if importlib.util.find_spec("moto") is None:
@@ -168,8 +180,23 @@ def _entered(report: Reporter) -> Iterator[Endpoint]:
             for wanted in (dnsmasq.PACKAGES, qemu.firmware_packages()):
                 debian.tree(wanted, report=report)
             inside.enter_context(users.gate(folder, stage.status))
-            endpoint = _wait_for_end_of_change(folder) or _start(folder, stage)
+            if endpoint := _wait_for_end_of_change(folder):
+                _check_weather(folder, weather)
+            else:
+                endpoint = _start(folder, stage, weather)
         yield endpoint
+
+
+def _check_weather(folder: Path, asked: Conditions | None) -> None:
+    """What runs keeps its weather until it ends. None asks for nothing."""
+    if asked is None:
+        return
+    path = folder / WEATHER
+    if not path.exists() or path.read_text() != asked.model_dump_json():
+        raise InputError(
+            "the local Nitro runs already, in other weather",
+            hint="`nitro local down` ends it; then start it with --weather",
+        )
 
 
 def _folder() -> Path:
@@ -208,10 +235,12 @@ def _wait_for_end_of_change(folder: Path) -> Endpoint | None:
     return None
 
 
-def _start(folder: Path, stage: Stage) -> Endpoint:
+def _start(folder: Path, stage: Stage, weather: Conditions | None) -> Endpoint:
     stage.status("daemon")
-    for left in (STAYS, ENDPOINT):  # by one that was killed
+    for left in (STAYS, ENDPOINT, WEATHER):  # by the one before
         (folder / left).unlink(missing_ok=True)
+    if weather:
+        (folder / WEATHER).write_text(weather.model_dump_json())
     log = folder / LOG
     with log.open("wb") as out:
         process = subprocess.Popen(

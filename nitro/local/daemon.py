@@ -25,10 +25,13 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from nitro.local import broker
-from nitro.local.control import ENDPOINT, LOCK, REGION, STARTED
+from nitro.local.control import ENDPOINT, LOCK, REGION, STARTED, WEATHER
+
+if TYPE_CHECKING:
+    from nitro.local.weather import Conditions
 
 END_SECONDS = 10.0
 LOCK_SECONDS = 1.0
@@ -118,7 +121,7 @@ def inside(folder: Path, channel: socket.socket) -> None:
     from nitro.local.service import Service
 
     host = broker.HostSockets(channel)
-    service = Service(folder, host)
+    service = Service(folder, host, weather(folder))
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
 
@@ -142,6 +145,15 @@ def inside(folder: Path, channel: socket.socket) -> None:
     partial.replace(folder / ENDPOINT)
     stopping.wait()
     service.stop()
+
+
+def weather(folder: Path) -> Conditions:
+    """The conditions that `nitro local up --weather` left in the folder."""
+    from nitro.local.weather import FAIR, Conditions
+
+    with contextlib.suppress(FileNotFoundError):
+        return Conditions.model_validate_json((folder / WEATHER).read_text())
+    return FAIR
 
 
 def main() -> int:

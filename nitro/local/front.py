@@ -18,6 +18,7 @@ from nitro.local import signature
 from nitro.local.aws.api.forms import Family, family
 from nitro.local.error_answer import error_answer
 from nitro.local.signature import Key, Refused
+from nitro.local.weather.gate import AnswerLost, Gate
 
 _log = logging.getLogger(__name__)
 
@@ -67,15 +68,17 @@ _CODES: dict[str, dict[Family, tuple[str, int]]] = {
 
 
 class Door:
-    """A WSGI application. `app_of` makes the one of a service, once."""
+    """A WSGI application. `app_of` makes the one of a service, once; `gate` adds its faults."""
 
     def __init__(
         self,
         key: Key,
         app_of: Callable[[str], App],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        gate: Gate | None = None,
     ) -> None:
         self._key, self._app_of, self._clock = key, app_of, clock
+        self._gate = gate
         self._apps: dict[str, App] = {}
         self._lock = threading.Lock()
 
@@ -93,6 +96,8 @@ class Door:
             service = refused.service or ("ec2" if environ["RAW_URI"] == "/" else "s3")
             code, status = _CODES[refused.reason][family(service)]
             return error_answer(start_response, service, code, status, refused.message, request_id)
+        except AnswerLost:
+            raise
         except Exception:
             _log.exception("request %s, %s", request_id, service)
             message = "An internal error has occurred"
@@ -111,7 +116,8 @@ class Door:
     def _app(self, service: str) -> App:
         with self._lock:
             if service not in self._apps:
-                self._apps[service] = self._app_of(SERVICES[service])
+                app = self._app_of(SERVICES[service])
+                self._apps[service] = self._gate.wrap(service, app) if self._gate else app
             return self._apps[service]
 
 

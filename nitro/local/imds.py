@@ -48,10 +48,17 @@ class Metadata:
         self,
         guest_at: Callable[[str], Guest | None],
         clock: Callable[[], float] = time.monotonic,
+        answers: Callable[[str], bool] = lambda _instance_id: True,
     ) -> None:
         self._guest_at = guest_at
+        self._answers = answers
         self._clock = clock
         self._tokens: dict[str, tuple[str, float]] = {}
+
+    def is_silent(self, source: str) -> bool:
+        """Whether a request gets no answer at all, because the service is late for its guest."""
+        guest = self._guest_at(source)
+        return guest is not None and not self._answers(guest.instance_id)
 
     def put(self, source: str, path: str, headers: dict[str, str]) -> Answer:
         """A request for a token. `headers` have names in lower case."""
@@ -187,6 +194,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True  # a body was not read
 
     def _answer(self, method: Callable[[str, str, dict[str, str]], Answer]) -> None:
+        if self.server.metadata.is_silent(self.client_address[0]):
+            self.close_connection = True
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         answer = method(self.client_address[0], self.path, headers)
         self.send_response(answer.status)

@@ -27,6 +27,8 @@ from nitro.local.qemu_hypervisor import QemuHypervisor
 from nitro.local.signature import Key
 from nitro.local.store import BlockStore
 from nitro.local.subnet import METADATA_ADDRESS, S3_ADDRESS, Subnets
+from nitro.local.weather import FAIR, Conditions, Forecast
+from nitro.local.weather.gate import Gate
 
 _STOP_SECONDS = 8.0
 
@@ -40,7 +42,7 @@ class Service:
 
     guest_url = f"http://{S3_ADDRESS}"
 
-    def __init__(self, folder: Path, host: HostSockets) -> None:
+    def __init__(self, folder: Path, host: HostSockets, conditions: Conditions = FAIR) -> None:
         for past in ("instances", "subnets"):  # no instance outlives the daemon
             shutil.rmtree(folder / past, ignore_errors=True)
         store = BlockStore(folder / "snapshots")
@@ -54,7 +56,9 @@ class Service:
             pace=Pace(),
             addresses=PublicAddresses(second_octet(folder)),
             index=index,
+            forecast=Forecast(conditions),
         )
+        self._gate = None if conditions == FAIR else Gate(self._site.forecast)
         self._undo = ExitStack()
         self._undo.enter_context(install(self._site))
         for account, region in archive.regions(index):
@@ -69,7 +73,7 @@ class Service:
         outside = make_server(
             "127.0.0.1",
             0,
-            Door(self.key, create_backend_app),
+            Door(self.key, create_backend_app, gate=self._gate),
             threaded=True,
             request_handler=MotoRequestHandler,
             fd=self._listener.fileno(),
@@ -77,11 +81,14 @@ class Service:
         inside = make_server(
             S3_ADDRESS,
             80,
-            GuestDoor(self.key, create_backend_app),
+            GuestDoor(self.key, create_backend_app, gate=self._gate),
             threaded=True,
             request_handler=MotoRequestHandler,
         )
-        metadata = MetadataServer((METADATA_ADDRESS, 80), Metadata(self.hypervisor.guest_at))
+        metadata = MetadataServer(
+            (METADATA_ADDRESS, 80),
+            Metadata(self.hypervisor.guest_at, answers=self._site.forecast.metadata_answers),
+        )
         for server in (outside, inside, metadata):
             self._serve(server)
 

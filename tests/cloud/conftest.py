@@ -94,9 +94,14 @@ def allowed_statements() -> list[dict[str, Any]]:
     return [each for scope in scopes for each in document("deploy", scope)["Statement"]]
 
 
-def connect(*, dry_run: bool = False, endpoint_url: str | None = None) -> Cloud:
+def connect(
+    *,
+    dry_run: bool = False,
+    endpoint_url: str | None = None,
+    sleep: Callable[[float], None] = blink,
+) -> Cloud:
     """A new connection, all of whose answers are held against botocore's model."""
-    cloud = Cloud.connect(region=REGION, dry_run=dry_run, endpoint_url=endpoint_url, sleep=blink)
+    cloud = Cloud.connect(region=REGION, dry_run=dry_run, endpoint_url=endpoint_url, sleep=sleep)
     for service in ("ec2", "ebs"):  # the ones whose answers are partly the local Nitro's own
         cloud.session.events.register(f"after-call.{service}", _fits_the_model)
     return cloud

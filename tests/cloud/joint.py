@@ -114,9 +114,11 @@ def small_disk(path: Path, name: str = "bench") -> DiskImage:
 class FakeProber:
     """An instance that is ready at once. The client's guest sends `outputs` as its results.
 
-    `fails` maps "check", "wait_boot" and "run" to what is raised there.
+    `fails` maps "check", "wait_boot" and "run" to what is raised there. `observer` finds the
+    clients, where the account is not that of `connect`.
     """
 
+    observer: Cloud | None = None
     outputs: dict[str, str] = field(default_factory=lambda: dict(OUTPUTS))
     fails: dict[str, Exception] = field(default_factory=dict)
     watched: list[Watch] = field(default_factory=list)
@@ -131,7 +133,7 @@ class FakeProber:
         self.deadlines.append(deadline)
         self._fail("wait_boot")
         watch.console()
-        send_results(self.outputs)
+        send_results(self.outputs, self.observer)
         return Result("boot", "boot", {"boot_ready": Metric(2.5, "s", "less")})
 
     def run(self, plan: Plan, *, report: Reporter) -> list[Result]:
@@ -145,9 +147,9 @@ class FakeProber:
             raise error
 
 
-def clients() -> dict[str, str]:
+def clients(observer: Cloud | None = None) -> dict[str, str]:
     """What each client that runs was told, by its id."""
-    ec2 = connect().ec2
+    ec2 = (observer or connect()).ec2
     alive = ec2.describe_instances(
         Filters=[
             {"Name": "instance-state-name", "Values": ["pending", "running"]},
@@ -165,17 +167,18 @@ def clients() -> dict[str, str]:
     return found
 
 
-def send_results(outputs: dict[str, str]) -> None:
+def send_results(outputs: dict[str, str], observer: Cloud | None = None) -> None:
     """Act as each client that runs: write the archive to its console."""
     files = {f"{name}.out": out.encode() for name, out in outputs.items()}
     files |= {f"{name}.times": b"1700000000 1.0 4.1\n" for name in outputs}
-    for instance_id in clients():
-        write_console(instance_id, block_of(archive(files)))
+    region = observer.region if observer else REGION
+    for instance_id in clients(observer):
+        write_console(instance_id, block_of(archive(files)), region)
 
 
-def write_console(instance_id: str, text: str) -> None:
+def write_console(instance_id: str, text: str, region: str = REGION) -> None:
     """Act as a guest of the account's hypervisor."""
-    site = get_backend("ec2")[ACCOUNT][REGION].site
+    site = get_backend("ec2")[ACCOUNT][region].site
     site.hypervisor.write_console(instance_id, text.encode())
 
 

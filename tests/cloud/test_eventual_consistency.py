@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ClientError
 
-from nitro.cloud import ApiError, Cloud, DiskImage, wait
+from nitro.cloud import ApiError, Cloud, DiskImage
+from nitro.cloud.visibility import VISIBLE_AFTER
 from tests.cloud.conftest import NOTHING, connect, everything
 from tests.cloud.joint import running
 
@@ -45,7 +46,7 @@ def test_a_deployment_waits_until_it_is_seen(
 
 @pytest.mark.parametrize(("call", "parameter", "code"), NOT_YET)
 def test_what_is_never_seen_is_a_failure_that_leaves_nothing(
-    cloud: Cloud,
+    cloud: Cloud,  # with the role that imports need
     disk: DiskImage,
     monkeypatch: pytest.MonkeyPatch,
     call: str,
@@ -58,12 +59,14 @@ def test_what_is_never_seen_is_a_failure_that_leaves_nothing(
         nonlocal now
         now += seconds
 
-    monkeypatch.setattr("nitro.cloud.wait.time", SimpleNamespace(monotonic=lambda: now))
-    cloud.sleep = sleep
-    failures = hide(cloud, call, parameter, code, times=1000)
+    time = SimpleNamespace(monotonic=lambda: now)
+    monkeypatch.setattr("nitro.cloud.wait.time", time)
+    monkeypatch.setattr("nitro.cloud.visibility.time", time)
+    victim = connect(sleep=sleep)
+    failures = hide(victim, call, parameter, code, times=1000)
     with pytest.raises(ApiError) as caught:
-        running(cloud, disk)
+        running(victim, disk)
     assert caught.value.code == code
     assert len(failures) < 100
-    assert wait.VISIBLE_AFTER <= now < 2 * wait.VISIBLE_AFTER + 60
+    assert VISIBLE_AFTER <= now < 2 * VISIBLE_AFTER + 60
     assert {**everything(connect()), "buckets": []} == NOTHING

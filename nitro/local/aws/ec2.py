@@ -187,4 +187,6 @@ class LocalEC2Response(
 
 
 def _status(error: ServiceException) -> int:
-    return 412 if isinstance(error, DryRunClientError) else 400
+    if isinstance(error, DryRunClientError):
+        return 412
+    return 500 if error.code == "InsufficientInstanceCapacity" else 400

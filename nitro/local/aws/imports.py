@@ -58,13 +58,15 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
         self.size_bytes = 0
         self.snapshot_id: str | None = None
         self._started = backend.site.clock()
+        self._failure = backend.site.forecast.import_failure()
         self.add_tags(order.tags)
 
     def advance(self) -> None:
         if self.status not in UNFINISHED:
             return
-        seconds = self.ec2_backend.site.pace.import_snapshot
-        elapsed = self.ec2_backend.site.clock() - self._started
+        site = self.ec2_backend.site
+        seconds = site.pace.import_snapshot * site.forecast.conditions.import_factor
+        elapsed = site.clock() - self._started
         done = elapsed / seconds if seconds else 1.0
         if done < WAITING:
             return
@@ -73,6 +75,8 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
             self.status, self.status_message = "active", "downloading/converting"
             self.size_bytes = disk.size
             self.progress = min(int(done * 100), 99)
+            if self._failure and done > 0.5:
+                raise _Failure(self._failure)
             if done >= 1:
                 self._complete(disk)
         except _Failure as failure:

@@ -29,6 +29,7 @@ from nitro.local.aws.needs import (
     CreateTags,
     DefaultSubnets,
     FindInstances,
+    FindSubnet,
     GetParam,
 )
 from nitro.local.aws.site import Site
@@ -49,6 +50,7 @@ class InstancesBackend:
     all_instances: AllInstances
     get_multi_instances_by_id: FindInstances
     get_default_subnets: DefaultSubnets
+    get_subnet: FindSubnet
 
     def __init__(self) -> None:
         self._launch_tokens: dict[str, tuple[str, Any]] = {}
@@ -63,6 +65,7 @@ class InstancesBackend:
         image = launch.usable_image(self, image_id)
         launch.check_fit(image, options["instance_type"])
         self._choose_subnet(options)
+        self._check_capacity(options)
         asked_mappings = options.get("block_device_mappings") or []
         options["block_device_mappings"] = launch.mappings_of(image, asked_mappings)
         reservation = super().run_instances(  # type: ignore[misc]
@@ -125,7 +128,7 @@ class InstancesBackend:
     def console_output(self, instance_id: str) -> bytes:
         (instance,) = self.get_multi_instances_by_id([instance_id])
         console: bytes = self.site.hypervisor.console(instance.id)
-        return console[-CONSOLE_BYTES:]
+        return self.site.forecast.console(instance.id, console[-CONSOLE_BYTES:])
 
     def refresh_ports(self) -> None:
         """Tell the hypervisor what the security groups open now."""
@@ -160,8 +163,20 @@ class InstancesBackend:
         subnets = self.get_default_subnets()
         if not subnets:
             raise EC2ClientError("MissingInput", "No subnets found for the default VPC.")
-        zone = options.get("placement") or min(subnets)
+        free = (zone for zone in sorted(subnets) if self.site.forecast.has_capacity(zone))
+        zone = options.get("placement") or next(free, min(subnets))
         options["subnet_id"] = subnets[zone].id
+
+    def _check_capacity(self, options: dict[str, Any]) -> None:
+        named = [options.get("subnet_id"), *(n.get("SubnetId") for n in options.get("nics") or [])]
+        for zone in {self.get_subnet(each).availability_zone for each in named if each}:
+            if not self.site.forecast.has_capacity(zone):
+                raise EC2ClientError(
+                    "InsufficientInstanceCapacity",
+                    f"We currently do not have sufficient {options['instance_type']} capacity in "
+                    f"the Availability Zone you requested ({zone}). Our system will be working on "
+                    "provisioning additional capacity.",
+                )
 
     def _prepare(self, instance: Any, image: Any, reservation_id: str) -> None:
         instance.reservation_id = reservation_id

@@ -63,6 +63,12 @@ class DefaultSubnets(Protocol):
     def __call__(self) -> Mapping[str, Any]: ...
 
 
+class FindSubnet(Protocol):
+    """The subnet of this id; raises moto's error for an id that is unknown."""
+
+    def __call__(self, subnet_id: str) -> Any: ...
+
+
 class SnapshotById(Protocol):
     """Acts on the snapshot of this id and returns it; raises moto's error for an unknown one."""
 

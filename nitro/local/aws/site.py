@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nitro.local.hypervisor import Hypervisor
 from nitro.local.store import BlockStore
+from nitro.local.weather import FAIR, Forecast
 
 
 @dataclass(frozen=True)
@@ -62,3 +63,4 @@ class Site:
     addresses: PublicAddresses = field(default_factory=PublicAddresses)
     clock: Callable[[], float] = time.monotonic
     index: Path | None = None
+    forecast: Forecast = field(default_factory=lambda: Forecast(FAIR))

@@ -16,6 +16,8 @@ from nitro.cli import app, options
 from nitro.errors import NitroError
 from nitro.image.inspect import GuestFile, Inspection
 from nitro.local import Endpoint, Status
+from nitro.local.weather import Conditions
+from nitro.local.weather.conditions import draw
 from tests.unit.cli.runner import json_of, nitro_
 
 
@@ -68,18 +70,22 @@ def test_policy() -> None:
 
 
 def test_local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    up: list[str] = []
+    up: list[tuple[str, Conditions | None]] = []
     down = [True, False]
     status = Status(
         Endpoint("http://127.0.0.1:1", "http://10.0.0.1", "us-east-1", "key", "it's secret"),
         7,
         tmp_path,
     )
-    monkeypatch.setattr(nitro.local, "up", lambda _report, *, offloads: up.append(offloads))
+    monkeypatch.setattr(
+        nitro.local, "up", lambda _report, *, offloads, weather: up.append((offloads, weather))
+    )
     monkeypatch.setattr(nitro.local, "down", lambda _report, *, force: down.pop(0))
     monkeypatch.setattr(nitro.local, "status", lambda: status)
     assert json_of("local-status", "local", "up")["endpoint"] == "http://127.0.0.1:1"
-    assert up == ["profile"]
+    nitro_("local", "up", "--offloads", "all", "--weather", "7")
+    assert up == [("profile", None), ("all", draw(7))]
+    assert nitro_("local", "up", "--weather", "rain", code=2).stderr.startswith("nitro: weather")
     assert nitro_("local", "env").stdout.splitlines() == [
         "unset AWS_PROFILE AWS_SESSION_TOKEN",
         "export AWS_ENDPOINT_URL=http://127.0.0.1:1",
