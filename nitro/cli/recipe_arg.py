@@ -47,6 +47,13 @@ def _find(
     if recipe.is_reference(name):
         made = recipe.for_container(name, ports=_ports(ports), env=_environment(env))
         return container.complete(made, arguments=list(arguments or ()), report=report)
+    if recipe.is_script(name):
+        return recipe.for_script(
+            Path(name),
+            ports=_ports(ports),
+            env=_environment(env),
+            arguments=list(arguments or ()),
+        )
     if not recipe.is_program(name):
         if given:
             raise InputError(

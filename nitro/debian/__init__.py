@@ -9,8 +9,19 @@ It installs nothing: maintainer scripts never run, and programs are started from
 """
 
 from nitro.debian.lock import Lock, default_lock
+from nitro.debian.names import package_of
 from nitro.debian.package import Package, Wanted
 from nitro.debian.tree import Tree
 from nitro.debian.trees import resolve, tree, trees
 
-__all__ = ["Lock", "Package", "Tree", "Wanted", "default_lock", "resolve", "tree", "trees"]
+__all__ = [
+    "Lock",
+    "Package",
+    "Tree",
+    "Wanted",
+    "default_lock",
+    "package_of",
+    "resolve",
+    "tree",
+    "trees",
+]

@@ -30,7 +30,7 @@ def known(name_or_path: str | Path, *, trace: bool = False) -> Image | None:
     Raises InputError when there is no such recipe.
     """
     name = str(name_or_path)
-    if recipe.is_reference(name) or recipe.is_program(name):
+    if recipe.is_reference(name) or recipe.is_script(name) or recipe.is_program(name):
         return None
     return build_cache.find(build_cache.request(recipe.find(name_or_path), trace=trace))
 

@@ -16,7 +16,7 @@ from nitro import container, debian
 from nitro.container import Container, open_container
 from nitro.debian import Lock, Package, Tree, Wanted, default_lock
 from nitro.errors import InputError
-from nitro.image import base, build_cache, extras, flavour, manifest, owners, users
+from nitro.image import base, build_cache, bytecode, extras, flavour, manifest, owners, users
 from nitro.image.build_cache import Image
 from nitro.image.contents import Contents
 from nitro.image.flavour import Flavour
@@ -137,6 +137,7 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
     contents.add()
     for note in contents.notes:
         report.note(note)
+    bytecode.add(rootfs, own, report)
     extras.add(rootfs, recipe.extras, extra)
     users.add(rootfs, recipe)
     packages = [*kernel.add(rootfs, trees), *(extra.packages if extra else ())]

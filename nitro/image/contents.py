@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nitro.debian import Tree
+from nitro.debian import Tree, package_of
 from nitro.errors import InputError
 from nitro.image import command
 from nitro.image.excluded import excluder
@@ -37,6 +38,8 @@ class Contents:
     base: Path | None = None
     #: what a person should know of what was put in, a line each
     notes: list[str] = field(default_factory=list)
+    #: guest path, file and root of what may be loaded while programs run
+    _loaded: list[tuple[str, Path, Path]] = field(default_factory=list)
     _closures: dict[Path, Closure] = field(default_factory=dict)
 
     def add(self) -> None:
@@ -48,6 +51,7 @@ class Contents:
             self._file(file)
         for path, target in self.recipe.links.items():
             self.rootfs.add(path, Node("program", "the recipe", target=target))
+        self._plugins()
         home = self._closure(self._sysroot("folder"))
         for library in self.recipe.libraries:
             home.library(library, f"the key libraries of {self._name}")
@@ -102,9 +106,26 @@ class Contents:
         if copied.special:
             self.notes.append(f"left out, as no file: {', '.join(map(str, copied.special))}")
         for inside, found in copied.files:
-            # Plugins and extension modules are loaded with dlopen: bring what they need, too.
             if elf.is_elf(found):
-                self._closure(root).add(inside, found)
+                self._loaded.append((inside, found, root))
+
+    def _plugins(self) -> None:
+        """Bring what plugins and extension modules need, which programs load with dlopen.
+
+        What no package has may lie beside them, in a folder that only their program knows.
+        """
+        lacking: dict[str, str] = {}
+        for inside, found, root in self._loaded:
+            if elf.read(found).machine != self.recipe.arch.elf_machine:
+                continue  # such as one of several that a package has, each for its machine
+            lacks: list[str] = []
+            self._closure(root).add(inside, found, lacks)
+            lacking |= {name: inside for name in lacks if name not in lacking}
+        held = {path.rpartition("/")[2] for path in self.rootfs.nodes} if lacking else set()
+        for name, by in sorted(lacking.items()):
+            if name not in held:
+                remedy = self._remedy(name) or "add its package"
+                self.notes.append(f"{by} will not load: {name} is missing; {remedy}")
 
     def _put(
         self, path: str, source: Path, layer: Layer, origin: str, mode: int | None = None
@@ -126,6 +147,8 @@ class Contents:
                 hint = (
                     'add its package, or from = "host"' if kind == "package" else "check the path"
                 )
+                if similar := _similar(Sysroot(root), file.source):
+                    hint = f"did you mean {similar}?"
                 raise self._error(f"{file.source} is not {where[kind or 'host']}", hint)
             return file.target, source, root
         source = self.recipe.folder / file.source
@@ -149,8 +172,17 @@ class Contents:
 
     def _closure(self, root: Path) -> Closure:
         return self._closures.setdefault(
-            root, Closure(Sysroot(root, self.base), self.recipe.arch, self.supplies)
+            root,
+            Closure(Sysroot(root, self.base), self.recipe.arch, self.supplies, remedy=self._remedy),
         )
+
+    def _remedy(self, soname: str) -> str | None:
+        """The line of a recipe that brings a library."""
+        package = package_of(soname, self.recipe.suite, self.recipe.arch)
+        if package is None:
+            return None
+        packages = ", ".join(f'"{name}"' for name in (*self.recipe.packages, package))
+        return f"write packages = [{packages}]"
 
     def _check(self, source: Path) -> None:
         found = elf.read(source)
@@ -178,6 +210,18 @@ class Contents:
     def _name(self) -> str:
         """What a person calls the recipe: its file, where it has one."""
         return str(self.recipe.file or self.recipe.name)
+
+
+def _similar(sysroot: Sysroot, path: str) -> str | None:
+    """A program that package scripts would have made a link to: /usr/bin/php8.4 for php."""
+    folder, _, name = path.rpartition("/")
+    place = sysroot.locate(folder or "/")
+    if place is None or not place.is_dir():
+        return None
+    names = [
+        one.name for one in place.iterdir() if re.fullmatch(re.escape(name) + r"[-.0-9]+", one.name)
+    ]
+    return f"{folder}/{max(names)}" if names else None
 
 
 def _add_unwinder(closure: Closure) -> None:

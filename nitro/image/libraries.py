@@ -87,11 +87,14 @@ class Closure:
     arch: Arch = X86_64
     supplied: Callable[[str], bool] = lambda _: False
     found: dict[str, Path] = field(default_factory=dict)
+    #: what to do about a library that is missing, where one knows
+    remedy: Callable[[str], str | None] = lambda _: None
 
-    def add(self, path: str, file: Path) -> None:
+    def add(self, path: str, file: Path, lacks: list[str] | None = None) -> None:
         """Add what the object at the guest's `path` needs (not the object itself).
 
-        Raises InputError naming a library that is not there, and who needs it.
+        Raises InputError naming a library that is not there, and who needs it; with `lacks`, that
+        library's name is added to the list instead.
         """
         # Breadth first, and each name once, as the linker does: who loads a library first
         # decides where it comes from.
@@ -112,8 +115,13 @@ class Closure:
                 if name in loaded or _is_musl(name) or self.supplied(name):
                     continue
                 loaded.add(name)
-                target = self._search(name, by, elf, places)
-                queue.append((target, self._include(target, by), passed))
+                try:
+                    target = self._search(name, by, elf, places)
+                    queue.append((target, self._include(target, by), passed))
+                except InputError:
+                    if lacks is None:
+                        raise
+                    lacks.append(name)
 
     def library(self, name: str, by: str) -> None:
         """Add a library that a program loads while it runs: a soname or an absolute path."""
@@ -169,7 +177,8 @@ class Closure:
         where = "on this machine" if self.sysroot.root == Path("/") else "in the recipe's packages"
         return InputError(
             f"{name}, which {by} needs, is not {where}",
-            hint="install its package here, or add it to the recipe's packages",
+            hint=self.remedy(PurePosixPath(name).name)
+            or "install its package here, or add it to the recipe's packages",
         )
 
 

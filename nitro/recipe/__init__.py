@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from nitro.recipe.find import find, is_program, name_from, names
 from nitro.recipe.reference import is_reference
+from nitro.recipe.runtime import is_script
 
 if TYPE_CHECKING:
     from nitro.recipe.model import (
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         Recipe,
         for_container,
         for_program,
+        for_script,
         load,
         with_kernel,
     )
@@ -33,8 +35,10 @@ __all__ = [
     "find",
     "for_container",
     "for_program",
+    "for_script",
     "is_program",
     "is_reference",
+    "is_script",
     "load",
     "name_from",
     "names",

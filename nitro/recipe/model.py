@@ -28,7 +28,7 @@ from pydantic import (
 from nitro.arch import X86_64, Arch, named
 from nitro.errors import InputError
 from nitro.ports import Port, tcp_numbers
-from nitro.recipe import reference
+from nitro.recipe import reference, runtime
 from nitro.recipe.find import find, is_program, name_from
 
 Extra = Literal[
@@ -137,6 +137,8 @@ class Recipe(_Table):
     architecture: str = X86_64.ec2
     #: the flavour of kernel, and after a colon the name of one where a flavour has several
     kernel: str = Field(default="linux", pattern=_KERNEL)
+    #: a language whose interpreter and libraries are brought, as `nitro.recipe.runtime` knows it
+    runtime: str | None = None
     #: Debian suite of kernel and packages
     suite: str = Field(default="trixie", pattern=r"^[a-z][a-z-]*$")
     boot_mode: BootMode = "legacy-bios"
@@ -254,7 +256,11 @@ def load(name_or_path: str | Path) -> Recipe:
             hint='write driver = "nitro" for "ported", driver = "kernel" for "stock"',
         )
     place = {"folder": path.parent.resolve(), "file": path}
-    recipe = _checked(path, {"name": path.stem, **document, **place})
+    try:
+        keys = runtime.expand(document)
+    except InputError as error:
+        raise InputError(f"{path}: {error.what}", hint=error.hint) from None
+    recipe = _checked(path, {"name": path.stem, **keys, **place})
     if recipe.command is None and not recipe.programs and recipe.base is None:
         raise InputError(f"{path}: no command", hint='add command = ["/usr/bin/…"] or programs')
     return recipe
@@ -298,6 +304,33 @@ def for_program(
             "folder": path.resolve().parent,
         },
     )
+
+
+def for_script(
+    path: Path,
+    *,
+    ports: Sequence[Port] = (),
+    env: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
+) -> Recipe:
+    """A recipe for a script or archive of one of the runtimes, with what lies beside it.
+
+    Raises InputError when `path` is not one.
+    """
+    language = runtime.of_script(str(path))
+    if language is None or not path.is_file():
+        raise InputError(f"{path}: not a script that nitro knows", hint="write a recipe for it")
+    keys = runtime.script_keys(path, tcp_numbers(ports), arguments, language)
+    listens = [*ports] or keys["ports"]
+    document = {
+        **keys,
+        "name": name_from(path.stem),
+        "ports": listens,
+        "env": {**keys["env"], **(env or {})},
+        "on_exit": "restart" if listens else "poweroff",
+        "folder": path.resolve().parent,
+    }
+    return _checked(path, document)
 
 
 def for_container(

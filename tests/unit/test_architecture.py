@@ -88,6 +88,7 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
     ],
     "tested by what uses it everywhere: probes, recipes, stages, results": [
         *("nitro/documents.py", "nitro/paths.py", "nitro/recipe/find.py"),
+        "nitro/recipe/runtimes/*",
         *("nitro/probe/base.py", "nitro/probe/prober.py", "nitro/probe/step.py"),
     ],
 }

@@ -136,3 +136,45 @@ def test_what_the_kernel_supplies_is_left_out(tmp_path: Path) -> None:
     )
     files = {path for path, node in nodes.items() if node.source is not None}
     assert files == {"/usr/bin/server", "/usr/lib/liba.so"}
+
+
+def notes(folder: Path, packages: Path, source: str) -> list[str]:
+    document = {
+        "name": "test",
+        "folder": folder,
+        "packages": ["app"],
+        "files": [source],
+        "command": ["/bin/sh"],
+    }
+    recipe = Recipe.model_validate(document)
+    contents = Contents(recipe, Tree(packages, ()), Rootfs(), lambda name: name == "/bin/sh")
+    contents.add()
+    return contents.notes
+
+
+def test_a_plugin_finds_its_library_beside_the_program_that_loads_it(tmp_path: Path) -> None:
+    elves.write(tmp_path / "usr/lib/jvm/lib/libattach.so", needed=["libjvm.so"])
+    elves.write(tmp_path / "usr/lib/jvm/lib/server/libjvm.so")
+    assert notes(tmp_path, tmp_path, "/usr/lib/jvm") == []
+
+
+def test_what_only_a_plugin_lacks_is_said_and_what_a_program_lacks_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nitro.image.contents.package_of", lambda soname, *_: soname[:4] + "3")
+    elves.write(tmp_path / "usr/lib/app/plugin.so", needed=["liba.so"])
+    elves.write(tmp_path / "usr/bin/app", needed=["libb.so"])
+    assert notes(tmp_path, tmp_path, "/usr/lib/app") == [
+        "/usr/lib/app/plugin.so will not load: liba.so is missing; "
+        'write packages = ["app", "liba3"]'
+    ]
+    with pytest.raises(InputError, match=r'libb\.so.*write packages = \["libb3"\]'):
+        filled(tmp_path, tmp_path, programs=[{"source": "/usr/bin/app"}])
+
+
+def test_a_program_that_package_scripts_would_have_linked(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    for name in ("php8.2", "php8.4", "phpize"):
+        elves.write(tree / f"usr/bin/{name}")
+    with pytest.raises(InputError, match=r"did you mean /usr/bin/php8\.4\?"):
+        filled(tmp_path, tree, programs=[{"source": "/usr/bin/php"}])

@@ -1,0 +1,1 @@
+"""Language runtimes: what a recipe's key `runtime` brings. Each file here is one."""
