@@ -31,9 +31,11 @@ test-fast: $(VENV)/.test
 	$(PYTEST) -n 2 -q --cov --cov-report=
 	$(VENV)/bin/python tools/coverage_total.py
 
-# Minutes: boots virtual machines, compiles, fuzzes. One at a time: they share two cores.
+# Minutes: boots virtual machines, compiles, fuzzes. What only computes runs on both cores; a virtual
+# machine needs both for itself and its card.
 test-slow: $(VENV)/.test
-	$(PYTEST) -m "slow or boot or driver" --durations=15
+	$(PYTEST) -n 2 --dist loadfile -m "(slow or driver) and not boot" --durations=5
+	$(PYTEST) -m boot --durations=15
 
 # An hour, for a night: traffic, resets and fuzzing in their long forms (docs/reliability.md).
 soak: $(VENV)/.test

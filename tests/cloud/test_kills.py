@@ -29,8 +29,10 @@ from nitro.probe.boot import Watch
 from nitro.progress import Stage
 from tests.cloud.conftest import NOTHING, connect, everything
 from tests.cloud.joint import FakeProber, deploy, small_disk
+from tests.lengths import length
 
 SECOND_AFTER = 0.003  # seconds between two signals
+STEP = length(short=3, long=1)  # of the changes after which a deployment ends
 COMPLETED, INTERRUPTED, OTHERWISE = 0, 3, 4
 
 
@@ -114,10 +116,11 @@ def next_deployment_repairs(url: str, disk: DiskImage) -> None:
     assert everything(observer) == NOTHING
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 def test_killed_after_each_change(tmp_path: Path) -> None:
     disk, cases = small_disk(tmp_path / "disk.raw"), 0
-    for nth in range(1, 60):
+    for nth in range(1, 60, STEP):
         with account(tmp_path / f"{nth}") as url:
             ended = deploy_in_child(url, disk, [signal.SIGKILL], nth)
             next_deployment_repairs(url, disk)
@@ -126,9 +129,10 @@ def test_killed_after_each_change(tmp_path: Path) -> None:
         assert ended == -signal.SIGKILL
         cases += 1
     print(f"\nkilled: {cases} cases")
-    assert cases > 15
+    assert cases > 15 // STEP
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "signals",
@@ -137,7 +141,7 @@ def test_killed_after_each_change(tmp_path: Path) -> None:
 )
 def test_interrupted_after_each_change(tmp_path: Path, signals: list[int]) -> None:
     disk, cases = small_disk(tmp_path / "disk.raw"), 0
-    for nth in range(1, 60):
+    for nth in range(1, 60, STEP):
         with account(tmp_path / f"{nth}") as url:
             ended = deploy_in_child(url, disk, list(signals), nth)
             if ended == COMPLETED:  # it came during the clean-up after success, or not at all
@@ -146,4 +150,4 @@ def test_interrupted_after_each_change(tmp_path: Path, signals: list[int]) -> No
             assert everything(connect(endpoint_url=url)) == NOTHING, f"after change {nth}"
         cases += 1
     print(f"\n{signals}: {cases} cases")
-    assert cases > 10
+    assert cases > 10 // STEP
