@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nitro.cli import options, recipe_arg
+from nitro.cli import deployment, options, recipe_arg
 from nitro.cli.connection import connected
 from nitro.cli.output import print_json, print_text, reporter
 from nitro.errors import InputError, ProbeError
@@ -52,8 +52,6 @@ def deploy(
     verbose: options.Verbose = False,
 ) -> None:
     """Build, publish, launch and measure; then remove all but the AMI."""
-    from nitro import deploy as deployer
-    from nitro import image
     from nitro import probe as probes
     from nitro.cli import summary
     from nitro.cloud import Keep
@@ -76,35 +74,29 @@ def deploy(
         dry_run=dry_run,
         launches=True,
     ) as connection:
-        request = deployer.DeployRequest(
+        result = deployment.run(
+            connection,
             recipe,
             instance,
+            report,
             selection=selection,
             measure_from=source,
             keep=Keep.INSTANCE if keep else Keep.NOTHING if ephemeral else Keep.IMAGE,
             ttl=lifetime,
-            allow=connection.allow,
-            subnet=connection.settings.subnet,
-            bucket=connection.settings.bucket,
             via=route,
             security_groups=security_group or (),
             placement_group=placement_group,
             instance_profile=instance_profile,
             locked=locked,
         )
-        deployment = deployer.deploy(
-            connection.cloud, request, builder=image, prober=probes.ToolProber(), report=report
-        )
         if keep and not dry_run:
             connection.keep()
     if connection.cloud.plan:
-        _show_plan(
-            [str(call) for call in connection.cloud.plan.changes], deployment.leftovers, json
-        )
+        _show_plan([str(call) for call in connection.cloud.plan.changes], result.leftovers, json)
         return
-    summary.show(deployment, as_json=json)
-    summary.require_removed(deployment.not_removed)
-    if not deployment.ok:
+    summary.show(result, as_json=json)
+    summary.require_removed(result.not_removed)
+    if not result.ok:
         raise typer.Exit(ProbeError.exit_code)
 
 

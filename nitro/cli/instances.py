@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nitro.cli import options, recipe_arg
+from nitro.cli import deployment, options, recipe_arg
 from nitro.cli.connection import connected
 from nitro.cli.output import print_json, print_table, print_text, reporter, say
 from nitro.errors import InputError, ProbeError
@@ -47,10 +47,9 @@ def launch(
     verbose: options.Verbose = False,
 ) -> None:
     """Build, publish and start an instance that keeps running."""
-    from nitro import deploy, image
     from nitro.cli import summary
     from nitro.cloud import Keep
-    from nitro.probe import Boot, Selection, ToolProber
+    from nitro.probe import Boot, Selection
 
     lifetime = options.duration(ttl)
     report = reporter()
@@ -65,26 +64,22 @@ def launch(
         allow=allow,
         launches=True,
     ) as connection:
-        request = deploy.DeployRequest(
+        result = deployment.run(
+            connection,
             recipe,
             instance,
+            report,
             selection=Selection(Boot()),
             keep=Keep.INSTANCE,
             ttl=lifetime,
-            allow=connection.allow,
-            subnet=connection.settings.subnet,
-            bucket=connection.settings.bucket,
             security_groups=security_group or (),
             placement_group=placement_group,
             instance_profile=instance_profile,
             locked=locked,
         )
-        deployment = deploy.deploy(
-            connection.cloud, request, builder=image, prober=ToolProber(), report=report
-        )
         connection.keep()
-    summary.show(deployment, as_json=json)
-    summary.require_removed(deployment.not_removed)
+    summary.show(result, as_json=json)
+    summary.require_removed(result.not_removed)
 
 
 def probe(
