@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import ImageTypeDef
 
 DEADLINE = 900.0  # seconds
-_NAME_TAKEN = "InvalidAMIName.Duplicate"
+NAME_TAKEN = "InvalidAMIName.Duplicate"
 _FAILED = frozenset({"failed", "invalid", "error", "deregistered"})
 
 
@@ -67,20 +67,9 @@ def register(
 
     def attempt() -> str | None:
         try:
-            return cloud.ec2.register_image(
-                Name=name,
-                Description=disk.description or f"{disk.name}, made by nitro",
-                Architecture=cast("ArchitectureValuesType", disk.architecture),
-                BootMode=cast("BootModeValuesType", disk.boot_mode),
-                VirtualizationType="hvm",
-                EnaSupport=True,
-                ImdsSupport="v2.0",
-                RootDeviceName=volumes[0].device_name,
-                BlockDeviceMappings=[volume.mapping() for volume in volumes],
-                TagSpecifications=tags.as_specification(["image"], tag_map),
-            )["ImageId"]
+            return request(cloud, name, disk, volumes, tag_map)
         except ApiError as error:
-            if error.code != _NAME_TAKEN:
+            if error.code != NAME_TAKEN:
                 raise
         # By another run, or by an attempt of this one whose answer was lost.
         image = _of_disk(_own(cloud, name), disk, name)
@@ -97,6 +86,27 @@ def register(
     ) as entry:
         entry.id = ami_id = wait.until(cloud, attempt, what=f"AMI {name}", deadline=VISIBLE_AFTER)
     return ami_id
+
+
+def request(
+    cloud: Cloud, name: str, disk: DiskImage, volumes: Sequence[Volume], tag_map: tags.Tags
+) -> str:
+    """The one call of RegisterImage, which has no token: a name is taken once in a region.
+
+    Raises ApiError with the code NAME_TAKEN when there is an image of this name.
+    """
+    return cloud.ec2.register_image(
+        Name=name,
+        Description=disk.description or f"{disk.name}, made by nitro",
+        Architecture=cast("ArchitectureValuesType", disk.architecture),
+        BootMode=cast("BootModeValuesType", disk.boot_mode),
+        VirtualizationType="hvm",
+        EnaSupport=True,
+        ImdsSupport="v2.0",
+        RootDeviceName=volumes[0].device_name,
+        BlockDeviceMappings=[volume.mapping() for volume in volumes],
+        TagSpecifications=tags.as_specification(["image"], tag_map),
+    )["ImageId"]
 
 
 def wait_available(

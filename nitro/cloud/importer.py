@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from nitro.cloud import snapshot, tags, wait
 from nitro.cloud.disk import DiskImage
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 RUNNING = frozenset({"pending", "active"})
 DEADLINE = 2 * 3600.0  # seconds; imports of more than an hour have been reported
 STOPPING_DEADLINE = 300.0
+
+
+class _Encryption(TypedDict, total=False):
+    """Parameters of ImportSnapshot."""
+
+    Encrypted: bool
+    KmsKeyId: str
 
 
 class Ended(NitroError):
@@ -76,8 +83,17 @@ def find_task(cloud: Cloud, digest: str) -> Task | None:
     return None
 
 
-def start(cloud: Cloud, bucket: Bucket, disk: DiskImage, run: tags.Run, undo: Undo) -> Entry:
+def start(
+    cloud: Cloud,
+    bucket: Bucket,
+    disk: DiskImage,
+    run: tags.Run,
+    undo: Undo,
+    kms_key: str | None = None,
+) -> Entry:
     """Begin the import of the uploaded disk. The entry's id is the task's.
+
+    `kms_key`, an ARN, encrypts the snapshot; without one the account's setting decides.
 
     Raises ApiRefused when the role `vmimport` is missing.
     """
@@ -87,12 +103,15 @@ def start(cloud: Cloud, bucket: Bucket, disk: DiskImage, run: tags.Run, undo: Un
         find=lambda: [t.id for t in tasks(cloud, disk.digest) if t.tags.get(tags.RUN) == run.id],
         remove=lambda id_: remove_task(cloud, id_),
     ) as entry:
-        entry.id = _import(cloud, bucket, disk, run)
+        entry.id = _import(cloud, bucket, disk, run, kms_key)
     return entry
 
 
-def _import(cloud: Cloud, bucket: Bucket, disk: DiskImage, run: tags.Run) -> str:
+def _import(
+    cloud: Cloud, bucket: Bucket, disk: DiskImage, run: tags.Run, kms_key: str | None
+) -> str:
     """Returns the id of the task."""
+    encryption: _Encryption = {"Encrypted": True, "KmsKeyId": kms_key} if kms_key else {}
     answer = cloud.ec2.import_snapshot(
         ClientToken=f"nitro-{tags.short(disk.digest)}-{run.id}",
         Description=f"nitro {disk.name} {tags.short(disk.digest)}",
@@ -104,6 +123,7 @@ def _import(cloud: Cloud, bucket: Bucket, disk: DiskImage, run: tags.Run) -> str
         TagSpecifications=tags.as_specification(
             ["import-snapshot-task"], tags.image_tags(disk.name, disk.digest, run.tags)
         ),
+        **encryption,
     )
     return answer["ImportTaskId"]
 

@@ -6,6 +6,7 @@ disk; what does not (instance, volume, network interface, security group) the de
 
 from __future__ import annotations
 
+import enum
 import re
 import secrets
 from collections.abc import Iterable, Mapping
@@ -33,8 +34,22 @@ EPHEMERAL = "nitro:ephemeral"
 WRITE = "nitro:write"  # of a direct snapshot: the token under which it was started
 BLOCKS = "nitro:blocks-"  # and a number: see `nitro.cloud.parent`
 PORTS = "nitro:ports"  # of the recipe: see `ports_tag`
+STAGE = "nitro:stage"  # of a release's image and snapshot: see `Stage`
+RELEASE = "nitro:release"  # the name of its AMIs, the same in every region
+VERSION = "nitro:version"
+REVISION = "nitro:revision"  # of the recipe's source
+BUILDER = "nitro:builder"  # which nitro built the image
+BILL = "nitro:bill-of-materials"  # its SHA-256
 
 Tags = dict[str, str]
+
+
+class Stage(enum.StrEnum):
+    """How far a release's image or snapshot has come."""
+
+    UNFINISHED = "unfinished"
+    PUBLISHED = "published"
+    RETIRED = "retired"  # about to be removed
 
 
 class Tag(TypedDict):
@@ -72,7 +87,7 @@ def deployment_tags(
     """Tags of what lives as long as a deployment."""
     tags = {**extra, "Name": name, OWNER: OWNER_VALUE, DEPLOYMENT: deployment, ROLE: role}
     if expires:
-        tags[EXPIRES] = expires.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        tags[EXPIRES] = timestamp(expires)
     return tags
 
 
@@ -83,6 +98,11 @@ def new_deployment() -> str:
 
 def expiry(ttl: timedelta) -> datetime:
     return datetime.now(UTC) + ttl
+
+
+def timestamp(moment: datetime) -> str:
+    """As in EXPIRES: UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def ports_tag(ports: Iterable[Port]) -> Tags:
@@ -135,7 +155,13 @@ def ours(tags: Mapping[str, str]) -> bool:
 
 def by(**wanted: str) -> list[FilterTypeDef]:
     """EC2 filters for resources of ours: `by(digest="sha256:…")`."""
-    keys = {"digest": DIGEST, "deployment": DEPLOYMENT, "role": ROLE}
+    keys = {
+        "digest": DIGEST,
+        "deployment": DEPLOYMENT,
+        "role": ROLE,
+        "name": "Name",
+        "release": RELEASE,
+    }
     pairs = {OWNER: OWNER_VALUE} | {keys[name]: value for name, value in wanted.items()}
     return [{"Name": f"tag:{key}", "Values": [value]} for key, value in pairs.items()]
 

@@ -95,8 +95,17 @@ def _all(
             pool.shutdown(cancel_futures=True)
 
 
+def parts_of(size: int) -> int:
+    """In how many parts a disk of `size` bytes is uploaded."""
+    return -(-size // _step(size))
+
+
+def _step(size: int) -> int:
+    return max(PART_SIZE, -(-size // MOST_PARTS))
+
+
 def _parts(path: Path, size: int) -> list[Part]:
-    step = max(PART_SIZE, -(-size // MOST_PARTS))
+    step = _step(size)
     found = []
     for number, offset in enumerate(range(0, size, step), start=1):
         data = _read(path, offset, min(step, size - offset))

@@ -18,6 +18,7 @@ def import_disk(
     undo: Undo,
     bucket_name: str | None,
     report: Reporter,
+    kms_key: str | None = None,
 ) -> tuple[Entry, int]:
     """Returns the entry of a finished import task, and the bytes uploaded for it."""
     try:
@@ -28,7 +29,7 @@ def import_disk(
         # The run that had made it took it away, empty, between our finding it and using it.
         bucket, upload, sent = _upload(cloud, disk, run, undo, bucket_name, report)
     with report.stage("import snapshot") as stage:
-        entry = importer.start(cloud, bucket, disk, run, undo)
+        entry = importer.start(cloud, bucket, disk, run, undo, kms_key)
         importer.wait_for_import(cloud, str(entry.id), stage)
         undo.remove(upload)
     return entry, sent

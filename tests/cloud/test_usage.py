@@ -1,0 +1,71 @@
+"""Who names an AMI: asked in every place, and to the last page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nitro.cloud import Cloud, ami, usage
+from nitro.cloud.disk import ROOT_DEVICE, Volume
+from nitro.errors import RefusedError
+from nitro.progress import Reporter
+from nitro.publish import make
+from tests.cloud.conftest import refuse
+from tests.cloud.publish.conftest import FRIEND, make_release, make_source
+
+
+@pytest.fixture
+def image_id(bare_cloud: Cloud, tmp_path: Path) -> str:
+    release = make_release(make_source(tmp_path))
+    snapshot_id = make.write_snapshot(bare_cloud, release, None, Reporter())
+    volumes = [Volume(ROOT_DEVICE, snapshot_id)]
+    return ami.request(bare_cloud, "web", release.source.disk, volumes, {"team": "web"})
+
+
+def test_every_place_that_names_an_ami_is_found(bare_cloud: Cloud, image_id: str) -> None:
+    ec2, ask = bare_cloud.ec2, lambda: usage.users_of(bare_cloud, [image_id])
+    assert ask() == {}
+    template = ec2.create_launch_template(
+        LaunchTemplateName="web-servers", LaunchTemplateData={"ImageId": image_id}
+    )["LaunchTemplate"]["LaunchTemplateId"]
+    for _ in range(2):  # a default that names another one does not hide the first
+        ec2.create_launch_template_version(
+            LaunchTemplateId=template, LaunchTemplateData={"InstanceType": "c5.large"}
+        )
+    bare_cloud.autoscaling.create_launch_configuration(
+        LaunchConfigurationName="old", ImageId=image_id, InstanceType="c5.large"
+    )
+    bare_cloud.ssm.put_parameter(Name="plain", Value=f"x,{image_id}", Type="StringList")
+    ec2.modify_image_attribute(ImageId=image_id, LaunchPermission={"Add": [{"UserId": FRIEND}]})
+    instance = ec2.run_instances(ImageId=image_id, InstanceType="c5.large", MinCount=1, MaxCount=1)[
+        "Instances"
+    ][0]["InstanceId"]
+    assert len(usage.users_of(bare_cloud, [image_id], shares=False)[image_id]) == 4
+    assert ask() == {
+        image_id: [
+            f"instance {instance}",
+            f"launch template {template}, version 1",
+            "launch configuration old",
+            "parameter plain",
+            "another account, with which it is shared",
+        ]
+    }
+
+
+def test_the_last_of_many_pages_counts(bare_cloud: Cloud, image_id: str) -> None:
+    for number in range(60):  # DescribeParameters has 50 a page, GetParameters takes ten
+        bare_cloud.ssm.put_parameter(Name=f"p{number:02}", Value="x", Type="String")
+    bare_cloud.ssm.put_parameter(Name="z", Value=image_id, Type="String")
+    assert usage.users_of(bare_cloud, [image_id]) == {image_id: ["parameter z"]}
+
+
+def test_where_nobody_may_ask_nobody_knows(bare_cloud: Cloud, image_id: str) -> None:
+    refuse(bare_cloud, "ssm.DescribeParameters", "AccessDeniedException")
+    with pytest.raises(RefusedError):
+        usage.users_of(bare_cloud, [image_id])
+
+
+def test_nothing_is_asked_about_nothing(bare_cloud: Cloud) -> None:
+    refuse(bare_cloud, "ssm.DescribeParameters", "AccessDeniedException")
+    assert usage.users_of(bare_cloud, []) == {}
