@@ -22,7 +22,8 @@ MAY_BE_LONGER = {
 # What each part of nitro may import beside the small modules that serve all.
 SMALL = {
     *("arch", "budget", "check", "config", "console", "documents", "ending", "errors"),
-    *("listening", "paths", "ports", "printable", "progress", "space", "sparse", "__version__"),
+    *("listening", "paths", "ports", "printable", "progress", "release_documents", "space"),
+    *("sparse", "__version__"),
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "recipe": set(),
@@ -82,6 +83,11 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         *("nitro/cloud/blocks.py", "nitro/cloud/dryrun_answers.py", "nitro/cloud/snapshot.py"),
         *("nitro/cloud/via_s3.py", "nitro/conditions.py"),
     ],
+    "publishing is tested as a release engineer sees it: tests/cloud/publish/test_publication.py": [
+        *("nitro/publish/access.py", "nitro/publish/checks.py", "nitro/publish/execute.py"),
+        *("nitro/publish/make.py", "nitro/publish/observe.py", "nitro/publish/regional.py"),
+        "nitro/publish/steps.py",
+    ],
     "needs packages of Debian, and is tested where images are built: tests/boot": [
         *("nitro/debian/fetch.py", "nitro/debian/package.py"),
         *("nitro/image/linux/*", "nitro/image/relock.py"),
@@ -89,6 +95,12 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
     "tested by what uses it everywhere: probes, recipes, stages, results": [
         *("nitro/documents.py", "nitro/paths.py", "nitro/recipe/find.py"),
         "nitro/recipe/runtimes/*",
+        *(
+            "nitro/documents.py",
+            "nitro/release_documents.py",
+            "nitro/paths.py",
+            "nitro/recipe/find.py",
+        ),
         *("nitro/probe/base.py", "nitro/probe/prober.py", "nitro/probe/step.py"),
     ],
 }
