@@ -10,6 +10,8 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
+from nitro import release_documents as releases
+
 RESULT_SCHEMA: Literal["nitro.result/1"] = "nitro.result/1"
 KERNEL_INDEX_SCHEMA: Literal["nitro.kernels/1"] = "nitro.kernels/1"
 
@@ -326,5 +328,10 @@ DOCUMENTS: dict[str, Any] = {
     "local-status": LocalStatusDocument,
     "ls": list[ResourceDocument],
     "probe": list[ResultDocument],
+    "publish": releases.PublishDocument,
+    "publish-plan": releases.PublishPlanDocument,
+    "release": releases.ReleaseDocument,
     "result": ResultDocument,
+    "rollback": list[releases.FlipDocument],
+    "verify": list[releases.VerifiedRegionDocument],
 }

@@ -119,10 +119,11 @@ def _register() -> None:
         kernel,
         local,
         policy,
+        publish,
         run,
     )
 
-    for module in (deploy, build, run, instances, doctor, init, policy):
+    for module in (deploy, build, run, instances, publish, doctor, init, policy):
         module.register(app)
     app.add_typer(local.app, name="local")
     app.add_typer(device.app, name="device")

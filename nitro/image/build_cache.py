@@ -47,7 +47,18 @@ class Image:
 
     @property
     def bill_of_materials(self) -> Path:
-        return self.manifest_path.with_name("sbom.cdx.json")
+        return self.manifest_path.with_name(BILL)
+
+
+DISK, MANIFEST, BILL = "disk.raw", "manifest.json", "sbom.cdx.json"
+
+
+def read(path: Path) -> Image:
+    """The image whose manifest somebody names. Raises InputError when it is none."""
+    try:
+        return from_manifest(path)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{path} is not the manifest of an image") from None
 
 
 def from_manifest(path: Path) -> Image:
@@ -55,7 +66,7 @@ def from_manifest(path: Path) -> Image:
     document = json.loads(path.read_text())
     return Image(
         name=document["name"],
-        path=path.with_name("disk.raw"),
+        path=path.with_name(DISK),
         digest=document["digest"],
         size_bytes=document["size_bytes"],
         manifest_path=path,

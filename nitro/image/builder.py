@@ -186,13 +186,13 @@ def _write(parts: _Parts) -> Image:
     images.mkdir(exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=images))
     try:
-        path = scratch / "disk.raw"
+        path = scratch / build_cache.DISK
         with writing(images):
             kernel = parts.flavour.write_disk(parts.rootfs, parts.trees, path)
         digest = manifest.digest(path)
-        _dump(scratch / "manifest.json", _manifest(parts, kernel, digest, path))
+        _dump(scratch / build_cache.MANIFEST, _manifest(parts, kernel, digest, path))
         bill = manifest.bill_of_materials(recipe.name, recipe.suite, parts.packages, parts.rootfs)
-        _dump(scratch / "sbom.cdx.json", bill)
+        _dump(scratch / build_cache.BILL, bill)
         home = images / f"{digest.removeprefix('sha256:')[:32]}-{recipe.name}"
         home.mkdir(exist_ok=True)
         # One by one: who reads this image now, in another process, goes on doing so.
@@ -202,7 +202,7 @@ def _write(parts: _Parts) -> Image:
         raise InputError(f"{recipe.name}: {error}", hint="make the image smaller") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return build_cache.from_manifest(home / "manifest.json")
+    return build_cache.from_manifest(home / build_cache.MANIFEST)
 
 
 def _manifest(parts: _Parts, kernel: dict[str, Any], digest: str, path: Path) -> dict[str, Any]:

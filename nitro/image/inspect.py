@@ -21,7 +21,7 @@ from nitro.budget import Budget
 from nitro.debian import Wanted, tree
 from nitro.documents import KernelDocument
 from nitro.errors import InputError
-from nitro.image import manifest
+from nitro.image import build_cache, manifest
 from nitro.image.formats import cpio, qcow2
 from nitro.image.linux import disk
 from nitro.image.osv import artifact, store
@@ -129,7 +129,7 @@ def inspect(path: Path) -> Inspection:
         kernel=kernel,
         boot=boot,
         files=files,
-        manifest=_manifest(path.with_name("manifest.json")),
+        manifest=_manifest(path.with_name(build_cache.MANIFEST)),
     )
 
 

@@ -93,14 +93,8 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         *("nitro/image/linux/*", "nitro/image/relock.py"),
     ],
     "tested by what uses it everywhere: probes, recipes, stages, results": [
-        *("nitro/documents.py", "nitro/paths.py", "nitro/recipe/find.py"),
-        "nitro/recipe/runtimes/*",
-        *(
-            "nitro/documents.py",
-            "nitro/release_documents.py",
-            "nitro/paths.py",
-            "nitro/recipe/find.py",
-        ),
+        *("nitro/documents.py", "nitro/release_documents.py", "nitro/paths.py"),
+        *("nitro/recipe/find.py", "nitro/recipe/runtimes/*"),
         *("nitro/probe/base.py", "nitro/probe/prober.py", "nitro/probe/step.py"),
     ],
 }
