@@ -10,6 +10,7 @@ import typer
 from nitro.cli.output import say
 from nitro.errors import InputError
 from nitro.recipe import name_from
+from nitro.recipe.project import recipe_for
 
 _SETTINGS = """\
 # Settings of nitro for this folder and those below it; docs/recipes.md lists every key.
@@ -22,10 +23,6 @@ cloud = "local"        # or "aws"
 _RECIPE = """\
 # A recipe: what the image is made of. `nitro build {name}.toml` makes it.
 name = "{name}"
-packages = ["busybox-static"]          # from Debian trixie
-programs = ["/usr/bin/busybox"]        # with the libraries that they need
-command = ["/usr/bin/busybox", "nc", "-lk", "-p", "8080", "-e", "/usr/bin/busybox", "date"]
-ports = [8080]
 """
 
 
@@ -36,11 +33,11 @@ def register(app: typer.Typer) -> None:
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to write; created if missing.")] = Path(),
 ) -> None:
-    """Write a nitro.toml and a recipe to start from."""
+    """Look at a folder and write a nitro.toml and a recipe for it, with the reason of each line."""
     name = name_from(folder.resolve().name)
     texts = {
         folder / "nitro.toml": _SETTINGS,
-        folder / f"{name}.toml": _RECIPE.format(name=name),
+        folder / f"{name}.toml": _RECIPE.format(name=name) + recipe_for(folder),
     }
     for path in texts:
         if path.exists():

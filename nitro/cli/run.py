@@ -5,13 +5,15 @@ from __future__ import annotations
 import socket
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nitro.cli import options, recipe_arg
-from nitro.cli.output import print_text, reporter, say
+from nitro.cli.output import reporter, say
 from nitro.errors import InputError, NitroError
 from nitro.ports import Forward, Protocol
 
@@ -52,6 +54,16 @@ def run(
             help="At the end, list the files that the program looked for and did not find.",
         ),
     ] = False,
+    complete: Annotated[
+        bool,
+        typer.Option(
+            "--complete",
+            help="Add files and packages that the program lacks, until it listens or ends well.",
+        ),
+    ] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="With --complete: keep them in the recipe's file.")
+    ] = False,
     locked: options.Locked = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -61,21 +73,31 @@ def run(
     machine failed.
     """
     from nitro import image
-    from nitro.cli import run_end
+    from nitro.cli import run_end, run_missing
 
+    if write and not complete:
+        raise InputError("--write is for --complete", hint="give both, or neither")
     forwards = _forwards(forward or [])
     report = reporter()
     made = recipe_arg.find(recipe, port, env, arguments, kernel, report=report)
+    if complete:
+
+        def boot(built: Image) -> str:
+            report.close()
+            decided = partial(run_missing.decided, made)
+            size = memory or built.minimum_memory_mib
+            session = _boot(built, forwards, size, vcpus, uefi=uefi, decided=decided)
+            return session.written.decode(errors="replace")
+
+        good = run_missing.complete(made, boot, report, locked=locked, write=write)
+        raise typer.Exit(0 if good else NitroError.exit_code)
     built = image.build(made, report=report, locked=locked, trace=missing)
     report.close()
     memory_mib = memory or built.minimum_memory_mib
     session = _boot(built, forwards, memory_mib, vcpus, uefi=uefi)
     console = session.written.decode(errors="replace")
     if missing:
-        from nitro.image.linux.trace import missing_files
-
-        for path in missing_files(console):
-            print_text(path)
+        run_missing.show(made, built, console)
     if session.left:
         run_end.explain_silence(console, made.tcp_ports)
         return
@@ -83,8 +105,15 @@ def run(
 
 
 def _boot(
-    built: Image, forwards: list[Forward], memory_mib: int, vcpus: int, *, uefi: bool
+    built: Image,
+    forwards: list[Forward],
+    memory_mib: int,
+    vcpus: int,
+    *,
+    uefi: bool,
+    decided: Callable[[str], bool] = lambda _: False,
 ) -> Session:
+    """Run a machine until it ends, loops, or its console shows that all is `decided`."""
     from nitro import ending, space
     from nitro.local import accel, attach, nic, qemu
 
@@ -96,8 +125,9 @@ def _boot(
         say("a UDP port is forwarded: the machine reaches this host and its network, too")
     say("Ctrl-] exits")
 
-    def in_crash_loop(written: bytes) -> bool:
-        return ending.crash_loop(ending.endings(written.decode(errors="replace")))
+    def enough(written: bytes) -> bool:
+        text = written.decode(errors="replace")
+        return ending.crash_loop(ending.endings(text)) or decided(text)
 
     with tempfile.TemporaryDirectory(prefix="nitro-run-") as name:
         folder = Path(name)
@@ -114,9 +144,7 @@ def _boot(
             extra=("-no-reboot",),
         )
         with qemu.boot(emulator, machine, folder, pipes=True) as process:
-            session = attach.attach(
-                process, sys.stdin.fileno(), sys.stdout.fileno(), enough=in_crash_loop
-            )
+            session = attach.attach(process, sys.stdin.fileno(), sys.stdout.fileno(), enough=enough)
             if process.poll() not in (None, 0):
                 raise NitroError(f"QEMU failed: {(folder / 'qemu.log').read_text().strip()}")
     return session

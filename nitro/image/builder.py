@@ -62,7 +62,7 @@ def prepare(
         image = found
         return Prepared(recipe, image.minimum_memory_mib, lambda: image)
     with report.stage("prepare image"):
-        parts = _gather(recipe, _lock(recipe, locked), report, trace=trace)
+        parts = _gather(recipe, lock_of(recipe, locked=locked), report, trace=trace)
     entries = {key: parts.inputs}
     if recipe.file is not None and not recipe.changed:
         request = build_cache.request(recipe.file, trace=trace)
@@ -101,7 +101,7 @@ class _Parts:
         return max(needed, self.recipe.minimum_memory_mib or 0)
 
 
-def _lock(recipe: Recipe, locked: bool) -> Lock:
+def lock_of(recipe: Recipe, *, locked: bool = False) -> Lock:
     """A user's recipe is locked in a file beside it, those of nitro in nitro's own lock."""
     standard = default_lock(frozen=locked)
     if recipe.file is None or recipe.folder.is_relative_to(resource("amis")):

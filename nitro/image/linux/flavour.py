@@ -94,13 +94,13 @@ class Linux:
         return self.recipe.base is None and name in _BUSYBOX
 
     def add(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree]) -> list[Package]:
+        if attributes.any_in(rootfs):  # before the settings, whose script applies them
+            attributes.add(rootfs, trees[attributes.packages(self.recipe.arch)])
         settings.add(rootfs, self.recipe)
         linux = kernel.Kernel(self._release, trees[self._kernel[1]])
         busybox = trees[self._busybox]
         bare = self.recipe.base is not None
         guest.add(rootfs, linux, busybox, self._driver(trees), bare=bare)
-        if attributes.any_in(rootfs):
-            attributes.add(rootfs, trees[attributes.packages(self.recipe.arch)])
         gosu = settings.wanted(self.recipe)
         for wanted in gosu:
             settings.add_gosu(rootfs, trees[wanted])

@@ -19,8 +19,14 @@ _MARK = "nitro-trace"
 
 # openat(AT_FDCWD, "/etc/x", O_RDONLY) = -1 ENOENT (No such file or directory)
 _FAILED = re.compile(r'"((?:[^"\\]|\\.)*)".*= -1 (?:ENOENT|ENOTDIR)\b')
-# What every start-up seeks in vain: glibc's hardware-specific folders and optional files.
-_USUAL = re.compile(r"/glibc-hwcaps/|^/etc/ld\.so\.(preload|cache|nohwcap)$|^/(proc|sys|dev)/")
+# What every start-up seeks in vain: the C libraries' hardware-specific folders, translations, and
+# optional files.
+_USUAL = re.compile(
+    r"/glibc-hwcaps/|/(tls|haswell|x86_64|avx512_1)/lib[^/]*$|/LC_[A-Z]+(/|$)|/locale(/|-archive$)"
+    r"|^/etc/(ld\.so\.(preload|cache|nohwcap)|ld-musl-[^/]*\.path|localtime|gai\.conf)$"
+    r"|^/etc/(nscd|suid-debug|terminfo|bindresvport\.blacklist)|^/var/run/nscd/"
+    r"|^/(proc|sys|dev)/|/nitro/"
+)
 
 
 def packages(arch: Arch) -> Wanted:

@@ -62,7 +62,9 @@ def machines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
     """The machines that QEMU, which is not there, was asked to boot; `code` is how it ends."""
     disk = tmp_path / "disk.raw"
     disk.write_bytes(b"a disk")
-    image = SimpleNamespace(path=disk, minimum_memory_mib=96)
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text('{"files": []}')
+    image = SimpleNamespace(path=disk, manifest_path=manifest, minimum_memory_mib=96)
     monkeypatch.setattr("nitro.image.build", lambda *_, **__: image, raising=False)
     monkeypatch.setattr("nitro.local.qemu.find", lambda: None)
     monkeypatch.setattr("nitro.local.accel.best", lambda _: "tcg")

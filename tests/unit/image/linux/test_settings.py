@@ -8,8 +8,8 @@ import shlex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nitro.image.linux import settings
-from nitro.image.rootfs import Rootfs
+from nitro.image.linux import attributes, settings
+from nitro.image.rootfs import Node, Rootfs
 from nitro.recipe import Recipe
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
@@ -38,3 +38,11 @@ def test_another_user_runs_the_command_and_may_open_the_console() -> None:
     assert run[-2:] == ["chown 12:34 /dev/console", "exec /usr/lib/nitro/gosu 12:34 /bin/id -u"]
     assert not settings.wanted(Recipe(name="test"))
     assert settings.wanted(Recipe(name="test", user="app"))[0].names == ("gosu",)
+
+
+def test_file_capabilities_are_set_before_the_command_starts() -> None:
+    rootfs = Rootfs()
+    rootfs.add(attributes.SCRIPT, Node("program", "test", source=b""))
+    settings.add(rootfs, Recipe(name="test", command=("/x",), working_directory="/srv"))
+    run = rootfs.read("/etc/nitro/run").decode().splitlines()
+    assert run[1:] == [". /etc/nitro/attributes", "cd /srv", "exec /x"]

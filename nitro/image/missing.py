@@ -1,0 +1,107 @@
+"""What a recipe lacks, made of the paths that its program sought in vain.
+
+Programs look for much that they do without. What the recipe's own packages have and the image has
+not is what they miss; a library's soname tells its package.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from nitro import debian
+from nitro.debian import Lock, Tree, Wanted
+from nitro.image.libraries import Sysroot
+from nitro.recipe import Recipe
+
+_LIBRARY = re.compile(r"lib[A-Za-z0-9_+.-]+\.so\.[0-9][0-9.]*")
+# Folders of many programs, of which a recipe never wants all.
+_SHARED = {"/", "/etc", "/usr", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share", "/usr/libexec"}
+_MANY = 3
+
+
+@dataclass(frozen=True)
+class Lack:
+    """What to add to a recipe: entries of `files` and of `packages`."""
+
+    files: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.files or self.packages)
+
+    def lines(self, recipe: Recipe) -> list[str]:
+        """The recipe's keys with what it lacks, to be pasted."""
+        found = []
+        if self.packages:
+            found.append(f"packages = {_list((*recipe.packages, *self.packages))}")
+        found += [f"files += {_list(self.files)}"] if self.files else []
+        return found
+
+
+def lack(recipe: Recipe, sought: Iterable[str], present: Collection[str], lock: Lock) -> Lack:
+    """What of the paths `sought` in vain the recipe's packages, or one that it does not name, have.
+
+    `present`: the names of the image's files, which a library may have been found by in the end.
+    Raises as `nitro.debian.tree` does.
+    """
+    wanted = Wanted(recipe.packages, recipe.suite, arch=recipe.arch)
+    tree = debian.tree(wanted, lock=lock) if recipe.packages else None
+    return of_tree(recipe, list(sought), tree, present)
+
+
+def of_tree(
+    recipe: Recipe, sought: Sequence[str], tree: Tree | None, present: Collection[str] = ()
+) -> Lack:
+    """`lack`, with the unpacked packages of the recipe."""
+    held = [path for path in sought if tree and Sysroot(tree.root).locate(path)]
+    libraries = {PurePosixPath(path).name for path in sought} - {
+        PurePosixPath(path).name for path in held
+    }
+    packages = {
+        package
+        for name in sorted(libraries)
+        if _LIBRARY.fullmatch(name) and name not in present
+        if (package := debian.package_of(name, recipe.suite, recipe.arch))
+        if package not in recipe.packages
+    }
+    return Lack(tuple(_gathered(held, tree)), tuple(sorted(packages)))
+
+
+def completed(recipe: Recipe, found: Lack) -> Recipe:
+    """`recipe` with what it lacked."""
+    keys = recipe.model_dump(by_alias=True, exclude={"files", "packages"})
+    files = [file.model_dump(by_alias=True) for file in recipe.files]
+    return Recipe.model_validate(
+        {
+            **keys,
+            "files": [*files, *({"source": path, "from": "package"} for path in found.files)],
+            "packages": [*recipe.packages, *found.packages],
+            "folder": recipe.folder,
+            "file": recipe.file,
+            "completed": recipe.completed,
+        }
+    )
+
+
+def _gathered(held: Sequence[str], tree: Tree | None) -> list[str]:
+    """A folder in place of many of its files; nothing that lies in a folder named already."""
+    assert tree is not None or not held
+    parents = [str(PurePosixPath(path).parent) for path in held]
+    paths = {
+        parent if parents.count(parent) >= _MANY and parent not in _SHARED else path
+        for path, parent in zip(held, parents, strict=True)
+    }
+    paths = {path for path in paths if path not in _SHARED}
+    return [path for path in sorted(paths) if not any(above in paths for above in _above(path))]
+
+
+def _above(path: str) -> list[str]:
+    return [str(parent) for parent in PurePosixPath(path).parents]
+
+
+def _list(words: Iterable[str]) -> str:
+    return "[" + ", ".join(json.dumps(word) for word in words) + "]"
