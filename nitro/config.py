@@ -33,6 +33,8 @@ class Settings:
     subnet: str | None = None
     #: who may reach a deployed instance, as a CIDR
     allow: str | None = None
+    #: the record of benchmarks: a folder, or s3://BUCKET/PREFIX; None: a folder of nitro's own
+    record: str | None = None
     #: where the choice of cloud came from, for the first line of output
     origin: str = "nothing set"
     #: the settings file that was read, for the same line

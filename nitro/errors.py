@@ -4,6 +4,7 @@
     ├── InputError      2    the recipe, the option or the file given is not usable
     ├── RefusedError    3    AWS (or the local Nitro) said no: credentials, permission, quota
     ├── ProbeError      4    a measurement failed, or its tool said so
+    ├── Regression      5    a benchmark became slower than its history
     └── Interrupted   130    stopped by Ctrl-C or SIGTERM, after cleaning up
 
 The number is the exit code of the command; `nitro run` has 125 for the first four, see
@@ -47,6 +48,12 @@ class ProbeError(NitroError):
     """A measurement failed, or its own output says that it did."""
 
     exit_code = 4
+
+
+class Regression(NitroError):
+    """A benchmark has a level that is worse than before."""
+
+    exit_code = 5
 
 
 class Interrupted(NitroError):

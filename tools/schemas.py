@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-from nitro import documents, release_documents
+from nitro import documents
 
 FOLDER = Path(__file__).parents[1] / "docs/schemas"
 _STRICT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
@@ -19,7 +19,8 @@ _STRICT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
 def adapter(name: str) -> TypeAdapter[Any]:
     """What checks a document of this name, down to the last key."""
-    for value in (*vars(documents).values(), *vars(release_documents).values()):
+    modules = (documents, documents.bench, documents.metrics, documents.releases)
+    for value in (value for module in modules for value in vars(module).values()):
         if isinstance(value, type) and hasattr(value, "__total__"):
             value.__pydantic_config__ = _STRICT  # type: ignore[attr-defined]
     return TypeAdapter(documents.DOCUMENTS[name])

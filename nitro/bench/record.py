@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
@@ -28,6 +29,7 @@ from nitro.bench.store import Store
 from nitro.errors import InputError, NitroError
 
 T = TypeVar("T")
+Parameters = Sequence[Any] | Mapping[str, Any]  # for ? and for $name
 
 _SAMPLES = "samples"
 _MEMORY = "600MB"  # of DuckDB; beyond it works on disk
@@ -82,7 +84,7 @@ class Record:
         marked = (part for path in self._files() for part in path.split("/"))
         return sorted({part[5:] for part in marked if part.startswith("plan=")})
 
-    def query(self, sql: str, parameters: Sequence[Any] = (), *, plan: str | None = None) -> Table:
+    def query(self, sql: str, parameters: Parameters = (), *, plan: str | None = None) -> Table:
         """The answer to a query of the views `samples`, one row each, and `metrics`, one row a
         number; of one plan or of all.
 
@@ -90,12 +92,12 @@ class Record:
         """
         return self._reading(lambda: self._query(sql, parameters, plan))
 
-    def _query(self, sql: str, parameters: Sequence[Any], plan: str | None) -> Table:
+    def _query(self, sql: str, parameters: Parameters, plan: str | None) -> Table:
         with self._connect(plan) as database:
-            found = database.sql(sql, params=list(parameters))
-            if found is None:  # a statement that has no answer
-                raise InputError("the query gives no rows", hint="begin it with SELECT")
-            return found.to_arrow_table()
+            kinds = [one.type for one in duckdb.extract_statements(sql)]
+            if kinds != [duckdb.StatementType.SELECT]:
+                raise InputError("the query is not one SELECT", hint="the record is only read")
+            return database.sql(sql, params=parameters).to_arrow_table()
 
     def _connect(self, plan: str | None) -> duckdb.DuckDBPyConnection:
         """A database that reads the record's files only, and writes nothing."""
@@ -108,11 +110,33 @@ class Record:
             )
         database = duckdb.connect(":memory:", config={"memory_limit": _MEMORY})
         database.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
-        database.register("files", self._dataset(files))
-        database.execute("CREATE VIEW samples AS SELECT DISTINCT ON (id) * FROM files")
+        # A file has each sample once; only where a night has several may they repeat each other.
+        whole, parts = _by_partition(files)
+        selects = []
+        if whole:
+            self._register(database, "whole", whole)
+            selects.append("SELECT * FROM whole")
+        if parts:
+            self._register(database, "parts", parts)
+            selects.append("SELECT DISTINCT ON (id) * FROM parts")
+        database.execute(f"CREATE VIEW samples AS {' UNION ALL BY NAME '.join(selects)}")
         database.execute(_METRICS)
+        database.execute(f"SET allowed_paths = {_listed(files)}")
         database.execute("SET enable_external_access = false; SET lock_configuration = true")
         return database
+
+    def _register(
+        self, database: duckdb.DuckDBPyConnection, name: str, files: Sequence[str]
+    ) -> None:
+        """Make files known under a name: to DuckDB's own reader where they are on this machine."""
+        if not isinstance(self.store.filesystem, fs.LocalFileSystem):
+            database.register(name, self._dataset(files))
+            return
+        database.execute(
+            f"CREATE VIEW {name} AS SELECT * FROM read_parquet({_listed(files)}, "
+            "union_by_name = true, hive_partitioning = true, "
+            "hive_types = {'night': DATE, 'plan': VARCHAR})"
+        )
 
     def _reading(self, read: Callable[[], T]) -> T:
         """What `read` returns, read again when a file went while it read: it was compacted."""
@@ -171,3 +195,15 @@ class Record:
             partitioning=_PARTITIONING,
             partition_base_dir=f"{self.store.root}/{_SAMPLES}",
         )
+
+
+def _by_partition(files: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The files that are alone in their folder, and the others."""
+    count = Counter(path.rpartition("/")[0] for path in files)
+    whole = [path for path in files if count[path.rpartition("/")[0]] == 1]
+    return whole, [path for path in files if count[path.rpartition("/")[0]] > 1]
+
+
+def _listed(files: Sequence[str]) -> str:
+    """Paths as a list in SQL."""
+    return "[" + ", ".join("'" + path.replace("'", "''") + "'" for path in files) + "]"

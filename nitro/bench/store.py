@@ -31,8 +31,29 @@ class Store(Protocol):
     def remove(self, path: str) -> None:
         """Remove a file, if it is there."""
 
+    def read(self, folder: str) -> list[bytes]:
+        """The content of all files of a folder, by their names; few and small ones."""
 
-class FolderStore:
+
+class _Reader:
+    """Reads through Arrow's file system."""
+
+    filesystem: fs.FileSystem
+    root: str
+
+    def read(self, folder: str) -> list[bytes]:
+        selector = fs.FileSelector(f"{self.root}/{folder}", allow_not_found=True)
+        infos = self.filesystem.get_file_info(selector)
+        paths = sorted(info.path for info in infos if not info.base_name.startswith("."))
+        return [self._content(path) for path in paths]
+
+    def _content(self, path: str) -> bytes:
+        with self.filesystem.open_input_file(path) as file:
+            content: bytes = file.read()
+            return content
+
+
+class FolderStore(_Reader):
     """A folder. A file is written beside its place and renamed."""
 
     def __init__(self, folder: Path) -> None:
@@ -63,7 +84,7 @@ class FolderStore:
         (self.folder / path).unlink(missing_ok=True)
 
 
-class S3Store:
+class S3Store(_Reader):
     """A prefix of a bucket: objects are never there in part.
 
     Written by boto3, which repeats calls, and read by Arrow, which fetches only the columns that

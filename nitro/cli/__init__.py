@@ -81,7 +81,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 ok, 1 failed, 2 bad input, 3 refused by AWS, 4 a probe failed, "
-    "130 interrupted (after cleaning up). run: the program's own, 125 failed.",
+    "5 a benchmark became slower, 130 interrupted (after cleaning up). run: the program's own, "
+    "125 failed.",
 )
 
 
@@ -110,6 +111,7 @@ def main() -> None:
 
 def _register() -> None:
     from nitro.cli import (
+        bench,
         build,
         deploy,
         device,
@@ -125,6 +127,7 @@ def _register() -> None:
 
     for module in (deploy, build, run, instances, publish, doctor, init, policy):
         module.register(app)
+    app.add_typer(bench.app, name="bench")
     app.add_typer(local.app, name="local")
     app.add_typer(device.app, name="device")
     app.add_typer(kernel.app, name="kernel")

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from nitro.cli.output import print_json, print_table, print_text
 
 if TYPE_CHECKING:
-    from nitro.publish.parameters import Flip
-    from nitro.publish.plan import Plan
-    from nitro.publish.publication import Publication
-    from nitro.publish.verify import Verdict
-    from nitro.release_documents import (
+    from nitro.documents.releases import (
         FlipDocument,
         PublishDocument,
         PublishPlanDocument,
         VerifiedRegionDocument,
     )
+    from nitro.publish.parameters import Flip
+    from nitro.publish.plan import Plan
+    from nitro.publish.publication import Publication
+    from nitro.publish.verify import Verdict
 
 
 def show_plan(plan: Plan, *, as_json: bool) -> None:

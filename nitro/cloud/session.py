@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_service_quotas import ServiceQuotasClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
     from mypy_boto3_sts.type_defs import GetCallerIdentityResponseTypeDef
@@ -117,6 +118,10 @@ class Cloud:
     @cached_property
     def sts(self) -> STSClient:
         return cast("STSClient", self._client("sts"))
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        return cast("SNSClient", self._client("sns"))
 
     @cached_property
     def quotas(self) -> ServiceQuotasClient:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from nitro.documents import RESULT_SCHEMA, Better, ConditionsDocument, ResultDocument
+from nitro.documents import RESULT_SCHEMA, ConditionsDocument, ResultDocument
+from nitro.documents.metrics import Better
 
 # The smallest factor first; a value is shown with the largest one that it reaches.
 _SCALES = {

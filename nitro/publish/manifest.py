@@ -15,10 +15,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from nitro.documents.releases import RELEASE_SCHEMA, ReleaseDocument
 from nitro.errors import InputError, NitroError
 from nitro.publish.publication import Publication
 from nitro.publish.source import BLOCK_SIZE
-from nitro.release_documents import RELEASE_SCHEMA, ReleaseDocument
 
 _LARGEST = 256 << 20  # bytes of a manifest: a disk of 1 TiB has 150 MB of checksums
 

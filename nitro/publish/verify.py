@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from nitro.cloud import Cloud, tags
 from nitro.cloud.errors import ApiError
+from nitro.documents.releases import ReleaseDocument, ReleaseRegionDocument
 from nitro.errors import NitroError, RefusedError
 from nitro.progress import Reporter, Stage
 from nitro.publish import access, parameters, readback
@@ -17,7 +18,6 @@ from nitro.publish.access import Access
 from nitro.publish.manifest import Manifest
 from nitro.publish.release import PROVENANCE
 from nitro.publish.settings import Share
-from nitro.release_documents import ReleaseDocument, ReleaseRegionDocument
 
 _T = TypeVar("_T")
 

@@ -22,7 +22,7 @@ MAY_BE_LONGER = {
 # What each part of nitro may import beside the small modules that serve all.
 SMALL = {
     *("arch", "budget", "check", "config", "console", "documents", "ending", "errors"),
-    *("listening", "paths", "ports", "printable", "progress", "release_documents", "space"),
+    *("listening", "paths", "ports", "printable", "progress", "space"),
     *("sparse", "__version__"),
 }
 MAY_IMPORT: dict[str, set[str]] = {
@@ -93,8 +93,8 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         *("nitro/image/linux/*", "nitro/image/relock.py"),
     ],
     "tested by what uses it everywhere: probes, recipes, stages, results": [
-        *("nitro/documents.py", "nitro/release_documents.py", "nitro/paths.py"),
-        *("nitro/recipe/find.py", "nitro/recipe/runtimes/*"),
+        *("nitro/documents/*", "nitro/paths.py", "nitro/recipe/find.py"),
+        "nitro/recipe/runtimes/*",
         *("nitro/probe/base.py", "nitro/probe/prober.py", "nitro/probe/step.py"),
     ],
 }

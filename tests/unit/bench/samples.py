@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+import numpy as np
+
 from nitro.bench.plan import Cell, Machine, Task, Test
+from nitro.bench.record import Record
 from nitro.bench.sample import Circumstances, Sample
+from nitro.documents.metrics import Better
 from nitro.probe import Metric
 
 NIGHT = date(2026, 11, 26)
@@ -38,6 +44,7 @@ def sample(
     value: float = 1e9,
     *,
     metric: str = "tcp_in",
+    better: Better = "more",
     night: date = NIGHT,
     cell: Cell = CELL,
     repetition: int = 0,
@@ -58,8 +65,45 @@ def sample(
         "command": "iperf3 --json",
         "version": "3.18",
         "error": error,
-        "metrics": {} if error else {metric: Metric(value, "bit/s", "more")},
+        "metrics": {} if error else {metric: Metric(value, "bit/s", better)},
         "raw": "{}",
         "circumstances": CIRCUMSTANCES,
     }
     return Sample(**(values | fields))
+
+
+CELLS = [
+    replace(CELL, machine=replace(CELL.machine, driver=driver, instance_type=kind))
+    for driver in ("nitro", "kernel")
+    for kind in ("c5.large", "c6in.large")
+]
+
+
+def fill(
+    record: Record,
+    nights: Iterable[date],
+    *,
+    factor: Callable[[Cell, date], float] = lambda cell, night: 1.0,
+    cells: Iterable[Cell] = tuple(CELLS),
+    seed: int = 1,
+    repetitions: int = 3,
+    **fields: Any,
+) -> None:
+    """Nights of all cells with little noise, in which a cell has `factor` of its usual level."""
+    rng = np.random.default_rng(seed)
+    for night in nights:
+        record.append(
+            sample(
+                5e9 * factor(cell, night) * float(np.exp(rng.normal(0, 0.01))),
+                night=night,
+                cell=cell,
+                repetition=repetition,
+                **fields,
+            )
+            for cell in cells
+            for repetition in range(repetitions)
+        )
+
+
+def days(count: int, first: date = NIGHT) -> list[date]:
+    return [first + timedelta(days=n) for n in range(count)]

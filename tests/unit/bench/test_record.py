@@ -7,17 +7,10 @@ from datetime import date
 
 import pytest
 
-from nitro.bench.record import Record
-from nitro.bench.store import FolderStore
 from nitro.errors import InputError
 from tests.unit.bench.samples import NIGHT, sample
 
 OTHER_NIGHT = date(2026, 11, 27)
-
-
-@pytest.fixture
-def record(tmp_path):
-    return Record(FolderStore(tmp_path / "record"))
 
 
 def files(record):

@@ -10,12 +10,11 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from nitro import release_documents as releases
+from nitro.documents import bench, releases
+from nitro.documents.metrics import MetricDocument
 
 RESULT_SCHEMA: Literal["nitro.result/1"] = "nitro.result/1"
 KERNEL_INDEX_SCHEMA: Literal["nitro.kernels/1"] = "nitro.kernels/1"
-
-Better = Literal["more", "less"]
 
 
 class HostDocument(TypedDict):
@@ -53,16 +52,6 @@ class ConditionsDocument(TypedDict):
     measured_from: str
     """`instance`: a second instance. `host`: the machine that ran nitro."""
     host: HostDocument
-
-
-class MetricDocument(TypedDict):
-    """One number."""
-
-    value: float
-    unit: str
-    """`bit/s`, `s`, `%`, or what is counted: `requests/s`, `segments`."""
-    better: Better | None
-    """Whether more or less of it is better; null: neither."""
 
 
 class ResultDocument(TypedDict):
@@ -313,6 +302,10 @@ class LocalStatusDocument(TypedDict):
 
 # What each command prints, by the name of its schema.
 DOCUMENTS: dict[str, Any] = {
+    "bench-check": list[bench.VerdictDocument],
+    "bench-compare": list[bench.ComparisonDocument],
+    "bench-triage": list[bench.ChangedConditionDocument],
+    "bench-history": list[bench.HistoryDocument],
     "build": BuildDocument,
     "console": ConsoleDocument,
     "deploy": DeployDocument,

@@ -1,0 +1,16 @@
+"""`nitro bench`: plans, the record, its verdict and its report."""
+
+from __future__ import annotations
+
+import typer
+
+from nitro.cli.bench import record, verdict
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Measure every night, record, and notice what became slower.",
+)
+
+for module in (verdict, record):
+    module.register(app)

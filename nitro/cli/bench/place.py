@@ -1,0 +1,71 @@
+"""Where the record is: an option of all commands of `nitro bench`, and a setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nitro import config
+from nitro.cli.connection import connected
+from nitro.errors import InputError
+from nitro.progress import Reporter
+
+if TYPE_CHECKING:
+    from nitro.bench.record import Record
+    from nitro.cloud.session import Cloud
+
+Location = Annotated[
+    str | None,
+    typer.Option(
+        "--record",
+        metavar="FOLDER|s3://BUCKET/PREFIX",
+        help="Where the record is; default: the setting `record`, or a folder of nitro's own.",
+    ),
+]
+PlanName = Annotated[
+    str | None, typer.Option("--plan", metavar="NAME", help="Of one plan only; default: all.")
+]
+
+
+def require_extra() -> None:
+    """Raises InputError where the packages of the record are not installed."""
+    try:
+        import duckdb  # noqa: F401
+        import numpy  # noqa: F401
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"the record needs the Python package {error.name}",
+            hint="install nitro with its extra: pip install 'nitro-ami[bench]'",
+        ) from None
+
+
+@contextmanager
+def opened(
+    report: Reporter,
+    location: str | None,
+    cloud: str | None = None,
+    region: str | None = None,
+    profile: str | None = None,
+    *,
+    connect: bool = False,
+) -> Iterator[tuple[Record, Cloud | None]]:
+    """The record, and the cloud where it is in S3 or where `connect` asks for it."""
+    require_extra()
+    from nitro.bench.record import Record
+    from nitro.bench.store import FolderStore, is_s3, s3_store
+    from nitro.paths import state_dir
+
+    where = location or config.load(None).record or str(state_dir() / "record")
+    if not is_s3(where) and "://" in where:
+        raise InputError(f"--record {where}: neither a folder nor s3://BUCKET/PREFIX")
+    if not is_s3(where) and not connect:
+        yield Record(FolderStore(Path(where))), None
+        return
+    with connected(report, cloud=cloud, region=region, profile=profile) as connection:
+        store = s3_store(connection.cloud, where) if is_s3(where) else FolderStore(Path(where))
+        yield Record(store), connection.cloud

@@ -1,0 +1,102 @@
+"""The JSON of `nitro bench`."""
+
+from __future__ import annotations
+
+from typing_extensions import TypedDict
+
+from nitro.documents.metrics import Better
+
+
+class ChangedConditionDocument(TypedDict):
+    """A condition that has new values since a step."""
+
+    what: str
+    """The column of the record."""
+    before: list[str]
+    after: list[str]
+
+
+class CheckedStepDocument(TypedDict):
+    """A series of the record changed its level."""
+
+    cell: str
+    metric: str
+    unit: str
+    since: str
+    """The first night of the new level, ISO 8601."""
+    found: str
+    """The night that showed it."""
+    before: float
+    after: float
+    ratio: float
+    """`after` over `before`."""
+    interval: list[float]
+    """The 95 % confidence interval of `ratio`."""
+    worse: bool
+    changed: list[ChangedConditionDocument]
+    """What changed with it; empty when nothing that is recorded did."""
+
+
+class FailedCellDocument(TypedDict):
+    """A cell with failed runs, or, with 0 `runs`, one that was not measured."""
+
+    cell: str
+    failed: int
+    runs: int
+    error: str
+
+
+class VerdictDocument(TypedDict):
+    """One plan's night in `nitro bench check --json`."""
+
+    plan: str
+    night: str
+    ok: bool
+    """No regression and no failure: then the exit code is 0."""
+    series: int
+    """How many series were judged together: one for each cell and metric."""
+    new: list[CheckedStepDocument]
+    """The steps, also improvements, that this night's check is the first to tell."""
+    known: list[CheckedStepDocument]
+    """Those that earlier checks told."""
+    failed: list[FailedCellDocument]
+    limited: list[str]
+    """Cells of which an allowance of the instance type limited every run."""
+
+
+class ComparisonDocument(TypedDict):
+    """One metric in `nitro bench compare A B --json`."""
+
+    what: str
+    """What both sides share."""
+    metric: str
+    unit: str
+    better: Better | None
+    paired: bool
+    """Whether runs of the same night and repetition were compared with each other."""
+    runs: list[int]
+    """Of A and of B; so are `medians` and `variation` (coefficients of variation)."""
+    medians: list[float]
+    variation: list[float]
+    ratio: float
+    """B over A."""
+    interval: list[float] | None
+    """The 95 % confidence interval of `ratio`; null with too few runs."""
+    verdict: str
+    """`better`, `worse`, `different`, `no difference` or `too few runs`."""
+
+
+class HistoryDocument(TypedDict):
+    """One metric of one cell in `nitro bench history --json`."""
+
+    plan: str
+    cell: str
+    metric: str
+    unit: str
+    better: Better
+    nights: list[str]
+    """UTC, ISO 8601, oldest first."""
+    values: list[float]
+    """The median of each night's repetitions."""
+    counts: list[int]
+    """How many repetitions those are."""

@@ -1,0 +1,88 @@
+"""Two sides are compared pair by pair where they were interleaved, with an honest interval."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nitro.bench.compare import compare, parse_side
+from nitro.errors import InputError
+from tests.unit.bench.samples import CELLS, days, fill
+
+NITRO, KERNEL = {"driver": "nitro"}, {"driver": "kernel"}
+
+
+def test_pairs_see_through_what_drifts_in_the_night(record):
+    rng = np.random.default_rng(5)
+    drift = {night: float(np.exp(rng.normal(0, 0.3))) for night in days(10)}
+
+    def factor(cell, night):
+        return drift[night] * (0.97 if cell.machine.driver == "nitro" else 1.0)
+
+    fill(record, days(10), factor=factor)
+    found = compare(record, KERNEL, NITRO)
+    assert [one.what for one in found] == [
+        f"small {kind} eu-west-1 bench iperf3-tcp in 1" for kind in ("c5.large", "c6in.large")
+    ]
+    for one in found:
+        assert one.paired
+        assert one.count_a == one.count_b == 30
+        assert one.low < 0.97 < one.high
+        assert one.high - one.low < 0.03
+        assert one.verdict == "worse"
+        assert one.spread_a > 0.1
+
+
+def test_sides_of_different_nights_have_no_pairs(record):
+    nights = days(2)
+    fill(record, nights[:1], repetitions=10)
+    fill(record, nights[1:], repetitions=7, factor=lambda cell, night: 1.2, seed=9)
+    night_a, night_b = ({"night": night.isoformat()} for night in nights)
+    one = compare(record, {**night_a, **NITRO}, {**night_b, **NITRO})[0]
+    assert one.paired
+    assert one.low < 1.2 < one.high
+    assert one.verdict == "better"
+    assert one.to_json()["runs"] == [10, 7]
+
+
+def test_no_difference_is_said_to_be_none_and_few_runs_tell_nothing(record):
+    fill(record, days(5))
+    assert {one.verdict for one in compare(record, KERNEL, NITRO)} == {"no difference"}
+    few = {"night": days(1)[0].isoformat()}
+    found = compare(record, {**KERNEL, **few}, {**NITRO, **few})
+    assert {one.verdict for one in found} == {"too few runs"}
+    assert found[0].to_json()["interval"] is None
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says(record):
+    for seed in range(20):
+        fill(record, days(1), plan=f"p{seed}", seed=seed, repetitions=12, cells=CELLS[::2])
+    found = compare(record, KERNEL, NITRO)
+    assert len(found) == 20
+    assert sum(one.low <= 1 <= one.high for one in found) >= 17
+
+
+def test_less_is_better_for_a_latency(record):
+    fill(
+        record,
+        days(8),
+        metric="tcp_rr_p99",
+        better="less",
+        factor=lambda cell, night: 0.5 if cell.machine.driver == "nitro" else 1.0,
+    )
+    assert {one.verdict for one in compare(record, KERNEL, NITRO)} == {"better"}
+
+
+@pytest.mark.parametrize("text", ["", "driver", "driver=", "raw=x", "1=1", "driver;drop=1"])
+def test_only_columns_name_a_side(text):
+    with pytest.raises(InputError, match="cannot compare by"):
+        parse_side(text)
+
+
+def test_a_side_without_samples_is_refused(record):
+    fill(record, days(1))
+    with pytest.raises(InputError, match=r"no measurement of driver=a;drop"):
+        compare(record, {"driver": "a;drop"}, NITRO)
+    fill(record, days(1), plan="other", metric="tcp_out")
+    with pytest.raises(InputError, match="no cell and metric in common"):
+        compare(record, {"plan": "small"}, {"plan": "other"})

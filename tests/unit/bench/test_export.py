@@ -1,0 +1,56 @@
+"""The record for other programs says the same numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+
+from nitro.bench.export import as_csv, as_json, as_openmetrics
+from nitro.bench.history import load
+from nitro.probe import Metric
+from tests.unit.bench.samples import CELL, days, fill, sample
+
+
+def test_csv_has_a_line_for_each_number(record):
+    metrics = {
+        "tcp_in": Metric(0.1 + 0.2, "bit/s", "more"),
+        "odd": Metric(1.5, "a,b", "less"),
+    }
+    record.append([sample(metrics=metrics), sample(repetition=1)])
+    rows = list(csv.DictReader(io.StringIO(as_csv(record))))
+    assert [row["metric"] for row in rows] == ["odd", "tcp_in", "tcp_in"]
+    assert float(rows[1]["value"]) == 0.1 + 0.2
+    assert rows[0]["unit"] == "a,b"
+    assert rows[0]["started"].endswith("+00:00")
+    assert "raw" not in rows[0]
+
+
+def test_json_has_each_sample_whole(record):
+    record.append([sample(raw='{"end": 1}'), sample(repetition=1, error="refused")])
+    found = json.loads(json.dumps(as_json(record)))
+    assert [one["error"] for one in found] == [None, "refused"]
+    assert found[0]["raw"] == '{"end": 1}'
+    assert found[0]["metrics"] == [
+        {"name": "tcp_in", "value": 1e9, "unit": "bit/s", "better": "more"}
+    ]
+
+
+LINE = re.compile(r'(# (TYPE|UNIT|HELP) [a-z0-9_]+ .+|[a-z0-9_]+\{([a-z]+="[^"]*",?)+\} \S+|# EOF)')
+
+
+def test_openmetrics_has_the_last_night_with_units_in_the_names(record):
+    fill(record, days(2))
+    record.append(
+        [sample(2.5, metrics={"http": Metric(2.5, "requests/s", "more")}, night=days(3)[2])]
+    )
+    text = as_openmetrics(load(record))
+    assert text.endswith("# EOF\n")
+    assert all(LINE.fullmatch(line) for line in text.splitlines())
+    assert (
+        f'nitro_bench_http_requests_per_second{{plan="small",cell="{CELL.key}",'
+        f'night="{days(3)[2]}"}} 2.5' in text.splitlines()
+    )
+    assert text.count("# TYPE nitro_bench_tcp_in_bits_per_second gauge") == 1
+    assert text.count("\nnitro_bench_tcp_in_bits_per_second{") == 4

@@ -1,0 +1,44 @@
+"""What changed between the two sides of a step, and nothing that did not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nitro.bench.triage import Sides, differences
+from tests.unit.bench.samples import CELLS, CIRCUMSTANCES, days, fill
+
+NIGHTS = days(10)
+
+
+def sides(cell=CELLS[0]):
+    return Sides("small", cell.key, NIGHTS[6], NIGHTS[8])
+
+
+def changed(record, **after):
+    fill(record, NIGHTS[:6])
+    fill(record, NIGHTS[6:], circumstances=replace(CIRCUMSTANCES, **after))
+    return {one.what: (one.before, one.after) for one in differences(record, sides())}
+
+
+def test_new_values_are_named_the_likeliest_cause_first(record):
+    found = changed(record, kernel="6.12.1", driver_version="2.14")
+    assert list(found.items()) == [
+        ("driver_version", ((), ("2.14",))),
+        ("kernel", (("6.12.0",), ("6.12.1",))),
+    ]
+
+
+def test_an_instance_that_is_always_new_is_no_cause(record):
+    assert not changed(record, server="i-9", client="i-8")
+
+
+def test_nights_long_before_the_step_do_not_excuse_it(record):
+    fill(record, NIGHTS[:1], circumstances=replace(CIRCUMSTANCES, zone="eu-west-1b"))
+    fill(record, NIGHTS[1:6])
+    fill(record, NIGHTS[6:], circumstances=replace(CIRCUMSTANCES, zone="eu-west-1b"))
+    assert [str(d) for d in differences(record, sides())] == ["zone: eu-west-1a → eu-west-1b"]
+
+
+def test_a_cell_without_two_sides_has_no_difference(record):
+    fill(record, NIGHTS[6:])
+    assert differences(record, sides()) == ()
