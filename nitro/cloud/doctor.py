@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from nitro.check import Check
 from nitro.cloud import role, storage, tags
-from nitro.cloud.errors import DENIED, ApiError
+from nitro.cloud.codes import DENIED
+from nitro.cloud.errors import ApiError
 from nitro.cloud.network import find_subnet
 from nitro.cloud.preflight import ENCRYPTED, is_encrypted_by_default, vcpu_quota
 from nitro.cloud.session import Cloud

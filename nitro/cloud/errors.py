@@ -1,7 +1,6 @@
 """What a failed call means: which class of error, what to do about it, and whether to try again.
 
-Codes: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html and
-https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList
+`codes.py` has the table of codes that this goes by.
 """
 
 from __future__ import annotations
@@ -13,46 +12,22 @@ from contextlib import contextmanager
 import botocore.exceptions as aws
 from botocore.parsers import ResponseParserError
 
+from nitro.cloud.codes import (
+    ABSENT,
+    CREDENTIALS,
+    DENIED,
+    FORBIDDEN,
+    QUOTA,
+    REWRITE,
+    THROTTLED,
+    TOKEN_USED,
+    UNAVAILABLE,
+    UNSUPPORTED,
+    Kind,
+    kind_of,
+)
 from nitro.errors import InputError, NitroError, RefusedError
 
-THROTTLED = frozenset(
-    {
-        "EC2ThrottledException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
-UNAVAILABLE = frozenset({"InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"})
-CREDENTIALS = frozenset(
-    {
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidAccessKeyId",
-        "InvalidClientTokenId",
-        "RequestExpired",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    }
-)
-DENIED = frozenset(
-    {"AccessDenied", "AccessDeniedException", "Client.UnauthorizedOperation", "403"}
-    | {"UnauthorizedOperation", "UnauthorizedAccess"}
-)
-QUOTA = re.compile(r"((LimitExceeded|QuotaExceeded)(Exception)?|TooManyBuckets)$")
-# Reasons of EBS direct's ValidationException that ask for another attempt: nothing was written.
-# https://docs.aws.amazon.com/ebs/latest/APIReference/API_PutSnapshotBlock.html
-_TRY_AGAIN = frozenset({"CONFLICTING_BLOCK_UPDATE", "WRITE_REQUEST_TIMEOUT"})
-UNSUPPORTED = frozenset({"InsufficientInstanceCapacity", "InvalidInstanceType", "Unsupported"})
-# The answer to a token of ours that an earlier call, whose answer was lost, has used already.
-_TOKEN_USED = frozenset({"IdempotentParameterMismatch", "IdempotentInstanceTerminated"})
-_ABSENT = re.compile(
-    r"(NotFound(Exception)?|^404|^NoSuch\w+|\.Unavailable|^InvalidConversionTaskId.*)$"
-)
 # AuthFailure and its like have many causes, which only the message tells apart.
 _CAUSES = (
     (
@@ -99,9 +74,14 @@ class ApiError(NitroError):
         self.may_have_happened = may_have_happened
 
     @property
+    def kind(self) -> Kind | None:
+        """What the table of codes says; None for a code that it does not have."""
+        return kind_of(self.code)
+
+    @property
     def absent(self) -> bool:
         """The thing that the call was about does not exist (or is not visible yet)."""
-        return bool(_ABSENT.search(self.code))
+        return self.code in ABSENT
 
 
 class ApiRefused(ApiError, RefusedError):
@@ -144,7 +124,7 @@ def code_of(error: BaseException) -> str:
 
 def is_absent(error: BaseException) -> bool:
     """The service knows nothing by the name or id that the call gave."""
-    return isinstance(error, aws.ClientError) and bool(_ABSENT.search(code_of(error)))
+    return isinstance(error, aws.ClientError) and code_of(error) in ABSENT
 
 
 def is_unreachable(error: BaseException) -> bool:
@@ -154,7 +134,7 @@ def is_unreachable(error: BaseException) -> bool:
 
 def had_no_effect(error: BaseException) -> bool:
     """The service did nothing because it is busy or was not reached: always safe to repeat."""
-    return code_of(error) in THROTTLED or _reason_of(error) in _TRY_AGAIN or is_unreachable(error)
+    return code_of(error) in THROTTLED or _reason_of(error) in REWRITE or is_unreachable(error)
 
 
 def _reason_of(error: BaseException) -> str:
@@ -195,7 +175,7 @@ def translate(
         what = f"permission denied: {denied[1] if denied else action}"
     else:
         what = f"{action} failed in {region}: {message or code} ({code})"
-    unclear = may_have_happened(error) or code in _TOKEN_USED
+    unclear = may_have_happened(error) or code in TOKEN_USED
     return kind(what, hint=hint, code=code, may_have_happened=unclear)
 
 
@@ -238,11 +218,11 @@ def _remedy(code: str, message: str, action: str, region: str) -> str | None:
         return "the credentials are not valid (any more): log in again, or check the clock"
     if code in DENIED:
         return "allow the action; docs/aws.md has the whole policy, `nitro doctor` checks it"
-    if QUOTA.search(code):
+    if code in QUOTA:
         return f"ask for a higher quota in {region}, or `nitro ls` and `nitro destroy` leftovers"
     if code in UNSUPPORTED:
         return "choose another instance type, or a subnet in another availability zone"
-    if code in {"OptInRequired", "PendingVerification", "Blocked"}:
+    if code in FORBIDDEN:
         return f"the account may not use this yet in {region}; see the message"
     return None
 

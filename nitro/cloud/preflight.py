@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from nitro.cloud import network, storage
-from nitro.cloud.errors import DENIED, ApiError
+from nitro.cloud.codes import DENIED
+from nitro.cloud.errors import ApiError
 from nitro.cloud.instance_types import InstanceType
 from nitro.cloud.session import Cloud
 from nitro.errors import InputError, RefusedError

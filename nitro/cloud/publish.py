@@ -19,8 +19,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nitro.cloud import ami, direct, importer, limits, snapshot, tags
+from nitro.cloud.codes import DENIED
 from nitro.cloud.disk import ROOT_DEVICE, DiskImage, Published, Volume
-from nitro.cloud.errors import DENIED, ApiError
+from nitro.cloud.errors import ApiError
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Keep, Undo
 from nitro.cloud.via_s3 import import_disk, prove, remove_upload

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from nitro.cloud import tags, wait
-from nitro.cloud.errors import DENIED, ApiError, ignoring
+from nitro.cloud.codes import DENIED
+from nitro.cloud.errors import ApiError, ignoring
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
 from nitro.errors import RefusedError

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nitro.cloud import Cloud, ami, snapshot, tags
-from nitro.cloud.errors import DENIED, ApiError, ignoring
+from nitro.cloud.codes import DENIED
+from nitro.cloud.errors import ApiError, ignoring
 from nitro.errors import Interrupted, NitroError
 from nitro.progress import Reporter
 from nitro.publish import access, make, parameters, readback, steps
@@ -211,7 +212,9 @@ class _Worker:
     def _write(self) -> None:
         """By way of S3 where the EBS direct API is denied, unless it was asked for."""
         try:
-            self.snapshot_id = make.write_snapshot(self.cloud, self.release, self._key, self.report)
+            self.snapshot_id = self._patiently(
+                lambda: make.write_snapshot(self.cloud, self.release, self._key, self.report)
+            )
         except ApiError as error:
             if error.code not in DENIED or self.release.settings.via != "auto":
                 raise
@@ -219,9 +222,14 @@ class _Worker:
             self._import()
 
     def _import(self) -> None:
-        self.snapshot_id = make.import_snapshot(
-            self.cloud, self.release, self._key, self.bucket, self.report
+        self.snapshot_id = self._patiently(
+            lambda: make.import_snapshot(
+                self.cloud, self.release, self._key, self.bucket, self.report
+            )
         )
+
+    def _patiently(self, one: Callable[[], str]) -> str:
+        return make.patiently(self.cloud, one, what=f"room for a snapshot in {self.cloud.region}")
 
     @property
     def _key(self) -> str | None:
@@ -244,7 +252,9 @@ class _Worker:
                 raise NitroError(
                     f"not copied, because there is no AMI in {step.source}", hint=error.hint
                 ) from error
-            self.image_id = make.copy(self.cloud, self.release, step.source, source, self._key)
+            self.image_id = self._patiently(
+                lambda: make.copy(self.cloud, self.release, step.source, source, self._key)
+            )
         self._wait_available(make.COPY_DEADLINE)
 
     def _wait_available(self, deadline: float = ami.DEADLINE) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import TypedDict, TypeVar
 
 from nitro.cloud import Cloud, Undo, ami, direct, importer, snapshot, tags, via_s3, wait
+from nitro.cloud.codes import Kind
 from nitro.cloud.disk import ROOT_DEVICE, Volume
 from nitro.cloud.errors import ApiError
 from nitro.cloud.visibility import VISIBLE_AFTER
@@ -35,6 +36,23 @@ class _Encryption(TypedDict, total=False):
 
     Encrypted: bool
     KmsKeyId: str
+
+
+def patiently(cloud: Cloud, make: Callable[[], _T], what: str) -> _T:
+    """Call `make` again while AWS says that something else has to end first, such as copies.
+
+    Raises DeadlinePassed after four hours of that.
+    """
+
+    def attempt() -> _T | None:
+        try:
+            return make()
+        except ApiError as error:
+            if error.kind is not Kind.WAIT or error.absent:
+                raise
+            return None
+
+    return wait.until(cloud, attempt, what=what, deadline=COPY_DEADLINE)
 
 
 def import_snapshot(

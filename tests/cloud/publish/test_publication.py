@@ -188,9 +188,16 @@ def test_a_region_that_is_down_is_repaired_by_the_next_run(account: Cloud, disk:
 def test_a_copy_that_fails_is_made_anew(account: Cloud, disk: Source) -> None:
     wanted = make_release(disk, via="s3", regions=[HOME, SECOND])
     broken = connect()
-    in_region(broken, SECOND, "ec2.CopyImage", "ResourceLimitExceeded")
+    in_region(broken, SECOND, "ec2.CopyImage", "Blocked")
     assert [outcome.region for outcome in publish_it(wanted, broken).failed] == [SECOND]
     assert not publish_it(wanted).failed
+
+
+def test_room_for_a_copy_is_waited_for(account: Cloud, disk: Source) -> None:
+    """Twenty copies at a time may go to a region."""
+    busy = connect()
+    in_region(busy, SECOND, "ec2.CopyImage", "ResourceLimitExceeded", times=2)
+    assert not publish_it(make_release(disk, via="s3", regions=[HOME, SECOND]), busy).failed
 
 
 def test_an_ami_that_was_deregistered_is_made_anew(account: Cloud, disk: Source) -> None:
