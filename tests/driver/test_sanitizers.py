@@ -26,9 +26,9 @@ def test_host_tests_under_sanitizers(tmp_path: Path) -> None:
         "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
         "UBSAN_OPTIONS": "print_stacktrace=1",
     }
-    tests = Path(__file__).with_name("test_host.py")
+    tests = [Path(__file__).with_name(name) for name in ("test_host.py", "test_recovery.py")]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-m", "driver", "-p", "no:cacheprovider", tests],
+        [sys.executable, "-m", "pytest", "-q", "-m", "driver", "-p", "no:cacheprovider", *tests],
         env=environment,
         cwd=Path(__file__).parents[2],
         capture_output=True,

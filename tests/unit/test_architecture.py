@@ -15,8 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 400  # lines of a file
 MAY_BE_LONGER = {
     "drivers/ena/core/ena_hw.h",  # the device's layout: a table of fields
-    "tests/driver/test_host.py",  # every case of the core, with what they share
-    "tests/cloud/test_cli.py",  # every command, with the fixtures that they share
 }
 
 # What each part of nitro may import beside the small modules that serve all.
