@@ -116,6 +116,7 @@ def _register() -> None:
         deploy,
         device,
         doctor,
+        gc,
         init,
         instances,
         kernel,
@@ -125,7 +126,7 @@ def _register() -> None:
         run,
     )
 
-    for module in (deploy, build, run, instances, publish, doctor, init, policy):
+    for module in (deploy, build, run, instances, publish, gc, doctor, init, policy):
         module.register(app)
     app.add_typer(bench.app, name="bench")
     app.add_typer(local.app, name="local")

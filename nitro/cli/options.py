@@ -160,11 +160,11 @@ def route(text: str) -> Via:
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def duration(text: str | None) -> timedelta | None:
-    """`2h` as a timedelta. Raises InputError."""
+def duration(text: str | None, option: str = "--ttl") -> timedelta | None:
+    """`2h` as a timedelta. Raises InputError, which names the option."""
     if text is None:
         return None
     number, unit = text[:-1], _UNITS.get(text[-1:])
     if unit and re.fullmatch("[1-9][0-9]{0,5}", number):
         return timedelta(**{unit: int(number)})
-    raise InputError(f"--ttl {text} is not a time", hint="such as 90s, 30m, 2h or 1d")
+    raise InputError(f"{option} {text} is not a time", hint="such as 90s, 30m, 2h or 1d")

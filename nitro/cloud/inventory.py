@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from nitro.cloud import ami, importer, instance, network, snapshot, storage, tags
@@ -39,6 +39,7 @@ class Resource:
     created: datetime | None = None
     size_bytes: int = 0
     tags: tags.Tags = field(default_factory=dict)
+    protected: bool = False  # of an image: from being deregistered
 
     @property
     def deployment(self) -> str:
@@ -87,9 +88,20 @@ def destroy(
 ) -> list[Resource]:
     """Remove resources that `inventory` found, whatever order they come in; returns what is gone.
 
-    Goes on after a failure. Raises NitroError at the end, naming what could not be removed.
+    Raises NitroError, naming what could not be removed.
     """
-    report = report or Reporter()
+    gone, left = remove(cloud, resources, report or Reporter())
+    if left:
+        raise NitroError(
+            f"could not remove {', '.join(left)}", hint="`nitro ls` shows what is left"
+        )
+    return gone
+
+
+def remove(
+    cloud: Cloud, resources: Iterable[Resource], report: Reporter
+) -> tuple[list[Resource], list[str]]:
+    """As `destroy`; goes on after a failure. Returns what is gone, and the ids of what is not."""
     deletion_order = sorted(resources, key=lambda resource: KINDS.index(resource.kind))
     gone: list[Resource] = []
     problems: list[str] = []
@@ -107,11 +119,7 @@ def destroy(
             except NitroError as error:
                 report.note(f"could not remove {resource.kind} {resource.id}: {error}")
                 problems.append(resource.id)
-    if problems:
-        raise NitroError(
-            f"could not remove {', '.join(problems)}", hint="`nitro ls` shows what is left"
-        )
-    return gone
+    return gone, problems
 
 
 def _resource(
@@ -131,19 +139,20 @@ def _import_tasks(cloud: Cloud) -> Iterator[Resource]:
     """Tasks under way. A finished one is history, but for a snapshot that nobody claimed."""
     for task in importer.tasks(cloud):
         name = task.tags.get("Name", "")
-        unclaimed = task.has_snapshot and _is_unclaimed(cloud, task.snapshot_id)
+        unclaimed = _made_unclaimed(cloud, task.snapshot_id) if task.has_snapshot else None
         if task.running or unclaimed:
-            yield Resource("import-task", task.id, name, task.status, tags=task.tags)
+            yield Resource("import-task", task.id, name, task.status, unclaimed, tags=task.tags)
 
 
-def _is_unclaimed(cloud: Cloud, snapshot_id: str) -> bool:
+def _made_unclaimed(cloud: Cloud, snapshot_id: str) -> datetime | None:
+    """When a snapshot was made that has no tags; None when it has some, or is not there."""
     try:
         found = cloud.ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"]
     except ApiError as error:
         if error.absent:
-            return False
+            return None
         raise
-    return any(not tags.from_list(raw.get("Tags")) for raw in found)
+    return next((raw["StartTime"] for raw in found if not raw.get("Tags")), None)
 
 
 def _instances(cloud: Cloud) -> Iterator[Resource]:
@@ -197,12 +206,15 @@ def _images(cloud: Cloud) -> Iterator[Resource]:
     pages = cloud.ec2.get_paginator("describe_images").paginate(Owners=["self"], Filters=tags.by())
     for raw in (raw for page in pages for raw in page["Images"]):
         created = raw.get("CreationDate")
-        yield _resource(
+        found = _resource(
             "image",
             raw["ImageId"],
             raw.get("Tags"),
             state=raw["State"],
             created=datetime.fromisoformat(created) if created else None,
+        )
+        yield replace(
+            found, protected=raw.get("DeregistrationProtection", "disabled") != "disabled"
         )
 
 

@@ -48,6 +48,10 @@ class Scope:
     def _owner(self, kind: str) -> str:
         return "" if kind in ("image", "snapshot") else self.account
 
+    def ssm(self, *names: str) -> list[str]:
+        """ARNs of parameters of this account."""
+        return [f"arn:{self.partition}:ssm:*:{self.account}:parameter/{name}" for name in names]
+
     def iam(self, *paths: str) -> list[str]:
         return [f"arn:{self.partition}:iam::{self.account}:{path}" for path in paths]
 
@@ -190,6 +194,52 @@ def _deploy(scope: Scope) -> list[Statement]:
     ]
 
 
+def _gc(scope: Scope) -> list[Statement]:
+    return [
+        _allow(
+            "Look",
+            [
+                "autoscaling:DescribeAutoScalingGroups",
+                "autoscaling:DescribeLaunchConfigurations",
+                "ec2:DescribeImages",
+                "ec2:DescribeImportSnapshotTasks",
+                "ec2:DescribeInstances",
+                "ec2:DescribeLaunchTemplateVersions",
+                "ec2:DescribeLaunchTemplates",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeRegions",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSnapshots",
+                "ec2:DescribeVolumes",
+                "ssm:DescribeParameters",
+            ],
+            "*",
+        ),
+        _allow("SeeSharing", ["ec2:DescribeImageAttribute"], scope.ec2("image"), _OURS),
+        _allow("ReadParameters", ["ssm:GetParameters"], scope.ssm("*")),
+        _allow(
+            "RemoveOurs",
+            [
+                "ec2:DeleteNetworkInterface",
+                "ec2:DeleteSecurityGroup",
+                "ec2:DeleteVolume",
+                "ec2:DeregisterImage",
+                "ec2:TerminateInstances",
+            ],
+            "*",
+            _OURS,
+        ),
+        # The snapshot of an interrupted import has no tags yet.
+        _allow("DeleteSnapshot", ["ec2:DeleteSnapshot"], scope.ec2("snapshot")),
+        _allow("Bucket", ["s3:ListBucket", "s3:ListBucketMultipartUploads"], scope.bucket_arn),
+        _allow(
+            "Objects",
+            ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObjectTagging"],
+            f"{scope.bucket_arn}/*",
+        ),
+    ]
+
+
 def _role(scope: Scope) -> list[Statement]:
     actions = ["iam:CreateRole", "iam:GetRole", "iam:PutRolePolicy", "iam:TagRole"]
     return [_allow("MakeRole", actions, scope.iam("role/vmimport"))]
@@ -205,5 +255,6 @@ def _allow(
 #: name → what makes its statements
 POLICIES: Mapping[str, Callable[[Scope], list[Statement]]] = {
     "deploy": _deploy,
+    "gc": _gc,
     "role": _role,
 }

@@ -280,6 +280,34 @@ class ResourceDocument(TypedDict):
     expires: str | None
 
 
+class GarbageItemDocument(TypedDict):
+    """One resource that can go."""
+
+    kind: str
+    id: str
+    name: str
+    reason: str
+    removed: bool
+    """False with `--plan`, and when it could not be removed."""
+
+
+class KeptDocument(TypedDict):
+    """An AMI that stays because something names it."""
+
+    id: str
+    users: list[str]
+
+
+class GarbageDocument(TypedDict):
+    """One region of `nitro gc --json`."""
+
+    region: str
+    garbage: list[GarbageItemDocument]
+    kept: list[KeptDocument]
+    error: str | None
+    """Why the region could not be looked through or cleared; null when it was."""
+
+
 class CheckDocument(TypedDict):
     """One check of `nitro doctor --json`."""
 
@@ -313,6 +341,7 @@ DOCUMENTS: dict[str, Any] = {
     "device-explain": list[str],
     "doctor": list[CheckDocument],
     "dry-run": PlanDocument,
+    "gc": list[GarbageDocument],
     "inspect": InspectDocument,
     "kernel": KernelDocument,
     "kernel-index": KernelIndexDocument,

@@ -159,6 +159,10 @@ def questions(
         yield from _s3(operation, params)
     elif service == "iam":
         yield from _iam(operation, params)
+    elif service == "ssm" and "Names" in params:
+        for name in params["Names"]:
+            arn = f"arn:aws:ssm:{region}:{ACCOUNT}:parameter/{name.removeprefix('/')}"
+            yield Question(f"ssm:{operation}", arn)
     else:
         yield Question(f"{service.replace('-', '')}:{operation}", "*")
 

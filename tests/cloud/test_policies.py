@@ -160,9 +160,9 @@ def interrupted_import(user: Cloud, disk: DiskImage, site: Site) -> None:
     user.s3.create_multipart_upload(**bucket.address, Key="images/half.raw")
 
 
-def loose_ends(cloud: Cloud) -> None:
+def loose_ends(cloud: Cloud, deployment: str = "d-1") -> None:
     """What an instance may leave when its ending goes wrong."""
-    tag_map = tags.deployment_tags("x", "d-1", "server", None, {})
+    tag_map = tags.deployment_tags("x", deployment, "server", None, {})
     subnet = cloud.ec2.describe_subnets()["Subnets"][0]
     cloud.ec2.create_network_interface(
         SubnetId=subnet["SubnetId"],
@@ -195,4 +195,4 @@ def test_the_command_prints_a_policy_for_an_account_and_a_bucket() -> None:
 def test_the_command_names_the_policies_that_there_are() -> None:
     refused = CliRunner().invoke(app, ["policy", "everything"])
     assert refused.exit_code == 2
-    assert "deploy, role" in refused.stderr
+    assert "deploy, gc, role" in refused.stderr
