@@ -54,7 +54,8 @@ def send_blocks(
             del candidates[1:]
         total = len(candidates) * BLOCK_SIZE
         ordered = _InOrder()
-        with closing(in_flight.run(work.do, enumerate(candidates), work.window)) as done:
+        results = in_flight.run(work.do, enumerate(candidates), work.window)
+        with closing(work), closing(results) as done:
             for count, (number, digest, sent) in enumerate(done, start=1):
                 ordered.add(number, digest if sent else b"")
                 stage.progress(count * BLOCK_SIZE, total)
@@ -114,6 +115,9 @@ class _Work:
         self._encrypted = encrypted
         self._visible_at = visible_at
         self._sender = BlockSender(cloud, lambda _: self.window.complained())
+
+    def close(self) -> None:
+        self._sender.close()
 
     def do(self, candidate: tuple[int, int]) -> tuple[int, bytes, bool]:
         """Returns the candidate's number, its digest, and whether it was sent."""

@@ -2,7 +2,7 @@
 
 For each call botocore validates parameters, resolves the endpoint, serializes, signs and parses,
 which takes ten times as long as sending 512 KiB. Here only what differs from block to block is
-done anew. Connections, certificates and proxies are those of botocore's client; its events are
+done anew. Credentials, certificates and proxies are those of botocore's client; its events are
 emitted as for any other call, so that whoever listens, a dry run or a test, sees this one, too.
 
 The body is not part of the signature, its checksum is:
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.exceptions import ClientError
 
+from nitro.cloud.connections import Answer, Connections
 from nitro.cloud.retries import repeating
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ class BlockSender:
         self._heard = heard
         self._model = meta.service_model.operation_model(OPERATION)
         self._events: Any = meta.events  # its stubs do not know that handlers may answer
-        self._http = parts._endpoint.http_session
         self._signer = parts._request_signer
         self._address = meta.endpoint_url.rstrip("/")
+        http: Any = parts._endpoint.http_session
+        self._connections = Connections(self._address, http._verify, http._proxy_config)
         self._signature = Signature(
             urlsplit(self._address).netloc, cloud.region, self._signer.signing_name
         )
@@ -82,6 +84,10 @@ class BlockSender:
             self._cloud.endpoint_url,
             self._heard,
         )
+
+    def close(self) -> None:
+        """End the connections."""
+        self._connections.close()
 
     def _send(self, params: dict[str, Any]) -> None:
         context: dict[str, Any] = {}
@@ -126,13 +132,13 @@ class BlockSender:
         headers: Any = HeadersDict(signed)  # the stubs have another type, which urllib3 refuses
         request = AWSPreparedRequest("PUT", url, headers, body, stream_output=False)
         _, http = self._events.emit_until_response(f"before-send.{_EVENT}", request=request)
-        http = http or self._http.send(request)
+        http = http or self._connections.exchange("PUT", path, signed, body)
         if http.status_code < 300:
             return http, {"ResponseMetadata": {"HTTPStatusCode": http.status_code}}
         return http, _failure(http)
 
 
-def _failure(http: AWSResponse) -> dict[str, Any]:
+def _failure(http: AWSResponse | Answer) -> dict[str, Any]:
     """An error of the service in botocore's form, whatever its body is."""
     try:
         document = json.loads(http.content)
