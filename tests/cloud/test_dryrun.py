@@ -142,6 +142,9 @@ ABOUT_THE_ACCOUNT = {
     "GetCallerIdentity",
     "GetEbsEncryptionByDefault",
     "GetObjectTagging",  # of objects that were listed
+    "DescribeImageAttribute",
+    "DescribeLaunchTemplateVersions",
+    "DescribeLaunchTemplates",
     "GetPolicy",
     "GetPolicyVersion",
     "GetRole",
