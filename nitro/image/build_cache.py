@@ -57,7 +57,7 @@ def read(path: Path) -> Image:
     """The image whose manifest somebody names. Raises InputError when it is none."""
     try:
         return from_manifest(path)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
         raise InputError(f"{path} is not the manifest of an image") from None
 
 
@@ -88,7 +88,7 @@ def with_build_time(image: Image, seconds: float) -> Image:
 
 def code() -> list[Path]:
     """The files and folders of nitro's own that can influence an image."""
-    packages = [PACKAGE / name for name in ("image", "debian", "recipe", "container")]
+    packages = [PACKAGE / name for name in ("image", "debian", "recipe", "container", "documents")]
     shared = sorted(PACKAGE.glob("*.py"))
     return [*packages, *shared, resource("amis") / "guest", resource("drivers") / "ena"]
 
@@ -130,7 +130,7 @@ def find(name: str) -> Image | None:
         if any(_state(path) != state for path, state in document["inputs"].items()):
             return None
         image = from_manifest(Path(document["manifest"]))
-    except (OSError, ValueError, KeyError, InputError):
+    except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError, InputError):
         return None
     return image if _intact(image) else None
 

@@ -97,7 +97,7 @@ def read(path: Path) -> Manifest:
         }
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}", hint="check the path") from None
-    except (ValueError, RecursionError, ValidationError) as error:
+    except (ValueError, RecursionError) as error:
         why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise InputError(
             f"{path} is not a release manifest: {why}", hint="`nitro publish --manifest` writes one"

@@ -7,7 +7,6 @@ https://jedisct1.github.io/minisign/#signature-format
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,7 +182,7 @@ def _decoded(text: str) -> bytes:
     """Empty for what is not base64."""
     try:
         return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         return b""
 
 

@@ -33,7 +33,6 @@ def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (("deploy", "--probe", "ping", "--instance", "c5.large"), "no probe is called 'ping'"),
         (("probe", "i-00000000000000000", *AWS), "i-00000000000000000"),
         (("console", "i-00000000000000000", *AWS), "nitro ls"),
-        (("run", "hello", "--forward", "x"), "--forward 'x' is not HOST:GUEST"),
     ],
 )
 def test_bad_input_is_code_2(cloud: Cloud, words: tuple[str, ...], says: str) -> None:

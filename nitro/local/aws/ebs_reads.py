@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import math
 from collections.abc import Callable, Sequence
@@ -142,7 +141,7 @@ def _page_token(snapshot: Any, index: int) -> str:
 def _page_start(snapshot: Any, token: str) -> int:
     try:
         made_for, _, index = base64.b64decode(token, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeError):
+    except ValueError:
         made_for, index = "", ""
     if made_for != snapshot.id or not index.isdecimal():
         raise invalid("The page token is not of this snapshot.", "INVALID_PAGE_TOKEN")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from nitro import paths
+from nitro.errors import InputError
 from nitro.image import build_cache
 from nitro.ports import Port
 
@@ -69,6 +70,23 @@ def test_not_found_after_a_change(image: build_cache.Image, tmp_path: Path, chan
         case "record":
             next((tmp_path / "cache/builds").iterdir()).write_text("{")
     assert build_cache.find("key") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[" * 100_000, "[]", "{}", '{"inputs": []}', '{"inputs": {}, "manifest": 1}']
+)
+def test_a_damaged_record_or_manifest_is_none(image: build_cache.Image, text: str) -> None:
+    """A record is as if it were not there; a manifest that somebody names is an error."""
+    build_cache.put("key", image, {})
+    for record in (paths.cache_dir() / "builds").iterdir():
+        record.write_text(text)
+    assert build_cache.find("key") is None
+    image.manifest_path.write_text(text)
+    with pytest.raises(InputError, match="is not the manifest of an image"):
+        build_cache.read(image.manifest_path)
+    image.manifest_path.unlink()
+    with pytest.raises(InputError, match="is not the manifest of an image"):
+        build_cache.read(image.manifest_path)
 
 
 def test_key_depends_on_every_part() -> None:
