@@ -124,9 +124,10 @@ def _register() -> None:
         policy,
         publish,
         run,
+        selftest,
     )
 
-    for module in (deploy, build, run, instances, publish, gc, doctor, init, policy):
+    for module in (deploy, build, run, instances, publish, gc, doctor, selftest, init, policy):
         module.register(app)
     app.add_typer(bench.app, name="bench")
     app.add_typer(local.app, name="local")

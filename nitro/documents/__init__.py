@@ -318,6 +318,36 @@ class CheckDocument(TypedDict):
     """What to do; empty when all is well."""
 
 
+class SelftestCheckDocument(TypedDict):
+    """One check of `nitro selftest`."""
+
+    name: str
+    expected: str
+    outcome: Literal["ok", "failed", "not run"]
+    came: str
+    """What came, or why it failed or was not run; without account numbers."""
+    seconds: float
+    usd: float
+    """What it cost, at most, at the list prices of us-east-1."""
+    remedy: str
+    """What to do about it; "" if nothing is known or needed."""
+
+
+class SelftestDocument(TypedDict):
+    """`nitro selftest`: the report to send."""
+
+    schema: Literal["nitro.selftest/1"]
+    nitro: str
+    """nitro's version."""
+    cloud: Literal["aws", "local"]
+    region: str
+    instance_type: str
+    ok: bool
+    usd: float
+    budget_usd: float
+    checks: list[SelftestCheckDocument]
+
+
 class LocalStatusDocument(TypedDict):
     """`nitro local status --json` and `nitro local up --json`."""
 
@@ -356,4 +386,5 @@ DOCUMENTS: dict[str, Any] = {
     "result": ResultDocument,
     "rollback": list[releases.FlipDocument],
     "verify": list[releases.VerifiedRegionDocument],
+    "selftest": SelftestDocument,
 }

