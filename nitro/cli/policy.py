@@ -15,7 +15,9 @@ def register(app: typer.Typer) -> None:
 
 
 def policy(
-    name: Annotated[str, typer.Argument(metavar="deploy|gc|role", help="What the policy is for.")],
+    name: Annotated[
+        str, typer.Argument(metavar="deploy|gc|publish|role", help="What the policy is for.")
+    ],
     account: Annotated[
         str, typer.Option(metavar="ID", help="Account id; default: the placeholder ACCOUNT.")
     ] = "ACCOUNT",
@@ -27,7 +29,7 @@ def policy(
     ] = "aws",
     verbose: options.Verbose = False,
 ) -> None:
-    """Print an IAM policy: `gc` and `role` are for `gc` and `doctor --create-role`."""
+    """Print an IAM policy: `role` is for `doctor --create-role`, the others for commands."""
     from nitro.cloud import policies
 
     scope = policies.Scope(account=account, bucket=bucket, partition=partition)

@@ -52,6 +52,10 @@ class Scope:
         """ARNs of parameters of this account."""
         return [f"arn:{self.partition}:ssm:*:{self.account}:parameter/{name}" for name in names]
 
+    def kms(self, *paths: str) -> list[str]:
+        """ARNs of keys or aliases, of whatever account: it may be another one's key."""
+        return [f"arn:{self.partition}:kms:*:*:{path}" for path in paths]
+
     def iam(self, *paths: str) -> list[str]:
         return [f"arn:{self.partition}:iam::{self.account}:{path}" for path in paths]
 
@@ -240,6 +244,117 @@ def _gc(scope: Scope) -> list[Statement]:
     ]
 
 
+def _publish(scope: Scope) -> list[Statement]:
+    """What `publish`, `verify` and `rollback` call, and the use of keys that EBS makes for them."""
+    return [
+        _allow(
+            "Look",
+            [
+                "autoscaling:DescribeAutoScalingGroups",
+                "autoscaling:DescribeLaunchConfigurations",
+                "ec2:DescribeImages",
+                "ec2:DescribeImportSnapshotTasks",
+                "ec2:DescribeInstances",
+                "ec2:DescribeLaunchTemplateVersions",
+                "ec2:DescribeLaunchTemplates",
+                "ec2:DescribeSnapshots",
+                "ec2:GetEbsEncryptionByDefault",
+                "ec2:GetImageBlockPublicAccessState",
+                "ec2:GetSnapshotBlockPublicAccessState",
+                "ssm:DescribeParameters",
+            ],
+            "*",
+        ),
+        _allow("StartSnapshot", ["ebs:StartSnapshot"], scope.ec2("snapshot"), _REQUESTED),
+        _allow(
+            "CreateTagged",
+            ["ec2:ImportSnapshot", "ec2:RegisterImage"],
+            scope.ec2("image", "import-snapshot-task"),
+            _REQUESTED,
+        ),
+        _allow("CopyTagged", ["ec2:CopyImage"], scope.ec2("snapshot"), _REQUESTED),
+        # CopyImage knows no tags of the image that it copies.
+        _allow("CopyAny", ["ec2:CopyImage"], scope.ec2("image")),
+        _allow("ImportAny", ["ec2:ImportSnapshot"], scope.ec2("snapshot")),
+        _allow("RegisterOurs", ["ec2:RegisterImage"], scope.ec2("snapshot"), _OURS),
+        _allow(
+            "TagOnCreation",
+            ["ec2:CreateTags"],
+            scope.ec2("image", "import-snapshot-task"),
+            {
+                "StringEquals": {
+                    "ec2:CreateAction": ["CopyImage", "ImportSnapshot", "RegisterImage"]
+                }
+            },
+        ),
+        # The snapshot of an import has no tags yet.
+        _allow("TagSnapshot", ["ec2:CreateTags"], scope.ec2("snapshot"), _REQUESTED),
+        _allow("TagOurs", ["ec2:CreateTags"], scope.ec2("image", "snapshot"), _OURS),
+        _allow(
+            "SettleOurs",
+            [
+                "ebs:CompleteSnapshot",
+                "ebs:GetSnapshotBlock",
+                "ebs:ListSnapshotBlocks",
+                "ebs:PutSnapshotBlock",
+                "ec2:DeleteSnapshot",
+                "ec2:DeregisterImage",
+                "ec2:DescribeImageAttribute",
+                "ec2:DescribeSnapshotAttribute",
+                "ec2:DisableImageDeprecation",
+                "ec2:DisableImageDeregistrationProtection",
+                "ec2:EnableImageDeprecation",
+                "ec2:EnableImageDeregistrationProtection",
+                "ec2:ModifyImageAttribute",
+                "ec2:ModifySnapshotAttribute",
+            ],
+            scope.ec2("image", "snapshot"),
+            _OURS,
+        ),
+        _allow(
+            "Parameters",
+            ["ssm:DeleteParameter", "ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"],
+            scope.ssm("*"),
+        ),
+        _allow(
+            "UseKeys",
+            [
+                "kms:CreateGrant",
+                "kms:Decrypt",
+                "kms:DescribeKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            ],
+            scope.kms("key/*"),
+        ),
+        _allow(
+            "Bucket",
+            [
+                "s3:CreateBucket",
+                "s3:ListBucket",
+                "s3:ListBucketMultipartUploads",
+                "s3:PutBucketPublicAccessBlock",
+                "s3:PutBucketTagging",
+                "s3:PutEncryptionConfiguration",
+                "s3:PutLifecycleConfiguration",
+                "s3:TagResource",
+            ],
+            scope.bucket_arn,
+        ),
+        _allow(
+            "Objects",
+            [
+                "s3:AbortMultipartUpload",
+                "s3:DeleteObject",
+                "s3:PutObject",
+                "s3:PutObjectTagging",
+            ],
+            f"{scope.bucket_arn}/*",
+        ),
+    ]
+
+
 def _role(scope: Scope) -> list[Statement]:
     actions = ["iam:CreateRole", "iam:GetRole", "iam:PutRolePolicy", "iam:TagRole"]
     return [_allow("MakeRole", actions, scope.iam("role/vmimport"))]
@@ -256,5 +371,6 @@ def _allow(
 POLICIES: Mapping[str, Callable[[Scope], list[Statement]]] = {
     "deploy": _deploy,
     "gc": _gc,
+    "publish": _publish,
     "role": _role,
 }

@@ -90,7 +90,7 @@ class BlockSender:
         self._connections.close()
 
     def _send(self, params: dict[str, Any]) -> None:
-        context: dict[str, Any] = {}
+        context: dict[str, Any] = {"client_region": self._cloud.region}  # as botocore's
         emit = self._events.emit_until_response
         self._events.emit(
             f"before-parameter-build.{_EVENT}", params=params, model=self._model, context=context

@@ -60,6 +60,7 @@ _ID = re.compile(r"(ami|eni|i|import-snap|key|sgr|sg|snap|subnet|vol|vpc)-[0-9a-
 # What an operation makes or uses without an id of it in the request.
 IMPLIED = {
     "AuthorizeSecurityGroupIngress": ("security-group-rule",),
+    "CopyImage": ("image", "snapshot"),
     "CreateSecurityGroup": ("security-group", "vpc"),
     "ImportSnapshot": ("import-snapshot-task", "snapshot"),
     "RegisterImage": ("image",),
@@ -131,9 +132,10 @@ def asked_by(cloud: Cloud) -> list[Question]:
     """What IAM is asked for the cloud's calls from now on, all of which are allowed."""
     asked: list[Question] = []
 
-    def note(params: Any, model: Any, **_: Any) -> None:
+    def note(params: Any, model: Any, context: Any = None, **_: Any) -> None:
         service = model.service_model.service_name
-        asked.extend(questions(service, model.name, params, cloud.region))
+        region = (context or {}).get("client_region", cloud.region)
+        asked.extend(questions(service, model.name, params, region))
 
     cloud.session.events.register_first("before-parameter-build", note)
     return asked
@@ -151,6 +153,7 @@ def questions(
         tags = {tag["Key"]: tag["Value"] for tag in params["Tags"]}
         arn = f"arn:aws:ec2:{region}::snapshot/*"
         yield Question("ebs:StartSnapshot", arn, _tag_context("aws:RequestTag", tags))
+        yield from _key_questions(params.get("KmsKeyArn"))
     elif service == "ebs":
         arn = f"arn:aws:ec2:{region}::snapshot/{params['SnapshotId']}"
         context = _tag_context("aws:ResourceTag", _tags(region, params["SnapshotId"]))
@@ -159,8 +162,10 @@ def questions(
         yield from _s3(operation, params)
     elif service == "iam":
         yield from _iam(operation, params)
-    elif service == "ssm" and "Names" in params:
-        for name in params["Names"]:
+    elif service == "kms":
+        yield Question(f"kms:{operation}", params["KeyId"])
+    elif service == "ssm" and ("Names" in params or "Name" in params):
+        for name in params.get("Names") or [params["Name"]]:
             arn = f"arn:aws:ssm:{region}:{ACCOUNT}:parameter/{name.removeprefix('/')}"
             yield Question(f"ssm:{operation}", arn)
     else:
@@ -183,8 +188,10 @@ def _ec2(operation: str, params: Mapping[str, Any], region: str) -> Iterator[Que
         yield Question(action, "*")
         return
     ids = {found[0] for found in _ID.finditer(str(params)) if KINDS[found[1]] in known}
+    place = params.get("SourceRegion", region)
     for resource in sorted(ids):
-        yield Question(action, _arn(region, resource), _context(region, resource, {}))
+        yield Question(action, _arn(place, resource), _context(place, resource, {}))
+    yield from _key_questions(params.get("KmsKeyId"))
     if name := params.get("Placement", {}).get("GroupName"):
         yield Question(action, f"arn:aws:ec2:{region}:{ACCOUNT}:placement-group/{name}")
     if profile := params.get("IamInstanceProfile", {}).get("Name"):
@@ -193,6 +200,8 @@ def _ec2(operation: str, params: Mapping[str, Any], region: str) -> Iterator[Que
         for snapshot in _snapshots_of(region, params["ImageId"]):
             yield Question(action, _arn(region, snapshot), _context(region, snapshot, {}))
     present = {KINDS[resource.rpartition("-")[0]] for resource in ids}
+    if operation == "CopyImage":
+        present = set()  # the image in the request is another one, in another region
     for kind in set(IMPLIED.get(operation, ())) - present:
         if kind == "security-group-rule" and kind not in requested:
             continue  # asked for only when rules are tagged
@@ -201,6 +210,19 @@ def _ec2(operation: str, params: Mapping[str, Any], region: str) -> Iterator[Que
     for kind, tags in requested.items():
         context = {**_tag_context("aws:RequestTag", tags), "ec2:CreateAction": (operation,)}
         yield Question("ec2:CreateTags", f"arn:aws:ec2:{region}:{_owner(kind)}:{kind}/*", context)
+
+
+def _key_questions(key: str | None) -> Iterator[Question]:
+    """What KMS is asked on behalf of a caller who has EBS encrypt with a key.
+
+    https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html
+    """
+    for action in (
+        *("CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKeyWithoutPlaintext"),
+        *("ReEncryptFrom", "ReEncryptTo"),
+    ):
+        if key:
+            yield Question(f"kms:{action}", key)
 
 
 def _s3(operation: str, params: Mapping[str, Any]) -> Iterator[Question]:

@@ -195,4 +195,4 @@ def test_the_command_prints_a_policy_for_an_account_and_a_bucket() -> None:
 def test_the_command_names_the_policies_that_there_are() -> None:
     refused = CliRunner().invoke(app, ["policy", "everything"])
     assert refused.exit_code == 2
-    assert "deploy, gc, role" in refused.stderr
+    assert "deploy, gc, publish, role" in refused.stderr
