@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import pytest
 from botocore.model import OperationModel
 
-from nitro.cloud import Cloud
+from nitro.cloud import Cloud, garbage
 from nitro.errors import NitroError
 from nitro.publish.release import Release
 from nitro.publish.source import Source
@@ -118,7 +119,9 @@ def try_once(
         again = publish_it(wanted)
         if again.failed:
             return succeeded, f"{injector.hit}: then {again.failed[0].error!r}"
-        return succeeded, difference(state(administrator), end)
+        looked = garbage.find_in(administrator, REGIONS, young=timedelta(0))
+        left = [found.reason for region in looked for found in region.garbage]
+        return succeeded, difference(state(administrator), end) or "; ".join(left)
 
 
 def difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
