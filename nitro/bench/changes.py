@@ -25,7 +25,7 @@ Counts = npt.NDArray[np.int64]
 
 AFTER = range(3, 7)  # nights after a step
 BEFORE = range(8, 31)  # nights before it
-ALARMS = 0.005  # false ones a night, over all series
+ALARMS = 0.01  # false ones a night, over all series
 SMALLEST = 0.05  # of a level: nights that depend on each other drift by less than that
 _LEAST_NOISE = 0.003  # of a night's value; less, in a few nights, is luck
 _MAD = 1.4826  # standard deviations of a normal distribution in its median absolute deviation
