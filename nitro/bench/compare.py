@@ -24,7 +24,7 @@ from nitro.errors import InputError
 Numbers = npt.NDArray[np.float64]
 
 _FACTORS = (
-    *("plan", "instance_type", "region", "image", "driver", "mtu", "protocol", "direction"),
+    *("plan", "instance_type", "region", "image", "driver", "protocol", "direction"),
     *("streams", "message_bytes", "rate"),
 )
 _KEYS = {c.name for c in (*COLUMNS, *PARTITIONS)} - {"metrics", "allowances", "raw", "id"}

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from nitro.errors import InputError
 from nitro.probe import Selection, parse
 
-Driver = Literal["nitro", "kernel", "own"]
+Driver = Literal["nitro", "kernel"]
 Protocol = Literal[
     "iperf3-tcp",
     "iperf3-udp",
@@ -42,15 +42,13 @@ Count = Annotated[int, Field(ge=1, le=10_000)]
 class Machine:
     """What a pair of instances is: the same for client and server but for the client's image.
 
-    `image` is a recipe's name or file, or an AMI's id. `driver` is whose ENA driver the server
-    loads; "own": the one that its AMI has. `mtu` None: the one that the network announces.
+    `image` is a recipe's name or file. `driver` is whose ENA driver the server loads.
     """
 
     image: str
     driver: Driver
     instance_type: str
     region: str
-    mtu: int | None = None
 
 
 @dataclass(frozen=True, order=True)
@@ -82,7 +80,6 @@ class Cell:
         """The cell in words that stay the same from night to night, and differ between cells."""
         machine, test = self.machine, self.test
         words = [machine.instance_type, machine.region, machine.image, machine.driver]
-        words += [f"mtu={machine.mtu}"] if machine.mtu else []
         words += [test.protocol]
         words += [test.direction] if test.direction else []
         words += [f"streams={test.streams}"] if test.streams > 1 else []
@@ -108,19 +105,15 @@ class _Model(BaseModel):
 
 
 class Matrix(_Model):
-    """The machines: every combination. An empty `regions` is the region of the command."""
+    """The machines: every combination."""
 
     images: tuple[str, ...] = Field(default=("bench",), min_length=1)
     drivers: tuple[Driver, ...] = Field(default=("nitro",), min_length=1)
     types: tuple[str, ...] = Field(min_length=1)
-    regions: tuple[str, ...] = ()
-    mtu: tuple[Annotated[int, Field(ge=576, le=9216)], ...] = ()
 
     def machines(self, region: str) -> list[Machine]:
         """Every combination, once."""
-        found = itertools.product(
-            self.images, self.drivers, self.types, self.regions or (region,), self.mtu or (None,)
-        )
+        found = itertools.product(self.images, self.drivers, self.types, (region,))
         return sorted({Machine(*factors) for factors in found}, key=repr)
 
 
@@ -161,10 +154,10 @@ class TestMatrix(_Model):
 class Plan(_Model):
     """What a night measures. `seconds` is the length of one measurement.
 
-    `repetitions` come after `warm_up` ones, which are recorded as such. `max_cost` is in US
-    dollars, `max_hours` from the first launch; None: no bound. `pairs_at_once` bounds how many
-    pairs of instances run at a time, `steps_at_once` how many of them measure at a time (1 where
-    the machines share processors, as on the local Nitro).
+    `repetitions` come after `warm_up` ones, which are recorded as such. `max_hours` counts from
+    the first launch; `max_cost` is in US dollars and needs `prices`, by instance type for an hour;
+    None: no bound. `pairs_at_once` servers run at a time, and one client after the other measures
+    them. `placement_group` is the name of one that is there already.
     """
 
     name: Name
@@ -174,12 +167,18 @@ class Plan(_Model):
     warm_up: Annotated[int, Field(ge=0, le=100)] = 1
     max_cost: Annotated[float, Field(gt=0)] | None = None
     max_hours: Annotated[float, Field(gt=0, le=168)] | None = None
+    prices: dict[str, Annotated[float, Field(gt=0)]] = {}
     pairs_at_once: Count = 20
-    steps_at_once: Count | None = None
-    market: Literal["on-demand", "spot"] = "on-demand"
-    placement: Literal["cluster", "zone"] = "cluster"
+    placement_group: str | None = None
     matrix: Matrix
     test: tuple[TestMatrix, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _costs_are_known(self) -> Self:
+        missing = sorted(set(self.matrix.types) - set(self.prices))
+        if self.max_cost is not None and missing:
+            raise ValueError(f"max_cost needs the price of {missing[0]} under [prices]")
+        return self
 
     @classmethod
     def load(cls, path: Path) -> Self:

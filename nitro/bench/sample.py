@@ -33,8 +33,7 @@ class Allowance:
 class Circumstances:
     """What a run was taken under, as far as it is known; empty or None where it is not.
 
-    `placement`: the placement group's strategy ("cluster"), "zone" without one, "region" when
-    client and server are in different zones. `baseline_bits` and `peak_bits` in bit/s are what
+    `placement` is the placement group's name. `baseline_bits` and `peak_bits` in bit/s are what
     the instance type promises. `host` is the processor of the machine that ran nitro.
     """
 
@@ -43,7 +42,6 @@ class Circumstances:
     cloud: str = ""
     zone: str = ""
     placement: str = ""
-    market: str = ""
     server: str = ""
     client: str = ""
     accelerator: str = ""

@@ -31,6 +31,9 @@ class InstanceType:
     hypervisor: str  # "nitro" | "xen" | "" for bare metal
     bare_metal: bool
     network: str  # as EC2 words it: "Up to 10 Gigabit"
+    #: bit/s of the first network card that the type sustains, and reaches in bursts; None: not said
+    baseline_bits: float | None = None
+    peak_bits: float | None = None
 
 
 def find_instance_type(cloud: Cloud, name: str) -> InstanceType:
@@ -122,6 +125,8 @@ def larger(cloud: Cloud, instance_type: InstanceType, mib: int) -> str | None:
 
 
 def _parse(raw: InstanceTypeInfoTypeDef) -> InstanceType:
+    cards = raw["NetworkInfo"].get("NetworkCards") or [{}]
+    card = cards[0]
     return InstanceType(
         name=raw["InstanceType"],
         vcpus=raw["VCpuInfo"]["DefaultVCpus"],
@@ -132,4 +137,10 @@ def _parse(raw: InstanceTypeInfoTypeDef) -> InstanceType:
         hypervisor=raw.get("Hypervisor", ""),
         bare_metal=raw.get("BareMetal", False),
         network=raw["NetworkInfo"].get("NetworkPerformance", ""),
+        baseline_bits=_bits(card.get("BaselineBandwidthInGbps")),
+        peak_bits=_bits(card.get("PeakBandwidthInGbps")),
     )
+
+
+def _bits(gigabits: float | None) -> float | None:
+    return None if gigabits is None else gigabits * 1e9

@@ -363,6 +363,7 @@ DOCUMENTS: dict[str, Any] = {
     "bench-check": list[bench.VerdictDocument],
     "bench-compare": list[bench.ComparisonDocument],
     "bench-triage": list[bench.ChangedConditionDocument],
+    "bench-run": bench.NightDocument,
     "bench-history": list[bench.HistoryDocument],
     "build": BuildDocument,
     "console": ConsoleDocument,

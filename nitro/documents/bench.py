@@ -7,6 +7,21 @@ from typing_extensions import TypedDict
 from nitro.documents.metrics import Better
 
 
+class NightDocument(TypedDict):
+    """`nitro bench run --json`."""
+
+    night: str
+    """The UTC date that the night is keyed by."""
+    recorded: int
+    """Runs that succeeded."""
+    failed: int
+    """Runs that failed, which are recorded as such."""
+    there: int
+    """Runs that the record had before."""
+    left_out: int
+    """Runs that the plan's budget had no room for."""
+
+
 class ChangedConditionDocument(TypedDict):
     """A condition that has new values since a step."""
 

@@ -16,6 +16,7 @@ from nitro.progress import Reporter
 
 if TYPE_CHECKING:
     from nitro.bench.record import Record
+    from nitro.bench.store import Store
     from nitro.cloud.session import Cloud
 
 Location = Annotated[
@@ -57,15 +58,28 @@ def opened(
     """The record, and the cloud where it is in S3 or where `connect` asks for it."""
     require_extra()
     from nitro.bench.record import Record
-    from nitro.bench.store import FolderStore, is_s3, s3_store
-    from nitro.paths import state_dir
 
-    where = location or config.load(None).record or str(state_dir() / "record")
-    if not is_s3(where) and "://" in where:
-        raise InputError(f"--record {where}: neither a folder nor s3://BUCKET/PREFIX")
-    if not is_s3(where) and not connect:
-        yield Record(FolderStore(Path(where))), None
+    if not connect and not _where(location).startswith("s3://"):
+        yield Record(store_of(location, None)), None
         return
     with connected(report, cloud=cloud, region=region, profile=profile) as connection:
-        store = s3_store(connection.cloud, where) if is_s3(where) else FolderStore(Path(where))
-        yield Record(store), connection.cloud
+        yield Record(store_of(location, connection.cloud)), connection.cloud
+
+
+def store_of(location: str | None, cloud: Cloud | None) -> Store:
+    """Where the record's files lie. Raises InputError for what is no place, and for S3 without
+    a cloud."""
+    from nitro.bench.store import FolderStore, is_s3, s3_store
+
+    where = _where(location)
+    if cloud and is_s3(where):
+        return s3_store(cloud, where)
+    if "://" in where:
+        raise InputError(f"--record {where}: neither a folder nor s3://BUCKET/PREFIX")
+    return FolderStore(Path(where))
+
+
+def _where(location: str | None) -> str:
+    from nitro.paths import state_dir
+
+    return location or config.load(None).record or str(state_dir() / "record")

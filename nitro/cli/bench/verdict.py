@@ -50,7 +50,7 @@ def check(
     verbose: options.Verbose = False,
 ) -> None:
     """Judge the last night: exit code 5 when something became slower, 4 when something failed."""
-    wanted = _date(night)
+    wanted = night_of(night)
     with opened(reporter(), record, cloud, region, profile, connect=sns is not None) as (
         found,
         connection,
@@ -97,7 +97,7 @@ def triage(
     verbose: options.Verbose = False,
 ) -> None:
     """Name what changed between the two sides of a step."""
-    night = _date(since)
+    night = night_of(since)
     if night is None:
         raise InputError("no night is given")
     with opened(reporter(), record, cloud, region, profile) as (found, _):
@@ -141,7 +141,8 @@ def _exit(verdicts: list[Verdict]) -> None:
         raise ProbeError(f"failed: {failed[0]}{more}")
 
 
-def _date(text: str | None) -> date | None:
+def night_of(text: str | None) -> date | None:
+    """A date on the command line. Raises InputError."""
     if text is None:
         return None
     try:

@@ -23,7 +23,6 @@ CIRCUMSTANCES = Circumstances(
     cloud="aws",
     zone="eu-west-1a",
     placement="cluster",
-    market="on-demand",
     server="i-0123",
     client="i-4567",
     accelerator="nitro",

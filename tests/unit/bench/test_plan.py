@@ -114,6 +114,7 @@ def test_every_test_becomes_one_step_of_the_tool(tmp_path):
         (('"netperf-tcp-rr"\n', '"netperf-tcp-rr"\nstreams = [2]\n'), "streams"),
         (('"netperf-tcp-rr"', '"http"'), "message_bytes"),
         (('name = "small"', 'name = "../x"'), "name"),
+        (("seed = 7", "max_cost = 2.5"), "the price of c5.large"),
     ],
 )
 def test_what_is_no_plan_is_refused_by_the_key(tmp_path, change, says):

@@ -1,0 +1,200 @@
+"""A night with stand-ins for builds and machines: what it records, resumes, replaces and leaves."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from nitro import recipe as recipes
+from nitro.bench import night as nights
+from nitro.bench.plan import Plan
+from nitro.bench.record import Record
+from nitro.bench.store import FolderStore
+from nitro.bench.verdict import check
+from nitro.errors import InputError, Interrupted, NitroError
+from nitro.progress import Reporter
+from tests.cloud.conftest import everything
+from tests.cloud.joint import RECIPE, FakeBuilder, FakeProber
+
+NIGHT = date(2026, 11, 26)
+PAGE = FakeProber().outputs["http"]
+TEXT = """
+name = "small"
+seconds = 3
+repetitions = 2
+warm_up = 1
+{more}
+[matrix]
+drivers = ["nitro", "kernel"]
+types = ["c5.large"]
+[[test]]
+protocol = "http"
+streams = [4, 8]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _one_recipe(monkeypatch):
+    """Every image is the one that the stand-ins build."""
+    load = recipes.load
+    monkeypatch.setattr(
+        recipes, "load", lambda name: RECIPE if name == "bench" else load(name), raising=False
+    )
+
+
+@pytest.fixture
+def record(tmp_path):
+    return Record(FolderStore(tmp_path / "record"))
+
+
+def plan(tmp_path, more=""):
+    path = tmp_path / "plan.toml"
+    path.write_text(TEXT.format(more=more))
+    return Plan.load(path)
+
+
+def prober(**options):
+    return FakeProber(outputs={"http": PAGE, "http-2": PAGE}, **options)
+
+
+def run(cloud, disk, record, plan, **options):
+    return nights.run(
+        cloud,
+        plan,
+        record,
+        builder=FakeBuilder(disk),
+        night=NIGHT,
+        report=Reporter(),
+        **{"prober": prober(), **options},
+    )
+
+
+def left(cloud):
+    found = everything(cloud)
+    return {kind: found[kind] for kind in ("instances", "groups", "volumes")}
+
+
+NOTHING: dict[str, list[str]] = {"instances": [], "groups": [], "volumes": []}
+
+
+def test_a_night_records_every_run_with_its_conditions_and_leaves_nothing(
+    cloud, disk, record, tmp_path
+):
+    done = run(cloud, disk, record, plan(tmp_path))
+    assert (done.recorded, done.failed, done.there) == (12, 0, 0)
+    assert left(cloud) == NOTHING
+    rows = record.query(
+        "SELECT driver, streams, phase, count(*) AS n FROM metrics WHERE metric = 'http' "
+        "GROUP BY ALL ORDER BY ALL"
+    ).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [
+        (driver, streams, phase, count)
+        for driver in ("kernel", "nitro")
+        for streams in (4, 8)
+        for phase, count in (("steady", 2), ("warm-up", 1))
+    ]
+    one = record.query("SELECT * FROM samples ORDER BY position LIMIT 1").to_pylist()[0]
+    assert one["digest"] == disk.digest
+    assert one["zone"].startswith("eu-central-1")
+    assert one["server"].startswith("i-")
+    assert one["peak_bits"] == 10e9
+    assert one["raw"] == PAGE.rstrip()
+    assert not check(record, "small").failed
+
+
+def test_a_night_that_is_run_again_adds_nothing(cloud, disk, record, tmp_path):
+    run(cloud, disk, record, plan(tmp_path))
+    ids = record.ids("small", NIGHT)
+    again = run(
+        cloud, disk, record, plan(tmp_path), prober=prober(fails={"wait_boot": ValueError()})
+    )
+    assert (again.recorded, again.there) == (0, 12)
+    assert record.ids("small", NIGHT) == ids
+
+
+def test_an_interrupted_night_goes_on_where_it_ended(cloud, disk, record, tmp_path):
+    stopping = prober()
+    launched = iter(range(100))
+    wait = stopping.wait_boot
+
+    def wait_boot(watch, **options):
+        if next(launched) == 3:
+            raise KeyboardInterrupt
+        return wait(watch, **options)
+
+    stopping.wait_boot = wait_boot
+    with pytest.raises(Interrupted):
+        run(cloud, disk, record, plan(tmp_path), prober=stopping)
+    assert left(cloud) == NOTHING
+    before = record.ids("small", NIGHT)
+    assert len(before) == 6
+    done = run(cloud, disk, record, plan(tmp_path))
+    assert (done.recorded, done.there) == (6, 6)
+    assert before < record.ids("small", NIGHT)
+
+
+def test_a_pair_that_dies_is_replaced_and_the_night_goes_on(cloud, disk, record, tmp_path):
+    dying = prober()
+    wait, calls = dying.wait_boot, []
+
+    def wait_boot(watch, **options):
+        calls.append(watch)
+        if len(calls) == 2:
+            raise NitroError("i-1 is terminated before it was ready")
+        return wait(watch, **options)
+
+    dying.wait_boot = wait_boot
+    done = run(cloud, disk, record, plan(tmp_path), prober=dying)
+    assert (done.recorded, done.failed) == (12, 0)
+    assert left(cloud) == NOTHING
+    servers = record.query("SELECT count(DISTINCT server) AS n FROM samples").to_pylist()
+    assert servers == [{"n": 2}]
+
+
+def test_a_machine_that_never_works_is_recorded_as_failed(cloud, disk, record, tmp_path):
+    dead = prober(fails={"wait_boot": NitroError("the server never came up")})
+    done = run(cloud, disk, record, plan(tmp_path), prober=dead)
+    assert (done.recorded, done.failed) == (0, 12)
+    assert left(cloud) == NOTHING
+    verdict = check(record, "small")
+    assert len(verdict.failed) == 4
+    assert verdict.failed[0].error == "the server never came up"
+
+
+def test_a_night_stays_within_its_budget(cloud, disk, record, tmp_path):
+    money = 'max_cost = 0.000001\nprices = { "c5.large" = 900.0 }'
+    done = run(cloud, disk, record, plan(tmp_path, money))
+    assert done.left_out >= 8
+    assert done.recorded + done.left_out == 12
+    more = run(cloud, disk, record, plan(tmp_path, "max_hours = 0.0000001"))
+    assert more.left_out >= 8
+    assert more.there == done.recorded
+    assert more.recorded + more.left_out + more.there == 12
+
+
+def test_an_instance_ends_itself_after_the_nights_bound(cloud, disk, record, tmp_path):
+    seen = []
+    watching = prober()
+    wait = watching.wait_boot
+
+    def wait_boot(watch, **options):
+        for reservation in cloud.ec2.describe_instances()["Reservations"]:
+            for one in reservation["Instances"]:
+                tags = {tag["Key"]: tag["Value"] for tag in one["Tags"]}
+                seen.append("nitro:expires" in tags)
+        return wait(watch, **options)
+
+    watching.wait_boot = wait_boot
+    run(cloud, disk, record, plan(tmp_path, "max_hours = 2"), prober=watching)
+    assert seen
+    assert all(seen)
+
+
+def test_a_type_that_is_not_there_is_refused_before_anything_is_made(cloud, disk, record, tmp_path):
+    wrong = plan(tmp_path).model_copy(
+        update={"matrix": plan(tmp_path).matrix.model_copy(update={"types": ("c5.lage",)})}
+    )
+    with pytest.raises(InputError, match=r"no instance type 'c5\.lage'"):
+        run(cloud, disk, record, wrong)
+    assert left(cloud) == NOTHING
