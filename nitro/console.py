@@ -22,12 +22,23 @@ _START = re.compile(r'\{\s*"nitro"\s*:')
 _DECODER = json.JSONDecoder()
 
 
+# What OSv says by itself: its first line, its interfaces' addresses, the boot chart (cumulative;
+# "Booted up" without one), and the command line when it is about to start the program.
+_OSV = re.compile(r"OSv (v?\d[\w.+-]*)")
+_OSV_ADDRESS = re.compile(r"(eth\d+): (\d+\.\d+\.\d+\.\d+)")
+_OSV_CLOCK = re.compile(r"(?:\t.+: (\d+\.\d+)ms, \(\+\d+\.\d+ms\)|Booted up in (\d+\.\d+) ms)")
+_OSV_COMMAND = re.compile(r"Cmdline: (.*)")
+
+
 @dataclass(frozen=True)
 class Milestone:
-    """`uptime` is in seconds of the guest's kernel clock; `fields` is the rest of the object."""
+    """`uptime` is in seconds of the guest's kernel clock; `fields` is the rest of the object.
+
+    None: OSv without a clock that it can count by, as where it runs without KVM's.
+    """
 
     name: str
-    uptime: float
+    uptime: float | None
     fields: dict[str, Any] = field(default_factory=dict)
 
 
@@ -38,20 +49,53 @@ def milestones(text: str) -> list[Milestone]:
 
 def located(text: str) -> Iterator[tuple[int, int, Milestone]]:
     """The milestones in order, each with where in the text it begins and ends."""
+    osv: _OsvConsole | None = None
     for line in _LINE.finditer(text):
-        position = line.start()
-        while start := _START.search(text, position, line.end()):
-            position = start.end()
-            try:
-                value, length = _DECODER.raw_decode(
-                    text[start.start() : min(line.end(), start.start() + LONGEST)]
-                )
-            except (ValueError, RecursionError):
-                continue
-            # What lies inside an object is no milestone of its own.
-            position = start.start() + length
-            if milestone := _milestone(value):
-                yield start.start(), position, milestone
+        if osv:
+            for milestone in osv.read(line[0]):
+                yield line.start(), line.end(), milestone
+        elif found := _OSV.fullmatch(line[0]):
+            osv = _OsvConsole()
+            yield line.start(), line.end(), Milestone("kernel", 0.0, {"release": found[0]})
+        yield from _json(text, line)
+
+
+def _json(text: str, line: re.Match[str]) -> Iterator[tuple[int, int, Milestone]]:
+    """The milestones that a line has as objects of JSON."""
+    position = line.start()
+    while start := _START.search(text, position, line.end()):
+        position = start.end()
+        try:
+            value, length = _DECODER.raw_decode(
+                text[start.start() : min(line.end(), start.start() + LONGEST)]
+            )
+        except (ValueError, RecursionError):
+            continue
+        # What lies inside an object is no milestone of its own.
+        position = start.start() + length
+        if milestone := _milestone(value):
+            yield start.start(), position, milestone
+
+
+class _OsvConsole:
+    """Milestones in OSv's own words, behind its first line."""
+
+    def __init__(self) -> None:
+        self._clock: float | None = None
+        self._started = False
+
+    def read(self, line: str) -> Iterator[Milestone]:
+        """Those that a line is; what the program prints is not looked at."""
+        if self._started:
+            return
+        if found := _OSV_CLOCK.fullmatch(line):
+            self._clock = float(found[1] or found[2]) / 1000
+        elif found := _OSV_ADDRESS.fullmatch(line):
+            yield Milestone("address", None, {"interface": found[1], "address": found[2]})
+        elif found := _OSV_COMMAND.fullmatch(line):
+            self._started = True
+            yield Milestone("start", self._clock, {"command": found[1]})
+            yield Milestone("ready", self._clock)
 
 
 def tail(text: str, lines: int = 20) -> str:

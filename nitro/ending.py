@@ -28,6 +28,9 @@ _LACKS_MEMORY = re.compile(
     r"^\[ *\d+\.\d+\].{0,20}? (?:Initramfs unpacking failed: write error|Out of memory)",
     re.MULTILINE,
 )
+# OSv's first line, and how it says that it stops; the reason is in the line before
+_OSV = re.compile(r"^OSv v?\d", re.MULTILINE)
+_OSV_STOPS = re.compile(r"^([^\r\n]*)\r?\n(?:\[backtrace\]|Halting\.|Aborted)\r?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,8 @@ def crash_loop(ends: list[Ending]) -> bool:
 def panic(text: str) -> Panic | None:
     """The kernel's panic, if there was one."""
     found = _PANIC.search(text)
+    if not found and _OSV.search(text) and (stopped := _OSV_STOPS.search(text)):
+        return Panic(stopped[1].strip(), lacks_memory="Out of memory" in stopped[1])
     if not found:
         return None
     return Panic(found[1].strip(), bool(_LACKS_MEMORY.search(text, 0, found.start())))
@@ -138,10 +143,16 @@ def _ending(exited: Milestone, start: Milestone | None, said: str) -> Ending:
     code = exited.fields.get("code")
     return Ending(
         status=code if isinstance(code, int) else 0,
-        seconds=None if start is None else max(0.0, round(exited.uptime - start.uptime, 2)),
+        seconds=_between(start, exited),
         restarts=exited.fields.get("restart") is True,
         out_of_memory=_out_of_memory(said, start) if code == 128 + signal.SIGKILL else None,
     )
+
+
+def _between(start: Milestone | None, end: Milestone) -> float | None:
+    if start is None or start.uptime is None or end.uptime is None:
+        return None
+    return max(0.0, round(end.uptime - start.uptime, 2))
 
 
 def _out_of_memory(said: str, start: Milestone | None) -> OutOfMemory | None:

@@ -40,7 +40,7 @@ def add(
         typer.Option(
             "--source",
             metavar="TREE|ARCHIVE",
-            help="Source of this version of OSv, for building the ENA driver.",
+            help="OSv's source tree in which the kernel was built, for compiling the ENA driver.",
         ),
     ] = None,
     region: options.Region = None,
@@ -91,6 +91,10 @@ def _add_url(
                 offer = store.offered(path, url, name)
                 url, sha256 = offer.url, sha256 or offer.sha256
                 download(url, path, stage, **account)
+                if offer.headers_url and source is None:
+                    source = Path(folder) / "headers.tar.gz"
+                    download(offer.headers_url, source, stage, **account)
+                    store.check_file(source, offer.headers_sha256, offer.headers_url)
         report.close()
         return store.add(name, path, origin=url, sha256=sha256, source=source)
 
@@ -110,11 +114,11 @@ def list_(json: options.Json = False, verbose: options.Verbose = False) -> None:
             kernel.about["version"],
             f"{kernel.about['size_bytes'] / 1e6:.1f} MB",
             ", ".join(kernel.about["drivers"]) or "none known",
-            kernel.about["source"] or "-",
+            "yes" if kernel.headers else "no",
         )
         for kernel in kernels
     ]
-    print_table(("NAME", "VERSION", "SIZE", "DRIVERS", "SOURCE"), rows)
+    print_table(("NAME", "VERSION", "SIZE", "DRIVERS", "HEADERS"), rows)
 
 
 @app.command()

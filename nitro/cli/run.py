@@ -134,12 +134,14 @@ def _boot(
         disk = folder / "disk"
         with space.writing(folder):
             disk.write_bytes(built.path.read_bytes())
+        speed = accel.best(emulator)
         machine = qemu.Machine(
             disks=(qemu.Disk(disk),),
             vcpus=vcpus,
             memory_mib=memory_mib,
             boot_mode="uefi" if uefi else "legacy-bios",
-            accelerator=accel.best(emulator),
+            accelerator=speed,
+            hpet=qemu.needs_hpet(disk, speed),
             cards=(card.card,),
             extra=("-no-reboot",),
         )

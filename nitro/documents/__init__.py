@@ -235,7 +235,7 @@ class KernelDocument(TypedDict):
     """Those that nitro can name; `ena` is OSv's own."""
     exported_symbols: int
     source: str
-    """The source tree or archive with its headers; empty when there is none."""
+    """Where its headers came from; empty when there are none."""
 
 
 class OfferedKernelDocument(TypedDict):
@@ -248,6 +248,9 @@ class OfferedKernelDocument(TypedDict):
     sha256: str
     """Of the file, in hexadecimal digits."""
     size_bytes: int
+    headers: NotRequired[str]
+    """The archive of its headers, as `file`; absent when there is none."""
+    headers_sha256: NotRequired[str]
 
 
 class KernelIndexDocument(TypedDict):

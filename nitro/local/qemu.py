@@ -82,7 +82,7 @@ class Machine:
     kernel: Path | None = None  # boots this instead of a disk
     initrd: Path | None = None
     append: str = ""
-    hpet: bool = False  # a clock that Nitro instances do not have
+    hpet: bool = False  # a clock that Nitro instances do not have; see `needs_hpet`
     extra: Sequence[str] = field(default_factory=tuple)
 
 
@@ -106,6 +106,17 @@ def find(report: Reporter | None = None, arch: Arch = X86_64) -> Qemu:
 def firmware_packages(arch: Arch = X86_64) -> debian.Wanted:
     """What boot mode "uefi" needs."""
     return debian.Wanted((arch.firmware_package,))
+
+
+def needs_hpet(disk: Path, accelerator: str) -> bool:
+    """Whether the system on `disk` would find no clock: OSv, where KVM's is not.
+
+    Nitro instances have KVM's clock, on which OSv relies; with neither that nor an HPET it halts.
+    OSv's disks carry "VSO" in their boot sector.
+    """
+    with disk.open("rb") as file:
+        sector = file.read(512)
+    return accelerator != "kvm" and sector[0x1B8:0x1BB] == b"VSO"
 
 
 def arguments(

@@ -154,15 +154,17 @@ class QemuHypervisor:
             self._make_disks(guest)
         nic, helpers = undo.enter_context(self._plugged(guest))
         speed = accel.best(program)
+        paths = list(self._disk_paths(guest))
         description = qemu.Machine(
             disks=[
                 qemu.Disk(path, disk.volume_id.replace("-", ""))
-                for disk, path in zip(guest.disks, self._disk_paths(guest), strict=True)
+                for disk, path in zip(guest.disks, paths, strict=True)
             ],
             vcpus=capped_vcpus(guest.vcpus),
             memory_mib=capped_memory(guest.memory_mib, available_memory()),
             boot_mode=guest.boot_mode,
             accelerator=speed,
+            hpet=qemu.needs_hpet(paths[0], speed),
             console=folder / CONSOLE,
             cards=(nic.card,),
             product=guest.instance_type,

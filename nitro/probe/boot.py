@@ -165,8 +165,9 @@ def result(text: str, connected: float | None, watch: Watch) -> Result:
     metrics: dict[str, Metric] = {}
     for milestone in milestones(text):
         name = f"boot_{milestone.name}"
-        if milestone.name in STAGES and name not in metrics:
-            metrics[name] = Metric(milestone.uptime, "s", "less")
+        if milestone.uptime is None or milestone.name not in STAGES or name in metrics:
+            continue
+        metrics[name] = Metric(milestone.uptime, "s", "less")
     if connected is not None:
         metrics["boot_first_connection"] = Metric(round(connected, 3), "s", "less")
     seconds = round(watch.clock() - watch.launched, 3)

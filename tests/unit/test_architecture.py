@@ -92,7 +92,7 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
     ],
     "needs packages of Debian, and is tested where images are built: tests/boot": [
         *("nitro/debian/fetch.py", "nitro/debian/package.py"),
-        *("nitro/image/linux/*", "nitro/image/relock.py"),
+        *("nitro/image/linux/*", "nitro/image/relock.py", "nitro/image/osv/driver.py"),
     ],
     "tested by what uses it everywhere: probes, recipes, stages, results": [
         *("nitro/documents/*", "nitro/paths.py", "nitro/recipe/find.py"),

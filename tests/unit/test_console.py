@@ -27,6 +27,35 @@ def test_a_boot():
     ]
 
 
+OSV = """OSv v0.57.0-398-g0e34e4dc\r
+{"nitro":"driver","uptime":0.35,"driver":"nitro_ena","kind":"nitro"}\r
+eth0: 172.31.32.4\r
+"""
+CHART = """\tdisk read (real mode): 116.12ms, (+116.12ms)\r
+\tTotal time: 347.51ms, (+231.39ms)\r
+"""
+COMMAND = "Cmdline: /usr/bin/iperf3 --server\r\neth0: 10.0.0.1\r\n"
+
+
+def test_osv_says_it_in_its_own_words():
+    assert milestones(OSV + CHART + COMMAND) == [
+        Milestone("kernel", 0.0, {"release": "OSv v0.57.0-398-g0e34e4dc"}),
+        Milestone("driver", 0.35, {"driver": "nitro_ena", "kind": "nitro"}),
+        Milestone("address", None, {"interface": "eth0", "address": "172.31.32.4"}),
+        Milestone("start", 0.34751, {"command": "/usr/bin/iperf3 --server"}),
+        Milestone("ready", 0.34751),
+    ]
+
+
+def test_osv_without_a_chart():
+    assert milestones(OSV + "Booted up in 120.50 ms\r\n" + COMMAND)[-1].uptime == 0.1205
+    assert milestones(OSV + COMMAND)[-1] == Milestone("ready", None)
+
+
+def test_osvs_words_mean_nothing_elsewhere():
+    assert milestones("[1.0] OSv v1 \r\neth0: 10.0.0.1\r\n" + COMMAND) == []
+
+
 def test_noise_around_a_milestone():
     assert milestones(f"[   3.40] eth0: link up{READY}[   3.41] more") == [THE_READY]
     assert milestones(f"{READY}{READY}") == [THE_READY, THE_READY]

@@ -86,6 +86,13 @@ def test_a_panic_is_the_kernels_own_line_only() -> None:
     assert panic.lacks_memory
 
 
+def test_osv_stops_in_its_own_words() -> None:
+    reason = "/usr/bin/x: failed looking up symbol fork"
+    text = f"OSv v0.57.0\r\n{reason}\r\n[backtrace]\r\n0x1\r\n"
+    assert ending.panic(text) == ending.Panic(reason, lacks_memory=False)
+    assert ending.panic(text.removeprefix("OSv v0.57.0\r\n")) is None
+
+
 def test_the_output_is_the_last_runs_without_the_guests_lines() -> None:
     first, second = run(1, 0.2, "one", restart=True), run(0, 0.2, "two", "", "three")
     ready = '{"nitro":"ready","uptime":2.6,"ports":[]}'

@@ -88,6 +88,7 @@ struct ena_os {
 /* net.cc */
 void ena_osv_interface_attach(ena_os *os);
 void ena_osv_announce_link(ena_os *os);
+void ena_osv_report(const char *milestone, const char *fields);
 void ena_osv_recover(ena_os *os);
 
 /* tx.cc */

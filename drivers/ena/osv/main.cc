@@ -127,6 +127,14 @@ static void ena_osv_manage(void *argument, bool tick)
 	}
 }
 
+/* A milestone of the boot for who reads the console: a line of JSON. */
+void ena_osv_report(const char *milestone, const char *fields)
+{
+	double seconds = osv::clock::uptime::now().time_since_epoch().count() / 1e9;
+
+	printf("{\"nitro\":\"%s\",\"uptime\":%.3f%s}\n", milestone, seconds, fields);
+}
+
 /* Returns what went wrong, or NULL. Then boot goes on without the card; what has been made for it
  * stays, as interrupts may still point there. */
 static const char *ena_osv_drive(pci::device *device)
@@ -152,6 +160,7 @@ static const char *ena_osv_drive(pci::device *device)
 	ena_osv_start_pairs(os, vectors);
 	ena_osv_interface_attach(os);
 	os->manager.start("ena", ena_osv_manage, os, nullptr, std::chrono::seconds(1));
+	ena_osv_report("driver", ",\"driver\":\"nitro_ena\",\"kind\":\"nitro\"");
 	return nullptr;
 }
 

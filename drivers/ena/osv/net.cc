@@ -171,6 +171,8 @@ void ena_osv_announce_link(ena_os *os)
 	bool up = os->link;
 
 	printf("%s: link is %s\n", os->interface->if_xname, up ? "up" : "down");
+	if (up)
+		ena_osv_report("link", "");
 	if_link_state_change(os->interface, up ? LINK_STATE_UP : LINK_STATE_DOWN);
 }
 

@@ -17,9 +17,9 @@ _WEAK = 2
 
 @dataclass(frozen=True)
 class Symbols:
-    """Names that a file defines, and those that it needs from others; `weak` ones it can miss."""
+    """What a file defines (name → address), and needs from others; `weak` ones it can miss."""
 
-    defined: frozenset[str] = frozenset()
+    defined: dict[str, int] = field(default_factory=dict)
     needed: frozenset[str] = frozenset()
     weak: frozenset[str] = frozenset()
 
@@ -52,17 +52,18 @@ def read(data: bytes) -> Symbols:
         first, strings = file.place(file.dynamic[_SYMTAB]), file.place(file.dynamic[_STRTAB])
         text = data[strings : strings + file.dynamic.get(_STRSZ, 0)]
         table = data[first : first + _count(file) * _SYMBOL.size]
-        defined: set[str] = set()
+        defined: dict[str, int] = {}
         needed: set[str] = set()
         weak: set[str] = set()
-        for name, info, _, section, _, _ in _SYMBOL.iter_unpack(table):
+        for name, info, _, section, address, _ in _SYMBOL.iter_unpack(table):
             word = text[name : text.find(b"\0", name)].decode(errors="replace")
-            if word:
-                group = defined if section else weak if info >> 4 == _WEAK else needed
-                group.add(word)
+            if word and section:
+                defined[word] = address
+            elif word:
+                (weak if info >> 4 == _WEAK else needed).add(word)
     except (struct.error, IndexError) as error:
         raise ValueError(f"damaged dynamic symbols: {error}") from None
-    return Symbols(frozenset(defined), frozenset(needed), frozenset(weak))
+    return Symbols(defined, frozenset(needed), frozenset(weak))
 
 
 def _open(data: bytes) -> _File:
@@ -88,14 +89,16 @@ def _count(file: _File) -> int:
     """How many symbols there are, which only the tables for finding them tell."""
     if _HASH in file.dynamic:
         return int(struct.unpack_from("<II", file.data, file.place(file.dynamic[_HASH]))[1])
+    # Without a table, and with one that has nothing to find, the strings begin behind the symbols.
+    behind = (file.dynamic[_STRTAB] - file.dynamic[_SYMTAB]) // _SYMBOL.size
     if _GNU_HASH not in file.dynamic:
-        return (file.dynamic[_STRTAB] - file.dynamic[_SYMTAB]) // _SYMBOL.size
+        return behind
     at = file.place(file.dynamic[_GNU_HASH])
     buckets, first, bloom, _ = struct.unpack_from("<IIII", file.data, at)
     at += 16 + 8 * bloom
     last = max(struct.unpack_from(f"<{buckets}I", file.data, at), default=0)
     if last < first:
-        return int(first)
+        return behind
     chains = at + 4 * buckets
     while not struct.unpack_from("<I", file.data, chains + 4 * (last - first))[0] & 1:
         last += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
@@ -47,6 +47,8 @@ _DRIVERS = {
     b"N3vmw6pvscsiE": "pvscsi",
     b"N8xenfront6xenbusE": "xenfront",
 }
+# aws::ena::probe(hw::hw_device*), and `xor %eax, %eax; ret`
+_PROBE, _RETURN_NULL = "_ZN3aws3ena5probeEPN2hw9hw_deviceE", b"\x31\xc0\xc3"
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,16 @@ class Kernel:
         """Of the drivers that nitro can name, those that are in it."""
         data = self.segment.data
         return sorted(name for kind, name in _DRIVERS.items() if kind + b"\0" in data)
+
+    def without_own_ena(self) -> Kernel:
+        """The kernel with its own ENA driver finding no card: its `probe` returns at once.
+
+        Raises ValueError when the kernel does not export that function.
+        """
+        address = self.segment.symbols.get(_PROBE)
+        if address is None:
+            raise ValueError(f"it does not export {_PROBE}")
+        return replace(self, segment=self.segment.with_bytes(address, _RETURN_NULL))
 
     @property
     def boot_entries(self) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from nitro.debian import Lock, Package, Tree, Wanted
 from nitro.errors import InputError
-from nitro.image.osv import command_line, disk, programs, ramfs, store
+from nitro.image.formats import symbols
+from nitro.image.osv import command_line, disk, driver, programs, ramfs, store
 from nitro.image.osv.artifact import Kernel
 from nitro.image.osv.programs import PLAYED, Choice
 from nitro.image.osv.store import Stored
@@ -41,6 +42,7 @@ class Osv:
     report: Reporter
     trace: bool = False
     _choice: Choice | None = field(default=None, init=False)
+    _module: Path | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if self.recipe.boot_mode != "legacy-bios":
@@ -56,11 +58,6 @@ class Osv:
             raise InputError(
                 f"{self.recipe.name}: OSv has no users", hint='leave user out: "root" runs all'
             )
-        if self.trace:
-            raise InputError(
-                f"{self.recipe.name}: OSv does not tell which files a program sought in vain",
-                hint='strace = "syscall_open*" shows its calls',
-            )
 
     @cached_property
     def _stored(self) -> Stored:
@@ -68,7 +65,27 @@ class Osv:
 
     @cached_property
     def _kernel(self) -> Kernel:
-        return self._stored.kernel()
+        kernel = self._stored.kernel()
+        if self.recipe.driver == "kernel" or "ena" not in kernel.drivers:
+            return kernel
+        try:
+            return kernel.without_own_ena()
+        except ValueError as error:
+            raise InputError(
+                f"the ENA driver of osv:{self._stored.name} cannot be turned off: {error}",
+                hint='driver = "kernel" uses it',
+            ) from None
+
+    @property
+    def _headers(self) -> Path:
+        found = self._stored.headers
+        if found is None:
+            name, version = self._stored.name, self._stored.about["version"]
+            raise InputError(
+                f"the nitro driver cannot be compiled for osv:{name} ({version}): no headers",
+                hint='nitro kernel add --source TREE, or driver = "kernel" for OSv\'s own',
+            )
+        return found
 
     def inputs(self) -> Sequence[Path]:
         folder = self._stored.path.parent
@@ -76,10 +93,12 @@ class Osv:
         return [*sorted(folder.iterdir()), folder.parent]
 
     def wanted(self) -> Sequence[Wanted]:
-        return ()
+        return (driver.COMPILER,) if self.recipe.driver == "nitro" else ()
 
     def needed(self, packages: Mapping[Wanted, Sequence[Package]]) -> Sequence[Wanted]:
-        return ()
+        if self.recipe.driver == "nitro":
+            self._module = driver.cached(self._headers, packages[driver.COMPILER])
+        return () if self._module else self.wanted()
 
     def examine(self, path: str, program: Path) -> None:
         if path == self.recipe.argv[0]:
@@ -99,6 +118,11 @@ class Osv:
         return self._choice.launch
 
     def add(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree]) -> Sequence[Package]:
+        if self.trace:
+            raise InputError(
+                f"{self.recipe.name}: OSv does not tell which files a program sought in vain",
+                hint='strace = "syscall_open*" shows its calls',
+            )
         rootfs.folders("/dev", "/proc", "/sys", "/tmp")  # noqa: S108 - in the guest
         rootfs.add("/etc/fstab", Node("system", "nitro", source=_FSTAB))
         rootfs.add("/etc/mnttab", Node("system", "nitro", target="/proc/mounts"))
@@ -110,8 +134,24 @@ class Osv:
             rootfs.add("/etc/hosts", Node("system", "nitro", source=b"127.0.0.1 localhost\n"))
         if self._launch == "osv":
             self._link_libraries(rootfs)
+        if self.recipe.driver == "nitro":
+            rootfs.add(driver.PATH, Node("system", "nitro", source=self._compiled(trees)))
         self._command_line()  # refused before anything is written
         return ()
+
+    def _compiled(self, trees: Mapping[Wanted, Tree]) -> Path:
+        version, tools = self._stored.about["version"], trees.get(driver.COMPILER)
+        if self._module is None and tools:
+            self._module = driver.compile_module(self._headers, version, tools, self.report)
+        assert self._module, "`needed` asked for the compiler"
+        lacks = symbols.read(self._module.read_bytes()).needed - self._kernel.segment.symbols.keys()
+        if lacks:
+            raise InputError(
+                f"osv:{self._stored.name} does not export what the nitro driver needs: "
+                f"{', '.join(sorted(lacks)[:3])}",
+                hint='driver = "kernel" uses OSv\'s own, or add a kernel with all symbols',
+            )
+        return self._module
 
     def _link_libraries(self, rootfs: Rootfs) -> None:
         """OSv's linker looks into one folder; Debian keeps libraries in another."""

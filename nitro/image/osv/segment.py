@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from nitro.image.formats import symbols
@@ -106,15 +106,20 @@ class Segment:
         return None
 
     @cached_property
-    def symbols(self) -> frozenset[str]:
-        """The names of what the kernel offers to programs (its dynamic symbols).
+    def symbols(self) -> dict[str, int]:
+        """What the kernel offers to programs: the names and addresses of its dynamic symbols.
 
         Empty when it has none that can be read.
         """
         try:
             return symbols.read(self.data).defined
         except ValueError:
-            return frozenset()
+            return {}
+
+    def with_bytes(self, address: int, code: bytes) -> Segment:
+        """The same with other bytes at an address."""
+        at = address - self.address
+        return replace(self, data=self.data[:at] + code + self.data[at + len(code) :])
 
 
 def _find_pvh(notes: bytes) -> int | None:

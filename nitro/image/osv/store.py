@@ -16,9 +16,14 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urljoin
 
-from nitro.documents import KERNEL_INDEX_SCHEMA, KernelDocument, KernelIndexDocument
+from nitro.documents import (
+    KERNEL_INDEX_SCHEMA,
+    KernelDocument,
+    KernelIndexDocument,
+    OfferedKernelDocument,
+)
 from nitro.errors import InputError
-from nitro.image.osv import artifact
+from nitro.image.osv import artifact, headers
 from nitro.image.osv.artifact import Kernel
 from nitro.image.osv.layout import Layout
 from nitro.image.osv.segment import Segment
@@ -43,9 +48,10 @@ class Stored:
         return self.about["name"]
 
     @property
-    def source(self) -> Path | None:
-        """The source tree or archive that has its headers."""
-        return Path(self.about["source"]) if self.about["source"] else None
+    def headers(self) -> Path | None:
+        """The archive of its headers, if they were given."""
+        path = _headers(self.path.parent)
+        return path if path.exists() else None
 
     def kernel(self) -> Kernel:
         """Raises InputError when the file was damaged meanwhile."""
@@ -62,10 +68,12 @@ class Stored:
 
 @dataclass(frozen=True)
 class Offer:
-    """A kernel that an index offers: where it is, and the SHA-256 of that file."""
+    """A kernel that an index offers: where it is and the SHA-256 of that file; its headers' too."""
 
     url: str
     sha256: str
+    headers_url: str | None = None
+    headers_sha256: str | None = None
 
 
 def describe(kernel: Kernel, name: str, origin: str, sha256: str, source: str) -> KernelDocument:
@@ -102,7 +110,7 @@ def summary(about: KernelDocument) -> dict[str, str]:
         "RAMFS": f"{len(files)} files, room for {about['ramfs_capacity']}",
         "drivers": ", ".join(about["drivers"]) or "none known",
         "exports": f"{about['exported_symbols']} symbols",
-        "source": about["source"] or "none",
+        "headers": about["source"] or "none",
     }
 
 
@@ -115,14 +123,11 @@ def add(
     than it should, and a source that does not exist.
     """
     check_name(name)
-    found = sha256_of(file)
-    if sha256 is not None and found != check_sha256(sha256):
-        raise InputError(
-            f"{origin} has the SHA-256 {found}, not {sha256}", hint="it was changed or damaged"
-        )
+    found = check_file(file, sha256, origin)
     if source is not None and not source.exists():
         raise InputError(f"{source}: no such file or folder", hint="check --source")
     kernel = artifact.read(file)
+    packed = headers.collect(source, kernel.version) if source else None
     about = describe(kernel, name, origin, found, str(source.resolve()) if source else "")
     home = _home()
     with tempfile.TemporaryDirectory(dir=home, prefix=".new-") as scratch, writing(home):
@@ -131,6 +136,8 @@ def add(
         (folder / "kernel.elf").write_bytes(kernel.segment.without_sections())
         if kernel.boot_sector:
             _boot_sector(folder).write_bytes(kernel.boot_sector)
+        if packed:
+            _headers(folder).write_bytes(packed)
         _about(folder).write_text(json.dumps(about, indent=1) + "\n")
         target = home / name
         if target.exists():
@@ -189,15 +196,19 @@ def export(folder: Path) -> Path:
         for kernel in kernels:
             file = folder / f"{kernel.name}.elf"
             shutil.copyfile(kernel.path, file)
-            index["kernels"].append(
-                {
-                    "name": kernel.name,
-                    "version": kernel.about["version"],
-                    "file": file.name,
-                    "sha256": sha256_of(file),
-                    "size_bytes": file.stat().st_size,
-                }
-            )
+            offered: OfferedKernelDocument = {
+                "name": kernel.name,
+                "version": kernel.about["version"],
+                "file": file.name,
+                "sha256": sha256_of(file),
+                "size_bytes": file.stat().st_size,
+            }
+            if kernel.headers:
+                archive = folder / f"{kernel.name}.headers.tar.gz"
+                shutil.copyfile(kernel.headers, archive)
+                offered["headers"] = archive.name
+                offered["headers_sha256"] = sha256_of(archive)
+            index["kernels"].append(offered)
         path = folder / "index.json"
         path.write_text(json.dumps(index, indent=1) + "\n")
     return path
@@ -217,15 +228,22 @@ def offered(index: Path, url: str, name: str) -> Offer:
         document = json.loads(index.read_text())
         if document["schema"] != KERNEL_INDEX_SCHEMA:
             raise ValueError(f"its schema is not {KERNEL_INDEX_SCHEMA}")
-        known = {str(k["name"]): (str(k["file"]), str(k["sha256"])) for k in document["kernels"]}
+        known = {
+            str(k["name"]): Offer(
+                _joined(url, str(k["file"])),
+                check_sha256(str(k["sha256"])),
+                _joined(url, str(k["headers"])) if "headers" in k else None,
+                check_sha256(str(k["headers_sha256"])) if "headers" in k else None,
+            )
+            for k in document["kernels"]
+        }
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f"{url}: not an index of kernels: {error!r}", hint="check the URL"
         ) from None
     if name not in known:
         raise InputError(f"{url} has no kernel {name!r}", hint=f"it has: {', '.join(known)}")
-    file, sha256 = known[name]
-    return Offer(_joined(url, file), check_sha256(sha256))
+    return known[name]
 
 
 def check_name(name: str) -> str:
@@ -235,6 +253,16 @@ def check_name(name: str) -> str:
             f"{name!r} cannot be a kernel's name", hint="use letters, digits, dots and dashes"
         )
     return name
+
+
+def check_file(file: Path, sha256: str | None, origin: str) -> str:
+    """The SHA-256 of a file from `origin`. Raises InputError when it should have another."""
+    found = sha256_of(file)
+    if sha256 is not None and found != check_sha256(sha256):
+        raise InputError(
+            f"{origin} has the SHA-256 {found}, not {sha256}", hint="it was changed or damaged"
+        )
+    return found
 
 
 def check_sha256(text: str) -> str:
@@ -259,6 +287,10 @@ def _home() -> Path:
 
 def _about(folder: Path) -> Path:
     return folder / "kernel.json"
+
+
+def _headers(folder: Path) -> Path:
+    return folder / "headers.tar.gz"
 
 
 def _boot_sector(folder: Path) -> Path:

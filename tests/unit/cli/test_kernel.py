@@ -39,7 +39,13 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 
 def test_add_list_and_remove(file: Path) -> None:
-    assert nitro_("kernel", "ls").stdout.split() == ["NAME", "VERSION", "SIZE", "DRIVERS", "SOURCE"]
+    assert nitro_("kernel", "ls").stdout.split() == [
+        "NAME",
+        "VERSION",
+        "SIZE",
+        "DRIVERS",
+        "HEADERS",
+    ]
     added = nitro_("kernel", "add", "mine", str(file))
     assert "osv:mine" in added.stderr
     assert "v0.57.0-1-g0" in added.stdout

@@ -23,7 +23,7 @@ def test_the_same_names_as_by_section_headers() -> None:
         table = ELFFile(file).get_section_by_name(".dynsym")
         assert table
         found = [s for s in table.iter_symbols() if s.name]
-        defined = {s.name for s in found if s.entry.st_shndx != "SHN_UNDEF"}
+        defined = {s.name: s.entry.st_value for s in found if s.entry.st_shndx != "SHN_UNDEF"}
         outside = {s.name for s in found if s.entry.st_shndx == "SHN_UNDEF"}
     symbols = read(DATA)
     assert symbols.defined == defined

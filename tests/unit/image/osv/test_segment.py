@@ -19,7 +19,7 @@ def test_the_headers_are_read() -> None:
     assert segment.data == KERNEL
     assert segment.end == BASE + len(KERNEL) + BSS
     assert (segment.bios_entry, segment.pvh_entry) == (START32, PVH)
-    assert segment.symbols == frozenset()
+    assert segment.symbols == {}
 
 
 def test_sections_are_left_out() -> None:
@@ -56,4 +56,4 @@ def test_damaged_headers_are_read_or_refused(damage: list[tuple[int, int]]) -> N
     with suppress(ValueError):
         segment = Segment.parse(bytes(kernel))
         assert segment.pvh_entry is None or segment.pvh_entry >= 0
-        assert segment.symbols == frozenset()
+        assert segment.symbols == {}

@@ -11,6 +11,7 @@ import pytest
 from nitro.errors import InputError
 from nitro.image.osv import store
 from tests.unit.image.osv.kernel import build, compressed_disk
+from tests.unit.image.osv.test_headers import tree
 
 URL = "https://kernels.example.com/osv/index.json"
 
@@ -34,7 +35,7 @@ def test_a_kernel_is_found_by_its_name(file: Path) -> None:
     assert found.about["version"] == "v0.57.0-1-g0"
     assert found.about["ramfs_files"] == ["/libenv.so", "/dev/", "/bin"]
     assert found.about["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert found.source is None
+    assert found.headers is None
     assert found.kernel().segment.without_sections() == found.path.read_bytes()
     assert store.summary(found.about)["boots by"] == "bios, pvh"
 
@@ -62,9 +63,8 @@ def test_a_kernel_keeps_the_boot_sector_it_came_with(file: Path) -> None:
 def test_a_kernel_is_replaced_and_removed(file: Path) -> None:
     add(file)
     file.write_bytes(build(version=b"v0.58.0"))
-    assert store.add("mine", file, origin="x", source=file.parent).about["version"] == "v0.58.0"
+    assert add(file).about["version"] == "v0.58.0"
     assert store.names() == ["mine"]
-    assert store.find("mine").source == file.parent.resolve()
     store.remove("mine")
     assert store.names() == []
 
@@ -112,6 +112,18 @@ def test_an_index_leads_to_the_exported_kernels(file: Path, tmp_path: Path) -> N
     assert offer.sha256 == hashlib.sha256((tmp_path / "site/mine.elf").read_bytes()).hexdigest()
     again = store.add("copy", tmp_path / "site/mine.elf", origin=offer.url, sha256=offer.sha256)
     assert again.about["kernel_sha256"] == store.find("mine").about["kernel_sha256"]
+
+
+def test_headers_travel_with_the_kernel(file: Path, tmp_path: Path) -> None:
+    source = tree(tmp_path / "osv", "v0.57.0-1-g0")
+    kept = store.add("mine", file, origin="x", source=source).headers
+    assert kept
+    offer = store.offered(store.export(tmp_path / "site"), URL, "mine")
+    assert offer.headers_url == "https://kernels.example.com/osv/mine.headers.tar.gz"
+    archive = tmp_path / "site/mine.headers.tar.gz"
+    assert store.check_file(archive, offer.headers_sha256, "x")
+    assert store.add("copy", file, origin="x", source=archive).headers
+    assert archive.read_bytes() == kept.read_bytes()
 
 
 def test_an_index_in_a_bucket(file: Path, tmp_path: Path) -> None:
