@@ -89,7 +89,13 @@ def launched_client(
     # A role of its own: the token of a start is made from it, and a client never comes twice.
     role = f"client-{secrets.token_hex(4)}"
     lifetime = timedelta(seconds=BOOT_WITHIN + plan.deadline + SPARE)
-    with Undo(keep=Keep.NOTHING, report=report, sleep=cloud.sleep, outer=outer) as undo:
+    with Undo(
+        keep=Keep.NOTHING,
+        report=report,
+        sleep=cloud.sleep,
+        outer=outer,
+        title="end the client",
+    ) as undo:
         upload = None
         if plan.output_bytes > console_result.CAPACITY:
             upload = results.prepare(

@@ -22,10 +22,13 @@ _KILLED = re.compile(
     r"Out of memory: Killed process \d+ \((.{1,16}?)\) "
     r"total-vm:(\d{1,15})kB, anon-rss:(\d{1,15})kB, file-rss:\d+kB, shmem-rss:(\d{1,15})kB"
 )
-# kernel/panic.c; a line of the kernel's own begins with its clock
-_PANIC = re.compile(r"^\[ *\d+\.\d+\].{0,20}? Kernel panic - not syncing: ([^\r\n]*)", re.MULTILINE)
+# kernel/panic.c, lib/bug.c; a line of the kernel's own begins with its clock
+_PANIC = re.compile(
+    r"^\[ *\d+\.\d+\].{0,20}? (?:Kernel panic - not syncing: |(?=kernel BUG at ))([^\r\n]*)",
+    re.MULTILINE,
+)
 _LACKS_MEMORY = re.compile(
-    r"^\[ *\d+\.\d+\].{0,20}? (?:Initramfs unpacking failed: write error|Out of memory)",
+    r"^\[ *\d+\.\d+\].{0,20}? (?:Initramfs unpacking failed: |Out of memory)",
     re.MULTILINE,
 )
 # OSv's first line, and how it says that it stops; the reason is in the line before

@@ -38,13 +38,11 @@ from nitro.image import Image
 from nitro.interfaces import ImageBuilder, Prober
 from nitro.ports import Port, tcp_numbers
 from nitro.probe import Boot, Result, Selection, boot
+from nitro.probe.plan import ANY_ADDRESS
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
 
 MEASURE_FROM = ("instance", "host")
-
-# Stands for an address that is not known (yet): of TEST-NET-1, RFC 5737.
-_ANY_ADDRESS = "192.0.2.1"
 
 
 @dataclass(frozen=True)
@@ -168,7 +166,7 @@ def select_probes(
         )
     selection = selection or probe.defaults(ports)
     if measure_from == "host":
-        prober.check(selection.plan(_ANY_ADDRESS))
+        prober.check(selection.plan(ANY_ADDRESS))
     return selection
 
 
@@ -176,7 +174,7 @@ def longest_measurement(selection: Selection) -> timedelta:
     """The most time from the launch of a server until it is measured: all deadlines together."""
     launches = 2 * RUNNING_DEADLINE  # of the server and of a client
     boots = (selection.boot or Boot()).seconds + client.BOOT_WITHIN
-    return timedelta(seconds=launches + boots + selection.plan(_ANY_ADDRESS).deadline)
+    return timedelta(seconds=launches + boots + selection.plan(ANY_ADDRESS).deadline)
 
 
 def needs_client(selection: Selection, measure_from: str) -> bool:
@@ -226,7 +224,7 @@ def _client(
 def _target(cloud: Cloud, measurement: Measurement) -> str:
     """The address to measure. Raises InputError for a server that has none to be reached by."""
     if cloud.plan or not measurement.selection.probes:
-        return _ANY_ADDRESS
+        return ANY_ADDRESS
     server = measurement.server
     if measurement.measure_from == "instance":
         return server.private_ip

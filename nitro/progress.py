@@ -2,14 +2,15 @@
 
 Code that takes long accepts a `Reporter` and opens a `stage` for each part a person would
 name ("upload", "import snapshot"). Stages may nest. The reporter draws them (or not) and keeps
-the timeline: one entry for each outermost stage, in order.
+the timeline: one entry for each outermost stage, in order. When an outermost stage ends, it is
+shown, and below it those that were part of it.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
@@ -23,6 +24,16 @@ class Span:
 
     stage: str
     seconds: float
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A finished stage; `depth` is 0 for an outermost one."""
+
+    title: str
+    depth: int
+    seconds: float
+    failed: bool
 
 
 class Stage:
@@ -40,23 +51,28 @@ class Reporter:
     """Keeps the timeline and shows nothing: the default for library callers and tests."""
 
     timeline: list[Span] = field(default_factory=list)
-    _depth: int = 0
+    # For each stage under way, what has ended in it.
+    _inner: list[list[Ended]] = field(default_factory=list)
 
     @contextmanager
     def stage(self, title: str) -> Iterator[Stage]:
         started = time.monotonic()
-        self._depth += 1
+        self._inner.append([])
         stage = self._open(title)
         failed = True
         try:
             yield stage
             failed = False
         finally:
-            self._depth -= 1
             seconds = time.monotonic() - started
-            self._close(stage, title, seconds, failed=failed)
-            if self._depth == 0:
+            inner = self._inner.pop()
+            ended = [Ended(title, len(self._inner), seconds, failed), *inner]
+            self._close(stage)
+            if self._inner:
+                self._inner[-1] += ended
+            else:
                 self.timeline.append(Span(title, round(seconds, 3)))
+                self._show(ended)
 
     def note(self, text: str) -> None:
         """Say one line that belongs to no stage."""
@@ -67,14 +83,17 @@ class Reporter:
     def _open(self, title: str) -> Stage:
         return Stage()
 
-    def _close(self, stage: Stage, title: str, seconds: float, *, failed: bool) -> None:
-        pass
+    def _close(self, stage: Stage) -> None:
+        """Stop to draw a stage that has ended."""
+
+    def _show(self, ended: Sequence[Ended]) -> None:
+        """Show an outermost stage that has ended, and after it those that were part of it."""
 
 
 class _LineStage(Stage):
-    """Plain lines: at most one every five seconds, so that a log stays readable."""
+    """Plain lines: at most one every 15 seconds, so that a log stays readable."""
 
-    interval = 5.0
+    interval = 15.0
 
     def __init__(self, out: TextIO, title: str) -> None:
         self._out, self._title = out, title
@@ -108,10 +127,10 @@ class LineReporter(Reporter):
     def _open(self, title: str) -> Stage:
         return _LineStage(self.out, title)
 
-    def _close(self, stage: Stage, title: str, seconds: float, *, failed: bool) -> None:
-        mark = "failed after" if failed else "done in"
-        indent = "  " * self._depth
-        _print(f"{indent}{title}: {mark} {seconds:.1f} s", self.out)
+    def _show(self, ended: Sequence[Ended]) -> None:
+        for stage in ended:
+            how = "failed after" if stage.failed else "done in"
+            _print(f"{'  ' * stage.depth}{stage.title}: {how} {stage.seconds:.1f} s", self.out)
 
 
 def _print(text: str, out: TextIO) -> None:

@@ -31,6 +31,7 @@ def build(
 ) -> None:
     """Build a bootable disk image from a recipe or a program."""
     from nitro import image
+    from nitro.cli.unchanged import text
 
     built = None if port or env or arguments or kernel else image.known(recipe)
     if built is None:
@@ -50,9 +51,7 @@ def build(
         }
         print_json(document)
         return
-    how = "unchanged" if built.cached else f"built in {built.build_seconds:.1f} s"
-    print_text(str(built.path))
-    print_text(f"{built.digest}  {built.size_bytes / 1e6:.1f} MB  {how}")
+    print_text(text(built))
 
 
 def inspect(

@@ -52,17 +52,20 @@ def deploy(
     verbose: options.Verbose = False,
 ) -> None:
     """Build, publish, launch and measure; then remove all but the AMI."""
+    if keep and ephemeral:
+        raise InputError("--keep and --ephemeral exclude each other", hint="choose one")
+    instance = options.instance_type(instance)
+    lifetime = options.duration(ttl)
     from nitro import probe as probes
     from nitro.cli import summary
     from nitro.cloud import Keep
 
-    if keep and ephemeral:
-        raise InputError("--keep and --ephemeral exclude each other", hint="choose one")
     selection = None if probe is None else probes.parse(probe)
-    lifetime = options.duration(ttl)
     route = options.route(via)
     report = reporter()
     recipe = recipe_arg.find(recipe_name, port, env, arguments, kernel, report=report)
+    if selection:
+        selection.require_ports(recipe.ports, f"the recipe {recipe.name}")
     with connected(
         report,
         cloud=cloud,

@@ -17,6 +17,10 @@ app = typer.Typer(
 )
 
 
+def register(home: typer.Typer) -> None:
+    home.add_typer(app, name="device")
+
+
 @app.command()
 def serve(
     socket: Annotated[Path, typer.Option(help="Where the virtual machine connects.")],

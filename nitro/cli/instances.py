@@ -1,28 +1,28 @@
-"""`nitro launch`, `probe`, `console`, `ls` and `destroy`: commands about instances."""
+"""`nitro launch`, `probe`, `ls` (or `ps`) and `destroy`: instances, and all that nitro created."""
 
 from __future__ import annotations
 
-import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nitro.cli import deployment, options, recipe_arg
 from nitro.cli.connection import connected
-from nitro.cli.output import print_json, print_table, print_text, reporter, say
+from nitro.cli.output import print_json, print_table, reporter, say
 from nitro.errors import InputError, ProbeError
 
 if TYPE_CHECKING:
     from nitro.cloud import Resource
-    from nitro.documents import ConsoleDocument, ResourceDocument
+    from nitro.documents import ResourceDocument
 
-InstanceId = Annotated[str, typer.Argument(metavar="INSTANCE", help="Id of the instance.")]
+_COLUMNS = ("KIND", "ID", "NAME", "STATE", "TYPE", "ADDRESS", "PORTS", "AGE", "ENDS")
 
 
 def register(app: typer.Typer) -> None:
-    for command in (launch, probe, console, ls, destroy):
+    for command in (launch, probe, ls, destroy):
         app.command()(command)
+    app.command(name="ps", help="The same as `ls`.")(ls)
 
 
 def launch(
@@ -47,11 +47,12 @@ def launch(
     verbose: options.Verbose = False,
 ) -> None:
     """Build, publish and start an instance that keeps running."""
+    instance = options.instance_type(instance)
+    lifetime = options.duration(ttl)
     from nitro.cli import summary
     from nitro.cloud import Keep
     from nitro.probe import Boot, Selection
 
-    lifetime = options.duration(ttl)
     report = reporter()
     recipe = recipe_arg.find(recipe_name, port, env, arguments, kernel, report=report)
     with connected(
@@ -79,11 +80,13 @@ def launch(
         )
         connection.keep()
     summary.show(result, as_json=json)
+    if not json:
+        summary.show_address(result, recipe.ports)
     summary.require_removed(result.not_removed)
 
 
 def probe(
-    instance: InstanceId,
+    instance: options.InstanceId,
     probes: options.Probes = None,
     source: options.From = "instance",
     cloud: options.CloudName = None,
@@ -117,36 +120,6 @@ def probe(
     summary.require_removed(measured.not_removed)
     if not all(result.ok for result in measured.results):
         raise typer.Exit(ProbeError.exit_code)
-
-
-def console(
-    instance: InstanceId,
-    raw: Annotated[
-        bool,
-        typer.Option("--raw", help="Print it unchanged, with its escape sequences."),
-    ] = False,
-    cloud: options.CloudName = None,
-    region: options.Region = None,
-    profile: options.Profile = None,
-    json: options.Json = False,
-    verbose: options.Verbose = False,
-) -> None:
-    """Print what an instance wrote on its serial console."""
-    from nitro.cloud import console_output
-
-    report = reporter()
-    with connected(report, cloud=cloud, region=region, profile=profile) as connection:
-        text = console_output(connection.cloud, instance)
-    if json:
-        from nitro.console import milestones
-
-        found = [{"nitro": m.name, "uptime": m.uptime, **m.fields} for m in milestones(text)]
-        document: ConsoleDocument = {"instance": instance, "milestones": found, "output": text}
-        print_json(document)
-    elif raw:
-        sys.stdout.write(text)
-    else:
-        print_text(text.rstrip("\r\n"))
 
 
 def ls(
@@ -218,8 +191,14 @@ def _show(found: list[Resource], *, as_json: bool) -> None:
     if as_json:
         print_json([_document(resource) for resource in found])
     elif found:
-        rows = [(r.kind, r.id, r.name or "-", r.state or "-", _left(r)) for r in found]
-        print_table(("KIND", "ID", "NAME", "STATE", "EXPIRES"), rows)
+        rows = [
+            (
+                *(r.kind, r.id, r.name or "-", r.state or "-", r.type or "-", r.address or "-"),
+                *(" ".join(map(str, r.ports)) or "-", _age(r), _left(r)),
+            )
+            for r in found
+        ]
+        print_table(_COLUMNS, rows)
     else:
         say("no resources found")
 
@@ -234,11 +213,27 @@ def _document(resource: Resource) -> ResourceDocument:
         "digest": resource.digest or None,
         "created": resource.created.isoformat() if resource.created else None,
         "expires": resource.expires.isoformat() if resource.expires else None,
+        "type": resource.type or None,
+        "address": resource.address or None,
+        "ports": [port.to_json() for port in resource.ports],
     }
+
+
+def _age(resource: Resource) -> str:
+    return "-" if resource.created is None else _span(datetime.now(UTC) - resource.created)
 
 
 def _left(resource: Resource) -> str:
     if resource.expires is None:
         return "-"
-    minutes = int((resource.expires - datetime.now(UTC)).total_seconds() // 60)
-    return f"in {minutes} min" if minutes >= 0 else f"{-minutes} min ago"
+    left = resource.expires - datetime.now(UTC)
+    return f"in {_span(left)}" if left >= timedelta() else f"{_span(-left)} ago"
+
+
+def _span(time: timedelta) -> str:
+    """A time in the largest unit of which there are at least two."""
+    seconds = max(0, int(time.total_seconds()))
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="OSv kernels for images: add, list, remove.")
 
+
+def register(home: typer.Typer) -> None:
+    home.add_typer(app, name="kernel")
+
+
 _Name = Annotated[str, typer.Argument(metavar="NAME", help='As in kernel = "osv:NAME".')]
 
 

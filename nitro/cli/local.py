@@ -20,6 +20,10 @@ app = typer.Typer(
 )
 
 
+def register(home: typer.Typer) -> None:
+    home.add_typer(app, name="local")
+
+
 @app.command()
 def up(
     offloads: Annotated[

@@ -26,7 +26,10 @@ def _set_verbose(value: bool) -> bool:
 Verbose = Annotated[
     bool,
     typer.Option(
-        "-v", "--verbose", callback=_set_verbose, help="Show the traceback when something fails."
+        "-v",
+        "--verbose",
+        callback=_set_verbose,
+        help="Show all metrics, and the traceback when something fails.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -118,6 +121,7 @@ Kernel = Annotated[
         help="Kernel instead of the recipe's: linux, or osv:NAME (see nitro kernel).",
     ),
 ]
+InstanceId = Annotated[str, typer.Argument(metavar="INSTANCE", help="Id of the instance.")]
 Locked = Annotated[
     bool,
     typer.Option("--locked", help="Fail when Debian no longer has the pinned package versions."),
@@ -157,6 +161,9 @@ def route(text: str) -> Via:
         raise InputError(f"--via {text} is no route", hint="use s3, ebs or auto") from None
 
 
+SMALLEST_MEMORY = 64  # MiB; Debian's kernel alone needs more
+LARGEST_VCPUS = 255  # of QEMU's q35 without an interrupt remapper
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -168,3 +175,42 @@ def duration(text: str | None, option: str = "--ttl") -> timedelta | None:
     if unit and re.fullmatch("[1-9][0-9]{0,5}", number):
         return timedelta(**{unit: int(number)})
     raise InputError(f"{option} {text} is not a time", hint="such as 90s, 30m, 2h or 1d")
+
+
+# https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
+_TYPE = re.compile(r"([a-z][a-z0-9-]*)\.([a-z0-9-]+)")
+_SIZE = re.compile(r"nano|micro|small|medium|large|[0-9]*xlarge|metal(-[0-9]+xl)?")
+_SIZES = ("nano", "micro", "small", "medium", "large", "xlarge", "2xlarge", "4xlarge", "metal")
+
+
+def instance_type(text: str) -> str:
+    """`C5.Large` as EC2 writes it, `c5.large`. Raises InputError for what cannot be a type's name,
+    so that nobody has to be asked for that."""
+    name = text.strip().lower()
+    found = _TYPE.fullmatch(name)
+    if found and _SIZE.fullmatch(found[2]):
+        return name
+    hint = "such as c5.large"
+    if found:
+        from difflib import get_close_matches
+
+        if near := get_close_matches(found[2], _SIZES, n=3, cutoff=0.5):
+            hint = f"did you mean {' or '.join(f'{found[1]}.{size}' for size in near)}?"
+    raise InputError(f"--instance {text}: no instance type has such a name", hint=hint)
+
+
+def memory(mib: int | None) -> int | None:
+    """Raises InputError for less than any image needs."""
+    if mib is not None and mib < SMALLEST_MEMORY:
+        raise InputError(
+            f"--memory {mib} is too little for any image",
+            hint="leave it out for what the image needs; the unit is MiB",
+        )
+    return mib
+
+
+def vcpus(number: int) -> int:
+    """Raises InputError for a number of virtual CPUs that no machine here has."""
+    if not 1 <= number <= LARGEST_VCPUS:
+        raise InputError(f"--vcpus {number} is not from 1 to {LARGEST_VCPUS}", hint="such as 2")
+    return number

@@ -29,7 +29,10 @@ def policy(
     ] = "aws",
     verbose: options.Verbose = False,
 ) -> None:
-    """Print an IAM policy: `role` is for `doctor --create-role`, the others for commands."""
+    """Print the IAM policy that commands need, or the role of VM Import.
+
+    `role` is for `doctor --create-role`, the others are for commands.
+    """
     from nitro.cloud import policies
 
     scope = policies.Scope(account=account, bucket=bucket, partition=partition)

@@ -213,7 +213,7 @@ def rollback(
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Make the parameters name an earlier release again, in all regions or in none."""
+    """Make the parameters name an earlier release, in all regions or none."""
     from nitro.publish import rollback as roller
     from nitro.publish import settings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 import sys
 import tempfile
@@ -20,6 +21,10 @@ from nitro.ports import Forward, Protocol
 if TYPE_CHECKING:
     from nitro.image import Image
     from nitro.local.attach import Session
+
+
+# How the guest's init is asked for a shell: a field of DMI that it looks at.
+_SHELL = ("-smbios", "type=1,sku=nitro-shell")
 
 
 def register(app: typer.Typer) -> None:
@@ -64,6 +69,10 @@ def run(
     write: Annotated[
         bool, typer.Option("--write", help="With --complete: keep them in the recipe's file.")
     ] = False,
+    shell: Annotated[
+        bool,
+        typer.Option("--shell", help="Start a shell in the guest instead of the program."),
+    ] = False,
     locked: options.Locked = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -72,12 +81,17 @@ def run(
     The exit code is the program's own status, 128 + n for signal n, or 125 where nitro or the
     machine failed.
     """
+    memory, vcpus = options.memory(memory), options.vcpus(vcpus)
+    forwards = _forwards(forward or [])
+    if shell and (missing or complete):
+        raise InputError(
+            "--shell excludes --missing and --complete", hint="the program does not run then"
+        )
+    if write and not complete:
+        raise InputError("--write is for --complete", hint="give both, or neither")
     from nitro import image
     from nitro.cli import run_end, run_missing
 
-    if write and not complete:
-        raise InputError("--write is for --complete", hint="give both, or neither")
-    forwards = _forwards(forward or [])
     report = reporter()
     made = recipe_arg.find(recipe, port, env, arguments, kernel, report=report)
     if complete:
@@ -91,15 +105,23 @@ def run(
 
         good = run_missing.complete(made, boot, report, locked=locked, write=write)
         raise typer.Exit(0 if good else NitroError.exit_code)
+    if shell:
+        say(f"the program's command is: {shlex.join(made.argv)}")
     built = image.build(made, report=report, locked=locked, trace=missing)
     report.close()
     memory_mib = memory or built.minimum_memory_mib
-    session = _boot(built, forwards, memory_mib, vcpus, uefi=uefi)
+    if memory_mib < built.minimum_memory_mib:
+        raise InputError(
+            f"--memory {memory_mib} is too little: the image needs {built.minimum_memory_mib} MiB",
+            hint="leave it out for that",
+        )
+    session = _boot(built, forwards, memory_mib, vcpus, uefi=uefi, shell=shell)
     console = session.written.decode(errors="replace")
     if missing:
         run_missing.show(made, built, console)
-    if session.left:
+    if session.left and not shell:
         run_end.explain_silence(console, made.tcp_ports)
+    if session.left:
         return
     raise typer.Exit(run_end.status(console, memory_mib))
 
@@ -111,6 +133,7 @@ def _boot(
     vcpus: int,
     *,
     uefi: bool,
+    shell: bool = False,
     decided: Callable[[str], bool] = lambda _: False,
 ) -> Session:
     """Run a machine until it ends, loops, or its console shows that all is `decided`."""
@@ -125,9 +148,10 @@ def _boot(
         say("a UDP port is forwarded: the machine reaches this host and its network, too")
     say("Ctrl-] exits")
 
-    def enough(written: bytes) -> bool:
-        text = written.decode(errors="replace")
-        return ending.crash_loop(ending.endings(text)) or decided(text)
+    def is_over(written: bytes) -> bool:
+        console = written.decode(errors="replace")
+        looping = ending.crash_loop(ending.endings(console))
+        return looping or bool(ending.panic(console)) or decided(console)
 
     with tempfile.TemporaryDirectory(prefix="nitro-run-") as name:
         folder = Path(name)
@@ -143,10 +167,12 @@ def _boot(
             accelerator=speed,
             hpet=qemu.needs_hpet(disk, speed),
             cards=(card.card,),
-            extra=("-no-reboot",),
+            extra=("-no-reboot", *(_SHELL if shell else ())),
         )
         with qemu.boot(emulator, machine, folder, pipes=True) as process:
-            session = attach.attach(process, sys.stdin.fileno(), sys.stdout.fileno(), enough=enough)
+            session = attach.attach(
+                process, sys.stdin.fileno(), sys.stdout.fileno(), enough=is_over
+            )
             if process.poll() not in (None, 0):
                 raise NitroError(f"QEMU failed: {(folder / 'qemu.log').read_text().strip()}")
     return session

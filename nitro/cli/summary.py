@@ -2,42 +2,65 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from nitro.cli import options
 from nitro.cli.output import print_json, print_text
+from nitro.cli.result_lines import lines, wrapped
 
 if TYPE_CHECKING:
-    from nitro.deploy import Deployment
+    from nitro.deploy import Deployment, ProgramEnd
+    from nitro.ports import Port
     from nitro.probe.result import Result
+    from nitro.progress import Span
 
-_WIDTH = 84  # characters of a row's text
+_LABEL = 9
+_SEPARATOR = " · "
+
+# What a port's number says of how to try it; any other is knocked at.
+_TRIES = {
+    **dict.fromkeys((80, 3000, 5000, 8000, 8080, 8888), "curl http://{host}:{port}/"),
+    **dict.fromkeys((443, 8443), "curl --insecure https://{host}:{port}/"),
+    22: "ssh root@{host}",
+    53: "dig @{host}",
+    5201: "iperf3 --client {host}",
+    5432: "psql --host {host}",
+    6379: "redis-cli -h {host}",
+}
+_KNOCK = {"tcp": "nc -v {host} {port}", "udp": "nc -v -u {host} {port}"}
 
 
 def show(deployment: Deployment, *, as_json: bool) -> None:
-    """Print the result of `nitro deploy` or `nitro launch`."""
+    """Print the result of `nitro deploy` or `nitro launch`; all metrics with `--verbose`."""
     if as_json:
         print_json(deployment.to_json())
         return
     image, published, instance = deployment.image, deployment.published, deployment.instance
-    address = instance.public_ip or "no public address"
+    addresses = [instance.public_ip or "no public address", instance.private_ip]
     why = f" (the nitro driver: {instance.fallback})" if instance.fallback else ""
     print_text(f"{deployment.name} on {instance.type} ({instance.accelerator}), {deployment.id}\n")
-    _print_row("image", f"{image.digest[:19]}…  {image.size_bytes / 1e6:.1f} MB")
-    _print_row("snapshot", f"{published.snapshot_id}  {_origin(deployment)}")
-    _print_row("AMI", f"{published.ami_id}  {published.ami_name}  {published.region}")
-    _print_row("instance", f"{instance.id}  {address}  {instance.private_ip}")
-    _print_row("NIC", f"{instance.nic}, {instance.driver} driver{why}")
+    _print_row("image", [f"{image.digest[:19]}…", f"{image.size_bytes / 1e6:.1f} MB"])
+    _print_row("snapshot", [published.snapshot_id, _origin(deployment)])
+    _print_row("AMI", [published.ami_id, published.ami_name, published.region])
+    _print_row("instance", [instance.id, *addresses])
+    _print_row("NIC", [f"{instance.nic}, {instance.driver} driver{why}"])
     print_text()
     _print_probes(deployment.probes)
     if deployment.program:
-        print_text(deployment.program.output + "\n")
-    spans = [f"{span.stage} {span.seconds:.1f}" for span in deployment.timeline]
-    total = sum(span.seconds for span in deployment.timeline)
-    _print_row("timeline", f"{' · '.join(spans)} = {total:.1f} s")
+        _print_program(deployment.program)
+    _print_timeline(deployment.timeline)
     for line in deployment.leftovers:
-        _print_row("left over", line)
+        _print_row("left over", [line])
+
+
+def show_address(deployment: Deployment, ports: Sequence[Port]) -> None:
+    """Print where an instance that keeps running is reached, and a line to copy."""
+    host = deployment.instance.public_ip or deployment.instance.private_ip
+    print_text(f"\n{host}")
+    for port in ports[:1]:
+        line = _TRIES.get(port.number, _KNOCK[port.protocol])
+        print_text(line.format(host=host, port=port.number).replace(":80/", "/"))
 
 
 def show_probes(results: Sequence[Result], *, as_json: bool) -> None:
@@ -57,26 +80,50 @@ def require_removed(not_removed: Sequence[str]) -> None:
 
 
 def _print_probes(results: Sequence[Result]) -> None:
-    for result in results:
-        name = result.name
-        if not result.ok:
-            print_text(f"  {name:<18} failed: {result.error}")
-        for metric, value in result.metrics.items():
-            print_text(f"  {name:<18} {metric:<28} {value}")
-            name = ""
+    for line in _all_metrics(results) if options.verbose else lines(results):
+        print_text(line)
     if results:
         print_text()
 
 
-def _print_row(name: str, text: str) -> None:
-    """One line, or several below each other."""
-    lines = textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
-    for head, line in zip((name, *[""] * len(lines)), lines, strict=False):
-        print_text(f"  {head:<9} {line}")
+def _all_metrics(results: Sequence[Result]) -> list[str]:
+    """The long form: each metric under its name in JSON."""
+    found = []
+    for result in results:
+        name = result.name
+        if not result.ok:
+            found.append(f"  {name:<18} failed: {result.error}")
+        for metric, value in result.metrics.items():
+            found.append(f"  {name:<18} {metric:<28} {value}")
+            name = ""
+    return found
+
+
+def _print_program(program: ProgramEnd) -> None:
+    after = "" if program.seconds is None else f" after {program.seconds:.1f} s"
+    _print_row("program", [f"ended with status {program.status}{after}"])
+    print_text()
+    if program.output:
+        print_text(program.output + "\n")
+
+
+def _print_timeline(timeline: Sequence[Span]) -> None:
+    """Each stage once, whatever number of times it came."""
+    seconds: dict[str, float] = {}
+    for span in timeline:
+        seconds[span.stage] = seconds.get(span.stage, 0.0) + span.seconds
+    spans = [f"{stage} {time:.1f}" for stage, time in seconds.items()]
+    spans[-1:] = [f"{spans[-1]} = {sum(seconds.values()):.1f} s"] if spans else []
+    _print_row("timeline", spans, separator=_SEPARATOR)
+
+
+def _print_row(name: str, parts: Sequence[str], *, separator: str = "  ") -> None:
+    for line in wrapped(name, parts, separator=separator, width=_LABEL):
+        print_text(line)
 
 
 def _origin(deployment: Deployment) -> str:
     if deployment.published.reused:
         return "found, nothing uploaded"
     sent = deployment.published.bytes_uploaded / 1e6
-    return f"imported from S3, {sent:.1f} MB uploaded, read back and equal"
+    return f"{sent:.1f} MB uploaded, read back and equal"

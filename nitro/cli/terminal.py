@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -9,7 +10,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from nitro.printable import printable
-from nitro.progress import Reporter, Stage, amount
+from nitro.progress import Ended, Reporter, Stage, amount
 
 
 class _LiveStage(Stage):
@@ -48,18 +49,20 @@ class TerminalReporter(Reporter):
 
     def _open(self, title: str) -> Stage:
         self._live.start()
-        return _LiveStage(self._live, title, self._depth - 1)
+        return _LiveStage(self._live, title, len(self._inner) - 1)
 
-    def _close(self, stage: Stage, title: str, seconds: float, *, failed: bool) -> None:
+    def _close(self, stage: Stage) -> None:
         assert isinstance(stage, _LiveStage)
         self._live.remove_task(stage.task)
-        mark, colour = ("✗", "red") if failed else ("✓", "green")
-        indent = "  " * self._depth
-        self._live.console.print(
-            f"{indent}[{colour}]{mark}[/] {_markup(title)} [dim]{seconds:.1f} s[/]"
-        )
-        if self._depth == 0:
-            self._live.stop()
+
+    def _show(self, ended: Sequence[Ended]) -> None:
+        for stage in ended:
+            mark, colour = ("✗", "red") if stage.failed else ("✓", "green")
+            self._live.console.print(
+                f"{'  ' * stage.depth}[{colour}]{mark}[/] {_markup(stage.title)} "
+                f"[dim]{stage.seconds:.1f} s[/]"
+            )
+        self._live.stop()
 
 
 def _markup(text: str) -> str:

@@ -37,7 +37,11 @@ class InstanceType:
 
 
 def find_instance_type(cloud: Cloud, name: str) -> InstanceType:
-    """Ask EC2 about an instance type. Raises InputError, with near names, for an unknown one."""
+    """Ask EC2 about an instance type. Raises InputError, with near names, for an unknown one.
+
+    Names are lower-case: `C5.Large` is `c5.large`.
+    """
+    name = name.strip().lower()
     try:
         asked = [cast("InstanceTypeType", name)]
         found = cloud.ec2.describe_instance_types(InstanceTypes=asked)["InstanceTypes"]

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from nitro.cloud import ami, importer, instance, network, snapshot, storage, tags
 from nitro.cloud.errors import ApiError, ignoring
 from nitro.cloud.session import Cloud
-from nitro.errors import NitroError
+from nitro.errors import InputError, NitroError
+from nitro.ports import Port
 from nitro.progress import Reporter
 
 # In the order of removal: nothing comes before what it needs.
@@ -40,6 +41,16 @@ class Resource:
     size_bytes: int = 0
     tags: tags.Tags = field(default_factory=dict)
     protected: bool = False  # of an image: from being deregistered
+    type: str = ""  # of an instance, and its address: the public one where it has one
+    address: str = ""
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """Those of an instance's recipe; none where its tag cannot be read."""
+        if self.kind == "instance":
+            with suppress(InputError):
+                return tags.ports_from(self.tags)
+        return ()
 
     @property
     def deployment(self) -> str:
@@ -161,13 +172,15 @@ def _instances(cloud: Cloud) -> Iterator[Resource]:
     for raw in (raw for held in reservations for raw in held["Instances"]):
         state = raw["State"]["Name"]
         if state != "terminated":  # listed for an hour, and gone
-            yield _resource(
+            found = _resource(
                 "instance",
                 raw["InstanceId"],
                 raw.get("Tags"),
                 state=state,
                 created=raw.get("LaunchTime"),
             )
+            address = raw.get("PublicIpAddress") or raw.get("PrivateIpAddress", "")
+            yield replace(found, type=raw.get("InstanceType", ""), address=address)
 
 
 def _network_interfaces(cloud: Cloud) -> Iterator[Resource]:

@@ -157,7 +157,8 @@ def launch(
         request["Placement"] = {"GroupName": placement.placement_group}
     if instance_profile:
         request["IamInstanceProfile"] = {"Name": instance_profile}
-    with report.stage(f"launch {role}") as stage:
+    kind = role.partition("-")[0]  # a client's role has a token of its own
+    with report.stage(f"launch {kind}") as stage:
         with undo.making(
             f"{role} instance {name}",
             Lifetime.INSTANCE,

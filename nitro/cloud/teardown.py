@@ -85,6 +85,7 @@ class Undo:
     report: Reporter = field(default_factory=Reporter)
     sleep: Callable[[float], None] = time.sleep
     outer: Undo | None = None
+    title: str = "clean up"  # of the stage
     entries: list[Entry] = field(default_factory=list)
 
     def push(
@@ -163,7 +164,7 @@ class Undo:
         if not deletion_order:
             return []
         left: list[str] = []
-        with self.report.stage("clean up") as stage, _signals.cleaning_up():
+        with self.report.stage(self.title) as stage, _signals.cleaning_up():
             for number, entry in enumerate(deletion_order):
                 stage.status(f"removing {entry.what}")
                 try:

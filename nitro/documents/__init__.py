@@ -281,6 +281,12 @@ class ResourceDocument(TypedDict):
     created: str | None
     """UTC, ISO 8601."""
     expires: str | None
+    type: str | None
+    """Of an instance, as the following two."""
+    address: str | None
+    """The public one, or the private one where it has none."""
+    ports: list[int | str]
+    """Numbers for TCP, `udp:53` for UDP."""
 
 
 class GarbageItemDocument(TypedDict):

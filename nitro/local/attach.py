@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 LEAVE = b"\x1d"  # Ctrl-]
 _CHUNK = 65536
+_MARKS = (b'"nitro"', b"Kernel panic", b"kernel BUG")
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ def attach(
                         return Session(bytes(written))
                     written += data
                     _write_all(screen, data)
-                    # A guest says it in one line; only then is all of it looked at again.
-                    if b'"nitro"' in data and enough(bytes(written)):
+                    # Only a line that may say so is worth looking at everything again.
+                    if any(mark in data for mark in _MARKS) and enough(bytes(written)):
                         return Session(bytes(written))
                 elif not data:
                     events.unregister(keyboard)

@@ -13,6 +13,7 @@ from nitro.probe.step import Step, StepOutput, evaluate
 
 READY_WITHIN = 180.0  # seconds that the client waits for the target's ports
 SEND_WITHIN = 120.0  # seconds for sending the results
+ANY_ADDRESS = "192.0.2.1"  # of TEST-NET-1, RFC 5737: stands for one that is not known (yet)
 WAIT = "wait"  # the name of the line that waits
 
 

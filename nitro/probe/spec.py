@@ -15,7 +15,7 @@ from nitro.ports import Port, tcp_numbers
 from nitro.probe import tools
 from nitro.probe.base import Options, Probe
 from nitro.probe.boot import Boot
-from nitro.probe.plan import Plan, build
+from nitro.probe.plan import ANY_ADDRESS, Plan, build
 
 _T = TypeVar("_T", bound=Options)
 
@@ -30,6 +30,17 @@ class Selection:
     def plan(self, target: str) -> Plan:
         """The steps that measure `target`, an address. Raises InputError as `plan.build`."""
         return build(self.probes, target)
+
+    def require_ports(self, ports: Iterable[Port], whose: str) -> None:
+        """Raise InputError when a probe needs a TCP port that `whose` ports do not have."""
+        has = tcp_numbers(ports)
+        for step in self.plan(ANY_ADDRESS).steps:
+            if step.port not in has:
+                listed = ", ".join(map(str, has)) or "none"
+                raise InputError(
+                    f"{step.tool} needs TCP port {step.port}, which {whose} does not have",
+                    hint=f"its TCP ports: {listed}",
+                )
 
 
 def known_probes() -> dict[str, type[Probe]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from nitro.progress import Reporter, Stage, amount
+from nitro.progress import Ended, Reporter, Stage, amount
 
 
 @dataclass
@@ -21,10 +22,11 @@ class RegionReporter(Reporter):
     def _open(self, title: str) -> Stage:
         return _RegionStage(f"{self.region}: {title}", self.shared)
 
-    def _close(self, stage: Stage, title: str, seconds: float, *, failed: bool) -> None:
-        mark = "failed after" if failed else "done in"
-        if seconds >= 1 or failed:  # what takes no time is no news
-            self.note(f"{title}: {mark} {seconds:.1f} s")
+    def _show(self, ended: Sequence[Ended]) -> None:
+        for stage in ended:
+            how = "failed after" if stage.failed else "done in"
+            if stage.seconds >= 1 or stage.failed:  # what takes no time is no news
+                self.note(f"{stage.title}: {how} {stage.seconds:.1f} s")
 
 
 class _RegionStage(Stage):

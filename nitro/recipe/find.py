@@ -10,6 +10,22 @@ from nitro.paths import resource
 
 _ELF = b"\x7fELF"
 
+# What people give in place of a program, by the file's suffix: what it is, and what to do.
+_COMPILE = "compile it, and give the program that comes out"
+_INTERPRETER = "give a recipe whose command runs it with its interpreter"
+_NO_PROGRAM = {
+    **dict.fromkeys((".c", ".cc", ".cpp", ".cs", ".kt", ".swift", ".zig"), ("source", _COMPILE)),
+    ".go": ("Go source", "give what `CGO_ENABLED=0 go build` makes of it"),
+    ".rs": ("Rust source", "give what `cargo build --release` makes, from target/release/"),
+    ".java": ("Java source", "compile it to a jar, and write a recipe whose command runs that"),
+    ".ts": ("TypeScript source", "compile it to JavaScript first"),
+    ".class": ("Java bytecode", _INTERPRETER),
+    ".jar": ("a Java archive", _INTERPRETER),
+    **dict.fromkeys((".py", ".js", ".mjs", ".rb", ".php", ".pl"), ("a script", _INTERPRETER)),
+    **dict.fromkeys((".zip", ".tar", ".gz", ".xz", ".deb"), ("an archive", "unpack it first")),
+    **dict.fromkeys((".exe", ".dll"), ("a program for Windows", "build it for Linux")),
+}
+
 
 def is_program(name: str) -> bool:
     """Whether `name` is a path to a program rather than a recipe's name or file."""
@@ -38,6 +54,9 @@ def find(name_or_path: str | Path) -> Path:
     """
     name = str(name_or_path)
     path = Path(name)
+    if path.suffix.lower() in _NO_PROGRAM and path.is_file():
+        what, hint = _NO_PROGRAM[path.suffix.lower()]
+        raise InputError(f"{path} is {what}, neither a recipe nor a program", hint=hint)
     if path.suffix == ".toml" or "/" in name:
         if path.is_dir():
             path = path / "recipe.toml"

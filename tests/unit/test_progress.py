@@ -23,7 +23,7 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return pass_seconds
 
 
-def test_stages_are_told_when_they_end_and_outermost_ones_kept(
+def test_stages_are_told_below_their_parent_and_outermost_ones_kept(
     wait: Callable[[float], None],
 ) -> None:
     report = LineReporter(out=io.StringIO())
@@ -34,7 +34,7 @@ def test_stages_are_told_when_they_end_and_outermost_ones_kept(
     with report.stage("launch"):
         wait(0.25)
     lines = report.out.getvalue().splitlines()  # type: ignore[attr-defined]
-    assert lines == ["  upload: done in 2.0 s", "publish: done in 3.0 s", "launch: done in 0.2 s"]
+    assert lines == ["publish: done in 3.0 s", "  upload: done in 2.0 s", "launch: done in 0.2 s"]
     assert [(span.stage, span.seconds) for span in report.timeline] == [
         ("publish", 3.0),
         ("launch", 0.25),
@@ -57,24 +57,39 @@ def test_a_stage_that_raises_has_failed_and_the_next_one_is_outermost_again(
         pass
     lines = report.out.getvalue().splitlines()  # type: ignore[attr-defined]
     assert lines == [
-        "  inner: failed after 1.0 s",
         "outer: failed after 1.0 s",
+        "  inner: failed after 1.0 s",
         "clean up: done in 0.0 s",
     ]
     assert [span.stage for span in report.timeline] == ["outer", "clean up"]
 
 
-def test_a_log_gets_a_line_each_five_seconds_at_most(wait: Callable[[float], None]) -> None:
+def test_a_log_gets_a_line_each_15_seconds_at_most(wait: Callable[[float], None]) -> None:
     out = io.StringIO()
     with LineReporter(out=out).stage("import") as stage:
-        for second in range(12):
+        for second in range(32):
             stage.status(f"{second} %")
             wait(1)
-        stage.status("11 %")  # the same again says nothing
+        stage.status("31 %")  # the same again says nothing
     assert out.getvalue().splitlines() == [
-        "  import: 5 %",
-        "  import: 10 %",
-        "import: done in 12.0 s",
+        "  import: 15 %",
+        "  import: 30 %",
+        "import: done in 32.0 s",
+    ]
+
+
+def test_each_stage_stands_below_its_own_parent() -> None:
+    report = LineReporter(out=io.StringIO())
+    with report.stage("build"):
+        pass
+    with report.stage("publish"), report.stage("import"):
+        with report.stage("upload"):
+            pass
+        with report.stage("wait"):
+            pass
+    lines = report.out.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert [line.partition(":")[0] for line in lines] == [
+        *("build", "publish", "  import", "    upload", "    wait"),
     ]
 
 

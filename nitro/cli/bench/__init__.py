@@ -14,3 +14,7 @@ app = typer.Typer(
 
 for module in (run, verdict, record):
     module.register(app)
+
+
+def register(home: typer.Typer) -> None:
+    home.add_typer(app, name="bench")

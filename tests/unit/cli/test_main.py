@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+import nitro.cli as nitro_cli
+from nitro.cli import app
+from nitro.cli.commands import COMMANDS
 
 HEAVY = ("boto3", "botocore", "moto", "pydantic", "rich", "elftools", "tenacity", "flask")
 
@@ -16,6 +21,43 @@ def nitro(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[s
     return subprocess.run(
         [sys.executable, "-m", "nitro", *words], capture_output=True, text=True, cwd=cwd
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "says"), [(["--help"], "  deploy "), (["build", "hello"], "unchanged")]
+)
+def test_what_must_answer_at_once_does_without_the_parser(words: list[str], says: str):
+    code = (
+        "import json, pathlib, sys; import nitro.cli, nitro.image\n"
+        "here = pathlib.Path()\n"
+        "parts = ('hello', here, 'sha256:0', 1, here, True, 0, 64, '', '', (), {}, '')\n"
+        "image = nitro.image.Image(*parts)\n"
+        "nitro.image.known = lambda _: image\n"
+        f"sys.argv[1:] = {words!r}\n"
+        "nitro.cli.main()\n"
+        "print(json.dumps(list(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert says in done.stdout
+    assert not {"typer", *HEAVY} & set(json.loads(done.stderr))
+
+
+def test_the_help_says_of_each_command_what_its_own_help_says():
+    for name, (_, text) in COMMANDS.items():
+        shown = CliRunner().invoke(app, [name, "--help"]).output
+        assert text.removesuffix(".").split(";")[0][:40] in " ".join(shown.split()), name
+
+
+def test_every_command_is_listed():
+    homes = {module for module, _ in COMMANDS.values()}
+    folder = Path(nitro_cli.__file__).parent
+    pages = [*folder.glob("*.py"), *folder.glob("*/__init__.py")]
+    registering = {
+        (path.parent if path.stem == "__init__" else path).stem
+        for path in pages
+        if "\ndef register(" in path.read_text()
+    }
+    assert homes == registering
 
 
 def test_help_imports_nothing_heavy():

@@ -47,3 +47,29 @@ def test_what_a_hint_names_is_an_option() -> None:
         for option in parameter.opts
     }
     assert named - known == set()
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("C5.Large", "c5.large"),
+        (" t3.micro", "t3.micro"),
+        ("u7in-16tb.224xlarge", "u7in-16tb.224xlarge"),
+        ("c7i-flex.2xlarge", "c7i-flex.2xlarge"),
+        ("m7i.metal-24xl", "m7i.metal-24xl"),
+    ],
+)
+def test_an_instance_type_is_understood_as_ec2_writes_it(written: str, name: str) -> None:
+    assert options.instance_type(written) == name
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [("c5.lagre", "c5.large"), ("c5.xlrage", "c5.xlarge"), ("c5", "c5.large"), ("", "c5.large")],
+)
+def test_what_cannot_be_an_instance_type_is_refused_with_what_may_be_meant(
+    written: str, hint: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        options.instance_type(written)
+    assert hint in str(refused.value.hint)
