@@ -1,11 +1,41 @@
-"""Errors as answers to WSGI requests."""
+"""Errors as answers to WSGI requests, and no others than those of AWS's forms."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nitro.local.aws.api import forms
+
+App = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+# What a framework answers by itself, with a page for people: a path or a method without a route.
+_CODES = {404: "UnknownOperationException", 405: "MethodNotAllowed"}
+
+
+def in_form(app: App, service: str) -> App:
+    """The application of a service, with errors of its form in place of pages of HTML."""
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        page: list[int] = []
+
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            kind = next((v for name, v in headers if name.lower() == "content-type"), "")
+            number = int(status.split()[0])
+            if number >= 400 and kind.startswith("text/html"):
+                page.append(number)
+                return lambda _: None
+            return start_response(status, headers, *rest)
+
+        body = app(environ, start)
+        if not page:
+            return body
+        code = _CODES.get(page[0], "InternalError" if page[0] >= 500 else "InvalidRequest")
+        message = f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')} is no request."
+        return error_answer(start_response, service, code, page[0], message, str(uuid.uuid4()))
+
+    return answer
 
 
 def error_answer(

@@ -16,7 +16,7 @@ from typing import Any
 
 from nitro.local import signature
 from nitro.local.aws.api.forms import Family, family
-from nitro.local.error_answer import error_answer
+from nitro.local.error_answer import App, error_answer, in_form
 from nitro.local.signature import Key, Refused
 from nitro.local.weather.gate import AnswerLost, Gate
 
@@ -35,8 +35,6 @@ SERVICES = {
     "autoscaling": "autoscaling",
 }
 LARGEST_UPLOAD = 64 * 1024**2  # bytes of a guest's object
-
-App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 # What AWS calls each refusal, with the status.
 _CODES: dict[str, dict[Family, tuple[str, int]]] = {
@@ -116,7 +114,7 @@ class Door:
     def _app(self, service: str) -> App:
         with self._lock:
             if service not in self._apps:
-                app = self._app_of(SERVICES[service])
+                app = in_form(self._app_of(SERVICES[service]), service)
                 self._apps[service] = self._gate.wrap(service, app) if self._gate else app
             return self._apps[service]
 

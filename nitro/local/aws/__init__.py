@@ -15,6 +15,7 @@
     attributes.py who may use a snapshot or an image
     image_life.py deprecation, disabling, protection from deregistration
     launch_templates.py, parameters.py  what else names an image
+    s3.py, checksums.py  S3's checksums, regions, owners and dates
     services.py   SSM, KMS, Auto Scaling, IAM, STS, Service Quotas: moto's, held to their models
     archive.py    snapshots and images that outlive the process
     api/          what EC2 does with every request: names, filters, pages, tokens, envelope
@@ -35,9 +36,11 @@ from typing import Any
 
 from moto.ebs.models import ebs_backends
 from moto.ec2.models import ec2_backends
+from moto.s3.models import s3_backends
 
 from nitro.local.aws.ebs import LocalEBSBackend
 from nitro.local.aws.ec2 import LocalEC2Backend
+from nitro.local.aws.s3 import LocalS3Backend
 from nitro.local.aws.services import held_backends
 from nitro.local.aws.site import Pace, PublicAddresses, Site
 
@@ -54,6 +57,7 @@ def install(site: Site) -> Iterator[Site]:
     replaced = {
         ec2_backends: partial(LocalEC2Backend, site=site),
         ebs_backends: partial(LocalEBSBackend, site=site),
+        s3_backends: LocalS3Backend,
         **dict(held_backends(site)),
     }
     stock = {backends: backends.backend for backends in replaced}
@@ -65,6 +69,7 @@ def install(site: Site) -> Iterator[Site]:
 
 
 def _put(made_by: Mapping[Any, Any]) -> None:
+    s3_backends.bucket_accounts.clear()
     for backends, backend in made_by.items():
         backends.clear()
         backends.backend = backend

@@ -23,7 +23,7 @@ from moto.ebs.responses import EBSResponse
 from moto.ec2.utils import random_snapshot_id
 
 from nitro.local.aws import archive
-from nitro.local.aws.api import constraints
+from nitro.local.aws.api import constraints, faults
 from nitro.local.aws.ebs_reads import BlockReads, EBSError, checksum_of, invalid
 from nitro.local.aws.encryption import Encryption
 from nitro.local.aws.snapshots import DiskSnapshot
@@ -80,13 +80,16 @@ class LocalEBSResponse(BlockReads, EBSResponse):  # type: ignore[misc]
     """One request."""
 
     def _dispatch(self, request: Any, full_url: str | None = None, headers: Any = None) -> Any:
+        request_id = str(uuid.uuid4())
         try:
             return super()._dispatch(request, full_url, headers)
-        except Exception:
-            request_id = str(uuid.uuid4())
+        except Exception as error:
             _log.exception("request %s, %s", request_id, request.path)
-            sent = {"x-amzn-errortype": "InternalServerException", "x-amzn-requestid": request_id}
-            return 500, sent, json.dumps({"Message": "An internal error has occurred"})
+            code, status, message = "InternalServerException", 500, "An internal error has occurred"
+            if faults.of_input(error):
+                code, status, message = "ValidationException", 400, "A parameter cannot be read."
+            sent = {"x-amzn-errortype": code, "x-amzn-requestid": request_id}
+            return status, sent, json.dumps({"Message": message})
 
     def call_action(self) -> Any:
         ec2 = self.ebs_backend.ec2_backend

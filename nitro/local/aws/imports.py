@@ -168,6 +168,7 @@ class ImportsBackend:
 
     account_id: str
     partition: str
+    region_name: str
 
     def __init__(self) -> None:
         self.import_tasks: dict[str, ImportTask] = {}
@@ -189,6 +190,11 @@ class ImportsBackend:
                 "InvalidParameter",
                 f"The service role {order.role_name} provided does not exist or does not have "
                 "sufficient permissions",
+            )
+        buckets = s3_backends[self.account_id][self.partition].buckets
+        if order.bucket in buckets and buckets[order.bucket].region_name != self.region_name:
+            raise EC2ClientError(
+                "InvalidParameter", "The given S3 object is not local to the region"
             )
         task = ImportTask(self, order)
         self.import_tasks[task.id] = task

@@ -34,7 +34,7 @@ from moto.sts.models import sts_backends
 from moto.sts.responses import TokenResponse
 from moto.utilities.utils import get_partition
 
-from nitro.local.aws.api import constraints, forms, requests, support
+from nitro.local.aws.api import constraints, faults, forms, requests, support
 from nitro.local.aws.parameters import LocalSSMBackend
 from nitro.local.aws.site import Site
 
@@ -85,8 +85,11 @@ class HeldResponse:
             return self._error(400, refusal.code, refusal.message, request_id)
         except ServiceException as error:
             return self._error(400, error.code, error.message, request_id)
-        except Exception:
+        except Exception as error:
             _log.exception("request %s, %s", request_id, self.service)
+            if faults.of_input(error):
+                message = "A parameter is not what the operation expects."
+                return self._error(400, self._code(1), message, request_id)
             return self._error(500, self._code(2), "An internal error has occurred", request_id)
 
     def parse_parameters(self, request: Any) -> None:
@@ -94,7 +97,8 @@ class HeldResponse:
         super().parse_parameters(request)  # type: ignore[misc]
 
     def call_action(self) -> Any:
-        for problem in self._problems(self._operation()):
+        operation = self._operation()
+        for problem in self._problems(operation):
             raise _Refusal(self._code(1), problem)
         backend = _backend(self.service, self.current_account, self.region)
         with backend.lock:
@@ -129,6 +133,9 @@ class HeldResponse:
 
     def _parameters(self, operation: OperationModel) -> dict[str, Any]:
         if forms.family(self.service) == "query":
+            for name, value in self.normalized_request.values.items():
+                if requests.UNPRINTABLE.search(name + value):
+                    raise _Refusal(self._code(1), "A character is not allowed.")
             parser = PROTOCOL_PARSERS["query"](operation, map_type=dict)
             parsed: dict[str, Any] = parser.parse({"values": self.normalized_request.values})
             return parsed

@@ -34,12 +34,13 @@ class Nitro:
 
     endpoint: local.Endpoint
     folder: Path
+    region: str = local.control.REGION
 
     def __post_init__(self) -> None:
         connect: Any = boto3.client
         self.options = {
             "endpoint_url": self.endpoint.url,
-            "region_name": self.endpoint.region,
+            "region_name": self.region,
             "aws_access_key_id": self.endpoint.access_key,
             "aws_secret_access_key": self.endpoint.secret_key,
         }
@@ -252,6 +253,23 @@ def test_two_instances_and_the_host_reach_each_other(
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"http://{server['PublicIpAddress']}:{PORT}/", timeout=5)
     nitro.ec2.delete_security_group(GroupId=group)
+
+
+def test_instances_of_two_regions_run_at_once(nitro: Nitro, bios_image: str) -> None:
+    other = Nitro(nitro.endpoint, nitro.folder, "eu-west-1")
+    copied = other.ec2.copy_image(
+        SourceRegion=nitro.region, SourceImageId=bios_image, Name="of another region"
+    )["ImageId"]
+    wait(lambda: other.image(copied)["State"] == "available", PATIENCE)
+    script = "echo region=$(md meta-data/placement/region)\n"
+    here, there = nitro.run(bios_image, script), other.run(copied, script)
+    assert here["PrivateIpAddress"].startswith("172.31.")
+    assert there["PrivateIpAddress"].startswith("10.")
+    for place, instance in ((nitro, here), (other, there)):
+        told = place.wait_for_console(instance["InstanceId"], "script done")
+        assert f"region={place.region}" in told
+        place.ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+        place.wait_for_state(instance["InstanceId"], "terminated")
 
 
 def test_reboot_stop_and_start(nitro: Nitro, bios_image: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from botocore.parsers import create_parser
 from moto.core.utils import get_service_model
+from werkzeug.test import Client
 
-from nitro.local.error_answer import error_answer
+from nitro.local.error_answer import error_answer, in_form
 
 
 @pytest.mark.parametrize(
@@ -33,3 +35,28 @@ def test_each_service_s_client_reads_code_and_message(service: str) -> None:
     assert sent["status"] == 503
     assert sent["headers"]["retry-after"] == "1"
     assert parsed["Error"]["Message"] == "Wait <a bit>."
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        ("404 NOT FOUND", "text/html; charset=utf-8", "UnknownOperationException"),
+        ("405 METHOD NOT ALLOWED", "text/html", "MethodNotAllowed"),
+        ("500 INTERNAL SERVER ERROR", "text/html", "InternalError"),
+        ("404 NOT FOUND", "application/json", None),
+        ("200 OK", "text/html", None),  # somebody's object
+    ],
+)
+def test_a_page_of_html_becomes_an_error_of_the_service(
+    status: str, kind: str, code: str | None
+) -> None:
+    def app(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response(status, [("Content-Type", kind)])
+        return [b"page"]
+
+    answer = Client(in_form(app, "ssm")).get("/some/path")
+    assert answer.status_code == int(status.split()[0])
+    if code is None:
+        assert (answer.data, answer.content_type) == (b"page", kind)
+    else:
+        assert json.loads(answer.data)["__type"] == code

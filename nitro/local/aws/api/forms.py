@@ -11,6 +11,7 @@ from typing import Literal
 from xml.sax.saxutils import escape
 
 from nitro.local.aws.api import answers
+from nitro.local.aws.api.requests import UNPRINTABLE
 
 Family = Literal["ec2", "s3", "query", "json"]
 _QUERY = ("iam", "sts", "autoscaling")  # services that answer as AWS's query protocol has it
@@ -28,6 +29,7 @@ def family(service: str) -> Family:
 def error(service: str, code: str, message: str, request_id: str) -> tuple[str, str]:
     """Content type and body of an error answer."""
     form = family(service)
+    message = UNPRINTABLE.sub("?", message)
     content = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     if form == "ec2":
         body = answers.error_body(code, message, request_id)

@@ -26,7 +26,7 @@ _ENVELOPE = re.compile(
 )
 
 # What XML, and so an answer, cannot hold.
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _Tree = dict[str, Any]
 
@@ -71,7 +71,7 @@ def paths(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _plant(tree: _Tree, name: str, value: str) -> None:
-    if _UNPRINTABLE.search(value):
+    if UNPRINTABLE.search(value):
         raise invalid_value(f"The value of {name} has a character that is not allowed")
     *outer, last = name.split(".")
     for part in outer:

@@ -1,0 +1,375 @@
+"""S3 as AWS answers it, where moto does not: checksums, regions, owners, dates, versions.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import logging
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+from moto.core.utils import utcnow
+from moto.s3 import urls
+from moto.s3.exceptions import S3ClientError
+from moto.s3.models import OWNER, S3Backend
+from moto.s3.responses import S3Response
+from moto.utilities.utils import get_partition
+
+from nitro.local.aws import regions
+from nitro.local.aws.api import faults, forms
+from nitro.local.aws.checksums import ALGORITHMS, composite, encoded
+
+_log = logging.getLogger(__name__)
+
+_HEADERS = {f"x-amz-checksum-{name.lower()}": name for name in ALGORITHMS}
+_SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/([^/,\s]*)/s3/aws4_request")
+_TRAILER = re.compile(rb"(x-amz-checksum-[a-z0-9]+):([A-Za-z0-9+/=]+)")
+
+
+_NUMBERS = frozenset(
+    {"max-keys", "max-parts", "max-uploads", "max-buckets", "part-number-marker", "partNumber"}
+)
+
+
+class LocalS3Backend(S3Backend):  # type: ignore[misc]
+    """All buckets of a partition."""
+
+    def create_multipart_upload(self, *arguments: Any, **options: Any) -> Any:
+        upload = super().create_multipart_upload(*arguments, **options)
+        upload.initiated = utcnow()
+        return upload
+
+    @property
+    def _url_module(self) -> Any:
+        ours = LocalS3Response
+        dispatch = {
+            name: getattr(ours, name)
+            for name in ("bucket_dispatch", "ambiguous_dispatch", "key_dispatch")
+        }
+        paths = {path: dispatch[stock.__name__] for path, stock in urls.url_paths.items()}
+        return SimpleNamespace(url_bases=urls.url_bases, url_paths=paths)
+
+
+class LocalS3Response(S3Response):  # type: ignore[misc]
+    """One request."""
+
+    def bucket_response(self, request: Any, full_url: str, headers: Any) -> Any:
+        return self._held(super().bucket_response, request, full_url, headers)
+
+    def key_response(self, request: Any, full_url: str, headers: Any) -> Any:
+        return self._held(super().key_response, request, full_url, headers)
+
+    def _held(self, answer: Callable[..., Any], *arguments: Any) -> Any:
+        request_id = str(uuid.uuid4())
+        try:
+            status, headers, body = answer(*arguments)
+        except NotImplementedError:
+            return _refused("NotImplemented", "This is not implemented here.", request_id, 501)
+        except Exception as error:
+            _log.exception("request %s, s3", request_id)
+            if faults.of_input(error):
+                message = "The request, or the XML in it, is not well-formed."
+                return _refused("MalformedXML", message, request_id)
+            return _refused("InternalError", "An internal error.", request_id, 500)
+        kept = {
+            name: value
+            for name, value in headers.items()
+            if (name.lower(), value) != ("x-amz-version-id", "null")  # AWS sends none
+        }
+        return status, {**kept, "x-amz-request-id": request_id}, body
+
+    def _bucket_response(self, request: Any, full_url: str) -> Any:
+        self._check_numbers()
+        # Any region tells where a bucket is; in which one it is made is checked by moto.
+        anywhere = "location" in self.querystring or request.method == "PUT"
+        wrong = self._wrong_region(bucket_matters=not anywhere)
+        return wrong or super()._bucket_response(request, full_url)
+
+    def _key_response(self, request: Any, full_url: str) -> Any:
+        self._check_numbers()
+        return self._wrong_region() or super()._key_response(request, full_url)
+
+    def _check_numbers(self) -> None:
+        for name in _NUMBERS & self.querystring.keys():
+            if not re.fullmatch(r"\d{1,10}", self.querystring[name][0], re.ASCII):
+                raise S3ClientError("InvalidArgument", f"Provided {name} not an integer.")
+
+    def _wrong_region(self, *, bucket_matters: bool = True) -> Any | None:
+        """The answer to a request that is signed for another region than its bucket's."""
+        signed = self._signed_region()
+        if signed is None:
+            return None
+        bucket = self.backend.buckets.get(self.bucket_name) if bucket_matters else None
+        known = signed in regions.names(get_partition(signed))
+        expected = bucket.region_name if bucket else signed if known else regions.HOME
+        if signed == expected:
+            return None
+        code = "AuthorizationHeaderMalformed"
+        message = (
+            f"The authorization header is malformed; the region '{signed}' is wrong; expecting "
+            f"'{expected}'"
+        )
+        kind, body = forms.error("s3", code, message, str(uuid.uuid4()))
+        body = body.replace("<RequestId>", f"<Region>{expected}</Region><RequestId>")
+        return 400, {"content-type": kind, "x-amz-bucket-region": expected}, body
+
+    def _signed_region(self) -> str | None:
+        stated = self.headers.get("Authorization", "")
+        if credential := self.querystring.get("X-Amz-Credential"):
+            stated = f"Credential={unquote(credential[0])}"
+        found = _SCOPE.search(stated)
+        return found[1] if found else None
+
+    # Checksums of what is sent
+
+    def _get_checksum(self, response_headers: dict[str, Any]) -> tuple[str, str | None]:
+        """The algorithm and the checksum of the body. S3ClientError when it is not as sent."""
+        data = self.body or b""
+        self._check_md5(data)
+        algorithm, stated = self._stated_checksum()
+        if algorithm is None:
+            return "", None
+        if algorithm not in ALGORITHMS:
+            raise S3ClientError("InvalidRequest", f"There is no checksum algorithm {algorithm}.")
+        value = encoded(algorithm, data)
+        if stated not in (None, value):
+            raise S3ClientError(
+                "BadDigest",
+                f"The {algorithm} you specified did not match the calculated checksum.",
+            )
+        response_headers[f"x-amz-checksum-{algorithm.lower()}"] = value
+        return algorithm, value
+
+    def _stated_checksum(self) -> tuple[str | None, str | None]:
+        for header, algorithm in _HEADERS.items():
+            if value := self.headers.get(header):
+                return algorithm, value
+        if trailing := self.headers.get("x-amz-trailer"):
+            found = _TRAILER.search(self.raw_body[-200:])
+            name = str(trailing).strip().lower()
+            if found and found[1].decode() == name and name in _HEADERS:
+                return _HEADERS[name], found[2].decode()
+        algorithm = self.headers.get("x-amz-sdk-checksum-algorithm")
+        return (algorithm.upper() if algorithm else None), None
+
+    def _check_md5(self, data: bytes) -> None:
+        stated = self.headers.get("Content-MD5")
+        if stated is None:
+            return
+        try:
+            wanted = base64.b64decode(stated, validate=True)
+        except (binascii.Error, ValueError):
+            wanted = b""
+        if len(wanted) != 16:
+            raise S3ClientError("InvalidDigest", "The Content-MD5 you specified was invalid.")
+        if wanted != hashlib.md5(data, usedforsecurity=False).digest():
+            raise S3ClientError(
+                "BadDigest", "The Content-MD5 you specified did not match what we received."
+            )
+
+    def put_object(self) -> Any:
+        answer = super().put_object()
+        key = self.backend.get_object(self.bucket_name, self.parse_key_name())
+        if key and key.checksum_algorithm:
+            key.checksum_type = "FULL_OBJECT"
+        return answer
+
+    # Uploads in parts
+
+    def upload_part(self) -> Any:
+        algorithm, value = self._get_checksum({})
+        upload = self._upload()
+        wanted = _algorithm(upload)
+        if wanted and algorithm and algorithm != wanted:
+            raise S3ClientError(
+                "InvalidRequest",
+                f"Checksum Type mismatch occurred, expected checksum Type: {wanted.lower()}, "
+                f"actual checksum Type: {algorithm.lower()}",
+            )
+        answer = super().upload_part()
+        if upload and wanted:
+            part = upload.parts[self._get_int_param("partNumber")]
+            part.checksum_algorithm, part.checksum_value = (
+                wanted,
+                value or encoded(wanted, part.value),
+            )
+        return answer
+
+    def _key_response_post(
+        self, request: Any, body: bytes, bucket_name: str, query: dict[str, Any], key_name: str
+    ) -> Any:
+        if "uploads" in query:
+            self._check_upload_checksums()
+        upload = self._upload()
+        whole = self._whole_checksum(upload, body) if upload else None
+        answer = super()._key_response_post(request, body, bucket_name, query, key_name)
+        if upload and answer[0] == 200:
+            key = self.backend.get_object(bucket_name, key_name)
+            if key.acl is None:
+                key.set_acl(self.backend.get_bucket(bucket_name).acl)
+        return answer if whole is None else self._completed(answer, whole)
+
+    def _check_upload_checksums(self) -> None:
+        algorithm = self.headers.get("x-amz-checksum-algorithm")
+        kind = self.headers.get("x-amz-checksum-type")
+        sums = bool(algorithm and algorithm.startswith("SHA") and kind == "FULL_OBJECT")
+        if sums or (algorithm, kind) == ("CRC64NVME", "COMPOSITE"):
+            raise S3ClientError(
+                "InvalidRequest",
+                f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm.",
+            )
+        if kind and not algorithm:
+            raise S3ClientError("InvalidRequest", "A checksum type needs a checksum algorithm.")
+
+    def _whole_checksum(self, upload: Any, body: bytes) -> tuple[str, str, str] | None:
+        """Algorithm, type and value for the finished object, checked against what was sent."""
+        algorithm = _algorithm(upload)
+        if algorithm is None:
+            return None
+        kind, values, data = _kind(upload), [], []
+        for listed in _listed_parts(body):
+            number = int(listed.get("PartNumber", "0"))
+            part = upload.parts.get(number)
+            if part is None:
+                return None  # which moto refuses
+            stated = listed.get(f"Checksum{algorithm}")
+            if stated is None and kind == "COMPOSITE":
+                raise S3ClientError(
+                    "InvalidRequest",
+                    f"The upload was created using a {algorithm.lower()} checksum. The complete "
+                    "request must include the checksum for each part. It was missing for part "
+                    f"{number} in the request.",
+                )
+            if stated not in (None, part.checksum_value):
+                raise S3ClientError(
+                    "InvalidPart", f"The checksum of part {number} is not that of its upload."
+                )
+            values.append(part.checksum_value)
+            data.append(part.value)
+        value = (
+            composite(algorithm, values)
+            if kind == "COMPOSITE"
+            else encoded(algorithm, b"".join(data))
+        )
+        stated = self.headers.get(f"x-amz-checksum-{algorithm.lower()}")
+        if stated not in (None, value):
+            raise S3ClientError("BadDigest", f"The {algorithm} of the object is not as specified.")
+        return algorithm, kind, value
+
+    def _completed(self, answer: Any, whole: tuple[str, str, str]) -> Any:
+        status, headers, body = answer
+        algorithm, kind, value = whole
+        key = self.backend.get_object(self.bucket_name, self.parse_key_name())
+        if status != 200 or key is None:
+            return answer
+        key.checksum_algorithm, key.checksum_type = algorithm, kind
+        key.checksum_value, _, parts = value.partition("-")
+        key.checksum_parts = int(parts or 0)
+        told = (
+            f"<Checksum{algorithm}>{value}</Checksum{algorithm}><ChecksumType>{kind}</ChecksumType>"
+        )
+        text = body.decode() if isinstance(body, bytes) else body
+        end = "</CompleteMultipartUploadResult>"
+        return status, headers, text.replace(end, told + end)
+
+    def _upload(self) -> Any | None:
+        """The upload in parts that the request names."""
+        bucket = self.backend.buckets.get(self.bucket_name)
+        identifier = self.querystring.get("uploadId", [""])[0]
+        return bucket.multiparts.get(identifier) if bucket else None
+
+    # What is told
+
+    def head_object(
+        self, bucket_name: str, query: dict[str, Any], key_name: str, headers: Any
+    ) -> Any:
+        if query.get("versionId") == ["null"]:
+            query = {name: value for name, value in query.items() if name != "versionId"}
+        status, sent, body = super().head_object(bucket_name, query, key_name, headers)
+        key = self.backend.get_object(bucket_name, key_name) if status == 200 else None
+        if key and key.checksum_algorithm and headers.get("x-amz-checksum-mode") == "ENABLED":
+            sent[f"x-amz-checksum-{key.checksum_algorithm.lower()}"] = _told(key)
+            sent["x-amz-checksum-type"] = key.checksum_type or "FULL_OBJECT"
+        return status, sent, body
+
+    def serialized(self, action_result: Any) -> Any:
+        amend = _AMENDED.get(str(self.data.get("Action")))
+        if amend and isinstance(action_result.result, dict):
+            amend(self, action_result.result)
+        return super().serialized(action_result)
+
+
+def _refused(code: str, message: str, request_id: str, status: int = 400) -> Any:
+    kind, body = forms.error("s3", code, message, request_id)
+    return status, {"content-type": kind, "x-amz-request-id": request_id}, body
+
+
+def _owned(_response: LocalS3Response, result: dict[str, Any]) -> None:
+    result["Owner"] = {"ID": OWNER, "DisplayName": "webfile"}  # as everywhere else
+
+
+def _dated(response: LocalS3Response, result: dict[str, Any]) -> None:
+    uploads = response.backend.list_multipart_uploads(response.bucket_name)
+    for each in result["Uploads"]:
+        each["Initiated"] = uploads[each["UploadId"]].initiated
+
+
+def _with_checksums(response: LocalS3Response, result: dict[str, Any]) -> None:
+    upload = response._upload()
+    algorithm = _algorithm(upload)
+    if upload is None or algorithm is None:
+        return
+    result["ChecksumAlgorithm"], result["ChecksumType"] = algorithm, _kind(upload)
+    for each in result["Parts"]:
+        each[f"Checksum{algorithm}"] = upload.parts[each["PartNumber"]].checksum_value
+
+
+#: operation → what is changed of its answer
+_AMENDED: Mapping[str, Callable[[LocalS3Response, dict[str, Any]], None]] = {
+    "ListBuckets": _owned,
+    "ListMultipartUploads": _dated,
+    "ListParts": _with_checksums,
+}
+
+
+def _algorithm(upload: Any | None) -> str | None:
+    found = upload.metadata.get("x-amz-checksum-algorithm") if upload else None
+    return str(found) if found else None
+
+
+def _kind(upload: Any) -> str:
+    default = "FULL_OBJECT" if _algorithm(upload) == "CRC64NVME" else "COMPOSITE"
+    return str(upload.metadata.get("x-amz-checksum-type") or default)
+
+
+def _told(key: Any) -> str:
+    return (
+        f"{key.checksum_value}-{key.checksum_parts}" if key.checksum_parts else key.checksum_value
+    )
+
+
+def _listed_parts(body: bytes) -> list[dict[str, str]]:
+    """The parts that CompleteMultipartUpload lists: element → text."""
+    try:
+        root = ElementTree.fromstring(body)
+    except ElementTree.ParseError:
+        raise S3ClientError("MalformedXML", "The XML you provided was not well-formed.") from None
+    return [
+        {_bare(child.tag): (child.text or "").strip('"') for child in part}
+        for part in root
+        if _bare(part.tag) == "Part"
+    ]
+
+
+def _bare(tag: str) -> str:
+    return tag.rpartition("}")[2]
