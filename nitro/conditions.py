@@ -24,7 +24,7 @@ from nitro.progress import Reporter
 GIT_SECONDS = 10.0  # a source tree on a slow disk has no revision rather than no result
 
 # What a local Nitro says of the machine; AWS says nothing, and means its own hypervisor.
-_ACCELERATOR_TAG, _AWS_ACCELERATOR = "local:accelerator", "nitro"
+_ACCELERATOR_TAG, _AWS_ACCELERATOR = "aws:local:accelerator", "nitro"
 
 # The card that a kernel module drives.
 _CARDS = {"ena": "ena", "nitro_ena": "ena", "virtio_net": "virtio-net"}

@@ -19,7 +19,7 @@ from moto.ec2.models import EC2Backend
 from moto.ec2.responses import EC2Response
 
 from nitro.local.aws import archive
-from nitro.local.aws.api import answers, filters, pages, requests, support
+from nitro.local.aws.api import answers, filters, pages, requests, support, tags
 from nitro.local.aws.api.errors import unsupported
 from nitro.local.aws.api.filters import Filter
 from nitro.local.aws.api.tokens import Tokens
@@ -31,6 +31,7 @@ from nitro.local.aws.images import ImageActions, ImagesBackend
 from nitro.local.aws.imports import ImportActions, ImportsBackend
 from nitro.local.aws.instances import InstanceActions, InstancesBackend
 from nitro.local.aws.launch_templates import LaunchTemplateActions
+from nitro.local.aws.placement_groups import PlacementGroupActions, PlacementGroupsBackend
 from nitro.local.aws.regions import RegionActions, RegionsBackend
 from nitro.local.aws.site import Site
 from nitro.local.aws.snapshots import SnapshotsBackend
@@ -49,6 +50,7 @@ class LocalEC2Backend(
     EncryptionBackend,
     CopiesBackend,
     AttributesBackend,
+    PlacementGroupsBackend,
     ImportsBackend,
     ImagesBackend,
     SnapshotsBackend,
@@ -63,6 +65,7 @@ class LocalEC2Backend(
         self.tokens = Tokens()
         EC2Backend.__init__(self, region_name, account_id)
         AttributesBackend.__init__(self)
+        PlacementGroupsBackend.__init__(self)
         EncryptionBackend.__init__(self)
         ImportsBackend.__init__(self)
         InstancesBackend.__init__(self)
@@ -90,6 +93,7 @@ class LocalEC2Response(
     AttributeActions,
     ImageLifeActions,
     LaunchTemplateActions,
+    PlacementGroupActions,
     ImportActions,
     ImageActions,
     InstanceActions,
@@ -170,6 +174,7 @@ class LocalEC2Response(
             raise unsupported(f"The local Nitro does not support {name}.")
         if names := support.ignored(support.HONOURED[name], requests.paths(self.params)):
             raise unsupported(f"The local Nitro does not support {', '.join(names)} of {name}.")
+        tags.check(self.params)
         if self.params.get("DryRun") and name not in _OWN_DRY_RUN:
             raise DryRunClientError()
 

@@ -180,7 +180,8 @@ class ImagesBackend(ImageLifeBackend):
     ) -> LocalImage:
         self._check(registration)
         for mapping in registration.mappings:
-            self._fill_in(mapping.get("Ebs", {}))
+            if "Ebs" in mapping or not {"VirtualName", "NoDevice"} & mapping.keys():
+                self._fill_in(mapping.setdefault("Ebs", {}))
         available_at = self.site.clock() + self.site.pace.register_image
         image = LocalImage(self, random_ami_id(), registration, available_at=available_at)
         image.add_tags(dict(tags))
@@ -213,15 +214,22 @@ class ImagesBackend(ImageLifeBackend):
                     f"AMI name {registration.name} is already in use by AMI {image.id}",
                 )
         root = registration.root_device_name
-        names = [mapping.get("DeviceName") for mapping in registration.mappings]
-        if root not in names:
+        roots = [m for m in registration.mappings if m.get("DeviceName") == root]
+        if not any(mapping.get("Ebs", {}).get("SnapshotId") for mapping in roots):
             raise EC2ClientError(
                 "InvalidBlockDeviceMapping", f"No block device mapping for the root device {root}"
             )
 
     def _fill_in(self, ebs: dict[str, Any]) -> None:
+        ebs.setdefault("VolumeType", "gp2")
+        ebs.setdefault("DeleteOnTermination", True)
         if "SnapshotId" not in ebs:
-            raise EC2ClientError("MissingParameter", "A block device mapping lacks SnapshotId")
+            if "VolumeSize" not in ebs:
+                raise EC2ClientError(
+                    "MissingParameter", "A block device mapping lacks SnapshotId and VolumeSize"
+                )
+            ebs.setdefault("Encrypted", False)
+            return
         if "Encrypted" in ebs:
             raise EC2ClientError(
                 "InvalidParameterCombination", "Encrypted cannot be given with a snapshot"
@@ -236,8 +244,6 @@ class ImagesBackend(ImageLifeBackend):
                 f"Volume of size {ebs['VolumeSize']}GB is smaller than snapshot '{snapshot.id}', "
                 f"expect size >= {snapshot.volume_size}GB",
             )
-        ebs.setdefault("VolumeType", "gp2")
-        ebs.setdefault("DeleteOnTermination", True)
         ebs["Encrypted"] = snapshot.encrypted
 
 

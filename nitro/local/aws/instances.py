@@ -23,6 +23,7 @@ from moto.ec2.exceptions import (
 from moto.ec2.models.instances import StateReason
 
 from nitro.local.aws import launch, states
+from nitro.local.aws.api.tags import RESERVED
 from nitro.local.aws.needs import (
     AllInstances,
     Check,
@@ -223,7 +224,7 @@ class InstancesBackend:
             self._finish(instance, "terminated" if terminates else "stopped", states.BY_GUEST)
         elif guest is State.RUNNING and state == "pending":
             states.set_state(instance, "running")
-            facts = {f"local:{key}": value for key, value in status.facts.items()}
+            facts = {f"{RESERVED}local:{key}": value for key, value in status.facts.items()}
             self.create_tags([instance.id], facts)
 
     def _finish(self, instance: Any, state: str, reason: StateReason) -> None:
@@ -262,10 +263,46 @@ class InstanceActions:
         )
         image = launch.usable_image(backend, self.params["ImageId"])
         launch.check_fit(image, self._get_param("InstanceType", "m1.small"))
+        group = self._get_param("Placement", {}).get("GroupName")
+        if group:
+            backend.check_placement(group, self._get_param("InstanceType", "m1.small"))
         self.params.setdefault("ClientToken", secrets.token_hex(16))  # moto has one for all
         result = super().run_instances()  # type: ignore[misc]
         for instance in result.result.instances:
             instance.disable_api_termination = self._get_param("DisableApiTermination", False)
+            instance.placement.group_name = group or ""
+        return result
+
+    def describe_instances(self) -> ActionResult:
+        """All of them: moto by itself stops after a hundred reservations."""
+        ids = self._get_param("InstanceIds", [])
+        backend = self.ec2_backend
+        found = (
+            backend.get_reservations_by_instance_ids(ids) if ids else backend.describe_instances()
+        )
+        return ActionResult({"Reservations": found})
+
+    def modify_instance_attribute(self) -> ActionResult:
+        """A type is changed while the instance is stopped; groups at any time."""
+        backend = self.ec2_backend
+        (instance,) = backend.get_multi_instances_by_id([self._get_param("InstanceId")])
+        wanted = self._get_param("InstanceType", {}).get("Value")
+        if self._get_param("Attribute") == "instanceType":
+            wanted = self._get_param("Value")
+        if wanted:
+            states.require(instance, "stopped")
+            launch.check_fit(instance.local_image, wanted)
+        if ids := self._get_param("Groups", []):
+            groups = [backend.get_security_group_from_id(id_) for id_ in ids]
+            for id_, group in zip(ids, groups, strict=True):
+                if group is None:
+                    raise EC2ClientError(
+                        "InvalidGroup.NotFound", f"The security group '{id_}' does not exist"
+                    )
+            instance.nics[0]._group_set = instance.security_groups = groups
+            backend.refresh_ports()
+            return EmptyResult()
+        result: ActionResult = super().modify_instance_attribute()  # type: ignore[misc]
         return result
 
     def terminate_instances(self) -> ActionResult:

@@ -233,7 +233,7 @@ def test_two_instances_and_the_host_reach_each_other(
     assert "inet6 fd" in told, "an address of the subnet's unique local prefix"
     assert "169.254.170.1" in told, "the name of S3"
     tags = nitro.instance(server["InstanceId"])["Tags"]
-    assert {"Key": "local:nic", "Value": "ena"} in tags
+    assert {"Key": "aws:local:nic", "Value": "ena"} in tags
 
     ended = nitro.wait_for_state(client["InstanceId"], "terminated", BOOT_SECONDS)
     assert ended["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"

@@ -137,6 +137,7 @@ def test_every_documented_filter_is_applied_or_refused(account: Account, operati
     if operation not in READ_ONLY:
         account.run(account.image(account.snapshot()))
         account.ec2.create_key_pair(KeyName="key")
+        account.ec2.create_placement_group(GroupName="near", Strategy="cluster")
         data = {"ImageId": "ami-1", "InstanceType": "c5.large"}
         account.ec2.create_launch_template(LaunchTemplateName="template", LaunchTemplateData=data)
     status, root = call(operation, **fewer)
@@ -362,3 +363,28 @@ def test_whatever_is_asked_the_answer_has_the_form_of_aws(data: st.DataObject) -
     assert status in (200, 400, 412)
     if status != 200:
         assert root.findtext("Errors/Error/Code") != "InternalError"
+
+
+@pytest.mark.parametrize(
+    ("tags", "code"),
+    [
+        ([{"Key": "aws:local:nic", "Value": "x"}], "InvalidParameterValue"),
+        ([{"Key": "AWS:a", "Value": "x"}], "InvalidParameterValue"),
+        ([{"Key": "k" * 129, "Value": "x"}], "InvalidParameterValue"),
+        ([{"Key": "k", "Value": "v" * 257}], "InvalidParameterValue"),
+        ([{"Key": "k", "Value": "1"}, {"Key": "k", "Value": "2"}], "InvalidParameterValue"),
+        ([{"Key": f"k{n}", "Value": ""} for n in range(51)], "TagLimitExceeded"),
+    ],
+)
+def test_tags_that_are_not_allowed(account: Account, tags: Any, code: str) -> None:
+    snapshot = account.snapshot()
+    assert error_code(lambda: account.ec2.create_tags(Resources=[snapshot], Tags=tags)) == code
+    specification = [{"ResourceType": "image", "Tags": tags}]
+    assert error_code(lambda: account.image(snapshot, TagSpecifications=specification)) == code
+
+
+def test_more_than_a_hundred_instances_are_all_listed(account: Account) -> None:
+    image = account.image(account.snapshot())
+    for _ in range(101):
+        account.run(image)
+    assert len(account.ec2.describe_instances()["Reservations"]) == 101

@@ -100,7 +100,7 @@ def test_bad_registrations_are_refused(
     ("ebs", "code"),
     [
         ({"SnapshotId": "snap-0123456789abcdef0"}, "InvalidSnapshot.NotFound"),
-        ({"VolumeSize": 1}, "MissingParameter"),
+        ({"VolumeSize": 1}, "InvalidBlockDeviceMapping"),  # of the root device
         ({"Encrypted": True}, "InvalidParameterCombination"),
     ],
 )
@@ -133,3 +133,22 @@ def test_attributes_are_told(account: Account, attribute: str, key: str, value: 
     image_id = account.image(account.snapshot(), BootMode="uefi", ImdsSupport="v2.0")
     answer = account.ec2.describe_image_attribute(ImageId=image_id, Attribute=attribute)
     assert answer[key]["Value"] == value
+
+
+def test_ephemeral_and_empty_volumes_are_registered(account: Account) -> None:
+    snapshot = account.snapshot()
+    mappings = [
+        {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot}},
+        {"DeviceName": "/dev/sdb", "VirtualName": "ephemeral0"},
+        {"DeviceName": "/dev/sdc", "Ebs": {"VolumeSize": 3}},
+    ]
+    image = account.image(snapshot, BlockDeviceMappings=mappings)
+    (found,) = account.ec2.describe_images(ImageIds=[image])["Images"]
+    by_name = {each["DeviceName"]: each for each in found["BlockDeviceMappings"]}
+    assert by_name["/dev/sdb"] == mappings[1]
+    assert by_name["/dev/sdc"]["Ebs"]["VolumeSize"] == 3
+    guest = account.hypervisor.guests[account.run(image)["InstanceId"]].guest
+    assert [disk.snapshot_id for disk in guest.disks] == [snapshot, None]
+    nothing = [{"DeviceName": "/dev/xvda"}]
+    code = error_code(lambda: account.image(snapshot, "none", BlockDeviceMappings=nothing))
+    assert code == "InvalidBlockDeviceMapping"

@@ -26,7 +26,7 @@ def test_an_instance_runs_when_its_guest_does(account: Account, image_id: str) -
     assert begun["State"]["Name"] == "pending"
     running = account.instance(begun["InstanceId"])
     assert running["State"]["Name"] == "running"
-    assert {"Key": "local:accelerator", "Value": "none"} in running["Tags"]
+    assert {"Key": "aws:local:accelerator", "Value": "none"} in running["Tags"]
 
 
 def test_the_guest_is_what_was_asked_for(account: Account, image_id: str) -> None:
@@ -313,3 +313,38 @@ def test_protected_instances_are_neither_stopped_nor_terminated(account: Account
         )
     account.ec2.stop_instances(**asked)
     account.ec2.terminate_instances(**asked)
+
+
+def test_a_type_is_changed_while_stopped_and_runs(account: Account) -> None:
+    image = account.image(account.snapshot())
+    instance_id = account.run(image)["InstanceId"]
+    change = account.ec2.modify_instance_attribute
+
+    def to(name: str) -> Any:
+        return change(InstanceId=instance_id, InstanceType={"Value": name})
+
+    assert error_code(lambda: to("c5.xlarge")) == "IncorrectInstanceState"
+    account.ec2.stop_instances(InstanceIds=[instance_id])
+    account.instance(instance_id)
+    assert error_code(lambda: to("t4g.micro")) == "InvalidParameterValue"  # another architecture
+    to("c5.xlarge")
+    account.ec2.start_instances(InstanceIds=[instance_id])
+    assert account.instance(instance_id)["InstanceType"] == "c5.xlarge"
+    guest = account.hypervisor.guests[instance_id].guest
+    assert (guest.instance_type, guest.vcpus) == ("c5.xlarge", 4)
+
+
+def test_other_security_groups_reach_the_machine(account: Account) -> None:
+    group = account.ec2.create_security_group(GroupName="web", Description="of a test")["GroupId"]
+    account.ec2.authorize_security_group_ingress(
+        GroupId=group, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIp="0.0.0.0/0"
+    )
+    instance_id = account.run(account.image(account.snapshot()))["InstanceId"]
+    account.ec2.modify_instance_attribute(InstanceId=instance_id, Groups=[group])
+    found = account.instance(instance_id)
+    assert [each["GroupId"] for each in found["SecurityGroups"]] == [group]
+    (ports,) = account.hypervisor.guests[instance_id].guest.open_ports
+    assert (ports.first, ports.last) == (80, 80)
+    none = {"InstanceId": instance_id, "Groups": ["sg-00000000"]}
+    code = error_code(lambda: account.ec2.modify_instance_attribute(**none))
+    assert code == "InvalidGroup.NotFound"

@@ -110,6 +110,10 @@ HONOURED: Mapping[str, frozenset[str]] = {
             "Name Description Architecture VirtualizationType RootDeviceName BootMode EnaSupport "
             "ImdsSupport TpmSupport UefiData SriovNetSupport BlockDeviceMappings TagSpecifications"
         ),
+        # placement groups
+        "CreatePlacementGroup": "GroupName Strategy TagSpecifications",
+        "DeletePlacementGroup": "GroupName",
+        "DescribePlacementGroups": "GroupNames GroupIds",
         # launch templates
         "CreateLaunchTemplate": (
             "LaunchTemplateName VersionDescription LaunchTemplateData TagSpecifications"
@@ -147,7 +151,8 @@ HONOURED: Mapping[str, frozenset[str]] = {
             "NetworkInterfaces.AssociatePublicIpAddress NetworkInterfaces.DeleteOnTermination "
             "NetworkInterfaces.Description NetworkInterfaces.DeviceIndex NetworkInterfaces.Groups "
             "NetworkInterfaces.SubnetId PrivateIpAddress IamInstanceProfile MetadataOptions "
-            "Placement.AvailabilityZone DisableApiTermination DisableApiStop EbsOptimized"
+            "Placement.AvailabilityZone Placement.GroupName DisableApiTermination DisableApiStop "
+            "EbsOptimized"
         ),
         "StartInstances": "InstanceIds",
         "StopInstances": "InstanceIds Force",
