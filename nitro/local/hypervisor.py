@@ -28,6 +28,7 @@ class Network:
     subnet_id: str
     vpc_id: str
     cidr: str  # "172.31.0.0/20"
+    vpc_cidr: str = ""  # "172.31.0.0/16"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,15 @@ class Disk:
     size_bytes: int
     snapshot_id: str | None = None  # the block store's name of its content
     volume_id: str = ""  # "vol-0123456789abcdef0"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """An instance profile, and the role in it ("": none)."""
+
+    arn: str
+    id: str
+    role: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,14 @@ class Guest:
     metadata_enabled: bool = True
     metadata_tokens_required: bool = False
     metadata_tags: Mapping[str, str] | None = None  # None: not shown to the guest
+    key_name: str = ""  # of the key pair; "": none
+    public_key: str = ""  # "ssh-rsa AAAA… comment"
+    profile: Profile | None = None
+    interface_id: str = ""
+    security_group_ids: tuple[str, ...] = ()
+    zone_id: str = ""  # "use1-az1"
+    placement_group: str = ""
+    launched_at: str = ""  # "2026-01-02T03:04:05Z"
 
 
 class State(enum.Enum):

@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadat
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from collections.abc import Callable
@@ -17,17 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from nitro.local.hypervisor import Guest
+from nitro.local.metadata_tree import find, tree
 
 MAX_TTL = 21600  # seconds that a token may live
 MAX_TOKENS = 4096
-# Of the paths: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-versions.html
-VERSIONS = (
-    *("1.0", "2007-01-19", "2007-03-01", "2007-08-29", "2007-10-10", "2007-12-15", "2008-02-01"),
-    *("2008-09-01", "2009-04-04", "2011-01-01", "2011-05-01", "2012-01-12", "2014-02-25"),
-    *("2014-11-05", "2015-10-20", "2016-04-19", "2016-06-30", "2016-09-02", "2018-03-28"),
-    *("2018-08-17", "2018-09-24", "2019-10-01", "2020-10-27", "2021-01-03", "2021-03-23"),
-    *("2021-07-15", "2022-09-24", "2024-04-11", "latest"),
-)
 _TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
 _TOKEN_HEADER = "X-aws-ec2-metadata-token"  # noqa: S105 - a header's name
 
@@ -90,91 +82,12 @@ class Metadata:
                 return Answer(HTTPStatus.UNAUTHORIZED)
         elif not self._valid(token, guest):
             return Answer(HTTPStatus.UNAUTHORIZED)
-        found = _find(tree(guest), [part for part in path.split("?")[0].split("/") if part])
+        found = find(tree(guest), [part for part in path.split("?")[0].split("/") if part])
         return Answer(HTTPStatus.NOT_FOUND) if found is None else Answer(HTTPStatus.OK, found)
 
     def _valid(self, token: str, guest: Guest) -> bool:
         owner, expires = self._tokens.get(token, ("", 0.0))
         return owner == guest.instance_id and self._clock() < expires
-
-
-def tree(guest: Guest) -> dict[str, Any]:
-    """All that a guest can read, as folders (dictionaries) and leaves (bytes)."""
-    hostname = f"ip-{guest.private_ip.replace('.', '-')}.ec2.internal"
-    interface = {
-        "device-number": "0",
-        "local-hostname": hostname,
-        "local-ipv4s": guest.private_ip,
-        "mac": guest.mac,
-        "owner-id": guest.account_id,
-        "public-ipv4s": guest.public_ip,
-        "security-groups": "\n".join(guest.security_groups),
-        "subnet-id": guest.network.subnet_id,
-        "subnet-ipv4-cidr-block": guest.network.cidr,
-        "vpc-id": guest.network.vpc_id,
-    }
-    metadata: dict[str, Any] = {
-        "ami-id": guest.image_id,
-        "ami-launch-index": str(guest.launch_index),
-        "block-device-mapping": _block_devices(guest),
-        "hostname": hostname,
-        "instance-id": guest.instance_id,
-        "instance-life-cycle": "on-demand",
-        "instance-type": guest.instance_type,
-        "local-hostname": hostname,
-        "local-ipv4": guest.private_ip,
-        "mac": guest.mac,
-        "network": {"interfaces": {"macs": {guest.mac: interface}}},
-        "placement": {
-            "availability-zone": guest.availability_zone,
-            "region": guest.region,
-        },
-        "public-ipv4": guest.public_ip,
-        "reservation-id": guest.reservation_id,
-        "security-groups": "\n".join(guest.security_groups),
-        "services": {"domain": "amazonaws.com", "partition": "aws"},
-    }
-    if guest.metadata_tags is not None:
-        metadata["tags"] = {"instance": dict(guest.metadata_tags)}
-    identity = {
-        "accountId": guest.account_id,
-        "architecture": guest.architecture,
-        "availabilityZone": guest.availability_zone,
-        "imageId": guest.image_id,
-        "instanceId": guest.instance_id,
-        "instanceType": guest.instance_type,
-        "privateIp": guest.private_ip,
-        "region": guest.region,
-        "version": "2017-09-30",
-    }
-    latest: dict[str, Any] = {
-        "meta-data": metadata,
-        "dynamic": {"instance-identity": {"document": json.dumps(identity, indent=2)}},
-        "user-data": guest.user_data,
-    }
-    return dict.fromkeys(VERSIONS, latest)
-
-
-def _block_devices(guest: Guest) -> dict[str, str]:
-    root, *others = (disk.device_name for disk in guest.disks)
-    numbered = {f"ebs{number}": name for number, name in enumerate(others, 1)}
-    return {"ami": root, **numbered, "root": root}
-
-
-def _find(folder: Any, path: list[str]) -> bytes | None:
-    """The leaf at `path`, or the listing of a folder; None when there is neither."""
-    for part in path:
-        if not isinstance(folder, dict):
-            return None
-        folder = folder.get(part)
-    if isinstance(folder, dict):
-        names = [
-            f"{name}/" if isinstance(entry, dict) else name
-            for name, entry in folder.items()
-            if entry is not None
-        ]
-        return "\n".join(names).encode()
-    return folder.encode() if isinstance(folder, str) else folder
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -46,6 +46,7 @@ class InstancesBackend:
     site: Site
     amis: dict[str, Any]
     groups: dict[str, dict[str, Any]]
+    key_pairs: dict[str, Any]
     enis: dict[str, Any]
     create_tags: CreateTags
     all_instances: AllInstances
@@ -55,6 +56,7 @@ class InstancesBackend:
 
     def __init__(self) -> None:
         self._launch_tokens: dict[str, tuple[str, Any]] = {}
+        self.group_of_launch = ""
 
     def run_instances(
         self, image_id: str, count: int, user_data: Any, groups: list[str], **options: Any
@@ -72,7 +74,16 @@ class InstancesBackend:
         reservation = super().run_instances(  # type: ignore[misc]
             image_id, count, user_data, groups, **options
         )
+        profile = {
+            name: options[f"iam_instance_profile_{name.lower()}"]
+            for name in ("Name", "Arn")
+            if options.get(f"iam_instance_profile_{name.lower()}")
+        }
+        key = self.key_pairs.get(options.get("key_name") or "")
         for instance in reservation.instances:
+            instance.local_profile = launch.profile_of(self, profile)
+            instance.local_public_key = key.public_key.strip() if key else ""
+            instance.placement.group_name = self.group_of_launch
             self._prepare(instance, image, reservation.id)
             self._power_on(instance)
         if token:
@@ -266,11 +277,11 @@ class InstanceActions:
         group = self._get_param("Placement", {}).get("GroupName")
         if group:
             backend.check_placement(group, self._get_param("InstanceType", "m1.small"))
+        backend.group_of_launch = group or ""  # moto does not pass it on
         self.params.setdefault("ClientToken", secrets.token_hex(16))  # moto has one for all
         result = super().run_instances()  # type: ignore[misc]
         for instance in result.result.instances:
             instance.disable_api_termination = self._get_param("DisableApiTermination", False)
-            instance.placement.group_name = group or ""
         return result
 
     def describe_instances(self) -> ActionResult:

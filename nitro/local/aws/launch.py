@@ -18,7 +18,7 @@ from moto.ssm.models import ssm_backends
 from nitro.local.aws.api.errors import invalid_value
 from nitro.local.aws.parameters import PREFIX
 from nitro.local.aws.snapshots import GIB
-from nitro.local.hypervisor import Disk, Guest, Network, PortRange
+from nitro.local.hypervisor import Disk, Guest, Network, PortRange, Profile
 
 
 def image_id_of(backend: Any, given: str | None) -> str | None:
@@ -49,6 +49,15 @@ def check_names(backend: Any, key: str | None, profile: Mapping[str, str]) -> No
                 f"Value ({wanted}) for parameter iamInstanceProfile.{member.lower()} is invalid. "
                 f"Invalid IAM Instance Profile {'name' if member == 'Name' else 'ARN'}"
             )
+
+
+def profile_of(backend: Any, wanted: Mapping[str, str]) -> Profile | None:
+    """The instance profile that a launch names by `Name` or `Arn`."""
+    for each in iam_backends[backend.account_id][backend.partition].get_instance_profiles():
+        if wanted.get("Name") == each.name or wanted.get("Arn") == each.arn:
+            role = each.roles[0].name if each.roles else ""
+            return Profile(each.arn, each.id, role)
+    return None
 
 
 def usable_image(backend: Any, image_id: str | None) -> Any:
@@ -189,7 +198,12 @@ def guest_of(backend: Any, instance: Any, image: Any) -> Guest:
         vcpus=facts["VCpuInfo"]["DefaultVCpus"],
         memory_mib=facts["MemoryInfo"]["SizeInMiB"],
         disks=disks_of(backend, instance, image.root_device_name),
-        network=Network(nic.subnet.id, nic.subnet.vpc_id, nic.subnet.cidr_block),
+        network=Network(
+            nic.subnet.id,
+            nic.subnet.vpc_id,
+            nic.subnet.cidr_block,
+            str(backend.get_vpc(nic.subnet.vpc_id).cidr_block),
+        ),
         mac=nic.mac_address,
         private_ip=nic.private_ip_address,
         public_ip=nic.public_ip,
@@ -204,6 +218,14 @@ def guest_of(backend: Any, instance: Any, image: Any) -> Guest:
         metadata_enabled=options.http_endpoint == "enabled",
         metadata_tokens_required=options.http_tokens == "required",
         metadata_tags=dict(backend.tags.get(instance.id, {})) if tags_shown else None,
+        key_name=instance.key_name or "",
+        public_key=instance.local_public_key,
+        profile=instance.local_profile,
+        interface_id=nic.id,
+        security_group_ids=tuple(sorted(group.id for group in nic.group_set)),
+        zone_id=nic.subnet.availability_zone_id,
+        placement_group=instance.placement.group_name,
+        launched_at=f"{instance.launch_time:%Y-%m-%dT%H:%M:%SZ}",
     )
 
 

@@ -299,6 +299,11 @@ def test_a_launch_takes_a_key_and_a_profile_that_exist(account: Account) -> None
     for profile in ({"Name": "web"}, {"Arn": made["Arn"]}):
         instance = account.run(image, KeyName="key", IamInstanceProfile=profile)
         assert instance["KeyName"] == "key"
+        guest = account.hypervisor.guests[instance["InstanceId"]].guest
+        assert (guest.key_name, guest.public_key.split()[0]) == ("key", "ssh-rsa")
+        assert guest.profile is not None
+        assert guest.profile.arn == made["Arn"]
+        assert guest.interface_id == instance["NetworkInterfaces"][0]["NetworkInterfaceId"]
 
 
 def test_protected_instances_are_neither_stopped_nor_terminated(account: Account) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nitro.local.hypervisor import Disk, Guest
+from nitro.local.hypervisor import Disk, Guest, Profile
 from nitro.local.imds import MAX_TOKENS, Metadata, MetadataServer
 
 from .test_hypervisor import GUEST
@@ -203,3 +203,48 @@ def test_it_speaks_http(url: str) -> None:
     with urllib.request.urlopen(get) as answer:
         assert answer.headers["Content-Length"] == "5"
         assert answer.read() == b""
+
+
+def test_a_guest_reads_its_key_as_clients_ask_for_it() -> None:
+    metadata = service(replace(GUEST, key_name="mine", public_key="ssh-ed25519 AAAA me"))
+    keys = "/2009-04-04/meta-data/public-keys"
+    assert read(metadata, f"{keys}/") == b"0=mine"
+    assert read(metadata, f"{keys}/0/") == b"openssh-key"
+    assert read(metadata, f"{keys}/0/openssh-key") == b"ssh-ed25519 AAAA me"
+    answer = service().get(HERE, keys, token(service()))
+    assert answer.status is not HTTPStatus.OK
+
+
+def test_a_guest_reads_of_its_network_and_place() -> None:
+    network = replace(GUEST.network, vpc_cidr="10.0.0.0/16")
+    guest = replace(
+        GUEST,
+        network=network,
+        interface_id="eni-1",
+        security_group_ids=("sg-1", "sg-2"),
+        zone_id="use1-az1",
+        placement_group="near",
+    )
+    metadata, at = service(guest), f"network/interfaces/macs/{GUEST.mac}"
+    for path, value in {
+        f"{at}/interface-id": b"eni-1",
+        f"{at}/security-group-ids": b"sg-1\nsg-2",
+        f"{at}/vpc-ipv4-cidr-blocks": b"10.0.0.0/16",
+        f"{at}/ipv4-associations/127.42.0.1": b"10.0.0.4",
+        "placement/availability-zone-id": b"use1-az1",
+        "placement/group-name": b"near",
+        "public-hostname": b"ec2-127-42-0-1.compute-1.amazonaws.com",
+        "events/maintenance/scheduled": b"[]",
+        "system": b"nitro",
+    }.items():
+        assert read(metadata, f"/latest/meta-data/{path}") == value
+
+
+def test_a_guest_with_a_profile_reads_credentials() -> None:
+    metadata = service(replace(GUEST, profile=Profile("arn:profile", "AIPA1", "role")))
+    iam = "/latest/meta-data/iam"
+    assert json.loads(read(metadata, f"{iam}/info"))["InstanceProfileArn"] == "arn:profile"
+    assert read(metadata, f"{iam}/security-credentials/") == b"role"
+    found = json.loads(read(metadata, f"{iam}/security-credentials/role"))
+    assert found["Code"] == "Success"
+    assert {"AccessKeyId", "SecretAccessKey", "Token", "Expiration"} <= set(found)
