@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from nitro import debian, paths
 from nitro.errors import InputError, NitroError
-from nitro.local import dnsmasq, qemu, users
+from nitro.local import disk_formats, dnsmasq, qemu, users
 from nitro.local.nic import OFFLOADS, OFFLOADS_FILE
 from nitro.progress import Reporter, Stage
 
@@ -177,6 +177,7 @@ def _entered(report: Reporter, weather: Conditions | None = None) -> Iterator[En
         with report.stage("start the local Nitro") as stage:
             stage.status("programs")
             qemu.find(report)
+            disk_formats.find(report)
             for wanted in (dnsmasq.PACKAGES, qemu.firmware_packages()):
                 debian.tree(wanted, report=report)
             inside.enter_context(users.gate(folder, stage.status))

@@ -19,6 +19,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from nitro.local import disk_formats
 from nitro.local.aws import Pace, PublicAddresses, Site, archive, install, vmimport
 from nitro.local.broker import HostSockets
 from nitro.local.front import Door, GuestDoor
@@ -57,6 +58,7 @@ class Service:
             addresses=PublicAddresses(second_octet(folder)),
             index=index,
             forecast=Forecast(conditions),
+            qemu_img=disk_formats.find(),
         )
         self._gate = None if conditions == FAIR else Gate(self._site.forecast)
         self._undo = ExitStack()

@@ -20,13 +20,13 @@ class BlockStore:
     """A folder of disks. Not locked: callers serialise writes to one disk."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._blocks: dict[str, list[int]] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, disk: str) -> Path:
         """The disk as a raw file."""
-        return self._folder / f"{disk}.raw"
+        return self.folder / f"{disk}.raw"
 
     def exists(self, disk: str) -> bool:
         return self.path(disk).is_file()

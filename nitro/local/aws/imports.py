@@ -2,13 +2,16 @@
 
 States follow the clock: pending, then active with progress, then completed. The object is
 looked at when the task becomes active and read when it completes, as late as on AWS: what
-was changed in between is what gets imported. Only the RAW format is read.
+was changed in between is what gets imported.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -17,6 +20,8 @@ from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.utils import generic_filter, random_resource_id, random_snapshot_id
 from moto.s3.models import s3_backends
 
+from nitro.errors import NitroError
+from nitro.local import disk_formats
 from nitro.local.aws import vmimport
 from nitro.local.aws.encryption import Encryption
 from nitro.local.aws.needs import Check, GetFilters, GetParam, GetTags
@@ -134,8 +139,6 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
         disk = order.bucket in buckets and buckets[order.bucket].keys.get(order.key)
         if not disk or not hasattr(disk, "value"):  # a delete marker has none
             raise _Failure(f"ClientError: No object s3://{order.bucket}/{order.key}")
-        if order.format != "RAW":
-            raise _Failure(f"ClientError: Disk format {order.format} is not read here, RAW is")
         if not disk.size:
             raise _Failure(f"ClientError: s3://{order.bucket}/{order.key} is empty")
         if order.encryption.failure:
@@ -144,23 +147,36 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
 
     def _complete(self, disk: Any) -> None:
         backend = self.ec2_backend
-        content = memoryview(disk.value)
         snapshot_id = random_snapshot_id()
-        backend.site.store.create(
-            snapshot_id,
-            (bytes(content[at : at + BLOCK_SIZE]) for at in range(0, len(content), BLOCK_SIZE)),
-        )
+        size = backend.site.store.create(snapshot_id, self._blocks(disk.value))
         backend.add_snapshot(
             DiskSnapshot(
                 backend,
                 snapshot_id,
-                size_gib=math.ceil(len(content) / GIB),
+                size_gib=math.ceil(size / GIB),
                 description=f"Created by AWS-VMImport service for {self.id}",
                 encryption=self.order.encryption,
             )
         )
         self.snapshot_id, self.progress = snapshot_id, 100
         self.status, self.status_message = "completed", ""
+
+    def _blocks(self, content: bytes) -> Iterator[bytes]:
+        """The raw disk in pieces. _Failure when the object is not of its format."""
+        site, kind = self.ec2_backend.site, self.order.format
+        if kind == "RAW":
+            view = memoryview(content)
+            yield from (bytes(view[at : at + BLOCK_SIZE]) for at in range(0, len(view), BLOCK_SIZE))
+            return
+        with TemporaryDirectory(dir=site.store.folder) as folder:
+            source, raw = Path(folder) / "source", Path(folder) / "raw"
+            source.write_bytes(content)
+            try:
+                disk_formats.to_raw(site.qemu_img, source, kind, raw)
+            except NitroError as error:
+                raise _Failure(f"ClientError: {error.what}") from None
+            with raw.open("rb") as file:
+                yield from iter(lambda: file.read(BLOCK_SIZE), b"")
 
 
 class ImportsBackend:
@@ -249,6 +265,10 @@ class ImportActions:
                 "import-snapshot-task", {}
             ),
         )
+        if order.format not in ("RAW", *disk_formats.FORMATS):
+            raise EC2ClientError(
+                "InvalidParameter", f"The disk format {order.format} is not VHD, VMDK or RAW."
+            )
         self.error_on_dryrun()
         task = self.ec2_backend.import_snapshot(order, self._get_param("ClientToken"))
         return ActionResult(task.describe())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +55,7 @@ class Site:
     """Everything below the API, shared by all regions.
 
     `index` is the folder in which snapshots and images are remembered; None: they are not.
+    `qemu_img` is the start of a command line.
     """
 
     store: BlockStore
@@ -64,3 +65,4 @@ class Site:
     clock: Callable[[], float] = time.monotonic
     index: Path | None = None
     forecast: Forecast = field(default_factory=lambda: Forecast(FAIR))
+    qemu_img: Sequence[str] = ("qemu-img",)

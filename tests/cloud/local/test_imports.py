@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import Any
 
 import pytest
 
@@ -109,13 +110,31 @@ def test_a_task_for_a_bad_object_ends_deleted(
     assert not account.ec2.describe_snapshots()["Snapshots"]
 
 
-def test_other_formats_end_deleted(account: Account) -> None:
+def container(kind: str) -> dict[str, Any]:
+    return {"Format": kind, "UserBucket": {"S3Bucket": "disks", "S3Key": "disk.raw"}}
+
+
+def test_a_disk_of_another_format_is_imported_as_a_raw_one(account: Account) -> None:
+    account.site.qemu_img = ("sh", "-c", 'tail -c +4 "$6" > "$7"', "sh")
+    account.add_role()
+    account.upload(b"VHDcontent")
+    task_id = account.ec2.import_snapshot(DiskContainer=container("vhd"))["ImportTaskId"]
+    account.clock.advance(10)
+    task = account.task(task_id)
+    assert (task["Status"], task["Format"]) == ("completed", "VHD")
+    assert account.site.store.read(task["SnapshotId"], 0).rstrip(b"\0") == b"content"
+
+
+def test_what_is_not_of_its_format_ends_deleted(account: Account) -> None:
     account.add_role()
     account.upload(b"disk")
-    container = {"Format": "VMDK", "UserBucket": {"S3Bucket": "disks", "S3Key": "disk.raw"}}
-    task_id = account.ec2.import_snapshot(DiskContainer=container)["ImportTaskId"]
+    task_id = account.ec2.import_snapshot(DiskContainer=container("VMDK"))["ImportTaskId"]
     account.clock.advance(10)
     assert account.task(task_id)["Status"] == "deleted"
+    assert "VMDK" in account.task(task_id)["StatusMessage"]
+    assert not list(account.site.store.folder.glob("tmp*"))
+    code = error_code(lambda: account.ec2.import_snapshot(DiskContainer=container("QCOW2")))
+    assert code == "InvalidParameter"
 
 
 def test_a_task_can_be_cancelled_until_it_ends(account: Account) -> None:
