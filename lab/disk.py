@@ -18,6 +18,7 @@ from nitro.image.rootfs import Node, Rootfs
 
 KERNEL = debian.Wanted(("linux-image-cloud-amd64", "busybox-static"))
 MODULES = ("ena",)
+BUTTON = ("button", "evdev")  # are there for a script that loads them
 SCRIPT = """
 set root=($root,gpt2)
 linux16 /VMLINUZ console=ttyS0 quiet panic=-1
@@ -80,13 +81,14 @@ def make(path: Path) -> Path:
 
 def _archive(tree: debian.Tree, kernel_modules: Path) -> bytes:
     found = modules.in_order(kernel_modules, MODULES)
+    others = modules.in_order(kernel_modules, BUTTON)
     root = Rootfs()
     files = {
         "/init": INIT.encode(),
         "/dhcp": DHCP.encode(),
         "/bin/busybox": tree.path("/usr/bin/busybox").read_bytes(),
         "/modules": "\n".join(f"{module.name}.ko" for module in found).encode(),
-        **{f"/{module.name}.ko": module.elf for module in found},
+        **{f"/{module.name}.ko": module.elf for module in (*found, *others)},
     }
     for path, content in files.items():
         root.add(path, Node("system", "lab", source=content, executable=True))

@@ -111,8 +111,11 @@ class Hypervisor(Protocol):
 
     def status(self, instance_id: str) -> GuestStatus: ...
 
-    def stop(self, instance_id: str) -> None:
-        """Begin to end the guest; it is OFF some time later. Harmless when it is off."""
+    def stop(self, instance_id: str, *, force: bool = False) -> None:
+        """Begin to end the guest; it is OFF some time later. Harmless when it is off.
+
+        The guest is asked first, and has some time, unless `force` is set.
+        """
 
     def reboot(self, instance_id: str) -> None: ...
 
@@ -153,7 +156,7 @@ class NullHypervisor:
         facts = {"accelerator": "none"} if guest.state is State.RUNNING else {}
         return GuestStatus(guest.state, self.fails or "", facts)
 
-    def stop(self, instance_id: str) -> None:
+    def stop(self, instance_id: str, *, force: bool = False) -> None:
         self.guests[instance_id].state = State.OFF
 
     def reboot(self, instance_id: str) -> None:

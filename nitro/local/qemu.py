@@ -17,7 +17,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -30,6 +30,7 @@ from nitro.errors import NitroError
 from nitro.progress import Reporter
 
 STOP_SECONDS = 5.0
+_PM1_ENABLE, _PWRBTN_EN = 0x602, 1 << 8  # the port of ACPI's PM1 enable register, and its bit
 ANSWER_SECONDS = 30.0  # for a QEMU that is asked what it can do
 
 
@@ -257,17 +258,50 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 def reset(folder: Path) -> None:
     """Press the reset button of the machine whose control socket lies in `folder`."""
+    with _control(folder) as ask:
+        ask("system_reset")
+
+
+def press_power_button(folder: Path) -> bool:
+    """Press the power button if the guest listens to it; False when it does not.
+
+    It listens when its ACPI driver has set PWRBTN_EN (ACPI 6.5, 4.8.4.1.2). Both firmwares place
+    the register block at the same port.
+    """
+    with _control(folder) as ask:
+        line = {"command-line": f"i/h {_PM1_ENABLE:#x}"}
+        told = ask("human-monitor-command", line)
+        enabled = re.search(r"=\s*0x([0-9a-f]+)", str(told))
+        if not enabled or not int(enabled[1], 16) & _PWRBTN_EN:
+            return False
+        ask("system_powerdown")
+        return True
+
+
+@contextmanager
+def _control(folder: Path) -> Iterator[Callable[..., object]]:
+    """What gives QEMU a command with arguments, and returns its answer.
+
+    Raises NitroError for a command that QEMU refuses, OSError and ValueError when it does not
+    answer.
+    """
     with socket.socket(socket.AF_UNIX) as control:
         control.settimeout(STOP_SECONDS)
         connect(control, folder, "qmp")
         with control.makefile("rw") as channel:
             channel.readline()  # the greeting
-            for command in ("qmp_capabilities", "system_reset"):
-                channel.write(json.dumps({"execute": command}) + "\n")
+
+            def ask(command: str, arguments: Mapping[str, object] | None = None) -> object:
+                request = {"execute": command, **({"arguments": arguments} if arguments else {})}
+                channel.write(json.dumps(request) + "\n")
                 channel.flush()
                 while "return" not in (answer := json.loads(channel.readline())):
                     if "error" in answer:
                         raise NitroError(f"QEMU refused {command}: {answer['error']['desc']}")
+                return answer["return"]
+
+            ask("qmp_capabilities")
+            yield ask
 
 
 def connect(control: socket.socket, folder: Path, name: str) -> None:

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 MINIMUM_MEMORY_MIB = 256
 CONSOLE = "console"
+GRACE_SECONDS = 60.0  # for a guest that has been asked to shut down
 CONSOLE_LOOK = 5.0  # seconds between two looks at the console's size
 
 
@@ -69,12 +70,27 @@ class QemuHypervisor:
     def status(self, instance_id: str) -> GuestStatus:
         return self._machines[instance_id].status
 
-    def stop(self, instance_id: str) -> None:
+    def stop(self, instance_id: str, *, force: bool = False) -> None:
         machine = self._machines[instance_id]
         with machine.lock:
             machine.stopping = True
-            if machine.process:
+            if not machine.process:
+                return
+            if force:
                 machine.process.terminate()
+            else:
+                threading.Thread(
+                    target=self._end, args=(machine.process, instance_id), daemon=True
+                ).start()
+
+    def _end(self, process: subprocess.Popen[bytes], instance_id: str) -> None:
+        """Let the guest shut down, if it listens to the power button, for GRACE_SECONDS."""
+        try:
+            if qemu.press_power_button(self._folder / instance_id):
+                process.wait(GRACE_SECONDS)
+        except (NitroError, OSError, ValueError, subprocess.TimeoutExpired) as error:
+            log.info("%s is ended without its help: %s", instance_id, error)
+        process.terminate()
 
     def reboot(self, instance_id: str) -> None:
         if self._machines[instance_id].process:
@@ -107,7 +123,7 @@ class QemuHypervisor:
         """End every machine, waiting at most `timeout` seconds."""
         deadline = time.monotonic() + timeout
         for instance_id in list(self._machines):
-            self.stop(instance_id)
+            self.stop(instance_id, force=True)
         while any(machine.process for machine in self._machines.values()):
             if time.monotonic() > deadline:
                 break

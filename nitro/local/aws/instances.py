@@ -104,7 +104,9 @@ class InstancesBackend:
             changes.append((instance, before))
         return changes
 
-    def stop_instances(self, instance_ids: list[str]) -> list[tuple[Any, Any]]:
+    def stop_instances(
+        self, instance_ids: list[str], *, force: bool = False
+    ) -> list[tuple[Any, Any]]:
         instances = self.get_multi_instances_by_id(instance_ids)
         for instance in instances:
             states.require(instance, "running", "pending", "stopping", "stopped")
@@ -114,7 +116,7 @@ class InstancesBackend:
                     f"The instance '{instance.id}' may not be stopped. Modify its "
                     "'disableApiStop' instance attribute and try again.",
                 )
-        return [(instance, self._end(instance, "stopping")) for instance in instances]
+        return [(each, self._end(each, "stopping", force=force)) for each in instances]
 
     def terminate_instances(self, instance_ids: list[str]) -> list[tuple[Any, Any]]:
         instances = self.get_multi_instances_by_id(instance_ids)
@@ -211,12 +213,12 @@ class InstancesBackend:
         states.set_state(instance, "pending")
         self.site.hypervisor.start(launch.guest_of(self, instance, instance.local_image))
 
-    def _end(self, instance: Any, state: str) -> Any:
+    def _end(self, instance: Any, state: str, *, force: bool = False) -> Any:
         """Begin to stop or terminate; returns the state before."""
         before = copy.copy(instance._state)
         if before.name == "terminated" or (state, before.name) == ("stopping", "stopped"):
             return before
-        self.site.hypervisor.stop(instance.id)
+        self.site.hypervisor.stop(instance.id, force=force)
         states.set_state(instance, state, states.BY_USER)
         if before.name == "stopped":
             self._finish(instance, "terminated", states.BY_USER)
@@ -323,7 +325,9 @@ class InstanceActions:
 
     def stop_instances(self) -> ActionResult:
         self.error_on_dryrun()
-        changes = self.ec2_backend.stop_instances(self._get_param("InstanceIds", []))
+        changes = self.ec2_backend.stop_instances(
+            self._get_param("InstanceIds", []), force=self._get_param("Force", False)
+        )
         return ActionResult({"StoppingInstances": [states.change(*each) for each in changes]})
 
     def start_instances(self) -> ActionResult:

@@ -72,10 +72,10 @@ class Nitro:
         )
         return str(s3.generate_presigned_url("get_object", Params={"Bucket": "disks", "Key": key}))
 
-    def register(self, snapshot_id: str, boot_mode: str) -> str:
+    def register(self, snapshot_id: str, boot_mode: str, name: str = "guest") -> str:
         mapping = {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot_id}}
         image_id = self.ec2.register_image(
-            Name=f"guest {boot_mode}",
+            Name=f"{name} {boot_mode}",
             Architecture="x86_64",
             VirtualizationType="hvm",
             EnaSupport=True,
@@ -284,6 +284,24 @@ def test_reboot_stop_and_start(nitro: Nitro, bios_image: str) -> None:
     private = nitro.wait_for_state(instance_id, "running")["PrivateIpAddress"]
     told = nitro.wait_for_console(instance_id, "script done")
     assert f"has={private}/20" in told
+    nitro.ec2.terminate_instances(InstanceIds=[instance_id])
+    nitro.wait_for_state(instance_id, "terminated")
+
+
+@pytest.mark.parametrize("boot_mode", ["legacy-bios", "uefi"])
+def test_a_guest_that_listens_shuts_down_by_itself(
+    nitro: Nitro, snapshot_id: str, boot_mode: str
+) -> None:
+    image = nitro.register(snapshot_id, boot_mode, name="listens")
+    script = (
+        "insmod /button.ko; insmod /evdev.ko; sleep 1\n"
+        "(dd if=/dev/input/event0 bs=24 count=1 >/dev/null; echo pressed; poweroff -f) &\n"
+    )
+    instance_id = nitro.run(image, script)["InstanceId"]
+    nitro.wait_for_console(instance_id, "script done")
+    nitro.ec2.stop_instances(InstanceIds=[instance_id])
+    nitro.wait_for_state(instance_id, "stopped")
+    assert "pressed" in nitro.console(instance_id)
     nitro.ec2.terminate_instances(InstanceIds=[instance_id])
     nitro.wait_for_state(instance_id, "terminated")
 

@@ -209,6 +209,21 @@ def test_the_reset_button(tmp_path: Path) -> None:
     assert given == ["qmp_capabilities", "system_reset"]
 
 
+@pytest.mark.parametrize(("register", "pressed"), [("0x0321", True), ("0x0021", False)])
+def test_the_power_button_is_pressed_if_the_guest_listens(
+    tmp_path: Path, register: str, pressed: bool
+) -> None:
+    told = {"return": f"portw[0x0602] = {register}\r\n"}
+    answers: list[object] = [{"return": {}}, told, *([{"return": {}}] if pressed else [])]
+    thread, given = monitor(tmp_path, answers)
+    assert qemu.press_power_button(tmp_path) is pressed
+    thread.join(5)
+    assert given == [
+        *("qmp_capabilities", "human-monitor-command"),
+        *(("system_powerdown",) if pressed else ()),
+    ]
+
+
 def test_a_refusal_is_an_error(tmp_path: Path) -> None:
     thread, _ = monitor(tmp_path, [{"error": {"desc": "no"}}])
     with pytest.raises(NitroError, match="no"):
