@@ -121,9 +121,14 @@ def run(
         run_missing.show(made, built, console)
     if session.left and not shell:
         run_end.explain_silence(console, made.tcp_ports)
+        if not run_missing.went_well(made, console):
+            run_end.explain_scripts(made, built)
     if session.left:
         return
-    raise typer.Exit(run_end.status(console, memory_mib))
+    status = run_end.status(console, memory_mib)
+    if status:
+        run_end.explain_scripts(made, built)
+    raise typer.Exit(status)
 
 
 def _boot(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from nitro import ending, listening
 from nitro.cli.output import say
 from nitro.console import milestones
 from nitro.errors import NitroError
+
+if TYPE_CHECKING:
+    from nitro.image import Image
+    from nitro.recipe import Recipe
 
 
 def status(console: str, memory_mib: int) -> int:
@@ -30,6 +36,18 @@ def status(console: str, memory_mib: int) -> int:
     if last.out_of_memory and (lacking := last.out_of_memory.lacking):
         say(f"       try --memory {memory_mib + lacking}")
     return last.status
+
+
+def explain_scripts(recipe: Recipe, built: Image) -> None:
+    """Say which packages that the recipe names have scripts that would have made something."""
+    from nitro.debian.scripts import making
+
+    packages = json.loads(built.manifest_path.read_text()).get("packages", [])
+    near = {word.partition("-")[0] for word in recipe.packages}
+    own = [p for p in packages if p["name"].partition("-")[0] in near]
+    if found := making((p["name"], p["sha256"]) for p in own):
+        say(f"nitro: package scripts do not run: {', '.join(found)}")
+        say("       users, folders and links that they make are the keys user, folders and links")
 
 
 def explain_silence(console: str, ports: Sequence[int]) -> None:

@@ -37,3 +37,10 @@ def test_every_document_is_described_and_has_a_sample() -> None:
     assert all(f"(schemas/{name}.json)" in PAGE for name in documents.DOCUMENTS)
     # launch prints what deploy prints, probe a list of results
     assert set(SAMPLES) == set(documents.DOCUMENTS) - {"launch", "probe"}
+
+
+def test_the_schema_of_recipes_is_of_what_recipes_may_have() -> None:
+    assert schemas.RECIPE.read_text() == schemas.recipe_text(), "run tools/schemas.py"
+    properties = json.loads(schemas.RECIPE.read_text())["properties"]
+    assert {"from", "user", "folders", "runtime"} <= set(properties)
+    assert not {"base", "folder", "file", "completed"} & set(properties)

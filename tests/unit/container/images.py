@@ -66,10 +66,13 @@ class Layout:
         self.manifests: list[dict[str, Any]] = []
         self._index()
 
-    def blob(self, raw: bytes) -> dict[str, Any]:
-        """Store a blob; returns its descriptor."""
+    INDEX = "application/vnd.oci.image.index.v1+json"
+    MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+    def blob(self, raw: bytes, kind: str) -> dict[str, Any]:
+        """Store a blob of a media type; returns its descriptor."""
         self.path(digest(raw)).write_bytes(raw)
-        return {"digest": digest(raw), "size": len(raw), "mediaType": "x"}
+        return {"digest": digest(raw), "size": len(raw), "mediaType": kind}
 
     def path(self, name: str) -> Path:
         return self.folder / "blobs" / name.replace(":", "/")
@@ -79,12 +82,17 @@ class Layout:
     ) -> dict[str, Any]:
         """Store an image; returns the descriptor of its manifest."""
         document = config or configuration(layers, **run)
+        start = "application/vnd.oci.image"
+        suffix = "" if pack == "tar" else f"+{pack}"
         manifest = {
             "schemaVersion": 2,
-            "config": self.blob(json.dumps(document).encode()),
-            "layers": [self.blob(PACK[pack](raw)) for raw in layers],
+            "mediaType": self.MANIFEST,
+            "config": self.blob(json.dumps(document).encode(), f"{start}.config.v1+json"),
+            "layers": [
+                self.blob(PACK[pack](raw), f"{start}.layer.v1.tar{suffix}") for raw in layers
+            ],
         }
-        return self.blob(json.dumps(manifest).encode())
+        return self.blob(json.dumps(manifest).encode(), self.MANIFEST)
 
     def offer(self, one: dict[str, Any], tag: str | None = None, arch: str | None = None) -> None:
         """List an image or index in index.json."""

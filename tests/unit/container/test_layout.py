@@ -43,8 +43,8 @@ def test_the_platform_is_that_of_the_machines(tmp_path: Path) -> None:
     other = made.image([], config=configuration([], arch="arm64"))
     images = [(made.image([RAW], Cmd=["mine"]), "amd64"), (other, "arm64")]
     entries = [{**one, "platform": {"os": "linux", "architecture": arch}} for one, arch in images]
-    made.offer(made.blob(json.dumps({"manifests": entries}).encode()), tag="both")
-    made.offer(made.blob(json.dumps({"manifests": entries[1:]}).encode()), tag="arm")
+    made.offer(made.blob(json.dumps({"manifests": entries}).encode(), Layout.INDEX), tag="both")
+    made.offer(made.blob(json.dumps({"manifests": entries[1:]}).encode(), Layout.INDEX), tag="arm")
     made.offer(other, tag="said-by-configuration")
     assert find(made.folder, "both").config.run.cmd == ("mine",)
     with pytest.raises(InputError, match="no image for linux/amd64; it has linux/arm64"):
@@ -57,7 +57,7 @@ def test_indexes_in_indexes_end(tmp_path: Path) -> None:
     made = Layout(tmp_path / "app")
     one = made.image([RAW])
     for _ in range(9):
-        one = made.blob(json.dumps({"manifests": [one]}).encode())
+        one = made.blob(json.dumps({"manifests": [one]}).encode(), Layout.INDEX)
     made.offer(one)
     with pytest.raises(InputError, match="indexes in indexes"):
         find(made.folder)
