@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.programs.cases import CASES, Case
 from lab.image import Booted, booted
-from nitro import image, recipe
+from nitro import container, image, recipe
 from nitro.errors import NitroError
 from nitro.ports import Port
 from nitro.progress import Reporter
@@ -83,6 +83,10 @@ def made(case: Case, folder: Path) -> Recipe:
     """The recipe of `case`, whose files are written to `folder`."""
     for name, text in case.files.items():
         (folder / name).write_text(text)
+    case.make(folder)
+    kind, colon, place = case.program.partition(":")
+    if colon:
+        return container.complete(recipe.for_container(f"{kind}:{folder / place}"))
     if case.program:
         return recipe.for_script(folder / case.program, ports=[Port("tcp", case.port)])
     path = folder / "program.toml"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.programs import made
 
 
 @dataclass(frozen=True)
 class Case:
-    """`recipe`: the file's text, or "" where `program`, a name in `files`, is run by itself.
+    """`recipe`: the file's text, or "" where `program`, a name in `files`, is run by itself; it may
+    be a container image's. `make` puts in the folder what no text can be.
 
     `ask` is sent to `port` when a connection stands, and `answer` is somewhere in what comes back.
     `family`: what kind of program it is, as docs/programs.md groups them.
@@ -22,6 +26,7 @@ class Case:
     program: str = ""
     ask: bytes = b""
     files: Mapping[str, str] = field(default_factory=dict)
+    make: Callable[[Path], None] = lambda _: None
 
     @property
     def lines(self) -> int:
@@ -320,4 +325,46 @@ ports = [3000]
     ),
 )
 
-CASES = (*SERVERS, *SCRIPTS, *FRAMEWORKS)
+_FASTAPI = """\
+import numpy
+import uvicorn
+from fastapi import FastAPI
+
+app = FastAPI()
+
+@app.get("/")
+def root():
+    return {"sum": int(numpy.arange(5).sum())}
+
+uvicorn.run(app, host="0.0.0.0", port=8080)
+"""
+
+MADE = (
+    Case(
+        *("Java archive", "script by its path", 8080, b"from Java"),
+        program="app.jar",
+        ask=_GET,
+        make=made.jar,
+    ),
+    Case(
+        *("FastAPI, uvicorn and numpy in an environment", "script by its path", 8080, b'"sum":10'),
+        program="app.py",
+        ask=_GET,
+        files={"app.py": _FASTAPI},
+        make=made.environment,
+    ),
+    Case(
+        *("static program in an OCI layout", "container image", 8080, b"from a static program"),
+        program="oci:image",
+        ask=_GET,
+        make=made.static_image,
+    ),
+    Case(
+        *("Debian base with redis, docker save", "container image", 6379, b"+PONG"),
+        program="docker-archive:image.tar",
+        ask=b"PING\r\n",
+        make=made.saved_image,
+    ),
+)
+
+CASES = (*SERVERS, *SCRIPTS, *FRAMEWORKS, *MADE)

@@ -10,7 +10,6 @@ import typer
 from nitro.cli.output import say
 from nitro.errors import InputError
 from nitro.recipe import name_from
-from nitro.recipe.project import recipe_for
 
 _SETTINGS = """\
 # Settings of nitro for this folder and those below it; docs/recipes.md lists every key.
@@ -34,6 +33,8 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Where to write; created if missing.")] = Path(),
 ) -> None:
     """Look at a folder and write a nitro.toml and a recipe for it, with the reason of each line."""
+    from nitro.recipe.project import recipe_for
+
     name = name_from(folder.resolve().name)
     texts = {
         folder / "nitro.toml": _SETTINGS,

@@ -31,6 +31,8 @@ class Entry:
     content: int = -1
     #: the extended attribute security.capability
     capability: bytes | None = None
+    #: Unix time of the last change, which the bytecode of Python is checked against
+    mtime: int = 0
 
 
 @dataclass(slots=True)

@@ -88,9 +88,9 @@ def read(folder: Path) -> tuple[dict[str, Entry], int]:
     """What `unpack` has written to `folder`: path → entry, and how many devices it left out."""
     document = json.loads((folder / LIST).read_text())
     entries = {}
-    for path, kind, mode, uid, gid, target, capability in document["entries"]:
+    for path, kind, mode, uid, gid, target, capability, mtime in document["entries"]:
         attribute = bytes.fromhex(capability) if capability else None
-        entries[path] = Entry(kind, mode, uid, gid, target, capability=attribute)
+        entries[path] = Entry(kind, mode, uid, gid, target, capability=attribute, mtime=mtime)
     return entries, document["special"]
 
 
@@ -177,11 +177,16 @@ def _add(
         raw = member.pax_headers.get(_CAPABILITY)
         capability = raw.encode(*_NAMES) if raw else None
         number = int(content.name)
-        entry = Entry("file", mode, uid, gid, content=number, capability=capability)
+        entry = Entry("file", mode, uid, gid, "", number, capability, _mtime(member.mtime))
         tree.put(member.name, entry, layer)
     else:
         return 1
     return 0
+
+
+def _mtime(seconds: float) -> int:
+    """A time as the kernel's archives have it, in 32 bits; 0 for others."""
+    return int(seconds) if 0 <= seconds < 1 << 32 else 0
 
 
 def _id(number: int) -> int:
@@ -207,7 +212,10 @@ def _place(tree: Tree, contents: Path, root: Path) -> list[tuple[Any, ...]]:
             links.append((place, entry.target))
         capability = entry.capability.hex() if entry.capability else ""
         listing.append(
-            (path, entry.kind, entry.mode, entry.uid, entry.gid, entry.target, capability)
+            (
+                *(path, entry.kind, entry.mode, entry.uid, entry.gid, entry.target, capability),
+                entry.mtime,
+            )
         )
     for place, target in links:
         os.symlink(target.encode(*_NAMES), place)  # noqa: PTH211

@@ -48,4 +48,5 @@ def _node(entry: Entry, origin: str, place: bytes) -> Node:
         uid=entry.uid,
         gid=entry.gid,
         capability=entry.capability,
+        mtime=entry.mtime,
     )

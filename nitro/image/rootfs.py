@@ -1,8 +1,9 @@
 """A guest's file system while it is put together: paths and where their bytes come from.
 
 Modes and owners are plain (0755 or 0644, root) unless a recipe or a container image says
-otherwise; there are no times and no hard links. What the build machine thinks of a file does not
-reach the image. Names are bytes in the guest, and here text with `surrogateescape`.
+otherwise; there are no times but a container image's, and no hard links. What the build machine
+thinks of a file does not reach the image. Names are bytes in the guest, and here text with
+`surrogateescape`.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class Node:
     gid: int = 0
     #: the value of the extended attribute security.capability
     capability: bytes | None = None
+    #: Unix time of the last change; only a container image's files have one
+    mtime: int = 0
 
     @property
     def mode(self) -> int:

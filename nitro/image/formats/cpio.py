@@ -24,7 +24,7 @@ _NAMES = ("utf-8", "surrogateescape")
 class Member(Protocol):
     """A file (bytes or a host path), a symbolic link (`target`) or a folder (neither).
 
-    `mode`: the permission bits.
+    `mode`: the permission bits. `mtime`: Unix time of the last change.
     """
 
     @property
@@ -37,6 +37,8 @@ class Member(Protocol):
     def uid(self) -> int: ...
     @property
     def gid(self) -> int: ...
+    @property
+    def mtime(self) -> int: ...
     @property
     def size(self) -> int: ...
 
@@ -106,9 +108,11 @@ def _header(
 ) -> None:
     raw = name.encode(*_NAMES) + b"\0"
     links = 2 if kind == stat.S_IFDIR else 1
-    mode, uid, gid = (kind | member.mode, member.uid, member.gid) if member else (kind, 0, 0)
+    mode, uid, gid, mtime = kind, 0, 0, 0
+    if member is not None:
+        mode, uid, gid, mtime = kind | member.mode, member.uid, member.gid, member.mtime
     # ino mode uid gid nlink mtime filesize dev(2) rdev(2) namesize check
-    fields = (number, mode, uid, gid, links, 0, size, 0, 0, 0, 0, len(raw), 0)
+    fields = (number, mode, uid, gid, links, mtime, size, 0, 0, 0, 0, len(raw), 0)
     out.write(_MAGIC + b"".join(b"%08x" % value for value in fields) + raw)
     out.write(bytes(-(_HEADER + len(raw)) % 4))
 

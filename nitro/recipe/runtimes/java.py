@@ -27,7 +27,7 @@ class Java(Plain):
                 *(f"{_home(version, arch)}/{part}" for part in ("lib", "conf", "release")),
                 f"/etc/java-{version}-openjdk",
             ),
-            exclude=("/src.zip",),
+            exclude=("/src.zip", "libjsound.so"),  # sources, and a library for sound cards
         )
 
     def command(self, version: str, arch: Arch) -> Sequence[str]:

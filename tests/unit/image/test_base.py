@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from nitro.arch import X86_64
 from nitro.container import open_container
 from nitro.errors import InputError
 from nitro.image import base, flavour
+from nitro.image.formats import cpio
 from nitro.image.rootfs import Node, Rootfs
 from nitro.progress import Reporter
 from tests.unit.container.images import layer, member, oci
@@ -33,12 +35,15 @@ def based(folder: Path, *layers: bytes, **run: Any) -> Rootfs:
 
 
 def test_owners_modes_and_links_are_those_of_the_image(tmp_path: Path) -> None:
-    su = member("usr/bin/su", b"x", mode=0o4755, gid=5)
+    su = member("usr/bin/su", b"x", mode=0o4755, gid=5, mtime=1_700_000_000)
     rootfs = based(tmp_path, layer((su, b"x"), files={"bin": "usr/bin"}))
     node = rootfs.find("/bin/su")
     assert node is not None
     assert (node.mode, node.gid, node.layer, node.origin) == (0o4755, 5, "container", "oci:app")
     assert "/sbin" not in rootfs
+    out = io.BytesIO()
+    cpio.write(out, rootfs.of("container"))
+    assert b"%08x" % 1_700_000_000 in out.getvalue()
 
 
 def test_what_a_runtime_of_containers_mounts_is_left_out(tmp_path: Path) -> None:

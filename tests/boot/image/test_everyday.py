@@ -1,0 +1,18 @@
+"""A sample of the everyday programs of benchmarks/programs, each with one try."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.programs.__main__ import measured
+from benchmarks.programs.cases import CASES, Case
+
+pytestmark = [pytest.mark.boot, pytest.mark.slow]
+
+# A server with Debian's own configuration, one that wants a user, and a script by its path.
+SAMPLE = {"nginx with Debian's configuration", "memcached", "Python"}
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.name in SAMPLE], ids=lambda c: c.name)
+def test_the_first_try_answers(case: Case) -> None:
+    assert measured(case)["memory_mib"] >= 128
