@@ -17,11 +17,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from nitro.debian import Tree
-from nitro.errors import NitroError
 from nitro.image.rootfs import Node, Rootfs
 from nitro.paths import cache_dir
 from nitro.progress import Reporter
-from nitro.space import writing
+from nitro.space import full, says_full
 
 _INTERPRETER = re.compile(r"python3\.([0-9]+)")
 # Reads [source, path in the guest, result] from standard input. What does not compile, such as a
@@ -46,8 +45,8 @@ for source, path, target in json.load(sys.stdin):
 def add(rootfs: Rootfs, packages: Tree | None, report: Reporter) -> None:
     """Put the bytecode of all Python sources of the recipe beside them.
 
-    A container image's are left alone, and so is a recipe without a Python 3 of its own. Raises
-    NitroError when the interpreter does not run here.
+    A container image's are left alone, and so is a recipe without a Python 3 of its own. Where its
+    interpreter does not run on this machine, a line says so, and the guest compiles.
     """
     interpreter = _interpreter(rootfs)
     if interpreter is None:
@@ -65,9 +64,11 @@ def add(rootfs: Rootfs, packages: Tree | None, report: Reporter) -> None:
             missing[path] = place
     if missing:
         with report.stage(f"compile {len(missing)} Python files"):
-            _compile(_command(interpreter, packages), rootfs, missing)
+            lacks = _compile(_command(interpreter, packages), rootfs, missing)
+        if lacks:
+            report.note(f"each start will compile Python's sources: {lacks}")
     for path, place in made.items():
-        if place.stat().st_size:
+        if place.exists() and place.stat().st_size:
             node = rootfs.nodes[path]
             name = PurePosixPath(path)
             target = name.parent / "__pycache__" / f"{name.stem}.cpython-3{minor[1]}.pyc"
@@ -100,7 +101,8 @@ def _command(interpreter: Path, packages: Tree | None) -> list[str]:
     return [str(interpreter)]
 
 
-def _compile(command: Sequence[str], rootfs: Rootfs, missing: Mapping[str, Path]) -> None:
+def _compile(command: Sequence[str], rootfs: Rootfs, missing: Mapping[str, Path]) -> str | None:
+    """Make the missing files; returns why that could not be done."""
     home = cache_dir() / "bytecode"
     home.mkdir(exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=home))
@@ -108,7 +110,7 @@ def _compile(command: Sequence[str], rootfs: Rootfs, missing: Mapping[str, Path]
         jobs = []
         for number, path in enumerate(missing):
             jobs.append([str(rootfs.nodes[path].source), path, str(scratch / str(number))])
-        with writing(home):
+        try:
             done = subprocess.run(
                 [*command, "-I", "-S", "-B", "-W", "ignore", "-c", _COMPILE],
                 input=json.dumps(jobs),
@@ -116,10 +118,15 @@ def _compile(command: Sequence[str], rootfs: Rootfs, missing: Mapping[str, Path]
                 text=True,
                 check=False,
             )
+        except OSError as error:  # a program for another machine
+            return f"{command[-1]}: {error.strerror}"
         if done.returncode:
+            if says_full(done.stderr):
+                raise full(home)
             said = done.stderr.strip().splitlines()
-            raise NitroError(f"Python could not compile: {said[-1] if said else 'no reason given'}")
+            return said[-1] if said else f"{command[-1]} failed"
         for (_, _, result), place in zip(jobs, missing.values(), strict=True):
             Path(result).replace(place)
+        return None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

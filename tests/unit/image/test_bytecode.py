@@ -63,3 +63,21 @@ def test_without_an_interpreter_nothing_is_compiled(rootfs: Rootfs, tmp_path: Pa
     bytecode.add(rootfs, None, Reporter())
     assert not compiled(rootfs)
     assert not (tmp_path / "cache").exists() or not list((tmp_path / "cache").iterdir())
+
+
+class Notes(Reporter):
+    said = ""
+
+    def note(self, text: str) -> None:
+        self.said += text
+
+
+@pytest.mark.parametrize("program", ["#!/bin/sh\necho no library >&2; exit 1\n", "\0\0"])
+def test_an_interpreter_that_does_not_run_here_is_said(rootfs: Rootfs, program: str) -> None:
+    source = rootfs.nodes["/usr/bin/python3"].source
+    assert isinstance(source, Path)
+    source.write_text(program)
+    report = Notes()
+    bytecode.add(rootfs, None, report)
+    assert "each start will compile Python's sources: " in report.said
+    assert not compiled(rootfs)
