@@ -40,12 +40,9 @@ def status(console: str, memory_mib: int) -> int:
 
 def explain_scripts(recipe: Recipe, built: Image) -> None:
     """Say which packages that the recipe names have scripts that would have made something."""
-    from nitro.debian.scripts import making
+    from nitro.image.missing import scripted
 
-    packages = json.loads(built.manifest_path.read_text()).get("packages", [])
-    near = {word.partition("-")[0] for word in recipe.packages}
-    own = [p for p in packages if p["name"].partition("-")[0] in near]
-    if found := making((p["name"], p["sha256"]) for p in own):
+    if found := scripted(recipe, json.loads(built.manifest_path.read_text())):
         say(f"nitro: package scripts do not run: {', '.join(found)}")
         say("       users, folders and links that they make are the keys user, folders and links")
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 from nitro import debian
 from nitro.debian import Lock, Tree, Wanted
+from nitro.debian.scripts import making
 from nitro.image.libraries import Sysroot
 from nitro.recipe import Recipe
 
@@ -69,6 +71,16 @@ def of_tree(
         if package not in recipe.packages
     }
     return Lack(tuple(_gathered(held, tree)), tuple(sorted(packages)))
+
+
+def scripted(recipe: Recipe, manifest: Mapping[str, Any]) -> list[str]:
+    """The image's packages around those that the recipe names whose scripts would make something.
+
+    `nginx` has no script, and `nginx-common` has.
+    """
+    near = {name.partition("-")[0] for name in recipe.packages}
+    packages = [(one["name"], one["sha256"]) for one in manifest.get("packages", ())]
+    return making(pair for pair in packages if pair[0].partition("-")[0] in near)
 
 
 def completed(recipe: Recipe, found: Lack) -> Recipe:

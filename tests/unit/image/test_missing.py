@@ -55,3 +55,12 @@ def test_a_completed_recipe_has_them(tmp_path: Path) -> None:
     assert new.packages == ("app", "libfoo3")
     assert (new.folder, new.file) == (tmp_path, tmp_path / "x.toml")
     assert new.model_copy(update={"files": old.files, "packages": old.packages}) == old
+
+
+def test_packages_with_scripts_are_those_around_the_recipes_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(missing, "making", lambda pairs: [name for name, _ in pairs])
+    names = ["nginx", "nginx-common", "libc6"]
+    manifest = {"packages": [{"name": name, "sha256": "x"} for name in names]}
+    assert missing.scripted(recipe(packages=["nginx"]), manifest) == ["nginx", "nginx-common"]
