@@ -36,11 +36,17 @@ class Picture:
     name: str
     command: str
     before: tuple[str, ...] = ()
+    columns: int = COLUMNS
 
 
 PICTURES = (
-    Picture("deploy", "nitro deploy --instance c5.large"),
-    Picture("ls", "nitro ls", before=("nitro launch httpd --instance c5.large --ttl 2h",)),
+    Picture("deploy", "nitro deploy --instance c5.large", columns=82),
+    Picture(
+        "ls",
+        "nitro ls",
+        before=("nitro launch httpd --instance c5.large --ttl 2h",),
+        columns=132,
+    ),
     Picture("doctor", "nitro doctor", before=("nitro local up",)),
     Picture(
         "explain",
@@ -79,12 +85,12 @@ def draw(picture: Picture) -> None:
         try:
             for command in picture.before:
                 run(command)
-            output = on_terminal(picture.command, Path(folder), environment)
+            output = on_terminal(picture.command, Path(folder), environment, picture.columns)
         finally:
             run("nitro local down --force")
-    console = Console(record=True, width=COLUMNS, file=io.StringIO())
+    console = Console(record=True, width=picture.columns, file=io.StringIO())
     console.print(f"$ {picture.command}", highlight=False)
-    console.print(as_text(without_paths(output, Path(folder))))
+    console.print(as_text(without_paths(output, Path(folder)), picture.columns))
     console.save_svg(str(DOCS / f"{picture.name}.svg"), title=picture.command)
 
 
@@ -94,10 +100,12 @@ def without_paths(output: bytes, folder: Path) -> bytes:
     return output.replace(state, b"~/.local/state/nitro").replace(home, b"~")
 
 
-def on_terminal(command: str, folder: Path, environment: dict[str, str]) -> bytes:
-    """What `command` writes to a terminal of COLUMNS by LINES."""
+def on_terminal(
+    command: str, folder: Path, environment: dict[str, str], columns: int = COLUMNS
+) -> bytes:
+    """What `command` writes to a terminal of so many columns."""
     leader, follower = pty.openpty()
-    size = {"COLUMNS": str(COLUMNS), "LINES": str(LINES), "TERM": "xterm-256color"}
+    size = {"COLUMNS": str(columns), "LINES": str(LINES), "TERM": "xterm-256color"}
     with subprocess.Popen(
         command,
         shell=True,
@@ -119,14 +127,14 @@ def on_terminal(command: str, folder: Path, environment: dict[str, str]) -> byte
     return written
 
 
-def as_text(output: bytes) -> Text:
+def as_text(output: bytes, columns: int = COLUMNS) -> Text:
     """The screen as it stands after `output`, with its colours."""
-    screen = pyte.Screen(COLUMNS, LINES)
+    screen = pyte.Screen(columns, LINES)
     pyte.ByteStream(screen).feed(output)
     lines = []
     for row in range(LINES):
         line = Text()
-        for column in range(COLUMNS):
+        for column in range(columns):
             cell = screen.buffer[row][column]
             colour = _COLOURS.get(cell.fg, cell.fg)
             line.append(cell.data, style=f"{'bold ' if cell.bold else ''}{colour}".strip())

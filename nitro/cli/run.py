@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from nitro.local.attach import Session
 
 
+_ROOM = 64  # MiB for the program, beside what it takes to boot its image
+
 # How the guest's init is asked for a shell: a field of DMI that it looks at.
 _SHELL = ("-smbios", "type=1,sku=nitro-shell")
 
@@ -48,7 +50,7 @@ def run(
         ),
     ] = None,
     memory: Annotated[
-        int | None, typer.Option(help="MiB of memory; default: the image's minimum.")
+        int | None, typer.Option(help="MiB of memory; default: the image's minimum, and 64 more.")
     ] = None,
     vcpus: Annotated[int, typer.Option(help="Virtual CPUs.")] = 1,
     uefi: Annotated[bool, typer.Option("--uefi", help="Boot by UEFI instead of BIOS.")] = False,
@@ -99,7 +101,7 @@ def run(
         def boot(built: Image) -> str:
             report.close()
             decided = partial(run_missing.decided, made)
-            size = memory or built.minimum_memory_mib
+            size = memory or built.minimum_memory_mib + _ROOM
             session = _boot(built, forwards, size, vcpus, uefi=uefi, decided=decided)
             return session.written.decode(errors="replace")
 
@@ -109,7 +111,7 @@ def run(
         say(f"the program's command is: {shlex.join(made.argv)}")
     built = image.build(made, report=report, locked=locked, trace=missing)
     report.close()
-    memory_mib = memory or built.minimum_memory_mib
+    memory_mib = memory or built.minimum_memory_mib + _ROOM
     if memory_mib < built.minimum_memory_mib:
         raise InputError(
             f"--memory {memory_mib} is too little: the image needs {built.minimum_memory_mib} MiB",

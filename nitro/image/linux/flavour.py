@@ -39,6 +39,8 @@ class Linux:
     report: Reporter
     trace: bool = False
     _module: Path | None = field(default=None, init=False)
+    _zstd: Tree | None = field(default=None, init=False)
+    _packed: list[layers.Packed] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         for key in ("launch", "strace"):
@@ -94,6 +96,7 @@ class Linux:
         return self.recipe.base is None and name in _BUSYBOX
 
     def add(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree]) -> list[Package]:
+        self._zstd = trees[layers.ZSTD]
         if attributes.any_in(rootfs):  # before the settings, whose script applies them
             attributes.add(rootfs, trees[attributes.packages(self.recipe.arch)])
         settings.add(rootfs, self.recipe)
@@ -118,11 +121,19 @@ class Linux:
         return self._module
 
     def minimum_memory_mib(self, rootfs: Rootfs) -> int:
-        return memory.minimum_mib(rootfs.size)
+        packed = sum(layer.path.stat().st_size for layer in self._pack(rootfs))
+        uefi = self.recipe.boot_mode != "legacy-bios"
+        return memory.minimum_mib(rootfs.size, packed, len(rootfs.nodes), uefi=uefi)
+
+    def _pack(self, rootfs: Rootfs) -> list[layers.Packed]:
+        if self._packed is None:
+            assert self._zstd
+            self._packed = layers.pack(rootfs, self._zstd)
+        return self._packed
 
     def write_disk(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree], out: Path) -> dict[str, Any]:
         arch = self.recipe.arch
-        packed = layers.pack(rootfs, trees[layers.ZSTD])
+        packed = self._pack(rootfs)
         modules, tools = trees[grub.packages(arch)], trees[grub.LIBRARIES]
         command_line = kernel.COMMAND_LINE + guest.options(rootfs)
         bios, uefi = grub.bios_script(command_line), grub.uefi_script(command_line)

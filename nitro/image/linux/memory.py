@@ -1,21 +1,34 @@
-"""How much memory an image needs, computed rather than guessed."""
+"""How much memory an image needs, computed rather than guessed.
+
+The kernel unpacks the initial file system while the boot loader's copy of it, compressed, still
+takes its place; both have to fit into what the kernel leaves. The file system is a tmpfs, which
+Linux lets grow to half of that, and have one file for each page of that half. Bisected with
+Debian's kernels 6.1 and 6.12 by `python -m benchmarks.memory`.
+"""
 
 from __future__ import annotations
 
-_MIB = 1 << 20
-_STEP = 32
+_MIB, _PAGE = 1 << 20, 4096
+_STEP = 4
 
-# Measured with Debian 13's cloud kernel: what it keeps for itself, and what it needs for a
-# moment to unpack itself; then room for the program to run in.
-_KERNEL = 112
-_ROOM = 64
+# MiB that the kernel takes itself: for good, when it sizes the file system, and for a moment, when
+# it unpacks itself and starts, which is the most that a small image needs.
+_KERNEL = 48
+_START = 84
+# A 64th of the memory is the kernel's list of pages; hash tables and slack take the rest.
+_SHARE = 1.02
+# What UEFI firmware may keep for itself; not bisected, and known to be enough.
+_UEFI = 64
+_INODE = 1024  # bytes that a file takes beside its contents
 
 
-def minimum_mib(unpacked: int) -> int:
-    """The smallest machine in MiB for a file system of `unpacked` bytes that stays in RAM.
+def minimum_mib(unpacked: int, packed: int, files: int, *, uefi: bool = False) -> int:
+    """The smallest machine in MiB that boots a file system of `files` files (folders and links
+    count) with `unpacked` bytes in whole pages, which takes `packed` bytes compressed.
 
-    Linux lets such a file system grow to half of the memory, so all must be twice its size.
-    While it is unpacked it is there once more, compressed, which fits into the same room.
+    What the program needs beside its files is not in it.
     """
-    needed = 2 * unpacked / _MIB + _KERNEL + _ROOM
-    return -(-int(needed) // _STEP) * _STEP
+    whole = 2 * max(unpacked, files * _PAGE) / _MIB + _KERNEL
+    start = (unpacked + files * _INODE) / _MIB + _START
+    needed = _SHARE * (packed / _MIB + max(whole, start)) + (_UEFI if uefi else 0)
+    return -(-int(needed + 1) // _STEP) * _STEP

@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nitro.image.linux.memory import minimum_mib
 
+MIB = 1 << 20
+# Unpacked and packed MiB of an image, and the MiB of a machine that booted it whole: the
+# smallest for 1 MB with the kernels 6.12 and 6.1, the smallest that was tried for 60 MB.
+FOUND = [(3.9, 2.2, 88), (3.8, 2.2, 84), (60.2, 58.5, 224)]
+
 SIZES = st.integers(0, 4 << 30)
+FILES = st.integers(0, 100_000)
 
 
-@given(SIZES)
-def test_there_is_room_while_unpacking_and_afterwards(unpacked: int) -> None:
-    memory = minimum_mib(unpacked) << 20
-    assert memory >= 2 * unpacked + (150 << 20)
+@pytest.mark.parametrize(
+    ("unpacked", "packed", "found"),
+    FOUND,
+)
+def test_the_figure_is_at_most_a_fifth_over_what_was_bisected(
+    unpacked: float, packed: float, found: int
+) -> None:
+    computed = minimum_mib(int(unpacked * MIB), int(packed * MIB), 500)
+    assert found <= computed <= 1.2 * found
 
 
-@given(SIZES, st.integers(0, 1 << 30))
-def test_more_to_hold_never_needs_less(unpacked: int, more: int) -> None:
-    assert minimum_mib(unpacked + more) >= minimum_mib(unpacked)
+def test_uefi_firmware_takes_memory_too() -> None:
+    assert minimum_mib(MIB, MIB, 1, uefi=True) == minimum_mib(MIB, MIB, 1) + 64
+
+
+@given(SIZES, SIZES, FILES)
+def test_the_archive_and_twice_the_files_fit_beside_the_kernel(
+    unpacked: int, packed: int, files: int
+) -> None:
+    memory = minimum_mib(unpacked, packed, files) * MIB
+    pages = memory * 63 // 64 - packed - 44 * MIB
+    assert pages >= 2 * unpacked
+    assert pages >= 2 * 4096 * files
+
+
+@given(SIZES, st.integers(0, 1 << 30), st.integers(0, 1 << 30), FILES)
+def test_more_to_hold_never_needs_less(unpacked: int, more: int, packed: int, files: int) -> None:
+    least = minimum_mib(unpacked, 0, 0)
+    assert minimum_mib(unpacked + more, packed, files) >= least
