@@ -23,9 +23,13 @@ settings.register_profile(
 )
 settings.load_profile("any-machine")
 
-# Services' models are hundreds of thousands of objects that live as long as the process: looking
-# through them for garbage takes a tenth of the time.
+# Services' models and modules are hundreds of thousands of objects that live as long as the process:
+# looking through them for garbage, time and again, takes a tenth of the time.
 gc.set_threshold(200_000, 20, 100)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -104,6 +104,30 @@ def test_any_damage_is_read_or_refused(data: st.DataObject) -> None:
     assert isinstance(found, dict)
 
 
+@pytest.mark.parametrize("mark", [0xF8, 0xFF])
+def test_a_file_may_end_with_any_of_the_marks(mark: int) -> None:
+    """0xFF8 to 0xFFF end a chain of FAT12; below they name a cluster."""
+    raw = bytearray(image({"A": b"a"}).getvalue())
+    table = int.from_bytes(raw[14:16], "little") * 512
+    assert raw[table + 3] == 0xFF  # the low byte of the first cluster's entry
+    raw[table + 3] = mark
+    assert list(fat.read(io.BytesIO(raw), 0)) == ["A"]
+    raw[table + 3] = 0xF7
+    with pytest.raises(ValueError, match="not contiguous"):
+        fat.read(io.BytesIO(raw), 0)
+
+
+def test_a_file_longer_than_its_clusters_is_refused() -> None:
+    raw = bytearray(image({"A": b"a"}).getvalue())
+    entry = raw.index(b"A          ")
+    cluster = raw[13] * 512
+    raw[entry + 28 : entry + 32] = cluster.to_bytes(4, "little")
+    assert fat.read(io.BytesIO(raw), 0)["A"][1] == cluster
+    raw[entry + 28 : entry + 32] = (cluster + 1).to_bytes(4, "little")
+    with pytest.raises(ValueError, match="A is longer than its clusters"):
+        fat.read(io.BytesIO(raw), 0)
+
+
 def test_folders_nested_too_deeply_are_refused() -> None:
     assert len(fat.read(image({"A/" * 16 + "F": b"x"}), 0)) == 1
     with pytest.raises(ValueError, match="nested too deeply"):
