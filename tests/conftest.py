@@ -23,8 +23,8 @@ settings.register_profile(
 )
 settings.load_profile("any-machine")
 
-# Services' models and modules are hundreds of thousands of objects that live as long as the process:
-# looking through them for garbage, time and again, takes a tenth of the time.
+# Services' models and modules are hundreds of thousands of objects that live as long as the
+# process: looking through them for garbage, time and again, takes a tenth of the time.
 gc.set_threshold(200_000, 20, 100)
 
 

@@ -224,6 +224,19 @@ def test_the_power_button_is_pressed_if_the_guest_listens(
     ]
 
 
+def test_a_machine_that_does_not_answer_is_not_waited_for_and_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(qemu, "STOP_SECONDS", 0.1)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "qmp"))
+        listener.listen()
+        before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+        with pytest.raises(TimeoutError):
+            qemu.reset(tmp_path)
+        assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
 def test_a_refusal_is_an_error(tmp_path: Path) -> None:
     thread, _ = monitor(tmp_path, [{"error": {"desc": "no"}}])
     with pytest.raises(NitroError, match="no"):
