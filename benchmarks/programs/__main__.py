@@ -38,6 +38,8 @@ _HEAD = """\
 What `python -m benchmarks.programs` built and booted, one try each, with the recipe that a new user
 would write (`benchmarks/programs/cases.py` has them).
 
+Programs of that file that are not in the table have not been measured yet.
+
 - *Lines*: of the recipe; 0 where the program's path is enough.
 - *Memory*: what nitro computed, and what the machine had.
 - *Answer*: seconds from the start of QEMU to the first right answer, under TCG on two cores that
