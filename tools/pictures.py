@@ -45,7 +45,7 @@ PICTURES = (
         "ls",
         "nitro ls",
         before=("nitro launch httpd --instance c5.large --ttl 2h",),
-        columns=132,
+        columns=140,
     ),
     Picture("doctor", "nitro doctor", before=("nitro local up",)),
     Picture(
