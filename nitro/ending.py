@@ -33,7 +33,9 @@ _LACKS_MEMORY = re.compile(
 )
 # OSv's first line, and how it says that it stops; the reason is in the line before
 _OSV = re.compile(r"^OSv v?\d", re.MULTILINE)
-_OSV_STOPS = re.compile(r"^([^\r\n]*)\r?\n(?:\[backtrace\]|Halting\.|Aborted)\r?$", re.MULTILINE)
+_OSV_STOPS = re.compile(
+    r"^([^\r\n]*)\r?\n(?:\[registers\]|\[backtrace\]|Halting\.|Aborted)\r?$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)

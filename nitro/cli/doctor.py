@@ -51,6 +51,9 @@ def doctor(
                 role.create(connection.cloud, name)
             settings = connection.settings
             checks += account.examine(connection.cloud, settings.bucket, settings.subnet)
+    from nitro.image.osv import doctor as kernels
+
+    checks += kernels.examine()
     if json:
         print_json([_document(check) for check in checks])
     else:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -189,8 +190,11 @@ def _write(parts: _Parts) -> Image:
         path = scratch / build_cache.DISK
         with writing(images):
             kernel = parts.flavour.write_disk(parts.rootfs, parts.trees, path)
-        digest = manifest.digest(path)
-        _dump(scratch / build_cache.MANIFEST, _manifest(parts, kernel, digest, path))
+        with ThreadPoolExecutor(1) as pool:  # hashing leaves Python's lock alone
+            disk = pool.submit(manifest.digest, path)
+            files = manifest.inputs(parts.rootfs)
+            digest = disk.result()
+        _dump(scratch / build_cache.MANIFEST, _manifest(parts, kernel, digest, path, files))
         bill = manifest.bill_of_materials(recipe.name, recipe.suite, parts.packages, parts.rootfs)
         _dump(scratch / build_cache.BILL, bill)
         home = images / f"{digest.removeprefix('sha256:')[:32]}-{recipe.name}"
@@ -205,7 +209,13 @@ def _write(parts: _Parts) -> Image:
     return build_cache.from_manifest(home / build_cache.MANIFEST)
 
 
-def _manifest(parts: _Parts, kernel: dict[str, Any], digest: str, path: Path) -> dict[str, Any]:
+def _manifest(
+    parts: _Parts,
+    kernel: dict[str, Any],
+    digest: str,
+    path: Path,
+    files: list[dict[str, Any]],
+) -> dict[str, Any]:
     recipe = parts.recipe
     return {
         "version": manifest.VERSION,
@@ -219,7 +229,7 @@ def _manifest(parts: _Parts, kernel: dict[str, Any], digest: str, path: Path) ->
         "tags": recipe.tags,
         "minimum_memory_mib": parts.minimum_memory_mib,
         **kernel,
-        "files": manifest.inputs(parts.rootfs),
+        "files": files,
         "packages": manifest.packages(parts.packages),
     }
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -63,6 +64,11 @@ class Node:
         return len(self.source or b"")
 
     def sha256(self) -> str:
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        """Read once: manifest and bill of materials name the same bytes."""
         if isinstance(self.source, Path):
             with self.source.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
@@ -31,6 +32,13 @@ def is_elf(path: Path) -> bool:
 
 def read(path: Path) -> Object:
     """Raises InputError when `path` is not an ELF file that can be read."""
+    found = path.stat()
+    return _read(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, changed: int, size: int) -> Object:
+    """The same file is looked at several times, and pyelftools takes milliseconds."""
     try:
         with path.open("rb") as file:
             elf = ELFFile(file)

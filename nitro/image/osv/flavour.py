@@ -11,7 +11,7 @@ from typing import Any
 from nitro.debian import Lock, Package, Tree, Wanted
 from nitro.errors import InputError
 from nitro.image.formats import symbols
-from nitro.image.osv import command_line, disk, driver, programs, ramfs, store
+from nitro.image.osv import command_line, disk, doctor, driver, programs, ramfs, store
 from nitro.image.osv.artifact import Kernel
 from nitro.image.osv.programs import PLAYED, Choice
 from nitro.image.osv.store import Stored
@@ -134,7 +134,10 @@ class Osv:
             rootfs.add("/etc/hosts", Node("system", "nitro", source=b"127.0.0.1 localhost\n"))
         if self._launch == "osv":
             self._link_libraries(rootfs)
-        if self.recipe.driver == "nitro":
+        if self.recipe.driver == "kernel":
+            for note in doctor.notes(self._kernel):
+                self.report.note(note)
+        else:
             rootfs.add(driver.PATH, Node("system", "nitro", source=self._compiled(trees)))
         self._command_line()  # refused before anything is written
         return ()

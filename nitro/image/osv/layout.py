@@ -19,14 +19,16 @@ from dataclasses import dataclass
 from nitro.image.osv.segment import Segment
 
 ENTRY = struct.Struct("<QQB111s")
+_NAME_AT = 17
 FILE, LINK = 0, 1
 NAME_MAX = 110
 """Bytes of a name."""
 
 _CONTROL_BLOCK = 1 << 16  # bytes by which the end may lie behind the segment
 _LEA = re.compile(rb"\x48\x8d\x0c\x25(....)", re.DOTALL)
-# The upper bytes of an offset below 16 MiB, the type, the name's first character.
-_CANDIDATE = re.compile(rb"\x00{5}[\x00\x01]/")
+# The upper bytes of an offset below 16 MiB, the type, the name's first character. Literals are
+# searched for ten times as fast as what they have in common.
+_CANDIDATES = (re.compile(rb"\x00\x00\x00\x00\x00\x00/"), re.compile(rb"\x00\x00\x00\x00\x00\x01/"))
 _NAME = re.compile(rb"/[\x20-\x7e\x80-\xff]*")
 
 
@@ -93,8 +95,8 @@ def _find_table(segment: Segment) -> tuple[int, int]:
     data = segment.data
     found = []
     taken = 0
-    for match in _CANDIDATE.finditer(data):
-        at = match.end() - 1 - 17
+    ends = sorted(m.end() for pattern in _CANDIDATES for m in pattern.finditer(data))
+    for at in (end - 1 - _NAME_AT for end in ends):
         if at < taken or at % 8:
             continue
         offset = ENTRY.unpack_from(data, at)[1] if at <= len(data) - ENTRY.size else 0
