@@ -28,6 +28,8 @@ _FACTORS = (
     *("streams", "message_bytes", "rate"),
 )
 _KEYS = {c.name for c in (*COLUMNS, *PARTITIONS)} - {"metrics", "allowances", "raw", "id"}
+# A night is compared as a date, so that only its own files are read.
+_CONDITIONS = {"digest": "starts_with(digest, ?)", "night": "night = TRY_CAST(? AS DATE)"}
 _MOST = 1000  # values of a side: their products are looked at
 _NORMAL = 1.96  # two-sided 95 %
 
@@ -126,12 +128,7 @@ Group = tuple[str, str, str, str]  # what is shared in words, metric, unit, bett
 
 def _read(record: Record, side: Mapping[str, str], names: list[str], metric: str) -> list[Row]:
     columns = ", ".join(f"CAST({name} AS VARCHAR)" for name in names)
-    where = " AND ".join(
-        f"starts_with(CAST({key} AS VARCHAR), ?)"
-        if key == "digest"
-        else f"CAST({key} AS VARCHAR) = ?"
-        for key in side
-    )
+    where = " AND ".join(_CONDITIONS.get(key, f"CAST({key} AS VARCHAR) = ?") for key in side)
     # Column names are ours: parse_side let no other pass.
     sql = f"""SELECT {columns}, metric, unit, better, value FROM metrics
         WHERE phase = 'steady' AND NOT limited AND value > 0 AND metric GLOB ? AND {where}

@@ -134,7 +134,7 @@ class Record:
             return
         database.execute(
             f"CREATE VIEW {name} AS SELECT * FROM read_parquet({_listed(files)}, "
-            "union_by_name = true, hive_partitioning = true, "
+            "hive_partitioning = true, "
             "hive_types = {'night': DATE, 'plan': VARCHAR})"
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
@@ -114,13 +114,23 @@ class Verdict:
         }
 
 
-def check(record: Record, plan: str, night: date | None = None) -> Verdict:
+def check(
+    record: Record,
+    plan: str,
+    night: date | None = None,
+    *,
+    histories: Sequence[Series] | None = None,
+) -> Verdict:
     """Judge a plan's night, the last one if None, by it and those before it.
+
+    `histories` are those of the plan, if they are loaded already.
 
     Raises InputError when the record has no samples of the plan, or none of that night.
     """
     night = _night(record, plan, night)
-    all_series = [_until(series, night) for series in history.load(record, plan=plan)]
+    if histories is None:
+        histories = history.load(record, plan=plan)
+    all_series = [_until(series, night) for series in histories]
     all_series = [series for series in all_series if series.nights]
     told = list(_told(record, plan))
     new: list[Step] = []

@@ -69,8 +69,8 @@ def _page(record: Record, plans: Sequence[str]) -> Iterator[str]:
 
 
 def _plan(record: Record, plan: str) -> Iterator[str]:
-    verdict = check(record, plan)
     all_series = history.load(record, plan=plan)
+    verdict = check(record, plan, histories=all_series)
     runs: Runs = {}
     for row in record.query(_LAST_NIGHT, (verdict.night,), plan=plan).to_pylist():
         runs.setdefault((row["cell"], row["metric"]), []).append(row)
