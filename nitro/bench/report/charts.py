@@ -48,7 +48,7 @@ def distribution(runs: Sequence[float], nights: Sequence[float], unit: str) -> s
     scale = _Scale(min(*runs, *nights, runs[0]), max(*runs, *nights, runs[0]))
     parts = []
     for row, (label, values, kind) in enumerate(
-        [("last night", runs, "dot"), ("nights before", nights, "past")]
+        [("last night", runs, "dot"), ("before", nights, "past")]
     ):
         y = 14 + 22 * row
         parts.append(f'<text class="label" x="{_LEFT - 6}" y="{y + 4}">{label}</text>')

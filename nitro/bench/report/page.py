@@ -56,6 +56,8 @@ def _page(record: Record, plans: Sequence[str]) -> Iterator[str]:
     yield (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+        "style-src 'unsafe-inline'; script-src 'unsafe-inline'\">"
         '<link rel="icon" href="data:,"><title>Nightly benchmarks</title>'
         f"<style>{(here / 'page.css').read_text()}</style></head><body><main>"
         "<h1>Nightly benchmarks</h1>"
