@@ -81,9 +81,8 @@ def test_a_static_program_alone_with_a_user_and_an_init_of_its_own(tmp_path: Pat
         assert "404" in machine.get(80, "/old")
         console = machine.console
     assert "uid=33(web) gid=33(web) groups=44(more)" in console.replace("33(web),44", "44")
-    assert "\n/srv\r\n" in console
-    assert "hello there" in console
-    assert "hello there\r\n1\r\n" in console
+    assert "\n/srv\n" in console
+    assert "\nhello there\n1\n" in console
 
 
 @pytest.mark.boot
@@ -124,7 +123,7 @@ def test_a_debian_base_made_by_umoci(tmp_path: Path) -> None:
     run("new", "--image", "app:1")
     for name in ("base.tar", "whiteout.tar"):
         run("raw", "add-layer", "--image", "app:1", name)
-    command = "test ! -e /usr/bin/tac; ls /usr/share/doc; exec redis-server --bind '*' --save ''"
+    command = "test ! -e /usr/bin/tac; ls /usr/share/doc; exec redis-server --protected-mode no"
     words = ("--config.entrypoint", "/bin/bash", "--config.cmd", "-c", "--config.cmd", command)
     run("config", "--image", "app:1", *words, "--config.exposedports", "6379/tcp")
     path = tmp_path / "app.toml"
@@ -139,7 +138,7 @@ def test_a_debian_base_made_by_umoci(tmp_path: Path) -> None:
         machine.wait_for("ready", PATIENCE)
         with machine.connect(6379) as client:
             client.sendall(b"PING\r\n")
-            assert client.recv(64).endswith(b"PONG\r\n") or b"DENIED" in client.recv(64)
+            assert client.recv(64) == b"+PONG\r\n"
 
 
 @pytest.fixture
