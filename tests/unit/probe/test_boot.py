@@ -95,6 +95,18 @@ def test_an_instance_that_never_boots_shows_its_console():
     assert '"nitro":"driver"' in failure.value.console
 
 
+def test_the_console_is_read_once_a_second_and_the_port_tried_more_often():
+    clock, reads = Clock(), []
+
+    def console():
+        reads.append(clock.now)
+        return ""
+
+    with pytest.raises(BootFailed):
+        wait(watch(clock, console), deadline=10)
+    assert len(reads) in (10, 11)
+
+
 def test_a_silent_console_is_no_other_case():
     clock = Clock()
     with pytest.raises(BootFailed, match="within 5 s") as failure:

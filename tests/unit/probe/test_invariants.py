@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from nitro.errors import ProbeError
+from nitro.probe import invariants
 from nitro.probe.base import Probe
 from nitro.probe.tools.http import Http
 from nitro.probe.tools.iperf3 import Iperf3
@@ -191,3 +192,20 @@ def test_wrk_prints_one_result() -> None:
 )
 def test_what_the_real_tools_printed_contradicts_nothing(probe: Probe, name: str) -> None:
     assert read(probe, recorded(name))
+
+
+@pytest.mark.parametrize("asked", [None, 1.0])
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_no_time_is_no_measurement(seconds: float, asked: float | None) -> None:
+    with pytest.raises(ProbeError, match=rf"wrk measured for {seconds:g} s$"):
+        invariants.duration("wrk", seconds, asked)
+
+
+def test_the_limits_themselves_are_true_measurements() -> None:
+    for seconds in (9.0, 17.0):
+        invariants.duration("wrk", seconds, 10.0)
+    for value in (0.0, 5.0):
+        invariants.at_most("wrk", "errors", value, 5.0)
+    for value in (-0.1, 5.1):
+        with pytest.raises(ProbeError, match="lies outside 0 to 5"):
+            invariants.at_most("wrk", "errors", value, 5.0)

@@ -104,6 +104,8 @@ def test_a_server_that_dies_is_a_failure(version):
 def test_bidirectional_runs_are_refused():
     with pytest.raises(ProbeError, match="sum_sent twice"):
         parse(recorded("iperf3-3.9/tcp-both.json"))
+    with pytest.raises(ProbeError, match="sum_received twice"):
+        parse('{"end": {"sum_received": {}, "sum_received": {}}}')
     with pytest.raises(ProbeError, match="not asked for"):
         parse(recorded("iperf3-3.18/tcp-both.json"))
 

@@ -72,6 +72,7 @@ def test_results_come_in_the_plans_order_and_missing_ones_failed():
     assert "the server is busy" in iperf3.raw
     assert iperf3.metrics == {}
     assert missing.error == "http-2: did not run"
+    assert (missing.tool, missing.name) == ("http", "http-2")
 
 
 def test_a_tool_that_was_stopped_says_so():
