@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from nitro.cli import app
+from nitro.cli import app, run_end
+from nitro.errors import NitroError
 from nitro.local.attach import Session
 
 
@@ -219,3 +220,10 @@ def test_leaving_is_success_and_says_why_the_program_was_silent(
 def test_what_cannot_be_understood_is_125_too(words: tuple[str, ...]) -> None:
     done = CliRunner().invoke(app, ["run", *words])
     assert done.exit_code == 125
+
+
+def test_osv_powers_off_when_its_program_ends_and_does_not_say_how() -> None:
+    started = "OSv v0.57.0\r\nCmdline: /usr/bin/x\r\n"
+    assert run_end.status(started, 64) == 0
+    with pytest.raises(NitroError, match="before its program did"):
+        run_end.status("OSv v0.57.0\r\n", 64)
