@@ -180,7 +180,7 @@ class QemuHypervisor:
             memory_mib=capped_memory(guest.memory_mib, available_memory()),
             boot_mode=guest.boot_mode,
             accelerator=speed,
-            hpet=qemu.needs_hpet(paths[0], speed),
+            hpet=any(qemu.needs_hpet(path, speed) for path in paths[:1]),
             console=folder / CONSOLE,
             cards=(nic.card,),
             product=guest.instance_type,

@@ -12,6 +12,8 @@ from moto.ec2.models import ec2_backends
 from moto.ssm.exceptions import ValidationException
 from moto.ssm.models import SimpleSystemManagerBackend
 
+from nitro.local.aws import parameter_archive
+
 IMAGE = "aws:ec2:image"  # the data type of such a parameter
 PREFIX = "resolve:ssm:"  # of an ImageId that names a parameter
 
@@ -66,6 +68,12 @@ class LocalSSMBackend(SimpleSystemManagerBackend):  # type: ignore[misc]
         self.settle()
         parameter = self.get_parameter(reference.removeprefix(PREFIX))
         return str(parameter.value) if parameter else None
+
+    def keep(self) -> None:
+        parameter_archive.save(self)
+
+    def restore(self) -> None:
+        parameter_archive.restore(self)
 
     def _append(self, pending: _Pending) -> None:
         parameter = pending.parameter

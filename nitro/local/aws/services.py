@@ -103,7 +103,10 @@ class HeldResponse:
         backend = _backend(self.service, self.current_account, self.region)
         with backend.lock:
             backend.settle()
-            return super().call_action()  # type: ignore[misc]
+            try:
+                return super().call_action()  # type: ignore[misc]
+            finally:
+                backend.keep()
 
     def _operation(self) -> OperationModel:
         model = get_service_model(self.boto3_service_name)
@@ -174,10 +177,16 @@ def _held(base: type, urls: Any, site: Site) -> type:
         def __init__(self, region_name: str, account_id: str) -> None:
             super().__init__(region_name, account_id)
             self.lock, self.site = threading.RLock(), site
+            if hasattr(self, "restore"):
+                self.restore()
 
         def settle(self) -> None:
             if hasattr(super(), "settle"):
                 super().settle()
+
+        def keep(self) -> None:
+            if hasattr(super(), "keep"):
+                super().keep()
 
         @property
         def _url_module(self) -> Any:

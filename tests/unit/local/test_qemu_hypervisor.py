@@ -156,9 +156,9 @@ def test_a_guest_that_powers_off_has_not_failed(run: Run) -> None:
 def test_a_console_is_kept_small_while_its_machine_runs(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(qemu_hypervisor, "CONSOLE_LOOK", 0.0)
     console = tmp_path / "i-1" / "console"
     console.write_bytes(b"x" * (1 << 22))
+    monkeypatch.setattr(qemu_hypervisor, "CONSOLE_LOOK", 0.0)
     while console.stat().st_blocks * 512 >= 1 << 18:
         time.sleep(0.001)
     run.hypervisor.stop("i-1")
