@@ -10,6 +10,7 @@ NITRO_FAULT_STEP=1 tries every call; without it, every tenth one.
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,6 +22,7 @@ import pytest
 from botocore.model import OperationModel
 
 from nitro.cloud import Cloud, garbage
+from nitro.cloud.dryrun import changes_something
 from nitro.errors import NitroError
 from nitro.publish.release import Release
 from nitro.publish.source import Source
@@ -28,6 +30,7 @@ from tests.cloud.conftest import connect
 from tests.cloud.publish.accounts import account, state
 from tests.cloud.publish.conftest import FRIEND, REGIONS, make_release, publish_it
 from tests.cloud.test_faults import FAULTS, Fault
+from tests.cloud.test_kills import account as served
 
 STEP = int(os.environ.get("NITRO_FAULT_STEP", "10"))
 
@@ -150,3 +153,29 @@ def test_a_fault_at_any_call(name: str, via: str, tmp_path: Path, disk: Source) 
         wrong += [f"{name} at call {nth} in {region}, {problem}"] if problem else []
     print(f"\n{name}, {via}: {len(places[::STEP])} cases, {succeeded} succeeded at once")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("nth", [3, 9, 15])
+def test_a_killed_process(nth: int, tmp_path: Path, disk: Source) -> None:
+    """The signal itself, after a change, to a process of its own."""
+    wanted = a_release(disk, "ebs")
+    with served(tmp_path / "account") as url:
+        child = os.fork()
+        if child == 0:
+            victim, made = connect(endpoint_url=url), Counter[str]()
+
+            def handle(model: OperationModel, **_: Any) -> None:
+                made["changes"] += changes_something(model.name, {})
+                if made["changes"] == nth:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            victim.session.events.register("after-call", handle)
+            publish_it(wanted, victim)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+        assert not publish_it(wanted, connect(endpoint_url=url)).failed
+        found = state(connect(endpoint_url=url))
+    for region in REGIONS:
+        kinds = ("images", "snapshots", "parameters", "uploads")
+        assert [len(found[region][kind]) for kind in kinds] == [1, 1, 1, 0]
