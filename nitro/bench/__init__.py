@@ -4,7 +4,11 @@
     sample.py    one run of one tool in one cell, with all its conditions
     record.py    samples in Parquet files, queried where they lie, by
     columns.py  store.py
-    changes.py   steps in a series of nights
+    night.py     a night under way: what the plan says and the record lacks
+    history.py   each cell night by night; changes.py: its steps; triage.py: what changed with one
+    verdict.py   a night judged, for people by summary.py, told by notify.py
+    compare.py   two sides against each other
+    export.py    the record for other programs; report/: as a page
 
 A night is keyed by its UTC date. A cell is measured several times a night; a sample's id follows
 from plan, night, cell and repetition, so that a night that is run again adds nothing.
