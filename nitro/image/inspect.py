@@ -210,8 +210,19 @@ def _entries(file: BinaryIO, position: int, size: int) -> Iterator[GuestFile]:
             with _decompressed(zstd, data, position, length) as archive:
                 for entry in cpio.read(budget.limit(archive)):
                     seen[entry.path] = GuestFile(entry.path, entry.mode, entry.size, entry.target)
-            position += length + -length % 4
+            position = _next_frame(data, position + length, end)
     yield from (file for _, file in sorted(seen.items()))
+
+
+def _next_frame(data: mmap.mmap, position: int, end: int) -> int:
+    """Where the zeros from `position` on end."""
+    while position < end:
+        piece = data[position : min(position + 65536, end)]
+        rest = piece.lstrip(b"\0")
+        position += len(piece) - len(rest)
+        if rest:
+            break
+    return position
 
 
 @contextmanager

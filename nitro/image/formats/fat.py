@@ -51,14 +51,15 @@ class _Node:
 class Volume:
     """A volume that just holds `files`: path ("EFI/BOOT/GRUB.EFI") → bytes or file.
 
-    `size` is its length in bytes. Raises ValueError for a name that is not a short one, and
-    when the files need more than FAT16 can hold (2 GiB). Up to 127 MiB it is FAT12.
+    They lie in the order given. `size` is its length in bytes. Raises ValueError for a name that
+    is not a short one, and when the files need more than FAT16 can hold (2 GiB). Up to 127 MiB it
+    is FAT12.
     """
 
     def __init__(self, files: Mapping[str, Source], *, label: str, serial: int) -> None:
         self._label, self._serial = label.encode().ljust(11), serial
         self._root = _Node()
-        for path, source in sorted(files.items()):
+        for path, source in files.items():
             self._add(path, source)
         clusters = self._place()
         self._bits = 12 if clusters <= _MAX_FAT12 else 16
@@ -107,7 +108,7 @@ class Volume:
         return max(cluster - 2, 1)
 
     def _walk(self, folder: _Node) -> Iterator[tuple[_Node, _Node]]:
-        for _, node in sorted(folder.children.items()):
+        for node in folder.children.values():
             yield node, folder
             yield from self._walk(node)
 

@@ -3,7 +3,7 @@
     sector 0        boot.img: BIOS starts here
     1 … 33          GUID partition table
     34 … 2047       "BIOS boot": GRUB's core for BIOS
-    2048 …          "EFI system": FAT with GRUB for UEFI, VMLINUZ, INITRD
+    2048 …          "EFI system": FAT with GRUB for UEFI, VMLINUZ, INITRD (which changes most)
     the last 33     the table again
 
 Both GRUBs read kernel and initrd from the EFI system partition, so they are stored once.

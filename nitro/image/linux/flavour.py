@@ -121,7 +121,7 @@ class Linux:
         return self._module
 
     def minimum_memory_mib(self, rootfs: Rootfs) -> int:
-        packed = sum(layer.path.stat().st_size for layer in self._pack(rootfs))
+        packed = sum(layer.compressed for layer in self._pack(rootfs))
         uefi = self.recipe.boot_mode != "legacy-bios"
         return memory.minimum_mib(rootfs.size, packed, len(rootfs.nodes), uefi=uefi)
 

@@ -1,7 +1,8 @@
-"""The initial file system as the kernel gets it: three compressed cpio archives on end.
+"""The initial file system as the kernel gets it: compressed cpio archives on end.
 
 The kernel unpacks them one after the other into one root. They are cut by what changes
-together, and each is kept by its content, so that a changed file costs only its own layer.
+together, and each is kept by its content, so that a changed file costs only its own archive: to
+compress, and to send to a cloud that has the image before.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from nitro.debian import Tree, Wanted
 from nitro.errors import NitroError
 from nitro.image.cache import stored
 from nitro.image.formats import cpio
-from nitro.image.rootfs import LAYERS, Layer, Rootfs
+from nitro.image.rootfs import LAYERS, Layer, Node, Rootfs
 from nitro.space import full, says_full, writing
 
 ZSTD = Wanted(("zstd",))
@@ -29,51 +30,91 @@ ZSTD = Wanted(("zstd",))
 _LEVEL = "-9"
 
 
+# Layers in which a file may change while the others stay, as their user's are. They are cut into
+# archives of at most so many bytes of files, so that a change is seen in one of them only; that
+# costs a few percent of their size.
+_CUT: dict[Layer, int] = {"container": 2 << 20, "program": 1 << 20}
+_ROUNDED = 4096  # bytes; a file that grows within these does not move a cut
+# Where archives begin, and the initrd ends: one that grows within these moves nothing behind it.
+_SLOT, _TOTAL = 8192, 256 * 1024
+
+
 @dataclass(frozen=True)
 class Packed:
-    """A layer: its archive's hash and size, and the file that holds it compressed."""
+    """A layer: hash and size of its archives, and the files that hold them compressed.
+
+    The hash is that of one archive, or of the hashes of several.
+    """
 
     layer: Layer
     sha256: str
     size: int
-    path: Path
+    paths: tuple[Path, ...]
+
+    @property
+    def compressed(self) -> int:
+        """The size of the files."""
+        return sum(path.stat().st_size for path in self.paths)
 
 
 def pack(rootfs: Rootfs, zstd: Tree) -> list[Packed]:
     """Every layer of `rootfs` that has anything in it, in the order of unpacking."""
     packed = []
     for layer in LAYERS:
-        nodes = list(rootfs.of(layer))
-        if not nodes:
-            continue
-        with tempfile.TemporaryFile() as archive:
-            with writing(Path(tempfile.gettempdir())):
-                cpio.write(archive, nodes)
-            size = archive.tell()
-            archive.seek(0)
-            digest = hashlib.file_digest(archive, "sha256").hexdigest()
-            make = partial(_compress, archive, zstd)
-            path = stored("layers", f"{digest}{_LEVEL}.zst", make)
-        packed.append(Packed(layer, digest, size, path))
+        digests, size, paths = list[str](), 0, list[Path]()
+        for nodes in _cut(rootfs.of(layer), _CUT.get(layer)):
+            with tempfile.TemporaryFile() as archive:
+                with writing(Path(tempfile.gettempdir())):
+                    cpio.write(archive, nodes)
+                size += archive.tell()
+                archive.seek(0)
+                digests.append(hashlib.file_digest(archive, "sha256").hexdigest())
+                make = partial(_compress, archive, zstd)
+                paths.append(stored("layers", f"{digests[-1]}{_LEVEL}.zst", make))
+        if paths:
+            packed.append(Packed(layer, _hash_of(digests), size, tuple(paths)))
     return packed
 
 
+def _hash_of(digests: Sequence[str]) -> str:
+    one, *more = digests
+    return hashlib.sha256("".join(digests).encode()).hexdigest() if more else one
+
+
+def _cut(
+    nodes: Sequence[tuple[str, Node]], limit: int | None
+) -> Iterator[Sequence[tuple[str, Node]]]:
+    """Pieces of at most `limit` bytes of files; a larger file is a piece of its own."""
+    piece: list[tuple[str, Node]] = []
+    held = 0
+    for path, node in nodes:
+        weight = -(-node.size // _ROUNDED) * _ROUNDED
+        if limit and held and held + weight > limit:
+            yield piece
+            piece, held = [], 0
+        piece.append((path, node))
+        held += weight
+    if piece:
+        yield piece
+
+
 def join(packed: Sequence[Packed], out: IO[bytes]) -> None:
-    """Write the layers on end, each padded to the four bytes that the kernel expects."""
-    for layer in packed:
-        with layer.path.open("rb") as file:
+    """Write the archives on end, with zeros between them, which the kernel skips."""
+    for path in (path for layer in packed for path in layer.paths):
+        with path.open("rb") as file:
             shutil.copyfileobj(file, out, 1 << 20)
-        out.write(bytes(-out.tell() % 4))
+        out.write(bytes(-out.tell() % _SLOT))
+    out.write(bytes(-out.tell() % _TOTAL))
 
 
 def describe(packed: Sequence[Packed]) -> list[dict[str, Any]]:
-    """What the manifest says of each layer: the archive's hash and size, compressed size."""
+    """What the manifest says of each layer: hash and size of its archives, compressed size."""
     return [
         {
             "layer": layer.layer,
             "sha256": layer.sha256,
             "size": layer.size,
-            "compressed": layer.path.stat().st_size,
+            "compressed": layer.compressed,
         }
         for layer in packed
     ]

@@ -68,7 +68,13 @@ def test_number_of_clusters_decides_the_width(tmp_path: Path, clusters: int, kin
 
 def test_same_files_same_bytes() -> None:
     files: dict[str, fat.Source] = {"B/C": b"1", "A": b"2"}
-    assert image(files).getvalue() == image(dict(reversed(files.items()))).getvalue()
+    assert image(files).getvalue() == image(dict(files)).getvalue()
+
+
+def test_files_lie_in_the_order_given() -> None:
+    """What changes from image to image comes last, and moves nothing."""
+    places = fat.read(image({"B/C": b"1", "Z": b"2", "A": b"3"}), 0)
+    assert sorted(places, key=places.__getitem__) == ["B/C", "Z", "A"]
 
 
 def test_files_start_at_multiples_of_a_cluster() -> None:
