@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
@@ -34,6 +34,31 @@ class Ended:
     depth: int
     seconds: float
     failed: bool
+
+
+class Pace:
+    """How far bytes have come, how fast they go and how long it still takes, in words.
+
+    `clock` returns seconds. The rate is that since the first report, told after a second.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._first: tuple[float, float] | None = None
+
+    def describe(self, done: float, total: float | None, unit: str) -> str:
+        """`3.1 of 20.0 MB, 1.5 MB/s, 11 s left`; without the rest for what is not bytes."""
+        text, now = amount(done, total, unit), self._clock()
+        if self._first is None or done < self._first[1]:
+            self._first = now, done
+        began, before = self._first
+        if unit != "B" or now - began < 1 or done <= before:
+            return text
+        rate = (done - before) / (now - began)
+        text += f", {rate / 1e6:.1f} MB/s"
+        if total is not None and total > done:
+            text += f", {(total - done) / rate:.0f} s left"
+        return text
 
 
 class Stage:
@@ -98,10 +123,11 @@ class _LineStage(Stage):
     def __init__(self, out: TextIO, title: str) -> None:
         self._out, self._title = out, title
         self._said = time.monotonic()
+        self._pace = Pace()
         self._status = ""
 
     def progress(self, done: float, total: float | None = None, unit: str = "B") -> None:
-        self._say(amount(done, total, unit))
+        self._say(self._pace.describe(done, total, unit))
 
     def status(self, text: str) -> None:
         if text != self._status:

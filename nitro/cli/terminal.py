@@ -10,16 +10,17 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from nitro.printable import printable
-from nitro.progress import Ended, Reporter, Stage, amount
+from nitro.progress import Ended, Pace, Reporter, Stage
 
 
 class _LiveStage(Stage):
     def __init__(self, live: Progress, title: str, depth: int) -> None:
         self._live = live
+        self._pace = Pace()
         self.task: TaskID = live.add_task("  " * depth + _markup(title), detail="")
 
     def progress(self, done: float, total: float | None = None, unit: str = "B") -> None:
-        self._live.update(self.task, detail=_markup(amount(done, total, unit)))
+        self._live.update(self.task, detail=_markup(self._pace.describe(done, total, unit)))
 
     def status(self, text: str) -> None:
         self._live.update(self.task, detail=_markup(text))

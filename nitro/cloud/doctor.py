@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import TagSpecificationTypeDef
 
 _POLICY = "docs/aws.md has the whole policy"
+_NO_SNAPSHOT = "snap-00000000000000000"
+_WRITING = ("ebs:PutSnapshotBlock", "ebs:CompleteSnapshot")
 
 
 def examine(cloud: Cloud, bucket: str | None = None, subnet_id: str | None = None) -> list[Check]:
@@ -40,6 +42,7 @@ def examine(cloud: Cloud, bucket: str | None = None, subnet_id: str | None = Non
         first,
         _run_check("region", lambda: _region(cloud)),
         _run_check("permissions", lambda: _permissions(cloud)),
+        _run_check("direct snapshots", lambda: _direct(cloud)),
         _run_check("bucket", lambda: _bucket(cloud, bucket)),
         _run_check("role vmimport", lambda: _role(cloud, name)),
         _run_check("subnet", lambda: _subnet(cloud, subnet_id)),
@@ -101,6 +104,23 @@ def _questions(cloud: Cloud) -> dict[str, Callable[[], Any]]:
             TagSpecifications=tagged("security-group"),
         ),
     }
+
+
+def _direct(cloud: Cloud) -> Check:
+    """Ask EBS, which knows no `DryRun`, for a snapshot of a parent that does not exist."""
+
+    def ask() -> object:
+        return cloud.ebs.start_snapshot(
+            VolumeSize=1,
+            ParentSnapshotId=_NO_SNAPSHOT,
+            Tags=tags.as_list({tags.OWNER: tags.OWNER_VALUE}),
+        )
+
+    if _is_denied(ask):
+        said = "denied: ebs:StartSnapshot, so --via s3 alone is possible; --via ebs also needs"
+    else:
+        said = "allowed: ebs:StartSnapshot; --via ebs needs neither bucket nor role, but also"
+    return Check("direct snapshots", True, f"{said} {' and '.join(_WRITING)}")
 
 
 def _is_denied(ask: Callable[[], Any]) -> bool:

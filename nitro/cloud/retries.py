@@ -93,6 +93,16 @@ def repeating(
             may_have_happened |= errors.may_have_happened(error)
             raise
 
+    try:
+        return once()  # without tenacity, whose state keeps the arguments, blocks too, for a while
+    except errors.FAILURES as error:
+        failed: list[BaseException] = [error]
+
+    def again() -> T:
+        if failed:
+            raise failed.pop()
+        return once()
+
     def tell(state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         if heard and error:
@@ -119,7 +129,7 @@ def repeating(
         reraise=True,
     )
     try:
-        return retrying(once)
+        return retrying(again)
     except errors.FAILURES as error:
         service = model.service_model.service_name
         translated = errors.translate(error, service, model.name, region, endpoint_url)

@@ -7,7 +7,7 @@ from botocore.awsrequest import AWSResponse, HTTPHeaders
 
 from nitro.check import Check
 from nitro.cloud import Cloud, doctor, role, storage
-from tests.cloud.conftest import REGION, connect, recorded, refuse
+from tests.cloud.conftest import REGION, connect, everything, recorded, refuse
 from tests.unit.cli.runner import nitro_
 
 AWS = ("--cloud", "aws", "--region", REGION)
@@ -31,6 +31,7 @@ def test_a_ready_account_passes(cloud: Cloud) -> None:
         "credentials",
         "region",
         "permissions",
+        "direct snapshots",
         "bucket",
         "role vmimport",
         "subnet",
@@ -45,7 +46,9 @@ def test_a_ready_account_passes(cloud: Cloud) -> None:
 def test_it_changes_nothing(cloud: Cloud) -> None:
     calls = recorded(cloud)
     examined(cloud)
-    assert [call for call in calls if call.changes] == []
+    (asked,) = [call for call in calls if call.changes]  # which EBS cannot but refuse
+    assert asked.params["ParentSnapshotId"] == "snap-00000000000000000"
+    assert everything(connect())["snapshots"] == []
     assert any(call.params.get("DryRun") for call in calls)
 
 
@@ -63,6 +66,17 @@ def test_denied_actions_are_named(cloud: Cloud) -> None:
     check = examined(cloud)["permissions"]
     assert check.detail == "denied: ec2:RegisterImage, ec2:CreateSecurityGroup"
     assert "docs/aws.md" in check.remedy
+
+
+def test_each_route_is_told_what_it_needs(cloud: Cloud) -> None:
+    detail = examined(cloud)["direct snapshots"].detail
+    assert detail.startswith("allowed: ebs:StartSnapshot")
+    assert "ebs:PutSnapshotBlock" in detail
+    denied = connect()
+    refuse(denied, "ebs.StartSnapshot", "AccessDeniedException", status=403)
+    check = examined(denied)["direct snapshots"]
+    assert check.ok  # the other route is there
+    assert check.detail.startswith("denied: ebs:StartSnapshot")
 
 
 def test_nothing_is_asked_about_resources_that_do_not_exist(cloud: Cloud) -> None:

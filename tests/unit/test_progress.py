@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nitro.progress import LineReporter, amount
+from nitro.progress import LineReporter, Pace, amount
 
 
 @pytest.fixture
@@ -104,3 +104,18 @@ def test_each_stage_stands_below_its_own_parent() -> None:
 )
 def test_amounts(given: tuple[float, float | None, str], text: str) -> None:
     assert amount(*given) == text
+
+
+def test_bytes_are_told_with_their_rate_and_the_time_left() -> None:
+    now = 0.0
+    pace = Pace(lambda: now)
+    told = []
+    for now, done in ((0.0, 0), (0.5, 1e6), (2.0, 4e6), (5.0, 10e6)):  # noqa: B007
+        told.append(pace.describe(done, 10e6, "B"))
+    assert told == [
+        "0.0 of 10.0 MB",
+        "1.0 of 10.0 MB",
+        "4.0 of 10.0 MB, 2.0 MB/s, 3 s left",
+        "10.0 of 10.0 MB, 2.0 MB/s",
+    ]
+    assert pace.describe(4, 9, "blocks") == "4 of 9 blocks"
