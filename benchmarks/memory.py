@@ -14,32 +14,18 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import random
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nitro import recipe
-from nitro.image import Image, build
-from nitro.local import accel, qemu
-from nitro.local.nic import UserNic
+from lab.memory import holds, image_of
+from nitro.image import Image
+from nitro.local import qemu
 
 STEP = 4  # MiB
 LARGEST_RATIO = 1.2  # the aim: what is computed over what is found
-_BOOT_SECONDS = 300
-_RECIPE = """\
-name = "memory"
-suite = "{suite}"
-boot_mode = "{boot_mode}"
-extras = []
-command = ["/bin/sh", "-c", "echo counted $(stat -c %s /srv/content)"]
-[[files]]
-source = "content"
-path = "/srv/content"
-"""
 
 
 @dataclass(frozen=True)
@@ -100,17 +86,6 @@ def measure(
             yield Need(suite, mode, content, size, image.minimum_memory_mib, found)
 
 
-def image_of(folder: Path, suite: str, boot_mode: str, content: str, megabytes: int) -> Image:
-    """An image with one file of `megabytes`, of "zeros" or "random" bytes."""
-    with (folder / "content").open("wb") as file:
-        source = random.Random(megabytes)  # the same image every time
-        for _ in range(megabytes):
-            file.write(bytes(1_000_000) if content == "zeros" else source.randbytes(1_000_000))
-    made = folder / "memory.toml"
-    made.write_text(_RECIPE.format(suite=suite, boot_mode=boot_mode))
-    return build(recipe.load(made))
-
-
 def smallest(emulator: qemu.Qemu, image: Image, size: int, folder: Path) -> int:
     """The memory in MiB of the smallest machine on which all of `size` bytes are there."""
     low, high = 32 // STEP, image.minimum_memory_mib // STEP
@@ -123,29 +98,6 @@ def smallest(emulator: qemu.Qemu, image: Image, size: int, folder: Path) -> int:
         else:
             low = middle
     return high * STEP
-
-
-def holds(emulator: qemu.Qemu, image: Image, size: int, memory_mib: int, folder: Path) -> bool:
-    """Whether a machine with so much memory boots the image and its program counts `size` bytes."""
-    console, disk = folder / "console", folder / "disk.raw"
-    console.unlink(missing_ok=True)
-    disk.unlink(missing_ok=True)
-    disk.symlink_to(image.path)
-    machine = qemu.Machine(
-        disks=(qemu.Disk(disk),),
-        memory_mib=memory_mib,
-        boot_mode=image.boot_mode,
-        accelerator=accel.best(emulator),
-        console=console,
-        cards=(UserNic().card,),
-        extra=("-no-reboot", "-snapshot"),
-    )
-    with qemu.boot(emulator, machine, folder) as process:
-        try:
-            process.wait(_BOOT_SECONDS)
-        except subprocess.TimeoutExpired:
-            return False
-    return f"counted {size}\n" in console.read_text(errors="replace")
 
 
 if __name__ == "__main__":

@@ -73,6 +73,9 @@ X86_64 = Arch(
 
 ALL: tuple[Arch, ...] = (X86_64,)
 
+# Of disks that others have built and EC2 registers.
+REGISTERED = (X86_64.ec2, "arm64")
+
 
 def named(ec2: str) -> Arch:
     """The architecture that EC2 calls `ec2`. Raises InputError when nitro does not know it."""

@@ -2,41 +2,31 @@
 
     python -m benchmarks.programs [--jobs N] [NAME…]
 
-Without names, all of `cases.CASES`, N at the same time. Each program has one try. What other runs
-have measured stays in the table; `benchmarks/programs/results.json` keeps it.
+Without names, all of `lab.programs.CASES`, N at the same time. Each program has one try. What
+other runs have measured stays in the table; `benchmarks/programs/results.json` keeps it.
 """
 
 from __future__ import annotations
 
 import json
-import socket
 import sys
-import tempfile
-import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-from benchmarks.programs.cases import CASES, Case
-from lab.image import Booted, booted
-from nitro import container, image, recipe
+from lab.programs import CASES, Case, measured
 from nitro.errors import NitroError
-from nitro.ports import Port
-from nitro.progress import Reporter
-from nitro.recipe import Recipe
 
 HOME = Path(__file__).resolve().parent
 RESULTS = HOME / "results.json"
 PAGE = HOME.parents[1] / "docs/programs.md"
-PATIENCE = 150.0  # seconds, on a machine that does other work as well
 
 _HEAD = """\
 # Programs
 
 What `python -m benchmarks.programs` built and booted, one try each, with the recipe that a new user
-would write (`benchmarks/programs/cases.py` has them).
+would write (`lab/programs/cases.py` has them).
 
 Programs of that file that are not in the table have not been measured yet.
 
@@ -79,66 +69,6 @@ def _tried(case: Case) -> dict[str, Any] | Exception:
         return measured(case)
     except (NitroError, AssertionError) as error:
         return error
-
-
-def made(case: Case, folder: Path) -> Recipe:
-    """The recipe of `case`, whose files are written to `folder`."""
-    for name, text in case.files.items():
-        (folder / name).write_text(text)
-    case.make(folder)
-    kind, colon, place = case.program.partition(":")
-    if colon:
-        return container.complete(recipe.for_container(f"{kind}:{folder / place}"))
-    if case.program:
-        return recipe.for_script(folder / case.program, ports=[Port("tcp", case.port)])
-    path = folder / "program.toml"
-    path.write_text(case.recipe)
-    return recipe.load(path)
-
-
-def measured(case: Case) -> dict[str, Any]:
-    """Build and boot `case` and ask it until it answers.
-
-    Raises NitroError when it cannot be built, AssertionError when it does not answer.
-    """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        built = image.build(made(case, folder), report=Reporter())
-        started = time.monotonic()
-        with booted(built, folder) as machine:
-            _until_answer(case, machine, started + PATIENCE)
-            seconds = time.monotonic() - started
-    return {
-        "family": case.family,
-        "lines": case.lines,
-        "image_mb": round(built.size_bytes / 1e6, 1),
-        "memory_mib": built.minimum_memory_mib,
-        "seconds": round(seconds, 1),
-        "date": date.today().isoformat(),
-    }
-
-
-def _until_answer(case: Case, machine: Booted, deadline: float) -> None:
-    while time.monotonic() < deadline:
-        if machine.process.poll() is not None:
-            break
-        try:
-            if case.answer in _ask(machine, case):
-                return
-        except OSError:
-            pass
-        time.sleep(0.2)
-    end = "\n".join(machine.console.splitlines()[-15:])
-    raise AssertionError(f"no answer; the console ends with:\n{end}")
-
-
-def _ask(machine: Booted, case: Case) -> bytes:
-    found = b""
-    with socket.create_connection(("127.0.0.1", machine.ports[case.port]), timeout=5) as client:
-        client.sendall(case.ask)
-        while case.answer not in found and (block := client.recv(65536)):
-            found += block
-    return found
 
 
 def _rows(results: dict[str, Any]) -> Iterable[str]:

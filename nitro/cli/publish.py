@@ -51,7 +51,7 @@ def publish(
         ),
     ] = None,
     arch: Annotated[
-        str | None, typer.Option("--arch", help="Of a raw disk: x86_64 or arm64.")
+        str | None, typer.Option("--arch", help="Of a raw disk, as EC2 names architectures.")
     ] = None,
     boot_mode: Annotated[
         str | None,

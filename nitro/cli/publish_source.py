@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nitro import __version__
+from nitro.arch import REGISTERED
 from nitro.cli import recipe_arg
 from nitro.errors import InputError
 from nitro.progress import Reporter
@@ -91,7 +92,7 @@ def _image(what: str, *, locked: bool, report: Reporter) -> Image:
     if path.exists() and not path.is_dir() and path.suffix in (".raw", ".img"):
         raise InputError(
             f"{what}: a raw disk without a manifest needs --name, --arch and --boot-mode",
-            hint="such as --name web --arch x86_64 --boot-mode uefi",
+            hint=f"such as --name web --arch {REGISTERED[0]} --boot-mode uefi",
         )
     return image.known(what) or image.build(recipe_arg.find(what), report=report, locked=locked)
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from nitro.arch import REGISTERED
 from nitro.cloud import DiskImage
 from nitro.errors import InputError
 from nitro.progress import Stage
 from nitro.sparse import data_blocks, read_block, size_of
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
-ARCHITECTURES = ("x86_64", "arm64")
 BOOT_MODES = ("legacy-bios", "uefi", "uefi-preferred")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -117,7 +117,7 @@ def of_raw_disk(
 ) -> Source:
     """Anybody's raw disk, of which only the bytes are known. Raises InputError."""
     for option, value, known in (
-        ("--arch", architecture, ARCHITECTURES),
+        ("--arch", architecture, REGISTERED),
         ("--boot-mode", boot_mode, BOOT_MODES),
     ):
         if value not in known:

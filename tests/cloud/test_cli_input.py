@@ -76,7 +76,7 @@ def test_aws_is_named_with_account_region_and_what_chose_it(
         (("--forward", "x"), "--forward 'x' is not HOST:GUEST"),
         (("--memory", "10"), "--memory 10 is too little for any image"),
         (("--vcpus", "0"), "--vcpus 0 is not from 1 to"),
-        (("--shell", "--missing"), "exclude each other"),
+        (("--shell", "--missing"), "--shell excludes --missing"),
     ],
 )
 def test_bad_input_of_run_is_code_125(words: tuple[str, ...], says: str) -> None:

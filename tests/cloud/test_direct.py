@@ -139,9 +139,10 @@ def test_what_is_encrypted_by_default_is_sent_its_holes(cloud: Cloud, disk: Disk
     assert (written.blocks_sent, written.parent) == (disk.blocks, None) == (6, None)
 
 
-def test_a_snapshot_has_the_key_that_is_asked_for(cloud: Cloud, disk: DiskImage) -> None:
+def test_a_snapshot_has_the_key_that_is_asked_for(bare_cloud: Cloud, disk: DiskImage) -> None:
     """A parent has to have it, too: EBS takes no key together with a parent."""
-    key = connect().session.client("kms").create_key()["KeyMetadata"]["Arn"]
+    cloud = bare_cloud  # the policy for deployments allows no keys, that for publishing does
+    key = cloud.session.client("kms").create_key()["KeyMetadata"]["Arn"]
     unencrypted = write(cloud, disk)
     first = write(cloud, changed(disk, 1), kms_key_arn=key)
     assert (first.blocks_sent, first.parent) == (6, None)

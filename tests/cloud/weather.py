@@ -134,5 +134,7 @@ def send(door: Door, request: AWSPreparedRequest) -> AWSResponse:
     except AnswerLost:
         raise ConnectionClosedError(endpoint_url=request.url) from None
     status, headers = started
+    if request.method == "HEAD":
+        answer = b""
     sent = HTTPHeaders.from_pairs(headers)
     return AWSResponse(request.url, int(status.split()[0]), sent, Raw(answer))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from nitro.arch import Arch
+from nitro.arch import X86_64, Arch
 from nitro.debian import Tree, Wanted
 from nitro.image.linux import private
 from nitro.image.rootfs import Node, Rootfs
@@ -22,7 +22,8 @@ _FAILED = re.compile(r'"((?:[^"\\]|\\.)*)".*= -1 (?:ENOENT|ENOTDIR)\b')
 # What every start-up seeks in vain: the C libraries' hardware-specific folders, translations, and
 # optional files.
 _USUAL = re.compile(
-    r"/glibc-hwcaps/|/(tls|haswell|x86_64|avx512_1)/lib[^/]*$|/LC_[A-Z]+(/|$)|/locale(/|-archive$)"
+    rf"/glibc-hwcaps/|/(tls|haswell|{X86_64.ec2}|avx512_1)/lib[^/]*$"
+    r"|/LC_[A-Z]+(/|$)|/locale(/|-archive$)"
     r"|^/etc/(ld\.so\.(preload|cache|nohwcap)|ld-musl-[^/]*\.path|localtime|gai\.conf)$"
     r"|^/etc/(nscd|suid-debug|terminfo|bindresvport\.blacklist)|^/var/run/nscd/"
     r"|^/(proc|sys|dev)/|/nitro/"

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from nitro.arch import X86_64
 from nitro.debian import Package, Tree, Wanted, chroot
 from nitro.image.cache import stored
 from nitro.image.osv import headers
@@ -34,14 +35,14 @@ _COMMON = "-O2 -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -fn
 _INCLUDES = (
     *("-Iarch/x64", "-I.", "-Iinclude", "-Iarch/common", "-isystem include/glibc-compat"),
     *("-isystem external/x64/acpica/source/include", "-isystem /usr/include/c++/12"),
-    *("-isystem /usr/include/x86_64-linux-gnu/c++/12", "-isystem /usr/include/c++/12/backward"),
+    *(f"-isystem /usr/include/{X86_64.triplet}/c++/12", "-isystem /usr/include/c++/12/backward"),
     *("-isystem include/api", "-isystem include/api/x64", "-isystem build/last/gen/include"),
     *("-isystem bsd/sys", "-isystem bsd/", "-isystem bsd/x64"),
 )
 _DEFINES = (
     *("-D__BSD_VISIBLE=1", "-U_FORTIFY_SOURCE", "-D_KERNEL", "-D_GNU_SOURCE", "-D__OSV__"),
     *("-DHAVE_ATTR_COLD_LABEL", "-DNDEBUG", "-DACPI_MACHINE_WIDTH=64", "-DACPI_USE_LOCAL_CACHE"),
-    *("-D__XEN_INTERFACE_VERSION__=0x00030207", "-DARCH_STRING=x86_64"),
+    *("-D__XEN_INTERFACE_VERSION__=0x00030207", f"-DARCH_STRING={X86_64.ec2}"),
     "-include compiler/include/intrinsics.hh",
 )
 # Both folders have a tx.c and an rx.c of their own.

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from nitro.arch import X86_64
 from nitro.debian import Lock, Package, Tree, Wanted
 from nitro.errors import InputError
 from nitro.image.formats import symbols
@@ -25,7 +26,7 @@ _ROOM_MIB = 64
 _STEP_MIB = 32
 
 _LIBRARIES = "/usr/lib"  # where OSv's linker looks, and nowhere else
-_INTERPRETER = "/lib64/ld-linux-x86-64.so.2"
+_INTERPRETER = X86_64.loader
 _FSTAB = (
     b"none /dev devfs defaults 0 0\nnone /proc procfs defaults 0 0\nnone /sys sysfs defaults 0 0\n"
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from nitro.arch import X86_64
 from nitro.errors import InputError
 from nitro.image.formats import elf
 from nitro.recipe import Launch
@@ -19,7 +20,7 @@ PLAYED = frozenset(
     {
         *("libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1"),
         *("libresolv.so.2", "libcrypt.so.1", "libaio.so.1", "libutil.so.1"),
-        *("ld-linux-x86-64.so.2", "ld-musl-x86_64.so.1", "libc.musl-x86_64.so.1"),
+        *(Path(X86_64.loader).name, f"ld-musl-{X86_64.ec2}.so.1", f"libc.musl-{X86_64.ec2}.so.1"),
     }
 )
 """The libraries (sonames) that the kernel itself plays."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from lab.container_images import Layout, configuration, docker_archive, layer, member, oci
 from lab.image import booted
 from nitro import container, debian, image, recipe
 from nitro.arch import X86_64
@@ -22,7 +23,6 @@ from nitro.container import registry
 from nitro.debian import Tree, Wanted, chroot
 from nitro.errors import InputError, NitroError
 from nitro.progress import Reporter
-from tests.unit.container.images import Layout, configuration, docker_archive, layer, member, oci
 
 pytestmark = pytest.mark.slow
 

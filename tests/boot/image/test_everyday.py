@@ -1,11 +1,10 @@
-"""A sample of the everyday programs of benchmarks/programs, each with one try."""
+"""A sample of the everyday programs of lab/programs, each with one try."""
 
 from __future__ import annotations
 
 import pytest
 
-from benchmarks.programs.__main__ import measured
-from benchmarks.programs.cases import CASES, Case
+from lab.programs import CASES, Case, measured
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.memory import holds, image_of
+from lab.memory import holds, image_of
 from nitro.local import qemu
 
 pytestmark = pytest.mark.boot

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.core.utils import utcnow
 
 from nitro.cloud import Cloud, storage, tags
 from nitro.errors import RefusedError
@@ -215,7 +218,14 @@ def test_an_ami_that_was_deregistered_is_made_anew(account: Cloud, disk: Source)
     assert [len(found[region]) for region in REGIONS] == [1, 1, 0]
 
 
-def test_retention_keeps_the_newest_and_what_is_in_use(account: Cloud, tmp_path: Path) -> None:
+def test_retention_keeps_the_newest_and_what_is_in_use(
+    account: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # AMIs have the second in which they were made, and four of one second have no order.
+    seconds = count()
+    monkeypatch.setattr(
+        "nitro.local.aws.images.utcnow", lambda: utcnow() + timedelta(seconds=next(seconds))
+    )
     made = [make_source(tmp_path, content=f"{n}".encode()) for n in range(4)]
     releases = [
         make_release(each, version=f"{n}", via="s3", keep=2, protect=True, regions=[HOME, SECOND])

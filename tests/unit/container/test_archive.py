@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.container_images import digest, docker_archive, layer
 from nitro.arch import X86_64
 from nitro.container import archive
 from nitro.container.source import Source
 from nitro.errors import InputError
-from tests.unit.container.images import digest, docker_archive, layer
 
 RAW = layer(files={"x": b"1"})
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from lab.container_images import layer, oci
 from nitro.container import complete
 from nitro.errors import InputError
 from nitro.ports import Port
 from nitro.progress import Reporter
 from nitro.recipe import Recipe, for_container
-from tests.unit.container.images import layer, oci
 
 RUN: dict[str, Any] = {
     "User": "app:adm",

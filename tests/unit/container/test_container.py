@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.container_images import docker_archive, layer, oci
 from nitro.arch import X86_64
 from nitro.container import Container, open_container
 from nitro.errors import InputError
 from nitro.progress import Reporter
-from tests.unit.container.images import docker_archive, layer, oci
 
 LAYERS = [layer(files={"etc": None, "etc/x": b"1", "y": b"2"}), layer(files={".wh.y": b""})]
 

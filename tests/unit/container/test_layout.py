@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.container_images import Layout, configuration, digest, layer, oci
 from nitro.arch import X86_64
 from nitro.container import layout
 from nitro.container.source import Source
 from nitro.errors import InputError
-from tests.unit.container.images import Layout, configuration, digest, layer, oci
 
 RAW = layer(files={"x": b"1"})
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from lab.container_images import digest
 from nitro.arch import X86_64
 from nitro.container import registry
 from nitro.errors import InputError, NitroError
 from nitro.progress import Reporter
 from nitro.recipe.reference import parse
-from tests.unit.container.images import digest
 
 NAME = parse("docker://localhost:5000/app:1")
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.container_images import PACK, digest, layer, member
 from nitro.budget import Budget
 from nitro.container import unpack
 from nitro.container.source import Layer
 from nitro.container.tree import Entry
 from nitro.errors import InputError
 from nitro.progress import Stage
-from tests.unit.container.images import PACK, digest, layer, member
 
 CAPABILITY = bytes.fromhex("0100000200200000000000000000000000000000")
 

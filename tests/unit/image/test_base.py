@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lab.container_images import layer, member, oci
 from nitro import image, recipe
 from nitro.arch import X86_64
 from nitro.container import open_container
@@ -17,7 +18,6 @@ from nitro.image import base, flavour
 from nitro.image.formats import cpio
 from nitro.image.rootfs import Node, Rootfs
 from nitro.progress import Reporter
-from tests.unit.container.images import layer, member, oci
 from tests.unit.image import elves
 from tests.unit.image.printer import Printer
 

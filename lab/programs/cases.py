@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.programs import made
+from lab.programs import made
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ SERVERS = (
     ),
     _server(
         *("beanstalkd", "beanstalkd", "/usr/bin/beanstalkd", 11300, b"OK "),
-        arguments=("-l", "0.0.0.0"),  # noqa: S104 - in the guest
+        arguments=("-l", "0.0.0.0"),
         ask=b"stats\r\nquit\r\n",
     ),
     _server(

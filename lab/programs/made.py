@@ -8,9 +8,9 @@ import sys
 import tarfile
 from pathlib import Path
 
+from lab.container_images import docker_archive, layer, member, oci
 from nitro import debian
 from nitro.debian import Wanted, chroot
-from tests.unit.container.images import docker_archive, layer, member, oci
 
 _JDK = "/usr/lib/jvm/java-21-openjdk-amd64/bin"
 _MAIN = """\

@@ -1,0 +1,79 @@
+"""A program, built and booted as a new user would."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from lab.image import Booted, booted
+from lab.programs.cases import Case
+from nitro import container, image, recipe
+from nitro.ports import Port
+from nitro.progress import Reporter
+from nitro.recipe import Recipe
+
+PATIENCE = 150.0  # seconds, on a machine that does other work as well
+
+
+def made(case: Case, folder: Path) -> Recipe:
+    """The recipe of `case`, whose files are written to `folder`."""
+    for name, text in case.files.items():
+        (folder / name).write_text(text)
+    case.make(folder)
+    kind, colon, place = case.program.partition(":")
+    if colon:
+        return container.complete(recipe.for_container(f"{kind}:{folder / place}"))
+    if case.program:
+        return recipe.for_script(folder / case.program, ports=[Port("tcp", case.port)])
+    path = folder / "program.toml"
+    path.write_text(case.recipe)
+    return recipe.load(path)
+
+
+def measured(case: Case) -> dict[str, Any]:
+    """Build and boot `case` and ask it until it answers.
+
+    Raises NitroError when it cannot be built, AssertionError when it does not answer.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        built = image.build(made(case, folder), report=Reporter())
+        started = time.monotonic()
+        with booted(built, folder) as machine:
+            _until_answer(case, machine, started + PATIENCE)
+            seconds = time.monotonic() - started
+    return {
+        "family": case.family,
+        "lines": case.lines,
+        "image_mb": round(built.size_bytes / 1e6, 1),
+        "memory_mib": built.minimum_memory_mib,
+        "seconds": round(seconds, 1),
+        "date": date.today().isoformat(),
+    }
+
+
+def _until_answer(case: Case, machine: Booted, deadline: float) -> None:
+    while time.monotonic() < deadline:
+        if machine.process.poll() is not None:
+            break
+        try:
+            if case.answer in _ask(machine, case):
+                return
+        except OSError:
+            pass
+        time.sleep(0.2)
+    end = "\n".join(machine.console.splitlines()[-15:])
+    raise AssertionError(f"no answer; the console ends with:\n{end}")
+
+
+def _ask(machine: Booted, case: Case) -> bytes:
+    found = b""
+    with socket.create_connection(("127.0.0.1", machine.ports[case.port]), timeout=5) as client:
+        client.sendall(case.ask)
+        while case.answer not in found and (block := client.recv(65536)):
+            found += block
+    return found
