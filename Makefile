@@ -49,7 +49,7 @@ mutants: $(VENV)/.test
 
 # Pin anew what pyproject.toml asks for: the newest versions that fit, with their hashes.
 # Needs an environment that `make test` made.
-CLIENTS := awscli apache-libcloud
+CLIENTS := awscli apache-libcloud awspub
 lock:
 	for extras in local "local bench sign dev"; do \
 	  $(VENV)/bin/uv pip compile pyproject.toml requirements/build.in $$(printf -- ' --extra %s' $$extras) \

@@ -12,7 +12,7 @@ from nitro.container import archive, layout, registry
 from nitro.container.config import Config
 from nitro.container.source import Source
 from nitro.container.tree import Entry
-from nitro.container.unpack import ROOT, read, unpack
+from nitro.container.unpack import ROOT, VERSION, read, unpack
 from nitro.paths import cache_dir
 from nitro.progress import Reporter
 from nitro.recipe import reference
@@ -55,7 +55,8 @@ def find(name: str, folder: Path, arch: Arch, report: Reporter) -> tuple[Referen
 def open_container(name: str, folder: Path, arch: Arch, report: Reporter) -> Container:
     """The image that `name` means, unpacked. Raises as `find` does, and for damaged layers."""
     named, source = find(name, folder, arch, report)
-    home = cache_dir() / "containers" / source.identity.removeprefix("sha256:")
+    kept = cache_dir() / f"containers-{VERSION}"
+    home = kept / source.identity.removeprefix("sha256:")
     if not home.is_dir():
         _unpack(source, named, home, report)
     entries, special = read(home)

@@ -28,6 +28,7 @@ from nitro.progress import Stage
 from nitro.space import is_full
 
 ROOT, LIST = "root", "entries.json"
+VERSION = 2  # of what is written: another one is not read
 
 _MAX_BYTES = 16 << 30
 _MAX_SECONDS = 3600.0

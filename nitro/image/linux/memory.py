@@ -17,7 +17,7 @@ _KERNEL = 48
 _START = 84
 # A 64th of the memory is the kernel's list of pages; hash tables and slack take the rest.
 _SHARE = 1.02
-# What UEFI firmware may keep for itself; not bisected, and known to be enough.
+# What UEFI firmware may keep for itself: an assumption that no bisection has tightened.
 _UEFI = 64
 _INODE = 1024  # bytes that a file takes beside its contents
 

@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 
 from moto.core.utils import utcnow
 from moto.s3 import urls
-from moto.s3.exceptions import S3ClientError
+from moto.s3.exceptions import BadRequest, InvalidTagError, S3ClientError
 from moto.s3.models import OWNER, S3Backend
 from moto.s3.responses import S3Response
 from moto.utilities.utils import get_partition
@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 _HEADERS = {f"x-amz-checksum-{name.lower()}": name for name in ALGORITHMS}
 _SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/([^/,\s]*)/s3/aws4_request")
+LARGEST_TAG_SET = 10  # tags of an object
 _TRAILER = re.compile(rb"(x-amz-checksum-[a-z0-9]+):([A-Za-z0-9+/=]+)")
 
 
@@ -48,6 +49,19 @@ class LocalS3Backend(S3Backend):  # type: ignore[misc]
         upload = super().create_multipart_upload(*arguments, **options)
         upload.initiated = utcnow()
         return upload
+
+    def put_object_tagging(self, key: Any, tags: dict[str, str] | None) -> Any:
+        """moto refuses all keys that begin with "aws"; S3 keeps only "aws:" for itself."""
+        wanted = self.tagger.convert_dict_to_tags_input(tags)
+        if len(wanted) > LARGEST_TAG_SET:
+            raise BadRequest(f"Object tags cannot be greater than {LARGEST_TAG_SET}")
+        if any(tag["Key"].startswith("aws:") for tag in wanted):
+            raise InvalidTagError("Your TagKey cannot be prefixed with aws:")
+        if problem := self.tagger.validate_tags(wanted):
+            raise InvalidTagError(problem)
+        self.tagger.delete_all_tags_for_resource(key.arn)
+        self.tagger.tag_resource(key.arn, wanted)
+        return key
 
     @property
     def _url_module(self) -> Any:

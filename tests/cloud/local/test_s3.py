@@ -171,3 +171,18 @@ def test_an_import_reads_a_bucket_of_its_region(account: Account) -> None:
     account.upload(b"disk")
     other = account.there("eu-west-1")
     assert error_code(other.begin_import) == "InvalidParameter"
+
+
+def test_only_s3_s_own_tags_begin_with_aws(s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="tagged", Body=b"x")
+
+    def tag(*keys: str) -> None:
+        pairs = [{"Key": key, "Value": "v"} for key in keys]
+        s3.put_object_tagging(Bucket=BUCKET, Key="tagged", Tagging={"TagSet": pairs})
+
+    tag("awspub:source", "aws-team")
+    found = s3.get_object_tagging(Bucket=BUCKET, Key="tagged")["TagSet"]
+    assert sorted(each["Key"] for each in found) == ["aws-team", "awspub:source"]
+    assert error_code(lambda: tag("aws:source")) == "InvalidTag"
+    assert error_code(lambda: tag("k" * 129)) == "InvalidTag"
+    assert error_code(lambda: tag(*map(str, range(11)))) == "BadRequest"

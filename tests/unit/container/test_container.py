@@ -9,6 +9,7 @@ import pytest
 from lab.container_images import docker_archive, layer, oci
 from nitro.arch import X86_64
 from nitro.container import Container, open_container
+from nitro.container.unpack import VERSION
 from nitro.errors import InputError
 from nitro.progress import Reporter
 
@@ -43,4 +44,4 @@ def test_a_damaged_layer_leaves_nothing(tmp_path: Path) -> None:
         path.write_bytes(raw.replace(b"etc/x", b"etc/z"))
     with pytest.raises(InputError, match=r"another digest|checksum|bad"):
         opened("oci:app", tmp_path)
-    assert list((tmp_path / "cache/containers").iterdir()) == []
+    assert list((tmp_path / f"cache/containers-{VERSION}").iterdir()) == []
