@@ -34,7 +34,7 @@ def test_a_local_disk_counts_before_the_root_disk(tmp_path: Path) -> None:
 
 
 def test_uefi_starts_the_disk_that_boots_whatever_comes_first(tmp_path: Path) -> None:
-    image = build(recipe.load("hello"))
+    image = build(recipe.load("hello").model_copy(update={"boot_mode": "uefi"}))
     local, root = tmp_path / "local", tmp_path / "root"
     local.write_bytes(bytes(1 << 20))
     shutil.copyfile(image.path, root)

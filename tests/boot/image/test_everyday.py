@@ -14,4 +14,4 @@ SAMPLE = {"nginx with Debian's configuration", "memcached", "Python"}
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.name in SAMPLE], ids=lambda c: c.name)
 def test_the_first_try_answers(case: Case) -> None:
-    assert measured(case)["memory_mib"] >= 128
+    assert measured(case)["seconds"] > 0  # it raises when there is no answer

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.boot, pytest.mark.slow]
 
 @pytest.mark.parametrize("boot_mode", ["legacy-bios", "uefi"])
 def test_bench_boots_to_its_three_servers(tmp_path: Path, boot_mode: str) -> None:
-    image = build(recipe.load("bench"))
+    image = build(recipe.load("bench").model_copy(update={"boot_mode": boot_mode}))
     with booted(image, tmp_path, boot_mode=boot_mode) as machine:
         assert machine.wait_for("ready").fields["ports"] == [5201, 12865, 80]
         page = machine.get(80)

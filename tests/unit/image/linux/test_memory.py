@@ -29,7 +29,7 @@ def test_the_figure_is_at_most_a_fifth_over_what_was_bisected(
 
 
 def test_uefi_firmware_takes_memory_too() -> None:
-    assert minimum_mib(MIB, MIB, 1, uefi=True) == minimum_mib(MIB, MIB, 1) + 64
+    assert minimum_mib(MIB, MIB, 1, uefi=True) == minimum_mib(MIB, MIB, 1) + 112
 
 
 @given(SIZES, SIZES, FILES)
