@@ -118,7 +118,9 @@ def test_one_changed_byte_changes_everything(nitro: Nitro, tmp_path: Path):
 
 
 def test_ephemeral_leaves_nothing_of_its_own(nitro: Nitro, tmp_path: Path):
-    (tmp_path / "once.toml").write_text('command = ["/bin/sh", "-c", "echo only once"]\n')
+    (tmp_path / "once.toml").write_text(
+        'command = ["/bin/sh", "-c", "echo only once"]\nservice = false\n'
+    )
     before = {r["id"] for r in nitro.json("ls")}
     words = ("deploy", str(tmp_path / "once.toml"), "--instance", "t3.micro", "--ephemeral")
     assert nitro.json(*words)["leftovers"] == []
