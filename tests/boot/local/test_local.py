@@ -22,7 +22,7 @@ from nitro import local
 pytestmark = pytest.mark.boot
 
 BOOT_SECONDS = 180.0  # for two guests on two busy cores
-PATIENCE = 60.0  # for a change of state
+PATIENCE = 120.0  # for a change of state: a guest has a minute to shut down
 PORT = 8080
 S3V4 = Config(signature_version="s3v4", s3={"addressing_style": "path"})
 T = TypeVar("T")
