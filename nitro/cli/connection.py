@@ -70,15 +70,12 @@ def connected(
     from nitro import local
 
     if region not in (None, local.REGION):
-        raise InputError(
-            f"--region {region}: the local Nitro has {local.REGION} only",
-            hint="leave it out, or use --cloud aws",
-        )
+        _check_region(region)
     if launches and not dry_run:
         _check_tap_devices()
     with local.session(report) as session:
         cloud = Cloud.connect(
-            region=session.endpoint.region,
+            region=region or session.endpoint.region,
             endpoint_url=session.endpoint.url,
             guest_endpoint_url=session.endpoint.guest_url,
             key=session.endpoint.key,
@@ -90,6 +87,17 @@ def connected(
             if death := session.death():
                 raise death from error
             raise
+
+
+def _check_region(region: str) -> None:
+    """The local Nitro has the regions that AWS has."""
+    from boto3 import Session
+
+    known = Session().get_available_regions("ec2")
+    if region not in known:
+        raise InputError(
+            f"--region {region}: there is no such region", hint=f"known are {', '.join(known)}"
+        )
 
 
 def _origin(settings: config.Settings) -> str:

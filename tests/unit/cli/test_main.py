@@ -109,7 +109,7 @@ def test_bad_input_is_one_line_on_stderr_and_code_2(tmp_path: Path):
     [
         (("--probe", "ping"), "no probe is called 'ping'"),
         (("--ttl", "soon"), "--ttl soon is not a time"),
-        (("--region", "mars-1"), "--region mars-1: the local Nitro has us-east-1 only"),
+        (("--region", "mars-1"), "--region mars-1: there is no such region"),
         (("--keep", "--ephemeral"), "--keep and --ephemeral exclude each other"),
     ],
 )
