@@ -57,3 +57,11 @@ def test_the_document_and_the_file(found: Report, tmp_path: Path) -> None:
 
 def test_a_budget_below_zero_is_refused() -> None:
     nitro_("selftest", "--budget", "-1", code=2)
+
+
+@pytest.mark.parametrize("name", ["", "no/such/folder/report.json"])
+def test_a_report_that_cannot_be_written_is_refused_before_anything_runs(
+    tmp_path: Path, name: str
+) -> None:
+    refused = nitro_("selftest", "-o", str(tmp_path / name), code=2)
+    assert "no file can be there" in refused.stderr
