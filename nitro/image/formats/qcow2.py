@@ -5,6 +5,7 @@ Not read: encrypted images, and those that need another file (a backing file or 
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -26,11 +27,13 @@ class Qcow2:
 
     file: BinaryIO
     size: int = field(init=False)
+    _file_size: int = field(init=False)
     _cluster_bits: int = field(init=False)
     _l1: tuple[int, ...] = field(init=False)
     _l2: dict[int, tuple[int, ...]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
+        self._file_size = self.file.seek(0, os.SEEK_END)
         header = self._bytes(0, _HEADER.size)
         magic, version, backing, _, bits, self.size, crypt, l1_size, l1 = _HEADER.unpack(header)
         if magic != MAGIC or version not in (2, 3):
@@ -97,7 +100,8 @@ class Qcow2:
         return data
 
     def _bytes(self, offset: int, size: int, *, short: bool = False) -> bytes:
-        self.file.seek(offset)
+        # No seek beyond the end: some file systems refuse it, and 2**63 fits no off_t.
+        self.file.seek(min(offset, self._file_size))
         data = self.file.read(size)
         if len(data) < size and not short:
             raise ValueError("a qcow2 image that ends too early")

@@ -11,6 +11,7 @@ Both GRUBs read kernel and initrd from the EFI system partition, so they are sto
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
@@ -60,4 +61,6 @@ def esp_files(path: Path) -> dict[str, tuple[int, int]]:
         esp = next((p for p in partitions if p.kind == gpt.EFI_SYSTEM), None)
         if esp is None:
             raise ValueError("no EFI system partition")
+        if esp.first * SECTOR >= disk.seek(0, os.SEEK_END):
+            raise ValueError("the EFI system partition starts beyond the end of the disk")
         return fat.read(disk, esp.first * SECTOR)

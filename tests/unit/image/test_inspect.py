@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nitro.errors import InputError
-from nitro.image.formats import fat
+from nitro.image.formats import fat, gpt
 from nitro.image.inspect import inspect
 from nitro.image.linux import disk
 
@@ -51,6 +52,15 @@ def test_disk_without_a_kernel_or_initrd(
     made = {name: _kernel() if data == b"kernel" else data for name, data in files.items()}
     disk.write(path, boot=b"", core=b"", files=made)
     with pytest.raises(InputError, match=what):
+        inspect(path)
+
+
+@pytest.mark.parametrize("first", [1 << 46, 1 << 60])
+def test_partition_beyond_the_end_of_the_disk(tmp_path: Path, first: int) -> None:
+    path = tmp_path / "disk.raw"
+    esp = gpt.Partition(gpt.EFI_SYSTEM, UUID(int=2), first, first, "EFI system")
+    path.write_bytes(bytes(512) + gpt.write(UUID(int=1), [esp], 1 << 62)[0][512:] + bytes(1 << 20))
+    with pytest.raises(InputError, match="beyond the end of the disk"):
         inspect(path)
 
 

@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -91,3 +92,14 @@ def test_damage_is_survived_or_refused(damage: list[tuple[int, int]]) -> None:
         image[place] = value
     with suppress(ValueError):
         assert len(Qcow2(io.BytesIO(bytes(image))).read(0, 4 * CLUSTER)) <= 4 * CLUSTER
+
+
+@pytest.mark.parametrize("first_table", [1 << 55, (1 << 64) - 512])
+@pytest.mark.parametrize("field", [40, CLUSTER])
+def test_table_far_beyond_the_end_of_a_file(tmp_path: Path, field: int, first_table: int) -> None:
+    image = bytearray(qcow2(DISK))
+    image[field : field + 8] = first_table.to_bytes(8, "big")
+    path = tmp_path / "image"
+    path.write_bytes(image)
+    with path.open("rb") as file, pytest.raises(ValueError, match="ends too early"):
+        Qcow2(file).read(0, CLUSTER)
