@@ -10,8 +10,10 @@ from nitro.local.aws.api import forms
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
-# What a framework answers by itself, with a page for people: a path or a method without a route.
-_CODES = {404: "UnknownOperationException", 405: "MethodNotAllowed"}
+# What a framework answers by itself, with a page for people: a path or a method without a route,
+# and another spelling of the path.
+_NO_ROUTE = "UnknownOperationException"
+_CODES = {308: _NO_ROUTE, 404: _NO_ROUTE, 405: "MethodNotAllowed"}
 
 
 def in_form(app: App, service: str) -> App:
@@ -23,7 +25,7 @@ def in_form(app: App, service: str) -> App:
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             kind = next((v for name, v in headers if name.lower() == "content-type"), "")
             number = int(status.split()[0])
-            if number >= 400 and kind.startswith("text/html"):
+            if number >= 300 and kind.startswith("text/html"):
                 page.append(number)
                 return lambda _: None
             return start_response(status, headers, *rest)
@@ -33,7 +35,8 @@ def in_form(app: App, service: str) -> App:
             return body
         code = _CODES.get(page[0], "InternalError" if page[0] >= 500 else "InvalidRequest")
         message = f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')} is no request."
-        return error_answer(start_response, service, code, page[0], message, str(uuid.uuid4()))
+        status = page[0] if page[0] >= 400 else 404
+        return error_answer(start_response, service, code, status, message, str(uuid.uuid4()))
 
     return answer
 

@@ -183,8 +183,11 @@ def test_a_killed_run_is_gone_on_with(cloud: Cloud, disk: DiskImage, site: Site,
     assert tags_of(cloud, begun).keys() == tags_of(cloud, alone.snapshot_id).keys()
 
 
-def test_a_snapshot_that_was_removed_is_begun_anew(cloud: Cloud, disk: DiskImage) -> None:
+def test_a_snapshot_that_was_removed_is_begun_anew(
+    cloud: Cloud, disk: DiskImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """EBS may answer the token with the snapshot that is gone."""
+    monkeypatch.setattr("nitro.cloud.visibility.VISIBLE_AFTER", 0.05)
     killed_at(disk, "ebs.StartSnapshot")
     (begun,) = everything(cloud)["snapshots"]
     snapshot.remove(cloud, begun)

@@ -64,11 +64,10 @@ def test_bad_input_makes_nothing(cloud: Cloud, allow: str, message: str) -> None
 
 
 def test_a_group_in_use_is_waited_for(cloud: Cloud) -> None:
+    failures = refuse(cloud, "ec2.DeleteSecurityGroup", "DependencyViolation", times=3)
     with Undo() as undo:
         make(cloud, undo, [WEB], [])
-        busy = connect()
-        failures = refuse(busy, "ec2.DeleteSecurityGroup", "DependencyViolation", times=3)
-        network.remove_group(busy, network.find_groups(cloud, "d-1")[0])
+        network.remove_group(cloud, network.find_groups(cloud, "d-1")[0])
     assert len(failures) == 3
     assert everything(connect()) == NOTHING
 

@@ -159,14 +159,22 @@ class LocalEC2Response(
             backend.tokens.remember(name, asked, body)
         return status, headers, body
 
+    def describe_instance_types(self) -> ActionResult:
+        named = self._get_param("InstanceTypes", [])
+        return self._of_types("InstanceTypes", self.ec2_backend.describe_instance_types(named))
+
     def describe_instance_type_offerings(self) -> ActionResult:
-        """Filtered by type already here: it takes seconds to write all of a region's offerings."""
-        location_type = self._get_param("LocationType")
-        offerings = self.ec2_backend.describe_instance_type_offerings(location_type)
+        offerings = self.ec2_backend.describe_instance_type_offerings(
+            self._get_param("LocationType")
+        )
+        return self._of_types("InstanceTypeOfferings", offerings)
+
+    def _of_types(self, name: str, records: Any) -> ActionResult:
+        """Filtered by type already here: it takes seconds to write all records of a region."""
         for each in self.filters:
             if each.path == ("instanceType",):
-                offerings = [o for o in offerings if each.accepts(o["InstanceType"])]
-        return ActionResult({"InstanceTypeOfferings": offerings})
+                records = [one for one in records if each.accepts(one["InstanceType"])]
+        return ActionResult({name: records})
 
     def _refuse_unsupported(self) -> None:
         name = self.operation.name

@@ -143,3 +143,11 @@ def test_services_of_resources_answer_by_their_model(clients: Any, service: str,
     )
     assert answer.status_code < 500 or answer.status_code == 501, answer.text
     assert not answer.text.lower().startswith("<!doctype html"), answer.text
+
+
+@pytest.mark.parametrize("path", ["/snapshots/0//blocks/0", "/snapshots//blocks"])
+def test_a_path_with_an_empty_part_is_an_error_of_the_service(clients: Any, path: str) -> None:
+    headers = {"Authorization": HEADERS["Authorization"].format("ebs")}
+    answer = clients["ebs"].open(path, headers=headers)
+    assert answer.status_code == 404
+    assert "Message" in json.loads(answer.text) or "message" in json.loads(answer.text)

@@ -39,6 +39,7 @@ def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NITRO_STATE", str(tmp_path / "state"))
     monkeypatch.setattr("nitro.local.qemu.find", lambda _: None)
     monkeypatch.setattr("nitro.debian.tree", lambda *_, **__: None)
+    monkeypatch.setattr("nitro.local.disk_formats.find", lambda _: None)
 
 
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str = "") -> None:
