@@ -43,6 +43,13 @@ def serve(
             help="profile: those of the profile; all: every offload, and merged segments."
         ),
     ] = "profile",
+    shape: Annotated[
+        str | None,
+        typer.Option(
+            metavar="in=RATE,out=RATE,packets=RATE",
+            help="What the instance type allows, in bit/s and packets a second: 500M, 20K.",
+        ),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Report every rule that the driver breaks.")
     ] = False,
@@ -68,6 +75,7 @@ def serve(
         queues=queues,
         llq=not no_llq,
         offloads=offloads,
+        shape=shape,
         strict=strict,
         trace=trace,
         control=control,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,15 @@ def up(
         str,
         typer.Option(help="profile: those of AWS's cards; all: every offload, for speed."),
     ] = "profile",
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TYPE:in=RATE,out=RATE,packets=RATE",
+            help="What an instance type allows, in bit/s and packets a second: 500M, 20K; repeat "
+            "for more types. Its cards count what is beyond as allowances exceeded, unless the "
+            "word uncounted is added.",
+        ),
+    ] = None,
     weather: Annotated[
         str | None,
         typer.Option(
@@ -44,9 +54,10 @@ def up(
     from nitro import local
     from nitro.local.weather import conditions
 
+    shapes = _shapes(shape or [])
     day = None if weather is None else conditions.read(weather)
     report = reporter()
-    local.up(report, offloads=offloads, weather=day)
+    local.up(report, offloads=offloads, shapes=shapes, weather=day)
     report.close()
     _show(json)
 
@@ -92,6 +103,28 @@ def env(verbose: options.Verbose = False) -> None:
         ("AWS_SECRET_ACCESS_KEY", endpoint.secret_key),
     ):
         print_text(f"export {name}={shlex.quote(value)}")
+
+
+def _shapes(words: list[str]) -> dict[str, str]:
+    """What types allow, by their names. Raises InputError for a type that is not there, or twice."""
+    found: dict[str, str] = {}
+    if not words or importlib.util.find_spec("moto") is None:  # which `local.up` reports
+        return found
+    from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+    from nitro.ena.shape import parse
+
+    for word in words:
+        name, _, text = word.partition(":")
+        if name not in INSTANCE_TYPES:
+            hint = "write TYPE:in=RATE,out=RATE, such as c5.large:in=500M,out=500M"
+            raise InputError(f"--shape {word}: no instance type {name!r}", hint=hint)
+        if name in found:
+            hint = "put its bounds into one: in=500M,out=500M"
+            raise InputError(f"--shape {word}: {name} is given twice", hint=hint)
+        parse(text)
+        found[name] = text
+    return found
 
 
 def _show(as_json: bool) -> None:

@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
                 queues=options.queues,
                 llq=not options.no_llq,
                 offloads=options.offloads,
+                shape=options.shape,
                 strict=options.strict,
                 trace=options.trace,
                 control=options.control,
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--queues", type=int, help="queue pairs (default: the profile's)")
     serve.add_argument("--no-llq", action="store_true", help="leave LLQ out")
     serve.add_argument("--offloads", default="profile", help="profile or all")
+    serve.add_argument("--shape", help="what the type allows: in=RATE,out=RATE,packets=RATE")
     serve.add_argument("--strict", action="store_true", help="report every broken rule")
     serve.add_argument("--trace", type=Path, help="write the dialogue to this file")
     serve.add_argument("--control", type=Path, help="socket for commands such as `link down`")

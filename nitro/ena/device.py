@@ -28,6 +28,7 @@ from nitro.ena.rss import TABLE_SIZE, Rss
 from nitro.ena.rssfeatures import RssFeatures
 from nitro.ena.rules import Rules
 from nitro.ena.rx_path import RxPath
+from nitro.ena.shape import Shape, ShapedPort
 from nitro.ena.stats import Counters
 from nitro.ena.trace import Trace
 from nitro.ena.tx import TxQueue
@@ -49,7 +50,8 @@ class Device:
 
     `clock` gives seconds; `interrupt_lag` is what it takes, at the least, from `raise_vector` to
     the guest, in seconds; `report` takes lines for people (a reset, a broken rule in strict
-    mode). `bar2` is the LLQ memory, `bar2_size(profile)` bytes for the driver to write to.
+    mode); `shape` is what the instance type allows, None: all there is. `bar2` is the LLQ memory,
+    `bar2_size(profile)` bytes for the driver to write to.
     """
 
     def __init__(
@@ -65,7 +67,11 @@ class Device:
         strict: bool = False,
         report: Callable[[str], None] = lambda line: None,
         trace: Trace | None = None,
+        shape: Shape | None = None,
     ) -> None:
+        self.counters = Counters()
+        self._shaped = ShapedPort(port, shape, self.counters, clock) if shape else None
+        port = self._shaped or port
         self.profile, self.memory, self.port = profile, memory, port
         self.bar2 = memoryview(bytearray(bar2_size(profile)))
         self._mac, self._clock, self._trace = mac, clock, trace
@@ -73,7 +79,6 @@ class Device:
         self._reporter = Reporter(report, trace)
         self.rules = Rules(self._reporter.say if strict else self._reporter.note)
         self.faults = Faults(profile.faults, profile.fault_seed)
-        self.counters = Counters()
         context = Context(profile, memory, self.rules, self.faults, self.counters, trace)
         self._random = random.Random(profile.fault_seed)
         self.vectors = Vectors(profile.queues + 1, self._interrupt)
@@ -184,7 +189,8 @@ class Device:
     @property
     def wants_frames(self) -> bool:
         """Whether `receive` could place a frame now."""
-        return self._receiving and not self.starved
+        held = self._shaped is not None and self._shaped.in_free_at > self._clock()
+        return self._receiving and not self.starved and not held
 
     def run(self) -> None:
         """Do what the guest's doorbells asked for."""
@@ -213,6 +219,13 @@ class Device:
         """Do what is due by the clock; return when to come back (seconds of the clock)."""
         now = self._clock()
         due = self.notices.tick(now, tell_link=self._commands.take_link_report())
+        if self._shaped is not None:
+            if self._ringing and not self.blocked and self._shaped.out_free_at <= now:
+                self._transmit()
+            if self._shaped.in_waits and self._shaped.in_free_at <= now:
+                self.receive()
+            frees = (self._shaped.out_free_at, self._shaped.in_free_at)
+            due = min([due, *(at for at in frees if at > now)])
         return min(due, self.vectors.flush(now))
 
     # Inside.
@@ -225,7 +238,8 @@ class Device:
             if self.queues.tx.get(index) is queue and not queue.run(send, now):
                 still[index] = queue
         self._ringing = still
-        self.blocked = bool(still)
+        held = self._shaped is not None and self._shaped.out_free_at > now
+        self.blocked = bool(still) and not held
 
     def _refresh(self) -> None:
         """Guest memory was unmapped: look every ring up again, stop the queues that lost theirs."""

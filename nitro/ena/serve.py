@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from nitro.ena import profiles
+from nitro.ena import shape as shapes
 from nitro.ena.constants import MAX_QUEUES
 from nitro.ena.ports.open import open_port
 from nitro.ena.trace import Trace
@@ -31,6 +32,7 @@ def serve(
     queues: int | None = None,
     llq: bool = True,
     offloads: str = "profile",
+    shape: str | None = None,
     strict: bool = False,
     trace: Path | None = None,
     control: Path | None = None,
@@ -43,9 +45,10 @@ def serve(
     `port` is the cable (`tap:IF`, `unix:PATH`, `fd:N`), `profile` the name of one or an
     instance type, `queues` the number of queue pairs (default: the profile's); without `llq` the
     card has none even if its profile does. `offloads` is "profile" for those of the profile or
-    "all" for every one there is, merged segments included. `trace` is a file for
-    the dialogue (frames go to `trace` + ".pcapng"), `control` a socket for commands (see
-    `control.py`). `report` takes lines for people, by default written to stderr.
+    "all" for every one there is, merged segments included. `shape` is what the type allows, such
+    as "in=500M,out=500M,packets=20K" (see `shape.py`). `trace` is a file for the dialogue (frames
+    go to `trace` + ".pcapng"), `control` a socket for commands (see `control.py`). `report` takes
+    lines for people, by default written to stderr.
 
     Raises InputError for bad values, NitroError if a socket or tap cannot be had.
     """
@@ -72,6 +75,7 @@ def serve(
             card,
             address,
             cable,
+            shape=shapes.parse(shape) if shape else None,
             strict=strict,
             report=report or _to_stderr,
             trace=tracer,

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from nitro import debian, paths
 from nitro.errors import InputError, NitroError
 from nitro.local import disk_formats, dnsmasq, qemu, users
-from nitro.local.nic import OFFLOADS, OFFLOADS_FILE
+from nitro.local.nic import OFFLOADS, OFFLOADS_FILE, SHAPES_FILE
 from nitro.progress import Reporter, Stage
 
 if TYPE_CHECKING:
@@ -97,12 +97,14 @@ def up(
     report: Reporter | None = None,
     *,
     offloads: str = "profile",
+    shapes: Mapping[str, str] | None = None,
     weather: Conditions | None = None,
 ) -> Endpoint:
     """The running local Nitro, started if there is none, to stay until `down`.
 
     The cards of instances that start from now on have the offloads of their profile, or with
-    "all" every one there is. Raises InputError for another word. `weather` adds faults to those
+    "all" every one there is, and by instance type the bounds in `shapes`, which
+    `nitro device serve --shape` explains. Raises InputError for another word. `weather` adds faults to those
     of a fair day; InputError when it runs already, with other ones or none.
     Programs that it needs are fetched first. Raises InputError when moto is not installed,
     NitroError when it does not come up; the last lines of its log say why.
@@ -112,6 +114,7 @@ def up(
     with _entered(report or Reporter(), weather) as endpoint:
         (_folder() / STAYS).touch()
         (_folder() / OFFLOADS_FILE).write_text(offloads)
+        (_folder() / SHAPES_FILE).write_text(json.dumps(dict(shapes or {})))
         return endpoint
 
 

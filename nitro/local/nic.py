@@ -24,6 +24,7 @@ from nitro.ports import Forward
 CARD_SECONDS = 30.0
 OFFLOADS = ("profile", "all")  # as `nitro device serve` has them
 OFFLOADS_FILE = "offloads"
+SHAPES_FILE = "shapes.json"
 
 
 class Nic(Protocol):
@@ -48,11 +49,21 @@ def offloads_of(folder: Path) -> str:
         return "profile"
 
 
+def shape_of(folder: Path, instance_type: str) -> str | None:
+    """What the local Nitro in `folder` allows the cards of a type; None: all there is."""
+    try:
+        shapes: dict[str, str] = json.loads((folder / SHAPES_FILE).read_text())
+    except FileNotFoundError:
+        return None
+    return shapes.get(instance_type)
+
+
 class EnaNic:
     """An ENA card on a tap: `nitro.ena` in a process of its own, plugged in by vfio-user.
 
     The descriptor `tap` is this object's from here on. `profile` is the instance type whose
-    card it is; `offloads` "all" gives it every offload instead of that card's. What the card
+    card it is; `offloads` "all" gives it every offload instead of that card's, `shape` is what the
+    type allows, as `nitro device serve` takes it. What the card
     reports, every broken rule of the driver's by name, is appended to `console`, where the
     instance's own words are.
 
@@ -70,6 +81,7 @@ class EnaNic:
         folder: Path,
         console: Path,
         offloads: str = "profile",
+        shape: str | None = None,
     ) -> None:
         if offloads == "all":
             self.name = "ena, all offloads"
@@ -78,6 +90,7 @@ class EnaNic:
         socket.unlink(missing_ok=True)
         words = ["--socket", socket.name, "--port", f"fd:{tap}", "--mac", mac]
         words += ["--profile", profile, "--offloads", offloads, "--strict", "--once"]
+        words += ["--shape", shape] if shape else []
         try:
             with console.open("ab") as reports:
                 self._process = subprocess.Popen(

@@ -22,7 +22,7 @@ from nitro.errors import NitroError
 from nitro.local import accel, console_file, qemu, watch
 from nitro.local.broker import HostSockets
 from nitro.local.hypervisor import Guest, GuestStatus, PortRange, State
-from nitro.local.nic import EnaNic, Nic, offloads_of
+from nitro.local.nic import EnaNic, Nic, offloads_of, shape_of
 from nitro.local.relay import Relay
 from nitro.local.store import BlockStore
 from nitro.local.subnet import Subnets
@@ -214,6 +214,7 @@ class QemuHypervisor:
                 folder=folder,
                 console=folder / CONSOLE,
                 offloads=offloads_of(self._folder.parent),
+                shape=shape_of(self._folder.parent, guest.instance_type),
             )
             try:
                 yield nic, [nic.helper, subnet.helper]

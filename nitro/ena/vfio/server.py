@@ -15,6 +15,7 @@ from nitro.ena.device import Device
 from nitro.ena.memory import Memory
 from nitro.ena.ports import Port
 from nitro.ena.profiles import Profile
+from nitro.ena.shape import Shape
 from nitro.ena.trace import Trace
 from nitro.ena.vfio.irqs import Irqs
 from nitro.ena.vfio.messages import ProtocolError
@@ -47,6 +48,7 @@ class Server:
         mac: bytes,
         port: Port,
         *,
+        shape: Shape | None = None,
         strict: bool = False,
         report: Callable[[str], None] = lambda line: None,
         trace: Trace | None = None,
@@ -64,6 +66,7 @@ class Server:
             strict=strict,
             report=report,
             trace=trace,
+            shape=shape,
         )
         self.watched: list[Watched] = []
         self._listener = _listen(path)

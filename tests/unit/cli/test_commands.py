@@ -70,7 +70,7 @@ def test_policy() -> None:
 
 
 def test_local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    up: list[tuple[str, Conditions | None]] = []
+    up: list[tuple[str, dict[str, str], Conditions | None]] = []
     down = [True, False]
     status = Status(
         Endpoint("http://127.0.0.1:1", "http://10.0.0.1", "us-east-1", "key", "it's secret"),
@@ -78,13 +78,20 @@ def test_local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         tmp_path,
     )
     monkeypatch.setattr(
-        nitro.local, "up", lambda _report, *, offloads, weather: up.append((offloads, weather))
+        nitro.local,
+        "up",
+        lambda _report, *, offloads, shapes, weather: up.append((offloads, shapes, weather)),
     )
     monkeypatch.setattr(nitro.local, "down", lambda _report, *, force: down.pop(0))
     monkeypatch.setattr(nitro.local, "status", lambda: status)
     assert json_of("local-status", "local", "up")["endpoint"] == "http://127.0.0.1:1"
     nitro_("local", "up", "--offloads", "all", "--weather", "7")
-    assert up == [("profile", None), ("all", draw(7))]
+    nitro_("local", "up", "--shape", "c5.large:in=500M", "--shape", "t3.micro:packets=20K")
+    shapes = {"c5.large": "in=500M", "t3.micro": "packets=20K"}
+    assert up == [("profile", {}, None), ("all", {}, draw(7)), ("profile", shapes, None)]
+    for wrong in (["c5.lage:in=1M"], ["c5.large:in=soon"], ["c5.large:in=1M", "c5.large:in=2M"]):
+        nitro_("local", "up", *(word for one in wrong for word in ("--shape", one)), code=2)
+    assert len(up) == 3
     assert nitro_("local", "up", "--weather", "rain", code=2).stderr.startswith("nitro: weather")
     assert nitro_("local", "env").stdout.splitlines() == [
         "unset AWS_PROFILE AWS_SESSION_TOKEN",

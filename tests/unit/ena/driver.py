@@ -25,6 +25,7 @@ from nitro.ena.memory import Memory
 from nitro.ena.offload import PLAIN, Buffer
 from nitro.ena.ports import scatter
 from nitro.ena.profiles import PROFILES, Profile
+from nitro.ena.shape import Shape
 from nitro.ena.trace import Trace
 from nitro.ena.vectors import UNMASK_BIT
 
@@ -104,6 +105,7 @@ class Driver:
         interrupt_lag: float = 0.0,
         strict: bool = True,
         trace: Trace | None = None,
+        shape: Shape | None = None,
         **changes: Any,
     ) -> None:
         card = PROFILES[profile] if isinstance(profile, str) else profile
@@ -126,6 +128,7 @@ class Driver:
             strict=strict,
             report=self.reports.append,
             trace=trace,
+            shape=shape,
         )
         self.bar2 = self.device.bar2
         self.device.set_bus_master(True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nitro.errors import NitroError
-from nitro.local.nic import OFFLOADS_FILE, EnaNic, UserNic, offloads_of
+from nitro.local.nic import OFFLOADS_FILE, SHAPES_FILE, EnaNic, UserNic, offloads_of, shape_of
 from nitro.ports import Forward
 
 
@@ -69,6 +69,13 @@ def test_offloads_are_the_profiles_until_all_are_chosen(tmp_path: Path) -> None:
     assert offloads_of(tmp_path) == "profile"
     (tmp_path / OFFLOADS_FILE).write_text("all")
     assert offloads_of(tmp_path) == "all"
+
+
+def test_cards_of_a_type_have_its_shape(tmp_path: Path) -> None:
+    assert shape_of(tmp_path, "c5.large") is None
+    (tmp_path / SHAPES_FILE).write_text('{"c5.large": "in=500M"}')
+    assert shape_of(tmp_path, "c5.large") == "in=500M"
+    assert shape_of(tmp_path, "c5.xlarge") is None
 
 
 def test_a_card_with_all_offloads_says_so_in_the_name_that_results_carry(tmp_path: Path) -> None:
