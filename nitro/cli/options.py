@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -197,6 +199,21 @@ def instance_type(text: str) -> str:
         if near := get_close_matches(found[2], _SIZES, n=3, cutoff=0.5):
             hint = f"did you mean {' or '.join(f'{found[1]}.{size}' for size in near)}?"
     raise InputError(f"--instance {text}: no instance type has such a name", hint=hint)
+
+
+def output_file(path: Path | None, option: str) -> Path | None:
+    """A file to be written at the end of the work. Raises InputError where none can be."""
+    if path and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
+        raise InputError(f"{option} {path}: cannot be written", hint="name a file to write")
+    return path
+
+
+def output_folder(path: Path, option: str) -> Path:
+    """A folder to be filled, made where it is not there. Raises InputError where none can be."""
+    there = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(f"{option} {path}: no folder can be there", hint="name another one")
+    return path
 
 
 def memory(mib: int | None) -> int | None:

@@ -129,6 +129,9 @@ def publish(
         keep=keep,
         share=_share(share or (), public),
     )
+    options.output_file(manifest, "--manifest")
+    if manifest and sign:
+        options.output_file(manifest.with_name(manifest.name + minisign.SUFFIX), "--manifest")
     secret = minisign.read_secret_key(sign, publish_source.password()) if sign else None
     report = reporter()
     source = publish_source.find(

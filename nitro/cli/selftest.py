@@ -11,7 +11,6 @@ import typer
 from nitro.cli import options, recipe_arg
 from nitro.cli.connection import connected
 from nitro.cli.output import print_json, print_text, reporter, say
-from nitro.errors import InputError
 
 if TYPE_CHECKING:
     from nitro.selftest import Report
@@ -46,9 +45,7 @@ def selftest(
     from nitro import probe as probes
     from nitro.selftest import Selftest
 
-    if output and (output.is_dir() or not output.parent.is_dir()):
-        # Said before anything is spent: the report would be lost.
-        raise InputError(f"--output {output}: no file can be there", hint="name a file to write")
+    options.output_file(output, "--output")
     report = reporter()
     recipe = recipe_arg.find(recipe_name)
     with connected(

@@ -132,6 +132,7 @@ def export(
 
     if kind not in ("csv", "json", "openmetrics"):
         raise InputError(f"--format {kind}: there is csv, json and openmetrics")
+    options.output_file(output, "--output")
     with opened(reporter(), record, cloud, region, profile) as (found, _):
         from nitro.bench import export as exports
         from nitro.bench import history as histories

@@ -28,6 +28,7 @@ def report(
     verbose: options.Verbose = False,
 ) -> None:
     """Write one HTML page of the record that opens offline."""
+    options.output_folder(output, "--output")
     with opened(reporter(), record, cloud, region, profile) as (found, _):
         from nitro.bench import report as reports
 

@@ -51,6 +51,8 @@ def check(
 ) -> None:
     """Judge the last night: exit code 5 when something became slower, 4 when something failed."""
     wanted = night_of(night)
+    options.output_file(junit, "--junit")
+    options.output_file(markdown, "--markdown")
     with opened(reporter(), record, cloud, region, profile, connect=sns is not None) as (
         found,
         connection,

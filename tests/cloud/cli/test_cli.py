@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import re
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ import nitro.image
 import nitro.local
 import nitro.probe
 from nitro.check import Check
-from nitro.cli import app, options
+from nitro.cli import app
 from nitro.cloud import Cloud, DiskImage, instance, role
 from nitro.cloud import doctor as account
 from nitro.errors import NitroError, ProbeError
@@ -26,62 +25,24 @@ from nitro.local import doctor as machine
 from nitro.local.hypervisor import NullHypervisor
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
+from tests.cloud.cli.conftest import AWS
 from tests.cloud.conftest import (
     NOTHING,
     REGION,
-    blink,
     connect,
     everything,
     make_bucket,
     refuse,
 )
-from tests.cloud.joint import FakeBuilder, FakeProber, running, small_disk
+from tests.cloud.joint import FakeBuilder, FakeProber, running
 from tests.unit.cli.runner import json_of, nitro_
 
-AWS = ("--cloud", "aws", "--region", REGION)
 DEPLOY = ("deploy", "httpd", "--instance", "c5.large", *AWS)
 CONSOLE = b'{"nitro":"kernel","uptime":0.9,"release":"6.12"}\r\n'
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> DiskImage:
-    return small_disk(tmp_path / "bench.raw", "httpd")
-
-
-@pytest.fixture
-def builder(disk: DiskImage, monkeypatch: pytest.MonkeyPatch) -> FakeBuilder:
-    """Builds what `nitro.image` would."""
-    builder = FakeBuilder(disk)
-
-    def build(recipe: Recipe, *, report: Reporter, **_: object) -> nitro.image.Image:
-        return builder.prepare(recipe, report=report).build()
-
-    monkeypatch.setattr(nitro.image, "prepare", builder.prepare, raising=False)
-    monkeypatch.setattr(nitro.image, "build", build, raising=False)
-    monkeypatch.setattr(nitro.image, "known", lambda name: None)
-    return builder
-
-
-@pytest.fixture
-def prober(monkeypatch: pytest.MonkeyPatch) -> FakeProber:
-    """Measures what `nitro.probe` would."""
-    prober = FakeProber()
-    monkeypatch.setattr(nitro.probe, "ToolProber", lambda: prober)
-    return prober
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No pauses, no settings of the user's own."""
-    monkeypatch.setattr(Cloud, "connect", functools.partial(Cloud.connect, sleep=blink))
-    monkeypatch.setattr(options, "verbose", False)
-    for name in ("NITRO_CLOUD", "NITRO_REGION", "NITRO_ALLOW", "NITRO_BUCKET", "NITRO_SUBNET"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def local(monkeypatch: pytest.MonkeyPatch, _quick: None, tmp_path: Path) -> LocalSession:
+def local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LocalSession:
     """A local Nitro that is moto in this process."""
     session = LocalSession(Endpoint("", "", REGION, "", ""), tmp_path)
 

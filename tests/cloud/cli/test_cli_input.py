@@ -7,18 +7,9 @@ from pathlib import Path
 import pytest
 
 from nitro.cloud import Cloud, find_instance_type
+from tests.cloud.cli.conftest import AWS
 from tests.cloud.conftest import REGION
 from tests.unit.cli.runner import nitro_
-
-AWS = ("--cloud", "aws", "--region", REGION)
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No settings of the user's own."""
-    for name in ("NITRO_CLOUD", "NITRO_REGION", "NITRO_ALLOW", "NITRO_BUCKET", "NITRO_SUBNET"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize(
