@@ -78,7 +78,9 @@ struct ena_os {
 	std::atomic<bool> link;          /* is up */
 	std::atomic<bool> link_changed;
 
-	bool up;                         /* the system wants traffic */
+	bool up;                         /* under `life`: the system wants traffic */
+	bool traffic;                    /* under `life`: there are queues that carry it */
+	unsigned int idle_ticks;         /* seconds that the system has wanted it in vain */
 	uint16_t pairs;
 	uint16_t tx_depth;
 	uint16_t rx_depth;
@@ -90,6 +92,7 @@ void ena_osv_interface_attach(ena_os *os);
 void ena_osv_announce_link(ena_os *os);
 void ena_osv_report(const char *milestone, const char *fields);
 void ena_osv_recover(ena_os *os);
+void ena_osv_watch(ena_os *os);
 
 /* tx.cc */
 int ena_osv_transmit(struct ifnet *interface, mbuf *packet);

@@ -123,7 +123,7 @@ static void ena_osv_manage(void *argument, bool tick)
 		if (os->reset_wanted.exchange(false))
 			ena_osv_recover(os);
 		else if (tick)
-			ena_watchdog(&os->ena);
+			ena_osv_watch(os);
 	}
 }
 

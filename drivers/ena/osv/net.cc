@@ -14,6 +14,7 @@
 #include "ena_osv.hh"
 
 #define UP_TRIES 3
+#define RETRY_TICKS 10 /* seconds between attempts to create queues for an interface that is up */
 #define TSO_SEGMENTS 17 /* that m_defrag makes of the largest packet */
 
 /* Queues in the device, buffers in the queues, traffic on. */
@@ -33,12 +34,15 @@ static int ena_osv_bring_up(ena_os *os)
 		}
 		pair->poller.wake(); /* it unmasks the interrupt */
 	}
+	os->traffic = !error;
+	os->idle_ticks = 0;
 	return error;
 }
 
 /* Nothing of ours touches the queues any more. */
 static void ena_osv_stop_traffic(ena_os *os)
 {
+	os->traffic = false;
 	for (int i = 0; i < os->pairs; i++) {
 		WITH_LOCK(os->pair[i].sending) {
 			os->pair[i].sends = false;
@@ -60,6 +64,7 @@ static void ena_osv_release_packets(ena_os *os)
 /* The core wants a reset. Interrupts and threads stay, the device starts anew. */
 void ena_osv_recover(ena_os *os)
 {
+	const char *outcome = "was reset";
 	int error = ENA_E_DEVICE;
 
 	ena_osv_stop_traffic(os);
@@ -67,13 +72,25 @@ void ena_osv_recover(ena_os *os)
 		ena_halt(&os->ena);
 		ena_osv_release_packets(os);
 		error = ena_recover(&os->ena);
-		if (error)
+		if (error) {
+			outcome = "is given up";
 			break;
+		}
 		if (os->up)
 			error = ena_osv_bring_up(os);
+		outcome = error ? "creates no queues; trying again soon" : "was reset";
 	}
-	printf("%s: the device %s\n", os->interface->if_xname,
-	       error ? "is given up" : "was reset");
+	printf("%s: the device %s\n", os->interface->if_xname, outcome);
+}
+
+/* Once a second; `life` is held. */
+void ena_osv_watch(ena_os *os)
+{
+	ena_watchdog(&os->ena);
+	if (os->up && !os->traffic && ++os->idle_ticks >= RETRY_TICKS) {
+		os->idle_ticks = 0;
+		ena_want_reset(&os->ena, ENA_HW_RESET_DRIVER_STATE);
+	}
 }
 
 static void ena_osv_start(ena_os *os)
@@ -84,7 +101,8 @@ static void ena_osv_start(ena_os *os)
 		os->up = true;
 		os->interface->if_drv_flags |= IFF_DRV_RUNNING;
 		if (ena_osv_bring_up(os))
-			printf("%s: the device has no queues for us\n", os->interface->if_xname);
+			printf("%s: the device creates no queues; trying again soon\n",
+			       os->interface->if_xname);
 	}
 }
 
