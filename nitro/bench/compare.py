@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +40,8 @@ class Comparison:
 
     `ratio` is B over A, `low` and `high` its 95 % confidence interval: 0 to infinity with too
     few runs.
-    `spread_a` and `spread_b` are coefficients of variation.
+    `spread_a` and `spread_b` are coefficients of variation. `limited`: an allowance limited every
+    run of a side, whose numbers show what AWS permits.
     """
 
     what: str
@@ -57,6 +58,7 @@ class Comparison:
     ratio: float
     low: float
     high: float
+    limited: bool = False
 
     @property
     def tells(self) -> bool:
@@ -65,7 +67,9 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """ "better", "worse", "no difference", or "too few runs" to tell."""
+        """ "better", "worse", "no difference", "too few runs" to tell, or what forbids to."""
+        if self.limited:
+            return "limited by its allowance"
         if not self.tells:
             return "too few runs"
         if self.low <= 1 <= self.high:
@@ -122,7 +126,7 @@ def compare(
     return [_compare_group(group, by_group[0][group], by_group[1][group]) for group in groups]
 
 
-Row = tuple[object, ...]  # shared factors, partners, metric, unit, better, value
+Row = tuple[object, ...]  # shared factors, partners, metric, unit, better, value, limited
 Group = tuple[str, str, str, str]  # what is shared in words, metric, unit, better
 
 
@@ -130,8 +134,8 @@ def _read(record: Record, side: Mapping[str, str], names: list[str], metric: str
     columns = ", ".join(f"CAST({name} AS VARCHAR)" for name in names)
     where = " AND ".join(_CONDITIONS.get(key, f"CAST({key} AS VARCHAR) = ?") for key in side)
     # Column names are ours: parse_side let no other pass.
-    sql = f"""SELECT {columns}, metric, unit, better, value FROM metrics
-        WHERE phase = 'steady' AND NOT limited AND value > 0 AND metric GLOB ? AND {where}
+    sql = f"""SELECT {columns}, metric, unit, better, value, limited FROM metrics
+        WHERE phase = 'steady' AND value > 0 AND metric GLOB ? AND {where}
         ORDER BY ALL"""
     rows = record.query(sql, (metric, *side.values()))
     if not len(rows):
@@ -140,21 +144,33 @@ def _read(record: Record, side: Mapping[str, str], names: list[str], metric: str
     return list(zip(*(rows.column(i).to_pylist() for i in range(rows.num_columns)), strict=True))
 
 
-def _grouped(rows: list[Row], shared: int) -> dict[Group, list[tuple[Row, float]]]:
-    """Values by group, each with what names its partner on the other side."""
-    found: dict[Group, list[tuple[Row, float]]] = {}
+@dataclass
+class _Side:
+    """One side of a group: its values, each with what names its partner on the other side."""
+
+    free: list[tuple[Row, float]] = field(default_factory=list)
+    limited: list[tuple[Row, float]] = field(default_factory=list)
+
+    @property
+    def values(self) -> list[tuple[Row, float]]:
+        """Those that no allowance limited, if there are any."""
+        return self.free or self.limited
+
+
+def _grouped(rows: list[Row], shared: int) -> dict[Group, _Side]:
+    found: dict[Group, _Side] = {}
     for row in rows:
-        *factors, metric, unit, better, value = row
+        *factors, metric, unit, better, value, limited = row
         words = " ".join(str(one) for one in factors[:shared] if one is not None)
-        group = (words, str(metric), str(unit), str(better or ""))
-        found.setdefault(group, []).append((tuple(factors[shared:]), float(str(value))))
+        side = found.setdefault((words, str(metric), str(unit), str(better or "")), _Side())
+        values = side.limited if limited else side.free
+        values.append((tuple(factors[shared:]), float(str(value))))
     return found
 
 
-def _compare_group(
-    group: Group, a: list[tuple[Row, float]], b: list[tuple[Row, float]]
-) -> Comparison:
+def _compare_group(group: Group, side_a: _Side, side_b: _Side) -> Comparison:
     what, metric, unit, better = group
+    a, b = side_a.values, side_b.values
     first, second = dict(a), dict(b)
     partners = sorted(set(first) & set(second), key=str)
     unique = len(first) == len(a) and len(second) == len(b)
@@ -181,6 +197,7 @@ def _compare_group(
         ratio=ratio,
         low=low,
         high=high,
+        limited=not (side_a.free and side_b.free),
     )
 
 

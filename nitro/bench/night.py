@@ -220,10 +220,9 @@ def _chunks(tasks: Sequence[Task], at_once: int) -> Iterator[list[Task]]:
 def _measure(night: _Night, tasks: list[Task]) -> None:
     """Run one client's tasks and record what they gave, or that they failed."""
     machine = tasks[0].cell.machine
-    probes = tuple(p for t in tasks for p in selection(t.cell.test, night.plan.seconds).probes)
     for attempt in range(_ATTEMPTS):
         try:
-            measurement = replace(_server(night, machine), selection=Selection(None, probes))
+            measurement = replace(_server(night, machine), selection=_selection(night.plan, tasks))
             results = run_probes(night.cloud, measurement, night.prober, night.undo, night.report)
         except Interrupted:
             raise
@@ -249,6 +248,12 @@ def _measure(night: _Night, tasks: list[Task]) -> None:
     failed = sum(sample.error is not None for sample in samples)
     night.done.failed += failed
     night.done.recorded += len(samples) - failed
+
+
+def _selection(plan: Plan, tasks: Sequence[Task]) -> Selection:
+    """The probes of one client's tasks."""
+    probes = (p for task in tasks for p in selection(task.cell.test, plan.seconds).probes)
+    return Selection(None, tuple(probes), allowances=True)
 
 
 def _server(night: _Night, machine: Machine) -> Measurement:
@@ -318,14 +323,7 @@ def _lifetime(plan: Plan, region: str) -> timedelta:
         return timedelta(hours=plan.max_hours) + _MARGIN
     chunks = _chunks(list(plan.tasks(region, date.min)), plan.pairs_at_once)
     longest = sum(
-        (
-            longest_measurement(
-                Selection(
-                    None, tuple(p for t in c for p in selection(t.cell.test, plan.seconds).probes)
-                )
-            )
-            for c in chunks
-        ),
+        (longest_measurement(_selection(plan, chunk)) for chunk in chunks),
         _MARGIN,
     )
     return min(longest, timedelta(days=7))

@@ -12,21 +12,9 @@ from datetime import UTC, date, datetime
 from typing import Literal
 
 from nitro.bench.plan import Cell, Task
-from nitro.probe import Metric, Result
+from nitro.probe import Allowance, Metric, Result
 
 Phase = Literal["warm-up", "steady"]
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """How far one of the ENA driver's allowance counters moved during the run.
-
-    `where`: "server" or "client". `counter` is the driver's name: "bw_in_allowance_exceeded".
-    """
-
-    where: str
-    counter: str
-    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +94,6 @@ def from_result(
     night: date,
     warm_up: int,
     circumstances: Circumstances,
-    allowances: tuple[Allowance, ...] = (),
 ) -> Sample:
     """The sample of a task whose step gave `result`; `warm_up` as in the plan."""
     return Sample(
@@ -125,5 +112,5 @@ def from_result(
         metrics=result.metrics,
         raw=result.raw,
         circumstances=circumstances,
-        allowances=allowances,
+        allowances=result.allowances,
     )

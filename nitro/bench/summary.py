@@ -59,7 +59,7 @@ def markdown(verdicts: Sequence[Verdict]) -> str:
             changed = "; ".join(map(str, step.differences)) or "nothing that is recorded"
             parts.append(f"- {_cell(step.cell)} {step.metric}: changed with it: {_cell(changed)}")
         parts += [f"- failed: {_cell(str(failed))}" for failed in verdict.failed]
-        parts += [f"- limited by its allowance: {_cell(cell)}" for cell in verdict.limited]
+        parts += [f"- limited by its allowance: {_cell(str(one))}" for one in verdict.limited]
         parts.append("")
     return "\n".join(parts).rstrip() + "\n"
 

@@ -27,6 +27,11 @@ SELECT cell, count(*) AS runs, count(error) AS failed, any_value(error) AS error
        count(*) FILTER (limited) AS limited
 FROM samples WHERE night = ? AND phase = 'steady' GROUP BY cell ORDER BY cell
 """
+_EXCEEDED = """
+SELECT DISTINCT cell, concat(one."where", ' ', one.counter) AS counter
+FROM (SELECT cell, unnest(allowances) AS one FROM samples WHERE night = ? AND phase = 'steady')
+WHERE one.count > 0 ORDER BY ALL
+"""
 _CELLS_BEFORE = """
 SELECT DISTINCT cell FROM samples
 WHERE night = (SELECT max(night) FROM samples WHERE night < ?) ORDER BY cell
@@ -84,9 +89,21 @@ class FailedCell:
 
 
 @dataclass(frozen=True)
+class LimitedCell:
+    """A cell of which an allowance limited every run. `counters` are those that grew, such as
+    "server bw_in_allowance_exceeded"."""
+
+    cell: str
+    counters: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.cell} ({', '.join(self.counters)})"
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What is to be said of one plan's night. `new` are the steps that this night's check tells,
-    `known` those told before. `limited` are cells of which an allowance limited every run."""
+    `known` those told before."""
 
     plan: str
     night: date
@@ -94,7 +111,7 @@ class Verdict:
     new: tuple[Step, ...]
     known: tuple[Step, ...]
     failed: tuple[FailedCell, ...]
-    limited: tuple[str, ...]
+    limited: tuple[LimitedCell, ...]
 
     @property
     def regressions(self) -> tuple[Step, ...]:
@@ -110,7 +127,7 @@ class Verdict:
             "new": [_step_document(step) for step in self.new],
             "known": [_step_document(step) for step in self.known],
             "failed": [_failed_document(cell) for cell in self.failed],
-            "limited": list(self.limited),
+            "limited": [{"cell": one.cell, "counters": list(one.counters)} for one in self.limited],
         }
 
 
@@ -213,7 +230,7 @@ def _night(record: Record, plan: str, wanted: date | None) -> date:
 
 def _cells(
     record: Record, plan: str, night: date
-) -> tuple[tuple[FailedCell, ...], tuple[str, ...]]:
+) -> tuple[tuple[FailedCell, ...], tuple[LimitedCell, ...]]:
     """The cells that failed, and those that AWS limited in every run."""
     rows = record.query(_CELLS, (night,), plan=plan).to_pylist()
     before = record.query(_CELLS_BEFORE, (night,), plan=plan).column("cell").to_pylist()
@@ -228,7 +245,11 @@ def _cells(
         for cell in before
         if cell not in there
     ]
-    limited = (row["cell"] for row in rows if row["limited"] == row["runs"] - row["failed"] > 0)
+    exceeded = record.query(_EXCEEDED, (night,), plan=plan).to_pylist()
+    limited = (
+        LimitedCell(cell, tuple(one["counter"] for one in exceeded if one["cell"] == cell))
+        for cell in (r["cell"] for r in rows if r["limited"] == r["runs"] - r["failed"] > 0)
+    )
     return (*failed, *gone), tuple(limited)
 
 

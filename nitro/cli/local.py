@@ -106,7 +106,7 @@ def env(verbose: options.Verbose = False) -> None:
 
 
 def _shapes(words: list[str]) -> dict[str, str]:
-    """What types allow, by their names. Raises InputError for a type that is not there, or twice."""
+    """What each type allows. Raises InputError for a type that is not there, or comes twice."""
     found: dict[str, str] = {}
     if not words or importlib.util.find_spec("moto") is None:  # which `local.up` reports
         return found

@@ -61,6 +61,14 @@ class FailedCellDocument(TypedDict):
     error: str
 
 
+class LimitedCellDocument(TypedDict):
+    """A cell of which an allowance of the instance type limited every run."""
+
+    cell: str
+    counters: list[str]
+    """Those that grew, such as `server bw_in_allowance_exceeded`."""
+
+
 class VerdictDocument(TypedDict):
     """One plan's night in `nitro bench check --json`."""
 
@@ -75,8 +83,7 @@ class VerdictDocument(TypedDict):
     known: list[CheckedStepDocument]
     """Those that earlier checks told."""
     failed: list[FailedCellDocument]
-    limited: list[str]
-    """Cells of which an allowance of the instance type limited every run."""
+    limited: list[LimitedCellDocument]
 
 
 class ComparisonDocument(TypedDict):
@@ -98,7 +105,8 @@ class ComparisonDocument(TypedDict):
     interval: list[float] | None
     """The 95 % confidence interval of `ratio`; null with too few runs."""
     verdict: str
-    """`better`, `worse`, `different`, `no difference` or `too few runs`."""
+    """`better`, `worse`, `different`, `no difference`, `too few runs`, or, where every run
+    of a side was, `limited by its allowance`."""
 
 
 class HistoryDocument(TypedDict):

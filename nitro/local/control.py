@@ -104,8 +104,8 @@ def up(
 
     The cards of instances that start from now on have the offloads of their profile, or with
     "all" every one there is, and by instance type the bounds in `shapes`, which
-    `nitro device serve --shape` explains. Raises InputError for another word. `weather` adds faults to those
-    of a fair day; InputError when it runs already, with other ones or none.
+    `nitro device serve --shape` explains. Raises InputError for another word. `weather` adds
+    faults to those of a fair day; InputError when it runs already, with other ones or none.
     Programs that it needs are fetched first. Raises InputError when moto is not installed,
     NitroError when it does not come up; the last lines of its log say why.
     """

@@ -10,10 +10,21 @@ It does not repeat, average or compare measurements, it launches nothing, and it
 AWS.
 """
 
+from nitro.probe.allowances import Allowance
 from nitro.probe.boot import Boot
 from nitro.probe.plan import Plan
 from nitro.probe.prober import ToolProber
 from nitro.probe.result import Metric, Result
 from nitro.probe.spec import Selection, defaults, parse
 
-__all__ = ["Boot", "Metric", "Plan", "Result", "Selection", "ToolProber", "defaults", "parse"]
+__all__ = [
+    "Allowance",
+    "Boot",
+    "Metric",
+    "Plan",
+    "Result",
+    "Selection",
+    "ToolProber",
+    "defaults",
+    "parse",
+]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from nitro.errors import InputError
+from nitro.probe import allowances
 from nitro.probe.base import Probe
 from nitro.probe.result import Result
 from nitro.probe.step import Step, StepOutput, evaluate
@@ -19,20 +20,31 @@ WAIT = "wait"  # the name of the line that waits
 
 @dataclass(frozen=True)
 class Plan:
-    """`target` is an IP address. The names of the steps differ."""
+    """`target` is an IP address. The names of the steps differ.
+
+    With `allowances`, the client reads the ENA drivers' counters before and after each step.
+    """
 
     target: str
     steps: tuple[Step, ...]
+    allowances: bool = False
+
+    @property
+    def readings(self) -> int:
+        """How often the counters are read."""
+        return len(self.steps) + 1 if self.allowances and self.steps else 0
 
     @property
     def deadline(self) -> float:
         """Seconds after which a client that has booted must have sent its results."""
-        return READY_WITHIN + sum(step.deadline for step in self.steps) + SEND_WITHIN
+        steps = sum(step.deadline for step in self.steps) + self.readings * allowances.WITHIN
+        return READY_WITHIN + steps + SEND_WITHIN
 
     @property
     def output_bytes(self) -> int:
         """More than the archive of all outputs has, when the tools print what they should."""
-        return sum(step.output_bytes for step in self.steps)
+        outputs = sum(step.output_bytes for step in self.steps)
+        return outputs + self.readings * allowances.OUTPUT_BYTES
 
     def text(self) -> str:
         """Lines `NAME DEADLINE COMMAND` for `amis/client/run-plan`, the wait for all ports first.
@@ -45,23 +57,36 @@ class Plan:
         knock = f"until nc -w 1 {self.target} $port -e true; do sleep 0.2; done"
         numbers = " ".join(str(port) for port in ports)
         lines = [f"{WAIT} {math.ceil(READY_WITHIN)} for port in {numbers}; do {knock}; done"]
+        read = f"{math.ceil(allowances.WITHIN)} exec {allowances.COMMAND} {self.target}"
+        lines += [f"{_reading(0)} {read}"] if self.allowances else []
         # exec: the deadline is to stop the tool, not the shell around it.
-        for step in self.steps:
+        for number, step in enumerate(self.steps, 1):
             pause = f"sleep {step.settle:g}; " if step.settle else ""
             lines.append(f"{step.name} {math.ceil(step.deadline)} {pause}exec {step.command}")
+            lines += [f"{_reading(number)} {read}"] if self.allowances else []
         return "".join(f"{line}\n" for line in lines)
 
     def results(self, outputs: Mapping[str, StepOutput]) -> list[Result]:
         """One result for each step; a step without an output has failed."""
-        return [
+        results = [
             evaluate(step, outputs[step.name])
             if step.name in outputs
             else Result(step.tool, step.name, error=f"{step.name}: did not run")
             for step in self.steps
         ]
+        readings = [
+            allowances.read(outputs[name].stdout) if (name := _reading(n)) in outputs else {}
+            for n in range(self.readings)
+        ]
+        if not readings:
+            return results
+        return [
+            replace(result, allowances=allowances.growth(before, after))
+            for result, before, after in zip(results, readings[:-1], readings[1:], strict=True)
+        ]
 
 
-def build(probes: Iterable[Probe], target: str) -> Plan:
+def build(probes: Iterable[Probe], target: str, *, allowances: bool = False) -> Plan:
     """The plan for `target`; a name that comes again gets a number.
 
     Raises InputError for a target that is no plain address or host name.
@@ -73,4 +98,9 @@ def build(probes: Iterable[Probe], target: str) -> Plan:
     for step in (step for probe in probes for step in probe.steps(target)):
         seen[step.name] = count = seen.get(step.name, 0) + 1
         steps.append(step if count == 1 else replace(step, name=f"{step.name}-{count}"))
-    return Plan(target, tuple(steps))
+    return Plan(target, tuple(steps), allowances)
+
+
+def _reading(number: int) -> str:
+    """The name of the line that reads the counters for the `number`th time."""
+    return f"allowances-{number}"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from nitro.documents import RESULT_SCHEMA, ConditionsDocument, ResultDocument
 from nitro.documents.metrics import Better
+from nitro.probe.allowances import Allowance
 
 # The smallest factor first; a value is shown with the largest one that it reaches.
 _SCALES = {
@@ -50,7 +51,8 @@ class Result:
 
     `started` is Unix time by the clock of the machine that ran the tool, `seconds` how long
     the run took with everything around the measurement. `raw` is what the tool printed.
-    `conditions` are added by whoever knows them: the tool does not.
+    `conditions` are added by whoever knows them: the tool does not. `allowances` are how far
+    counters moved, where they were read.
     """
 
     tool: str
@@ -63,6 +65,7 @@ class Result:
     seconds: float = 0.0
     version: str | None = None
     conditions: ConditionsDocument | None = None
+    allowances: tuple[Allowance, ...] = ()
 
     @property
     def ok(self) -> bool:

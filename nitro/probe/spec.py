@@ -22,14 +22,18 @@ _T = TypeVar("_T", bound=Options)
 
 @dataclass(frozen=True)
 class Selection:
-    """What to measure: the boot unless `boot` is None, and whatever the probes' tools measure."""
+    """What to measure: the boot unless `boot` is None, and whatever the probes' tools measure.
+
+    With `allowances`, the client reads what AWS held back meanwhile.
+    """
 
     boot: Boot | None = None
     probes: tuple[Probe, ...] = ()
+    allowances: bool = False
 
     def plan(self, target: str) -> Plan:
         """The steps that measure `target`, an address. Raises InputError as `plan.build`."""
-        return build(self.probes, target)
+        return build(self.probes, target, allowances=self.allowances)
 
     def require_ports(self, ports: Iterable[Port], whose: str) -> None:
         """Raise InputError when a probe needs a TCP port that `whose` ports do not have."""

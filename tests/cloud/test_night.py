@@ -103,6 +103,26 @@ def test_a_night_records_every_run_with_its_conditions_and_leaves_nothing(
     assert not check(record, "small").failed
 
 
+def test_a_type_whose_allowances_grow_is_limited_and_not_slow(cloud, disk, record, tmp_path):
+    counted = [
+        f"client pps_allowance_exceeded: 0\nserver bw_in_allowance_exceeded: {n}" for n in (3, 3, 9)
+    ]
+    readings = {f"allowances-{n}": text for n, text in enumerate(counted)}
+    limited = FakeProber(outputs={"http": PAGE, "http-2": PAGE, **readings})
+    run(cloud, disk, record, plan(tmp_path), prober=limited)
+    assert {one.counters for one in check(record, "small").limited} == {
+        ("server bw_in_allowance_exceeded",)
+    }
+    rows = record.query("SELECT DISTINCT allowances, limited FROM samples ORDER BY limited")
+    assert [row["limited"] for row in rows.to_pylist()] == [False, True]
+    first, second = (row["allowances"] for row in rows.to_pylist())
+    assert first == [
+        {"where": "client", "counter": "pps_allowance_exceeded", "count": 0},
+        {"where": "server", "counter": "bw_in_allowance_exceeded", "count": 0},
+    ]
+    assert second[1]["count"] == 6
+
+
 def test_a_night_that_is_run_again_adds_nothing(cloud, disk, record, tmp_path):
     run(cloud, disk, record, plan(tmp_path))
     ids = record.ids("small", NIGHT)

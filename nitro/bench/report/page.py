@@ -99,7 +99,7 @@ def _verdict(verdict: Verdict) -> Iterator[str]:
         for step in sorted(verdict.new, key=lambda s: not s.worse)
     ]
     lines += [("worse", f"failed: {failed}") for failed in verdict.failed]
-    lines += [("", f"limited by its allowance: {cell}") for cell in verdict.limited]
+    lines += [("", f"limited by its allowance: {one}") for one in verdict.limited]
     lines += [("", f"told on {step.told}: {step}") for step in verdict.known]
     if lines:
         items = "".join(f'<li class="{kind}">{_text(line)}</li>' for kind, line in lines)
@@ -164,6 +164,7 @@ def _drivers(record: Record, plan: str, night: date) -> str:
 
 def _side_by_side(one: Comparison) -> str:
     interval = f"{100 * (one.low - 1):+.1f} to {100 * (one.high - 1):+.1f} %" if one.tells else "–"
+    interval = one.verdict if one.limited else interval
     kind = {"worse": "worse", "better": "improved"}.get(one.verdict, "")
     numbers = [level(one.median_a, one.unit), level(one.median_b, one.unit)]
     cells = "".join(f'<td class="number">{_text(cell)}</td>' for cell in numbers)

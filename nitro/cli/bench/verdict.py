@@ -125,8 +125,8 @@ def _print(verdict: Verdict) -> None:
             print_text(f"    changed with it: {one}")
     for failed in verdict.failed:
         print_text(f"  failed: {failed}")
-    for cell in verdict.limited:
-        print_text(f"  limited by its allowance: {cell}")
+    for limited in verdict.limited:
+        print_text(f"  limited by its allowance: {limited}")
     for step in verdict.known:
         print_text(f"  told on {step.told}: {step}")
 

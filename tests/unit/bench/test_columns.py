@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nitro.bench.columns import COLUMNS, PARTITIONS, athena, table
-from nitro.bench.sample import Allowance
+from nitro.probe import Allowance
 from tests.unit.bench.samples import sample
 
 

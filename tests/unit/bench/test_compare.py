@@ -7,6 +7,7 @@ import pytest
 
 from nitro.bench.compare import compare, parse_side
 from nitro.errors import InputError
+from nitro.probe import Allowance
 from tests.unit.bench.samples import CELLS, days, fill
 
 NITRO, KERNEL = {"driver": "nitro"}, {"driver": "kernel"}
@@ -43,6 +44,17 @@ def test_sides_of_different_nights_have_no_pairs(record):
     assert one.low < 1.2 < one.high
     assert one.verdict == "better"
     assert one.to_json()["runs"] == [10, 7]
+
+
+def test_a_side_that_its_allowance_limited_is_neither_better_nor_worse(record):
+    limit = (Allowance("client", "bw_out_allowance_exceeded", 12),)
+    fill(record, days(5), cells=CELLS[:2])  # nitro's driver
+    fill(record, days(5), cells=CELLS[2:3], factor=lambda cell, night: 0.5, allowances=limit)
+    fill(record, days(5), cells=CELLS[3:], factor=lambda cell, night: 0.5)
+    limited, slower = compare(record, NITRO, KERNEL)
+    assert limited.to_json()["verdict"] == "limited by its allowance"
+    assert limited.ratio == pytest.approx(0.5, rel=0.02)
+    assert slower.verdict == "worse"
 
 
 def test_no_difference_is_said_to_be_none_and_few_runs_tell_nothing(record):

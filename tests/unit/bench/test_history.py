@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from nitro.bench.history import load
-from nitro.bench.sample import Allowance
-from nitro.probe import Metric
+from nitro.probe import Allowance, Metric
 from tests.unit.bench.samples import CELL, CELLS, days, fill, sample
 
 

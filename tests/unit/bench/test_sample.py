@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from nitro.bench.sample import Allowance, from_result
-from nitro.probe import Metric, Result
+from nitro.bench.sample import from_result
+from nitro.probe import Allowance, Metric, Result
 from tests.unit.bench.samples import CELL, NIGHT, sample, task
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from nitro.bench.summary import headline, junit, markdown
 from nitro.bench.triage import Difference
-from nitro.bench.verdict import FailedCell, Step, Verdict
+from nitro.bench.verdict import FailedCell, LimitedCell, Step, Verdict
 from tests.unit.bench.samples import CELL, NIGHT
 
 
@@ -29,7 +29,7 @@ def verdict(**fields):
 BAD = verdict(
     new=(step(1.2, worse=False, metric="tcp_rr"), step()),
     failed=(FailedCell("small", "c5 | <x>", 1, 3, "it said \x1b[31m]]>&"),),
-    limited=("a cell",),
+    limited=(LimitedCell("a cell", ("server pps_allowance_exceeded",)),),
 )
 
 
@@ -59,7 +59,7 @@ def test_markdown_has_the_worst_first():
     assert "5 Gbit/s | 4.50 Gbit/s" in rows[0]
     assert r"c5 \| &lt;x>" in text
     assert "\x1b" not in text
-    assert "limited by its allowance: a cell" in text
+    assert "limited by its allowance: a cell (server pps_allowance_exceeded)" in text
 
 
 @pytest.mark.parametrize(

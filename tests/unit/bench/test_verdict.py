@@ -7,9 +7,9 @@ from datetime import date
 
 import pytest
 
-from nitro.bench.sample import Allowance
 from nitro.bench.verdict import check, tell
 from nitro.errors import InputError
+from nitro.probe import Allowance
 from tests.unit.bench.samples import CELLS, CIRCUMSTANCES, days, fill, sample
 
 SLOW = CELLS[1]
@@ -119,7 +119,11 @@ def test_runs_that_an_allowance_limited_are_no_slow_driver(record):
     verdict = check(record, "small")
     assert not verdict.new
     assert not verdict.failed
-    assert verdict.limited == (CELLS[0].key,)
+    [limited] = verdict.limited
+    assert str(limited) == f"{CELLS[0].key} (server bw_in_allowance_exceeded)"
+    assert verdict.to_json()["limited"] == [
+        {"cell": CELLS[0].key, "counters": ["server bw_in_allowance_exceeded"]}
+    ]
 
 
 def test_what_is_not_there_cannot_be_checked(record):

@@ -130,8 +130,10 @@ def test_a_shape_is_written_as_rates(text, shape):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "in", "in=", "in=fast", "in=-5", "in=1e9", "in=0", "in=1,in=2", "up=5M", "uncounted"]
-    + ["in=5M,uncounted,uncounted", "in=inf", "in=5m", "in=5M,"],
+    [
+        *("", "in", "in=", "in=fast", "in=-5", "in=1e9", "in=0", "in=1,in=2", "up=5M"),
+        *("uncounted", "in=5M,uncounted,uncounted", "in=inf", "in=5m", "in=5M,"),
+    ],
 )
 def test_what_is_no_shape_is_refused(text):
     with pytest.raises(InputError):
