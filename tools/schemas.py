@@ -22,7 +22,7 @@ _STRICT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
 def adapter(name: str) -> TypeAdapter[Any]:
     """What checks a document of this name, down to the last key."""
-    modules = (documents, documents.bench, documents.metrics, documents.releases)
+    modules = (documents, documents.bench, documents.images, documents.metrics, documents.releases)
     for value in (value for module in modules for value in vars(module).values()):
         if isinstance(value, type) and hasattr(value, "__total__"):
             value.__pydantic_config__ = _STRICT  # type: ignore[attr-defined]

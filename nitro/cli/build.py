@@ -11,7 +11,7 @@ from nitro.cli import options, recipe_arg
 from nitro.cli.output import print_json, print_table, print_text, reporter
 
 if TYPE_CHECKING:
-    from nitro.documents import BuildDocument, KernelDocument
+    from nitro.documents.images import BuildDocument, KernelDocument
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +25,12 @@ def build(
     port: options.Ports = None,
     env: options.Env = None,
     kernel: options.Kernel = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Say what was decided, and why: launch, libraries, driver, memory."
+        ),
+    ] = False,
     locked: options.Locked = False,
     json: options.Json = False,
     verbose: options.Verbose = False,
@@ -32,6 +38,7 @@ def build(
     """Build a bootable disk image from a recipe or a program."""
     from nitro import image
     from nitro.cli.unchanged import text
+    from nitro.image import decisions
 
     built = None if port or env or arguments or kernel else image.known(recipe)
     if built is None:
@@ -49,9 +56,15 @@ def build(
             "build_seconds": built.build_seconds,
             "minimum_memory_mib": built.minimum_memory_mib,
         }
+        if explain:
+            document["decisions"] = decisions.to_json(decisions.of(built))
         print_json(document)
         return
     print_text(text(built))
+    if explain:
+        print_text()
+        rows = [(one.subject, one.choice, one.reason) for one in decisions.of(built)]
+        print_table(("ABOUT", "CHOICE", "REASON"), rows)
 
 
 def inspect(

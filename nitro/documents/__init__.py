@@ -6,15 +6,14 @@ never renamed or taken away without a new version; a new key may come at any tim
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired
+from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
-from nitro.documents import bench, releases
+from nitro.documents import bench, images, releases
 from nitro.documents.metrics import MetricDocument
 
 RESULT_SCHEMA: Literal["nitro.result/1"] = "nitro.result/1"
-KERNEL_INDEX_SCHEMA: Literal["nitro.kernels/1"] = "nitro.kernels/1"
 
 
 class HostDocument(TypedDict):
@@ -167,99 +166,6 @@ class PlanDocument(TypedDict):
     leftovers: list[str]
 
 
-class BuildDocument(TypedDict):
-    """`nitro build --json`."""
-
-    digest: str
-    path: str
-    manifest: str
-    size_bytes: int
-    cached: bool
-    """Whether the image was there already."""
-    build_seconds: float
-    minimum_memory_mib: int
-
-
-class GuestFileDocument(TypedDict):
-    """A file of the RAMFS."""
-
-    path: str
-    mode: int
-    """As in stat(2)."""
-    size: int
-    target: str | None
-    """Of a symbolic link."""
-
-
-class InspectDocument(TypedDict):
-    """`nitro inspect --json`."""
-
-    path: str
-    digest: str
-    size_bytes: int
-    kernel: str
-    boot: dict[str, int]
-    """What firmware and boot loader read, such as the files of the EFI system partition, and their
-    sizes in bytes."""
-    manifest: dict[str, Any] | None
-    """The manifest beside the disk; null when there is none."""
-    matches_manifest: bool | None
-    files: NotRequired[list[GuestFileDocument]]
-    """With `--files`."""
-
-
-class KernelDocument(TypedDict):
-    """An OSv kernel, of `nitro kernel add`, `nitro kernel ls` and `nitro inspect`."""
-
-    name: str
-    """Empty when it was inspected, not added."""
-    version: str
-    kind: str
-    """What it came as: `kernel ELF`, `disk image (raw)`, `disk image (qcow2)`."""
-    origin: str
-    """The path or URL that it came from."""
-    sha256: str
-    """Of the file that it came as, in hexadecimal digits."""
-    kernel_sha256: str
-    """Of the kernel in it: its loaded segment, without section headers."""
-    size_bytes: int
-    boot: list[str]
-    """The ways into it: `bios`, `pvh`."""
-    boot_sector: bool
-    """Whether it came with one."""
-    ramfs_capacity: int
-    """How many files its RAMFS can have."""
-    ramfs_files: list[str]
-    """What its RAMFS holds as it came."""
-    drivers: list[str]
-    """Those that nitro can name; `ena` is OSv's own."""
-    exported_symbols: int
-    source: str
-    """Where its headers came from; empty when there are none."""
-
-
-class OfferedKernelDocument(TypedDict):
-    """A kernel of an index."""
-
-    name: str
-    version: str
-    file: str
-    """A URL, or a path relative to the index."""
-    sha256: str
-    """Of the file, in hexadecimal digits."""
-    size_bytes: int
-    headers: NotRequired[str]
-    """The archive of its headers, as `file`; absent when there is none."""
-    headers_sha256: NotRequired[str]
-
-
-class KernelIndexDocument(TypedDict):
-    """An index of OSv kernels, as `nitro kernel export` writes it."""
-
-    schema: Literal["nitro.kernels/1"]
-    kernels: list[OfferedKernelDocument]
-
-
 class ConsoleDocument(TypedDict):
     """`nitro console --json`."""
 
@@ -374,7 +280,7 @@ DOCUMENTS: dict[str, Any] = {
     "bench-triage": list[bench.ChangedConditionDocument],
     "bench-run": bench.NightDocument,
     "bench-history": list[bench.HistoryDocument],
-    "build": BuildDocument,
+    "build": images.BuildDocument,
     "console": ConsoleDocument,
     "deploy": DeployDocument,
     "destroy": list[ResourceDocument],
@@ -382,10 +288,10 @@ DOCUMENTS: dict[str, Any] = {
     "doctor": list[CheckDocument],
     "dry-run": PlanDocument,
     "gc": list[GarbageDocument],
-    "inspect": InspectDocument,
-    "kernel": KernelDocument,
-    "kernel-index": KernelIndexDocument,
-    "kernel-ls": list[KernelDocument],
+    "inspect": images.InspectDocument,
+    "kernel": images.KernelDocument,
+    "kernel-index": images.KernelIndexDocument,
+    "kernel-ls": list[images.KernelDocument],
     "launch": DeployDocument,
     "local-status": LocalStatusDocument,
     "ls": list[ResourceDocument],

@@ -17,9 +17,20 @@ from nitro import container, debian
 from nitro.container import Container, open_container
 from nitro.debian import Lock, Package, Tree, Wanted, default_lock
 from nitro.errors import InputError
-from nitro.image import base, build_cache, bytecode, extras, flavour, manifest, owners, users
+from nitro.image import (
+    base,
+    build_cache,
+    bytecode,
+    decisions,
+    extras,
+    flavour,
+    manifest,
+    owners,
+    users,
+)
 from nitro.image.build_cache import Image
 from nitro.image.contents import Contents
+from nitro.image.decisions import Decision
 from nitro.image.flavour import Flavour
 from nitro.image.rootfs import Rootfs
 from nitro.paths import cache_dir, resource
@@ -95,11 +106,26 @@ class _Parts:
     rootfs: Rootfs
     packages: Sequence[Package]
     inputs: build_cache.States
+    libraries: Sequence[Decision]
 
     @property
     def minimum_memory_mib(self) -> int:
         needed = self.flavour.minimum_memory_mib(self.rootfs)
         return max(needed, self.recipe.minimum_memory_mib or 0)
+
+    @property
+    def decisions(self) -> list[Decision]:
+        recipe = self.recipe
+        booted = decisions.asked(recipe, "boot_mode", "the default, which starts sooner than UEFI")
+        asked = recipe.minimum_memory_mib or 0
+        needed = self.flavour.minimum_memory_mib(self.rootfs)
+        reason = "asked for" if asked > needed else "what it takes to boot these files"
+        return [
+            *self.flavour.decisions(self.rootfs),
+            Decision("boot mode", recipe.boot_mode, booted),
+            Decision("memory", f"{max(asked, needed)} MiB or more", reason),
+            *self.libraries,
+        ]
 
 
 def lock_of(recipe: Recipe, *, locked: bool = False) -> Lock:
@@ -146,7 +172,7 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
         packages += owners.packages_owning(own, rootfs.sources())
     based_on = based.inputs if based else ()
     inputs = build_cache.states([*_inputs(rootfs, lock), *kernel.inputs(), *based_on])
-    return _Parts(recipe, kernel, trees, rootfs, packages, inputs)
+    return _Parts(recipe, kernel, trees, rootfs, packages, inputs, contents.decisions)
 
 
 def _base(recipe: Recipe, report: Reporter) -> Container | None:
@@ -229,6 +255,7 @@ def _manifest(
         "tags": recipe.tags,
         "minimum_memory_mib": parts.minimum_memory_mib,
         **kernel,
+        decisions.KEY: decisions.to_json(parts.decisions),
         "files": files,
         "packages": manifest.packages(parts.packages),
     }

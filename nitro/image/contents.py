@@ -11,6 +11,7 @@ from pathlib import Path
 from nitro.debian import Tree, package_of
 from nitro.errors import InputError
 from nitro.image import command
+from nitro.image.decisions import Decision
 from nitro.image.excluded import excluder
 from nitro.image.formats import elf
 from nitro.image.libraries import Closure, Sysroot
@@ -26,14 +27,14 @@ class Contents:
     """Fills `rootfs` from a recipe. `packages` is the recipe's own tree, if it has one.
 
     `supplies` says which programs, interpreters and libraries guests have anyway; `examine` is
-    shown each program before, the command's first.
+    shown each program and where its libraries are looked for before, the command's first.
     """
 
     recipe: Recipe
     packages: Tree | None
     rootfs: Rootfs
     supplies: Callable[[str], bool]
-    examine: Callable[[str, Path], None] = lambda path, program: None
+    examine: Callable[[str, Path, Sysroot], None] = lambda path, program, sysroot: None
     #: the files of the container image that the recipe is based on
     base: Path | None = None
     #: what a person should know of what was put in, a line each
@@ -64,13 +65,29 @@ class Contents:
                     self._put(path, found, layer, origin)
         self._command()
 
+    @property
+    def decisions(self) -> list[Decision]:
+        """Which libraries came in and stayed out, and for whom."""
+        found = []
+        for root, closure in sorted(self._closures.items()):
+            _, origin = self._layer_of(root)
+            found += [
+                Decision("library", f"{path}, from {origin}", f"{by} needs it")
+                for path, by in closure.needed_by.items()
+            ]
+            found += [
+                Decision("library", f"without {name}", f"the guest has it anyway, for {by}")
+                for name, by in closure.left_out.items()
+            ]
+        return found
+
     def _program(self, program: File) -> None:
         path, source, root = self._find(program)
         if not source.is_file():
             raise self._error(f"{source} is not a program", "name folders in files")
         layer, origin = self._layer_of(root)
         self._put(path, source, layer, origin, mode=int(program.mode or "0755", 8))
-        self.examine(path, source)
+        self.examine(path, source, Sysroot(root, self.base))
         if elf.is_elf(source):
             self._check(source)
             self._closure(root).add(path, source)

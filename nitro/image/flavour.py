@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 from nitro.debian import Lock, Package, Tree, Wanted
 from nitro.errors import InputError
+from nitro.image.decisions import Decision
+from nitro.image.libraries import Sysroot
 from nitro.image.linux.flavour import Linux
 from nitro.image.osv.flavour import Osv
 from nitro.image.rootfs import Rootfs
@@ -34,8 +36,8 @@ class Flavour(Protocol):
         `packages` is what each set was resolved to.
         """
 
-    def examine(self, path: str, program: Path) -> None:
-        """Look at a program (guest path and file) before its libraries are looked for.
+    def examine(self, path: str, program: Path, sysroot: Sysroot) -> None:
+        """Look at a program (guest path and file) before its libraries are looked for in `sysroot`.
 
         Raises InputError for one that this kernel cannot start.
         """
@@ -57,6 +59,9 @@ class Flavour(Protocol):
 
     def minimum_memory_mib(self, rootfs: Rootfs) -> int:
         """The memory in MiB that a machine needs for the kernel and these contents."""
+
+    def decisions(self, rootfs: Rootfs) -> Sequence[Decision]:
+        """What was decided for these contents, beside the libraries."""
 
     def write_disk(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree], out: Path) -> dict[str, Any]:
         """Write the bootable disk to `out`, the same bytes for the same inputs.

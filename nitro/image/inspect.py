@@ -19,7 +19,7 @@ from typing import IO, Any, BinaryIO
 
 from nitro.budget import Budget
 from nitro.debian import Wanted, tree
-from nitro.documents import KernelDocument
+from nitro.documents.images import KernelDocument
 from nitro.errors import InputError
 from nitro.image import build_cache, manifest
 from nitro.image.formats import cpio, qcow2

@@ -87,6 +87,10 @@ class Closure:
     arch: Arch = X86_64
     supplied: Callable[[str], bool] = lambda _: False
     found: dict[str, Path] = field(default_factory=dict)
+    #: guest path of a file in `found` → the first that needs it
+    needed_by: dict[str, str] = field(default_factory=dict)
+    #: what was left out, as it is supplied → the first that needs it
+    left_out: dict[str, str] = field(default_factory=dict)
     #: what to do about a library that is missing, where one knows
     remedy: Callable[[str], str | None] = lambda _: None
 
@@ -104,7 +108,7 @@ class Closure:
             by, here, inherited = queue.popleft()
             elf = read(here)
             if elf.interpreter:
-                if not self.supplied(elf.interpreter):
+                if not self._is_supplied(elf.interpreter, by):
                     self._include(elf.interpreter, by)
                 loaded.add(PurePosixPath(elf.interpreter).name)
             rpath = self._expand_all(elf.rpath, by, elf)
@@ -112,7 +116,7 @@ class Closure:
             passed = inherited if elf.runpath else rpath + inherited
             places = self._expand_all(elf.runpath, by, elf) or passed
             for name in elf.needed:
-                if name in loaded or _is_musl(name) or self.supplied(name):
+                if name in loaded or _is_musl(name) or self._is_supplied(name, by):
                     continue
                 loaded.add(name)
                 try:
@@ -166,11 +170,18 @@ class Closure:
             path,
         )
 
+    def _is_supplied(self, name: str, by: str) -> bool:
+        if self.supplied(name):
+            self.left_out.setdefault(name, by)
+            return True
+        return False
+
     def _include(self, path: str, by: str) -> Path:
         file = self.sysroot.locate(path)
         if file is None:
             raise self._missing(path, by)
         self.found[path] = file
+        self.needed_by.setdefault(path, by)
         return file
 
     def _missing(self, name: str, by: str) -> InputError:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from elftools.elf.constants import P_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.enums import ENUM_E_MACHINE
 
@@ -23,6 +26,8 @@ class Object:
     needed: tuple[str, ...]
     rpath: tuple[str, ...]
     runpath: tuple[str, ...]
+    thread_local: int = 0
+    """Bytes of thread-local storage."""
 
 
 def is_elf(path: Path) -> bool:
@@ -39,33 +44,54 @@ def read(path: Path) -> Object:
 @lru_cache(maxsize=256)
 def _read(path: Path, changed: int, size: int) -> Object:
     """The same file is looked at several times, and pyelftools takes milliseconds."""
+    with _opened(path) as elf:
+        interpreter = next((s.get_interp_name() for s in elf.iter_segments("PT_INTERP")), None)
+        needed, rpath, runpath = [], "", ""
+        for section in elf.iter_segments("PT_DYNAMIC"):
+            for tag in section.iter_tags():
+                if tag.entry.d_tag == "DT_NEEDED":
+                    needed.append(tag.needed)
+                elif tag.entry.d_tag == "DT_RPATH":
+                    rpath = tag.rpath
+                elif tag.entry.d_tag == "DT_RUNPATH":
+                    runpath = tag.runpath
+        return Object(
+            elf["e_type"],
+            ENUM_E_MACHINE.get(elf["e_machine"], elf["e_machine"]),
+            elf.elfclass,
+            interpreter,
+            tuple(needed),
+            tuple(filter(None, rpath.split(":"))),
+            tuple(filter(None, runpath.split(":"))),
+            sum(segment["p_memsz"] for segment in elf.iter_segments("PT_TLS")),
+        )
+
+
+def code(path: Path) -> list[bytes]:
+    """What of a file is loaded to be executed. Raises InputError as `read`."""
+    with _opened(path) as elf:
+        loaded = [s for s in elf.iter_segments("PT_LOAD") if s["p_flags"] & P_FLAGS.PF_X]
+        largest = path.stat().st_size
+        if any(segment["p_filesz"] > largest for segment in loaded):
+            raise ValueError("a segment lies outside the file")
+        return [segment.data() for segment in loaded]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[ELFFile]:
     try:
         with path.open("rb") as file:
-            elf = ELFFile(file)
-            interpreter = next((s.get_interp_name() for s in elf.iter_segments("PT_INTERP")), None)
-            needed, rpath, runpath = [], "", ""
-            for section in elf.iter_segments("PT_DYNAMIC"):
-                for tag in section.iter_tags():
-                    if tag.entry.d_tag == "DT_NEEDED":
-                        needed.append(tag.needed)
-                    elif tag.entry.d_tag == "DT_RPATH":
-                        rpath = tag.rpath
-                    elif tag.entry.d_tag == "DT_RUNPATH":
-                        runpath = tag.runpath
-            return Object(
-                elf["e_type"],
-                ENUM_E_MACHINE.get(elf["e_machine"], elf["e_machine"]),
-                elf.elfclass,
-                interpreter,
-                tuple(needed),
-                tuple(filter(None, rpath.split(":"))),
-                tuple(filter(None, runpath.split(":"))),
-            )
+            yield ELFFile(file)
     except Exception as error:  # of a damaged file pyelftools raises whatever falls out
-        raise InputError(
-            f"{path}: not an ELF file that can be read: {error}",
-            hint="the file may be damaged; build it again",
-        ) from None
+        raise damaged(path, error) from None
+
+
+def damaged(path: Path, error: Exception) -> InputError:
+    """The error of a file that begins as an ELF file and cannot be read."""
+    return InputError(
+        f"{path}: not an ELF file that can be read: {error}",
+        hint="the file may be damaged; build it again",
+    )
 
 
 def machine_name(machine: int) -> str:

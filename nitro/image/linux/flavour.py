@@ -11,6 +11,8 @@ from typing import Any
 
 from nitro.debian import Lock, Package, Tree, Wanted
 from nitro.errors import InputError
+from nitro.image.decisions import Decision, asked
+from nitro.image.libraries import Sysroot
 from nitro.image.linux import (
     attributes,
     disk,
@@ -27,6 +29,7 @@ from nitro.image.rootfs import Rootfs
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
 
+_DRIVER = "the default; the kernel's own takes over where nitro's brings no link up"
 _BUSYBOX = ("/bin/sh", "/usr/bin/sh", "/usr/bin/env")
 
 
@@ -86,7 +89,7 @@ class Linux:
             own.append(attributes.packages(arch))
         return [*self._kernel, self._busybox, layers.ZSTD, *grubs, *own, *tracer]
 
-    def examine(self, path: str, program: Path) -> None:
+    def examine(self, path: str, program: Path, sysroot: Sysroot) -> None:
         """Linux starts every ELF file and every script."""
 
     def inputs(self) -> list[Path]:
@@ -124,6 +127,14 @@ class Linux:
         packed = sum(layer.compressed for layer in self._pack(rootfs))
         uefi = self.recipe.boot_mode != "legacy-bios"
         return memory.minimum_mib(rootfs.size, packed, len(rootfs.nodes), uefi=uefi)
+
+    def decisions(self, rootfs: Rootfs) -> list[Decision]:
+        recipe = self.recipe
+        standard = "the default, for every program of Linux's"
+        return [
+            Decision("kernel", f"Linux {self._release}", asked(recipe, "kernel", standard)),
+            Decision("driver", recipe.driver, asked(recipe, "driver", _DRIVER)),
+        ]
 
     def _pack(self, rootfs: Rootfs) -> list[layers.Packed]:
         if self._packed is None:

@@ -11,10 +11,12 @@ from typing import Any
 from nitro.arch import X86_64
 from nitro.debian import Lock, Package, Tree, Wanted
 from nitro.errors import InputError
+from nitro.image.decisions import Decision, asked
 from nitro.image.formats import symbols
+from nitro.image.libraries import Sysroot
 from nitro.image.osv import command_line, disk, doctor, driver, programs, ramfs, store
 from nitro.image.osv.artifact import Kernel
-from nitro.image.osv.programs import PLAYED, Choice
+from nitro.image.osv.programs import Choice
 from nitro.image.osv.store import Stored
 from nitro.image.rootfs import Node, Rootfs
 from nitro.progress import Reporter
@@ -101,22 +103,29 @@ class Osv:
             self._module = driver.cached(self._headers, packages[driver.COMPILER])
         return () if self._module else self.wanted()
 
-    def examine(self, path: str, program: Path) -> None:
+    def examine(self, path: str, program: Path, sysroot: Sysroot) -> None:
         if path == self.recipe.argv[0]:
-            self._choice = programs.choose(program, self.recipe.launch)
+            launch, kernel = self.recipe.launch, self._kernel.segment
+            self._choice = programs.choose(path, program, launch, sysroot, kernel)
+            for warning in self._choice.warnings:
+                self.report.note(warning)
 
     def supplies(self, name: str) -> bool:
-        return self._launch == "osv" and PurePosixPath(name).name in PLAYED
+        return self._launch == "osv" and programs.plays(name)
 
     @property
-    def _launch(self) -> Launch:
+    def _chosen(self) -> Choice:
         if self._choice is None:
             command = self.recipe.argv[0]
             raise InputError(
                 f"{self.recipe.name}: command: {command} is not among programs",
                 hint="OSv starts a program that is listed there",
             )
-        return self._choice.launch
+        return self._choice
+
+    @property
+    def _launch(self) -> Launch:
+        return self._chosen.launch
 
     def add(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree]) -> Sequence[Package]:
         if self.trace:
@@ -169,6 +178,22 @@ class Osv:
         end = ramfs.memory_end(self._kernel.layout, self._kernel.segment, rootfs.nodes)
         needed = -(-end // _MIB) + _ROOM_MIB
         return -(-needed // _STEP_MIB) * _STEP_MIB
+
+    def decisions(self, rootfs: Rootfs) -> list[Decision]:
+        recipe, kernel = self.recipe, self._kernel
+        version = self._stored.about["version"]
+        only = "it is the only one that was added"
+        named = "asked for" if recipe.kernel.partition(":")[2] else only
+        own = "the default, in place of the kernel's own"
+        fits = ramfs.fits(kernel.layout, rootfs.nodes)
+        room = f"the kernel has {kernel.layout.room / 1e6:.1f} MB for files"
+        return [
+            Decision("kernel", f"osv:{self._stored.name}, OSv {version}", named),
+            Decision("launch", self._launch, self._chosen.why),
+            *(Decision("warning", recipe.argv[0], one) for one in self._chosen.warnings),
+            Decision("driver", recipe.driver, asked(recipe, "driver", own)),
+            Decision("RAMFS", "in place" if fits else "behind the kernel", room),
+        ]
 
     def write_disk(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree], out: Path) -> dict[str, Any]:
         line = self._command_line()

@@ -9,11 +9,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from nitro.arch import X86_64
 from nitro.errors import InputError
 from nitro.image.formats import elf
+from nitro.image.libraries import Closure, Sysroot
+from nitro.image.osv import demands, system_calls
+from nitro.image.osv.demands import Demands, some
+from nitro.image.osv.segment import Segment
 from nitro.recipe import Launch
 
 PLAYED = frozenset(
@@ -25,17 +29,31 @@ PLAYED = frozenset(
 )
 """The libraries (sonames) that the kernel itself plays."""
 
+# Bytes of thread-local storage of a program that OSv's linker has room for in each thread, where
+# the kernel was built as its Makefile says: app_local_exec_tls_size.
+_THREAD_LOCAL = 512
+# What Linux's dynamic linker cannot do without.
+_ESSENTIAL = frozenset({"arch_prctl", "brk", "mmap"})
+
 
 @dataclass(frozen=True)
 class Choice:
-    """A way to start a program, and why it was chosen."""
+    """A way to start a program, why it was chosen, and what may not work, a line each."""
 
     launch: Launch
     why: str
+    warnings: tuple[str, ...] = ()
 
 
-def choose(program: Path, wish: Launch | None) -> Choice:
-    """The way to start `program`, or the one that the recipe wishes.
+def plays(name: str) -> bool:
+    """Whether the kernel plays a library or an interpreter, by soname or path."""
+    return PurePosixPath(name).name in PLAYED
+
+
+def choose(
+    path: str, program: Path, wish: Launch | None, sysroot: Sysroot, kernel: Segment
+) -> Choice:
+    """The way to start `program`, at `path` in the guest, or the one that the recipe wishes.
 
     Raises InputError for what OSv starts in no way, and for a wish that cannot be.
     """
@@ -45,14 +63,69 @@ def choose(program: Path, wish: Launch | None) -> Choice:
         )
     found = elf.read(program)
     dynamic = bool(found.interpreter or found.needed)
-    if wish is not None:
-        if dynamic == (wish == "static"):
-            is_not = "dynamically" if dynamic else "statically"
-            raise InputError(
-                f'{program}: launch = "{wish}" does not fit: it is linked {is_not}',
-                hint="leave launch out, and nitro chooses",
-            )
-        return Choice(wish, "the recipe says so")
+    if wish is not None and dynamic == (wish == "static"):
+        is_not = "dynamically" if dynamic else "statically"
+        raise InputError(
+            f'{program}: launch = "{wish}" does not fit: it is linked {is_not}',
+            hint="leave launch out, and nitro chooses",
+        )
     if not dynamic:
-        return Choice("static", "it is linked statically: no interpreter, no libraries")
-    return Choice("osv", f"it is linked dynamically, for {found.interpreter}")
+        why = "asked for" if wish else "it is linked statically: no interpreter, no libraries"
+        return Choice("static", why, _static(path, demands.of_static(program, kernel)))
+    closure = Closure(sysroot, supplied=plays)
+    closure.add(path, program, [])  # a library that is missing is refused when it is looked for
+    lacks = demands.of_dynamic(path, program, closure.found, kernel)
+    launch, why = (wish, "asked for") if wish else _dynamic(path, found, lacks, kernel)
+    return Choice(launch, why, _warnings(path, lacks, launch))
+
+
+def _dynamic(path: str, found: elf.Object, lacks: Demands, kernel: Segment) -> tuple[Launch, str]:
+    """How to start a program that is linked dynamically, and why."""
+    reason = None
+    own = [symbol for symbol, by in lacks.symbols.items() if by == path]
+    if own:
+        reason = f"the kernel does not export {some(own)}"
+    elif found.thread_local > _THREAD_LOCAL:
+        reason = (
+            f"it has {found.thread_local} bytes of thread-local storage, and OSv's linker has room "
+            f"for {_THREAD_LOCAL}"
+        )
+    if reason is None:
+        return "osv", "it is linked dynamically, and the kernel exports all that it imports"
+    if not system_calls.offered_by(kernel) >= _ESSENTIAL:
+        return "osv", f"{reason}, but it has no system calls for Linux's linker, either"
+    return "linux-ld", reason
+
+
+def _warnings(path: str, lacks: Demands, launch: Launch) -> tuple[str, ...]:
+    said = []
+    if lacks.processes:
+        said.append(_one_process(f"{path} calls {some(lacks.processes)}"))
+    if lacks.symbols and launch == "osv":
+        whose = some(dict.fromkeys(lacks.symbols.values()))
+        said.append(
+            f"the kernel does not export {some(lacks.symbols)}, of {whose}: the program ends when "
+            'it uses one (launch = "linux-ld" uses glibc\'s)'
+        )
+    return tuple(said)
+
+
+def _static(path: str, lacks: Demands) -> tuple[str, ...]:
+    said = []
+    if lacks.processes:
+        said.append(_one_process(f"{path} has the system calls {some(lacks.processes)}"))
+    if lacks.calls:
+        said.append(
+            f"the kernel does not have {some(sorted(lacks.calls, key=_weight))} of the system "
+            f"calls in {path}: they fail (ENOSYS)"
+        )
+    return tuple(said)
+
+
+def _one_process(what: str) -> str:
+    return f"{what}: OSv has one process, so that fails; let it serve in that one"
+
+
+def _weight(call: str) -> tuple[bool, str]:
+    """First what programs are built around."""
+    return not call.startswith(("io_", "inotify", "memfd", "signalfd", "timer_")), call

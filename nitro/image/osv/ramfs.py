@@ -47,8 +47,7 @@ def write(out: BinaryIO, segment: Segment, layout: Layout, nodes: Mapping[str, N
         raise ValueError(
             f"{len(entries)} files, and this kernel's RAMFS has room for {layout.capacity}"
         )
-    table = (len(entries) + 1) * ENTRY.size
-    planned, end = _place(entries, layout.table + table)
+    planned, end = _in_place(layout, entries)
     if end <= layout.table + layout.room:
         data = bytearray(segment.without_sections())
     else:
@@ -67,6 +66,11 @@ def write(out: BinaryIO, segment: Segment, layout: Layout, nodes: Mapping[str, N
     out.seek(0, os.SEEK_END)
     out.write(bytes(start + size - out.tell()))
     return size
+
+
+def fits(layout: Layout, nodes: Mapping[str, Node]) -> bool:
+    """Whether `nodes` fit into the place of the old RAMFS. Raises ValueError as `write`."""
+    return _in_place(layout, list(_entries(nodes)))[1] <= layout.table + layout.room
 
 
 def read(segment: Segment, entries: Iterable[Entry]) -> dict[str, Node]:
@@ -105,6 +109,13 @@ def _grown(
     data.extend(bytes(first - len(data)))
     struct.pack_into("<I", data, layout.end_operand, segment.address + end)
     return data, planned, end
+
+
+def _in_place(
+    layout: Layout, entries: list[tuple[bytes, int, bytes | Path, int]]
+) -> tuple[list[_Planned], int]:
+    """The contents behind the table in its old place, and where they end."""
+    return _place(entries, layout.table + (len(entries) + 1) * ENTRY.size)
 
 
 def _place(

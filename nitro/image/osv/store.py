@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urljoin
 
-from nitro.documents import (
+from nitro.documents.images import (
     KERNEL_INDEX_SCHEMA,
     KernelDocument,
     KernelIndexDocument,

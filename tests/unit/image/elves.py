@@ -1,4 +1,4 @@
-"""The smallest ELF files that say what they need: no code, just headers and a dynamic section."""
+"""The smallest ELF files that say what they need: headers, a dynamic section, code if given."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _BASE = 0x1000
-_NEEDED, _STRTAB, _STRSZ, _RPATH, _RUNPATH = 1, 5, 10, 15, 29
-_LOAD, _DYNAMIC, _INTERP = 1, 2, 3
+_NEEDED, _HASH, _STRTAB, _SYMTAB, _STRSZ, _RPATH, _RUNPATH = 1, 4, 5, 6, 10, 15, 29
+_LOAD, _DYNAMIC, _INTERP, _TLS = 1, 2, 3, 7
 
 
 def write(
@@ -19,8 +19,16 @@ def write(
     runpath: str | None = None,
     interpreter: str | None = None,
     machine: int = 62,
+    imports: Sequence[str] = (),
+    exports: Sequence[str] = (),
+    code: bytes = b"",
+    thread_local: int = 0,
 ) -> Path:
-    """Write a 64-bit little-endian ELF file to `path`, folders included."""
+    """Write a 64-bit little-endian ELF file to `path`, folders included.
+
+    `imports` and `exports` are names of dynamic symbols, `code` what it executes, `thread_local`
+    its bytes of thread-local storage.
+    """
     strings = b"\0"
     tags: list[tuple[int, int]] = []
     texts = [*((_NEEDED, name) for name in needed), (_RPATH, rpath), (_RUNPATH, runpath)]
@@ -28,19 +36,32 @@ def write(
         if text is not None:
             tags.append((tag, len(strings)))
             strings += text.encode() + b"\0"
-    segments = 2 + (interpreter is not None)
+    table = bytes(24)
+    for name in (*imports, *exports):
+        defined, value = (0, 0) if name in imports else (1, _BASE)
+        table += struct.pack("<IBBHQQ", len(strings), 1 << 4 | 2, 0, defined, value, 0)
+        strings += name.encode() + b"\0"
+    counts = struct.pack("<IIII", 0, len(table) // 24, 0, 0)
+    segments = 2 + (interpreter is not None) + bool(thread_local)
     start = 64 + 56 * segments
     interp = (interpreter or "").encode() + b"\0"
-    dynamic = start + len(interp) + len(strings)
-    tags += [(_STRTAB, _BASE + start + len(interp)), (_STRSZ, len(strings)), (0, 0)]
-    table = b"".join(struct.pack("<QQ", *tag) for tag in tags)
-    size = dynamic + len(table)
+    symbols = start + len(interp) + len(strings)
+    behind = symbols + len(table)
+    dynamic = behind + len(counts) + len(code)
+    tags += [(_STRTAB, _BASE + start + len(interp)), (_STRSZ, len(strings))]
+    if imports or exports:
+        tags += [(_SYMTAB, _BASE + symbols), (_HASH, _BASE + behind)]
+    section = b"".join(struct.pack("<QQ", *tag) for tag in [*tags, (0, 0)])
+    size = dynamic + len(section)
 
-    def segment(kind: int, offset: int, length: int) -> bytes:
+    def segment(kind: int, offset: int, length: int, flags: int = 4) -> bytes:
         place = _BASE + offset
-        return struct.pack("<IIQQQQQQ", kind, 4, offset, place, place, length, length, 8)
+        return struct.pack("<IIQQQQQQ", kind, flags, offset, place, place, length, length, 8)
 
-    headers = segment(_LOAD, 0, size) + segment(_DYNAMIC, dynamic, len(table))
+    headers = segment(_LOAD, 0, size, 5 if code else 4)
+    headers += segment(_DYNAMIC, dynamic, len(section))
+    if thread_local:
+        headers += struct.pack("<IIQQQQQQ", _TLS, 4, 0, 0, 0, 0, thread_local, 8)
     if interpreter is not None:
         headers = segment(_INTERP, start, len(interp)) + headers
     identity = b"\x7fELF\x02\x01\x01" + bytes(9)
@@ -48,6 +69,6 @@ def write(
         "<HHIQQQIHHHHHH", 3, machine, 1, 0, 64, 0, 0, 64, 56, segments, 64, 0, 0
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(header + headers + interp + strings + table)
+    path.write_bytes(header + headers + interp + strings + table + counts + code + section)
     path.chmod(0o755)
     return path

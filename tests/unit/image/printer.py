@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from nitro.debian import Lock, Package, Tree, Wanted
+from nitro.image.decisions import Decision
+from nitro.image.libraries import Sysroot
 from nitro.image.rootfs import Node, Rootfs
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
@@ -35,7 +37,7 @@ class Printer:
     def needed(self, packages: Mapping[Wanted, Sequence[Package]]) -> Sequence[Wanted]:
         return ()
 
-    def examine(self, path: str, program: Path) -> None:
+    def examine(self, path: str, program: Path, sysroot: Sysroot) -> None:
         pass
 
     def inputs(self) -> Sequence[Path]:
@@ -51,6 +53,9 @@ class Printer:
 
     def minimum_memory_mib(self, rootfs: Rootfs) -> int:
         return 64 + rootfs.size // (1 << 20)
+
+    def decisions(self, rootfs: Rootfs) -> Sequence[Decision]:
+        return [Decision("kernel", "printer", "it is the only one here")]
 
     def write_disk(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree], out: Path) -> dict[str, Any]:
         line = rootfs.nodes["/line"].source

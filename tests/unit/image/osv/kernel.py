@@ -10,6 +10,7 @@ from nitro.image.osv.disk import BOOT_SECTOR
 
 BASE, TABLE, INSTRUCTION, NOTE = 0x40200000, 0x1000, 0xA00, 0x200
 BSS, CONTROL_BLOCK = 0x500, 0x10
+DYNAMIC, SYMBOLS = 0x600, 0xB00
 START32, PVH = 0x200900, 0x200980
 
 Entries = Sequence[tuple[int, bytes, bytes]]
@@ -22,18 +23,34 @@ SAMPLE: Entries = [
 ]
 
 
-def build(entries: Entries = SAMPLE, *, version: bytes = b"v0.57.0-1-g0", size: int = 0) -> bytes:
-    """The kernel with these entries in its RAMFS; `size`: bytes that it has at least."""
+CALLS = ("arch_prctl", "brk", "long_mmap", "write")
+"""System calls that it claims to have, by the functions behind them."""
+
+
+def build(
+    entries: Entries = SAMPLE,
+    *,
+    version: bytes = b"v0.57.0-1-g0",
+    size: int = 0,
+    exports: Sequence[str] = (),
+    calls: Sequence[str] = CALLS,
+) -> bytes:
+    """The kernel with these entries in its RAMFS; `size`: bytes that it has at least.
+
+    `exports` are names of its dynamic symbols, `calls` of its system calls.
+    """
     contents = b"".join(content for *_, content in entries)
     end = max(TABLE + 128 * (len(entries) + 1) + len(contents), size)
     kernel = bytearray(end)
     kernel[:20] = b"\x7fELF\2\1\1".ljust(16, b"\0") + struct.pack("<HH", 2, 62)
     struct.pack_into("<QQQ", kernel, 24, BASE + 0x900, 64, 0x99)  # e_entry, e_phoff, e_shoff
-    struct.pack_into("<HHHH", kernel, 54, 56, 2, 64, 3)  # e_phentsize … e_shnum
+    struct.pack_into("<HHHH", kernel, 54, 56, 3, 64, 3)  # e_phentsize … e_shnum
     struct.pack_into("<IIQQQQQQ", kernel, 64, 4, 4, NOTE, 0, 0, 20, 20, 4)  # PT_NOTE
     struct.pack_into("<IIQQQQQQ", kernel, 120, 1, 7, 0, BASE, 0x200000, end, end + BSS, 4096)
     struct.pack_into("<III4sI", kernel, NOTE, 4, 4, 18, b"Xen\0", PVH)
+    _export(kernel, exports)
     text = b"OSv " + version + b"\n\0" + b"N3aws3enaE\0"
+    text += b"".join(b"trace_syscall_%s\0" % call.encode() for call in calls)
     kernel[0x300 : 0x300 + len(text)] = text
     struct.pack_into("<I", kernel, 0x800, START32)
     edata = free_memory(end)
@@ -46,6 +63,23 @@ def build(entries: Entries = SAMPLE, *, version: bytes = b"v0.57.0-1-g0", size: 
         kernel[TABLE + offset : TABLE + offset + len(content)] = content
         offset += len(content)
     return bytes(kernel)
+
+
+def _export(kernel: bytearray, names: Sequence[str]) -> None:
+    """A dynamic section with these symbols."""
+    strings, table = b"\0", bytes(24)
+    for name in names:
+        table += struct.pack("<IBBHQQ", len(strings), 1 << 4 | 2, 0, 1, BASE + 0x900, 0)
+        strings += name.encode() + b"\0"
+    symbols, text = SYMBOLS + 16, SYMBOLS + 16 + len(table)
+    assert text + len(strings) <= TABLE
+    tags = {4: BASE + SYMBOLS, 6: BASE + symbols, 5: BASE + text, 10: len(strings), 0: 0}
+    section = b"".join(struct.pack("<QQ", *tag) for tag in tags.items())
+    struct.pack_into("<IIQQQQQQ", kernel, 176, 2, 6, DYNAMIC, 0, 0, len(section), len(section), 8)
+    kernel[DYNAMIC : DYNAMIC + len(section)] = section
+    struct.pack_into("<IIII", kernel, SYMBOLS, 0, len(table) // 24, 0, 0)
+    kernel[symbols : symbols + len(table)] = table
+    kernel[text : text + len(strings)] = strings
 
 
 def free_memory(size: int) -> int:

@@ -1,4 +1,4 @@
-"""How a program is started, by its ELF file and by the recipe."""
+"""How a program is started, by its ELF file, by what the kernel has, and by the recipe."""
 
 from __future__ import annotations
 
@@ -7,31 +7,113 @@ from pathlib import Path
 import pytest
 
 from nitro.errors import InputError
-from nitro.image.osv.programs import choose
+from nitro.image.libraries import Sysroot
+from nitro.image.osv.programs import Choice, choose
+from nitro.image.osv.segment import Segment
+from nitro.recipe import Launch
 from tests.unit.image import elves
+from tests.unit.image.osv.kernel import build
 
 LINUX = "/lib64/ld-linux-x86-64.so.2"
+KERNEL = Segment.parse(build(exports=["printf", "fork", "write"]))
+IO_URING = b"\xb8\xa9\x01\x00\x00\x0f\x05"  # mov $425, %eax; syscall
+VFORK = b"\x48\xc7\xc0\x3a\x00\x00\x00\x0f\x05"  # mov $58, %rax; syscall
+WRITE = b"\xb8\x01\x00\x00\x00\x0f\x05"
 
 
-def test_the_elf_file_decides(tmp_path: Path) -> None:
-    dynamic = elves.write(tmp_path / "dynamic", needed=["libc.so.6"], interpreter=LINUX)
-    static = elves.write(tmp_path / "static")
-    assert choose(dynamic, None).launch == "osv"
-    assert LINUX in choose(dynamic, None).why
-    assert choose(static, None).launch == "static"
+def dynamic(root: Path, *imports: str, thread_local: int = 0) -> Path:
+    for name in ("liba.so.1", "libc.so.6", "ld-linux-x86-64.so.2"):
+        folder = "lib64" if name.startswith("ld-") else "usr/lib"
+        elves.write(root / folder / name, exports=["of_a"] if name == "liba.so.1" else [])
+    return elves.write(
+        root / "usr/bin/program",
+        needed=["liba.so.1", "libc.so.6"],
+        interpreter=LINUX,
+        imports=imports,
+        thread_local=thread_local,
+    )
+
+
+def chosen(program: Path, wish: Launch | None = None, kernel: Segment = KERNEL) -> Choice:
+    root = program.parents[2]
+    return choose("/usr/bin/program", program, wish, Sysroot(root), kernel)
+
+
+def test_a_dynamic_program_whose_imports_are_there_is_osvs(tmp_path: Path) -> None:
+    found = chosen(dynamic(tmp_path, "printf", "of_a"))
+    assert found.launch == "osv"
+    assert "exports all that it imports" in found.why
+    assert not found.warnings
+
+
+def test_a_symbol_that_the_kernel_lacks_takes_linuxs_linker(tmp_path: Path) -> None:
+    found = chosen(dynamic(tmp_path, "printf", "getcontext", "makecontext"))
+    assert found.launch == "linux-ld"
+    assert found.why == "the kernel does not export getcontext, makecontext"
+
+
+def test_thread_local_storage_beyond_osvs_room_takes_linuxs_linker(tmp_path: Path) -> None:
+    assert chosen(dynamic(tmp_path, thread_local=512)).launch == "osv"
+    found = chosen(dynamic(tmp_path, thread_local=4096))
+    assert found.launch == "linux-ld"
+    assert "4096 bytes of thread-local storage" in found.why
+
+
+def test_linuxs_linker_needs_system_calls(tmp_path: Path) -> None:
+    old = Segment.parse(build(exports=["printf"], calls=()))
+    found = chosen(dynamic(tmp_path, "getcontext"), kernel=old)
+    assert found.launch == "osv"
+    assert "no system calls for Linux's linker" in found.why
+    assert "getcontext" in found.warnings[0]
+
+
+def test_a_symbol_that_a_library_lacks_is_a_warning(tmp_path: Path) -> None:
+    program = dynamic(tmp_path, "printf")
+    elves.write(tmp_path / "usr/lib/liba.so.1", imports=["makecontext"])
+    found = chosen(program)
+    assert found.launch == "osv"
+    [warning] = found.warnings
+    assert "does not export makecontext, of /usr/lib/liba.so.1" in warning
+
+
+def test_a_program_that_starts_processes_is_told(tmp_path: Path) -> None:
+    [warning] = chosen(dynamic(tmp_path, "fork")).warnings
+    assert warning.startswith("/usr/bin/program calls fork: OSv has one process")
+
+
+def test_a_static_program_is_read_for_its_system_calls(tmp_path: Path) -> None:
+    program = elves.write(tmp_path / "usr/bin/program", code=WRITE + IO_URING + VFORK)
+    found = chosen(program)
+    assert found.launch == "static"
+    processes, calls = found.warnings
+    assert "/usr/bin/program has the system calls vfork: OSv has one process" in processes
+    assert "does not have io_uring_setup of the system calls" in calls
+    plain = elves.write(tmp_path / "usr/bin/plain", code=WRITE)
+    assert not chosen(plain).warnings
+
+
+def test_nothing_is_said_of_the_calls_of_a_kernel_that_does_not_name_its_own(
+    tmp_path: Path,
+) -> None:
+    program = elves.write(tmp_path / "usr/bin/program", code=IO_URING)
+    assert not chosen(program, kernel=Segment.parse(build(calls=()))).warnings
 
 
 def test_the_recipe_overrides(tmp_path: Path) -> None:
-    dynamic = elves.write(tmp_path / "dynamic", needed=["libc.so.6"], interpreter=LINUX)
-    assert choose(dynamic, "linux-ld").launch == "linux-ld"
+    program = dynamic(tmp_path, "getcontext")
+    assert chosen(program, "linux-ld") == Choice("linux-ld", "asked for")
+    wished = chosen(program, "osv")
+    assert wished.launch == "osv"
+    assert "getcontext" in wished.warnings[0]
     with pytest.raises(InputError, match='launch = "static" does not fit'):
-        choose(dynamic, "static")
+        chosen(program, "static")
     with pytest.raises(InputError, match='launch = "osv" does not fit'):
-        choose(elves.write(tmp_path / "static"), "osv")
+        chosen(elves.write(tmp_path / "usr/bin/static"), "osv")
 
 
 def test_scripts_are_not_started(tmp_path: Path) -> None:
-    script = tmp_path / "script"
+    script = tmp_path / "usr/bin/script"
+    script.parent.mkdir(parents=True)
     script.write_text("#!/bin/sh\n")
     with pytest.raises(InputError, match="OSv starts ELF files only"):
-        choose(script, None)
+        chosen(script)
