@@ -34,7 +34,7 @@ from nitro.cloud.limits import check_image
 from nitro.cloud.network import check_ranges
 from nitro.cloud.tags import ports_tag
 from nitro.conditions import accelerator, read_guest
-from nitro.documents import DeployDocument, ProgramDocument
+from nitro.documents import DeployDocument, InstanceDocument, ProgramDocument
 from nitro.ending import endings, output
 from nitro.errors import InputError
 from nitro.image import Image
@@ -101,6 +101,18 @@ class InstanceReport:
     public_ip: str
     private_ip: str
 
+    def to_json(self) -> InstanceDocument:
+        return {
+            "id": self.id,
+            "type": self.type,
+            "nic": self.nic,
+            "driver": self.driver,
+            "fallback": self.fallback,
+            "accelerator": self.accelerator,
+            "public_ip": self.public_ip,
+            "private_ip": self.private_ip,
+        }
+
 
 @dataclass(frozen=True)
 class ProgramEnd:
@@ -140,7 +152,6 @@ class Deployment:
 
     def to_json(self) -> DeployDocument:
         """The deployment as JSON has it."""
-        instance = self.instance
         return {
             "deployment": self.id,
             "image": {
@@ -159,16 +170,7 @@ class Deployment:
                 "name": self.published.ami_name,
                 "region": self.published.region,
             },
-            "instance": {
-                "id": instance.id,
-                "type": instance.type,
-                "nic": instance.nic,
-                "driver": instance.driver,
-                "fallback": instance.fallback,
-                "accelerator": instance.accelerator,
-                "public_ip": instance.public_ip,
-                "private_ip": instance.private_ip,
-            },
+            "instance": self.instance.to_json(),
             "timeline": [{"stage": s.stage, "seconds": s.seconds} for s in self.timeline],
             "probes": [result.to_json() for result in self.probes],
             "program": self.program.to_json() if self.program else None,
@@ -266,7 +268,7 @@ def deploy(
                 launched=launched,
             )
             results = run_probes(cloud, measurement, prober, undo, report)
-            instance = _describe_instance(cloud, server, instance_type, report)
+            instance = describe_instance(cloud, server, instance_type, report)
             deployment = Deployment(
                 placement.deployment,
                 recipe.name,
@@ -346,7 +348,7 @@ def _create_placement(
     )
 
 
-def _describe_instance(
+def describe_instance(
     cloud: Cloud, server: Instance, instance_type: InstanceType, report: Reporter
 ) -> InstanceReport:
     """What the server turned out to be, in the words of its console."""

@@ -197,6 +197,7 @@ def disk_of(recipe: Recipe, built: Image) -> DiskImage:
         minimum_memory_mib=built.minimum_memory_mib,
         description=recipe.description,
         tags=recipe.tags,
+        ports=tuple(built.ports),
     )
 
 

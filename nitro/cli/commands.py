@@ -10,7 +10,7 @@ COMMANDS = {
     "build": ("build", "Build a bootable disk image from a recipe or a program."),
     "inspect": ("build", "Show the contents of an image, read from the disk."),
     "run": ("run", "Boot an image on this machine with its console; Ctrl-] exits."),
-    "launch": ("instances", "Build, publish and start an instance that keeps running."),
+    "launch": ("launch", "Start an instance that keeps running, of a recipe or of an AMI."),
     "probe": ("instances", "Measure a running instance."),
     "console": ("console", "Print what an instance wrote on its serial console."),
     "logs": ("console", "The same as `console`."),

@@ -1,4 +1,4 @@
-"""`nitro launch`, `probe`, `ls` (or `ps`) and `destroy`: instances, and all that nitro created."""
+"""`nitro probe`, `ls` (or `ps`) and `destroy`: instances, and all that nitro created."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nitro.cli import deployment, options, recipe_arg
+from nitro.cli import options
 from nitro.cli.connection import connected
 from nitro.cli.output import print_json, print_table, reporter, say
 from nitro.errors import InputError, ProbeError
@@ -20,69 +20,9 @@ _COLUMNS = ("KIND", "ID", "NAME", "STATE", "TYPE", "ADDRESS", "PORTS", "AGE", "E
 
 
 def register(app: typer.Typer) -> None:
-    for command in (launch, probe, ls, destroy):
+    for command in (probe, ls, destroy):
         app.command()(command)
     app.command(name="ps", help="The same as `ls`.")(ls)
-
-
-def launch(
-    recipe_name: options.RecipeName,
-    instance: options.InstanceType,
-    arguments: options.Arguments = None,
-    port: options.Ports = None,
-    env: options.Env = None,
-    kernel: options.Kernel = None,
-    ttl: options.Ttl = None,
-    allow: options.Allow = None,
-    cloud: options.CloudName = None,
-    region: options.Region = None,
-    profile: options.Profile = None,
-    subnet: options.Subnet = None,
-    security_group: options.SecurityGroups = None,
-    placement_group: options.PlacementGroup = None,
-    instance_profile: options.InstanceProfile = None,
-    bucket: options.Bucket = None,
-    locked: options.Locked = False,
-    json: options.Json = False,
-    verbose: options.Verbose = False,
-) -> None:
-    """Build, publish and start an instance that keeps running."""
-    instance = options.instance_type(instance)
-    lifetime = options.duration(ttl)
-    from nitro.cli import summary
-    from nitro.cloud import Keep
-    from nitro.probe import Boot, Selection
-
-    report = reporter()
-    recipe = recipe_arg.find(recipe_name, port, env, arguments, kernel, report=report)
-    with connected(
-        report,
-        cloud=cloud,
-        region=region,
-        profile=profile,
-        subnet=subnet,
-        bucket=bucket,
-        allow=allow,
-        launches=True,
-    ) as connection:
-        result = deployment.run(
-            connection,
-            recipe,
-            instance,
-            report,
-            selection=Selection(Boot()),
-            keep=Keep.INSTANCE,
-            ttl=lifetime,
-            security_groups=security_group or (),
-            placement_group=placement_group,
-            instance_profile=instance_profile,
-            locked=locked,
-        )
-        connection.keep()
-    summary.show(result, as_json=json)
-    if not json:
-        summary.show_address(result, recipe.ports)
-    summary.require_removed(result.not_removed)
 
 
 def probe(

@@ -115,6 +115,14 @@ RecipeName = Annotated[
         "docker-archive:FILE.tar or docker://NAME.",
     ),
 ]
+RecipeOrAmi = Annotated[
+    str,
+    typer.Argument(
+        metavar="RECIPE|PROGRAM|IMAGE|AMI",
+        help="As for `nitro deploy`; or an AMI that is there already: its id, or "
+        "resolve:ssm:NAME of the SSM parameter that names it.",
+    ),
+]
 Kernel = Annotated[
     str | None,
     typer.Option(

@@ -63,6 +63,7 @@ def find(
         minimum_memory_mib=built.minimum_memory_mib,
         description=built.description,
         tags=built.tags,
+        ports=tuple(built.ports),
     )
     provenance = source.Provenance(
         revision or _revision(Path(what)), __version__, _hash(built.bill_of_materials)

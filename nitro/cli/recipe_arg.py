@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,14 @@ from nitro.ports import Port
 if TYPE_CHECKING:
     from nitro.progress import Reporter
     from nitro.recipe import Recipe
+
+# An AMI's id, right or mistyped, or a parameter as EC2's RunInstances takes it.
+_AMI = re.compile(r"ami-[0-9a-f]+|resolve:ssm:.*")
+
+
+def names_ami(name: str) -> bool:
+    """Whether a word means an AMI that is there already, not something to build."""
+    return _AMI.fullmatch(name) is not None
 
 
 def find(
@@ -42,16 +51,21 @@ def _find(
 ) -> Recipe:
     from nitro import container, recipe
 
+    if names_ami(name):
+        raise InputError(
+            f"{name} is an AMI, and there is nothing to build",
+            hint=f"`nitro launch {name} --instance TYPE` starts it; `nitro probe` measures that",
+        )
     words = {"--port": ports, "--env": env, "arguments": arguments}
     given = [option for option, value in words.items() if value]
     if recipe.is_reference(name):
-        made = recipe.for_container(name, ports=_ports(ports), env=_environment(env))
+        made = recipe.for_container(name, ports=parse_ports(ports), env=parse_environment(env))
         return container.complete(made, arguments=list(arguments or ()), report=report)
     if recipe.is_script(name):
         return recipe.for_script(
             Path(name),
-            ports=_ports(ports),
-            env=_environment(env),
+            ports=parse_ports(ports),
+            env=parse_environment(env),
             arguments=list(arguments or ()),
         )
     if not recipe.is_program(name):
@@ -63,17 +77,17 @@ def _find(
         return container.complete(recipe.load(name), report=report)
     return recipe.for_program(
         Path(name),
-        ports=_ports(ports),
-        env=_environment(env),
+        ports=parse_ports(ports),
+        env=parse_environment(env),
         arguments=list(arguments or ()),
     )
 
 
-def _ports(texts: Sequence[str] | None) -> list[Port]:
+def parse_ports(texts: Sequence[str] | None) -> list[Port]:
     return [_port(text) for text in texts or ()]
 
 
-def _environment(pairs: Sequence[str] | None) -> dict[str, str]:
+def parse_environment(pairs: Sequence[str] | None) -> dict[str, str]:
     return dict(_pair(pair) for pair in pairs or ())
 
 

@@ -10,7 +10,8 @@ from nitro.cli.output import print_json, print_text
 from nitro.cli.result_lines import lines, wrapped
 
 if TYPE_CHECKING:
-    from nitro.deploy import Deployment, ProgramEnd
+    from nitro.deploy import Deployment, InstanceReport, ProgramEnd
+    from nitro.launch_ami import Launched
     from nitro.ports import Port
     from nitro.probe.result import Result
     from nitro.progress import Span
@@ -36,27 +37,30 @@ def show(deployment: Deployment, *, as_json: bool) -> None:
     if as_json:
         print_json(deployment.to_json())
         return
-    image, published, instance = deployment.image, deployment.published, deployment.instance
-    addresses = [instance.public_ip or "no public address", instance.private_ip]
-    why = f" (the nitro driver: {instance.fallback})" if instance.fallback else ""
-    print_text(f"{deployment.name} on {instance.type} ({instance.accelerator}), {deployment.id}\n")
+    image = deployment.image
+    _print_title(deployment)
     _print_row("image", [f"{image.digest[:19]}…", f"{image.size_bytes / 1e6:.1f} MB"])
-    _print_row("snapshot", [published.snapshot_id, _origin(deployment)])
-    _print_row("AMI", [published.ami_id, published.ami_name, published.region])
-    _print_row("instance", [instance.id, *addresses])
-    _print_row("NIC", [f"{instance.nic}, {instance.driver} driver{why}"])
-    print_text()
-    _print_probes(deployment.probes)
+    _print_row("snapshot", [deployment.published.snapshot_id, _origin(deployment)])
+    _print_machine(deployment)
     if deployment.program:
         _print_program(deployment.program)
-    _print_timeline(deployment.timeline)
-    for line in deployment.leftovers:
-        _print_row("left over", [line])
+    _print_end(deployment)
 
 
-def show_address(deployment: Deployment, ports: Sequence[Port]) -> None:
+def show_launched(launched: Launched, *, as_json: bool) -> None:
+    """Print the result of `nitro launch` of an AMI."""
+    if as_json:
+        print_json(launched.to_json())
+        return
+    _print_title(launched)
+    _print_row("snapshot", [launched.published.snapshot_id])
+    _print_machine(launched)
+    _print_end(launched)
+
+
+def show_address(instance: InstanceReport, ports: Sequence[Port]) -> None:
     """Print where an instance that keeps running is reached, and a line to copy."""
-    host = deployment.instance.public_ip or deployment.instance.private_ip
+    host = instance.public_ip or instance.private_ip
     print_text(f"\n{host}")
     for port in ports[:1]:
         line = _TRIES.get(port.number, _KNOCK[port.protocol])
@@ -77,6 +81,28 @@ def require_removed(not_removed: Sequence[str]) -> None:
 
     if not_removed:
         raise CleanUpError(list(not_removed))
+
+
+def _print_title(deployment: Deployment | Launched) -> None:
+    instance = deployment.instance
+    print_text(f"{deployment.name} on {instance.type} ({instance.accelerator}), {deployment.id}\n")
+
+
+def _print_machine(deployment: Deployment | Launched) -> None:
+    published, instance = deployment.published, deployment.instance
+    addresses = [instance.public_ip or "no public address", instance.private_ip]
+    why = f" (the nitro driver: {instance.fallback})" if instance.fallback else ""
+    _print_row("AMI", [published.ami_id, published.ami_name, published.region])
+    _print_row("instance", [instance.id, *addresses])
+    _print_row("NIC", [f"{instance.nic}, {instance.driver} driver{why}"])
+    print_text()
+    _print_probes(deployment.probes)
+
+
+def _print_end(deployment: Deployment | Launched) -> None:
+    _print_timeline(deployment.timeline)
+    for line in deployment.leftovers:
+        _print_row("left over", [line])
 
 
 def _print_probes(results: Sequence[Result]) -> None:

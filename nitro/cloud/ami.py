@@ -1,7 +1,8 @@
-"""Images: found by name, registered on a snapshot, removed."""
+"""Images: found by name, id or parameter, registered on a snapshot, removed."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -11,7 +12,7 @@ from nitro.cloud.errors import ApiError, ignoring, missing
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
 from nitro.cloud.visibility import VISIBLE_AFTER
-from nitro.errors import NitroError, RefusedError
+from nitro.errors import InputError, NitroError, RefusedError
 from nitro.progress import Stage
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 DEADLINE = 900.0  # seconds
 NAME_TAKEN = "InvalidAMIName.Duplicate"
+PARAMETER = "resolve:ssm:"  # of an ImageId of RunInstances that names an SSM parameter
+_ID = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})")
 _FAILED = frozenset({"failed", "invalid", "error", "deregistered"})
 
 
@@ -38,6 +41,52 @@ def describe(cloud: Cloud, ami_id: str) -> ImageTypeDef:
     if not images:
         raise missing(f"AMI {ami_id} in {cloud.region}")
     return images[0]
+
+
+def resolve(cloud: Cloud, text: str) -> ImageTypeDef:
+    """The image of an id, or of `resolve:ssm:NAME`, with a version or a label, as RunInstances has
+    it:
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-systems-manager-parameter-to-find-AMI.html
+
+    Raises InputError for what is neither, or names no image that this account sees in the region.
+    """
+    ami_id = _of_parameter(cloud, text.removeprefix(PARAMETER)) if _is_parameter(text) else text
+    if not _ID.fullmatch(ami_id):
+        held = f"{text} holds {ami_id[:60]!r}, which" if ami_id != text else text
+        raise InputError(f"{held} is no AMI's id", hint="such as ami-0123456789abcdef0")
+    try:
+        return describe(cloud, ami_id)
+    except ApiError as error:
+        if not error.absent:
+            raise
+        raise InputError(
+            f"there is no AMI {ami_id} in {cloud.region} that this account may use",
+            hint="an AMI is in one region: name that with --region",
+        ) from None
+
+
+def _is_parameter(text: str) -> bool:
+    return text.startswith(PARAMETER)
+
+
+def _of_parameter(cloud: Cloud, name: str) -> str:
+    if not name:
+        raise InputError(f"{PARAMETER} names no parameter", hint=f"such as {PARAMETER}/images/web")
+    try:
+        parameter = cloud.ssm.get_parameter(Name=name)["Parameter"]
+    except ApiError as error:
+        if not error.absent:
+            raise
+        raise InputError(
+            f"there is no SSM parameter {name} in {cloud.region}",
+            hint="check the name, the version or label after it, and --region",
+        ) from None
+    if parameter["Type"] != "String":
+        raise InputError(
+            f"the SSM parameter {name} is a {parameter['Type']}, which names no AMI",
+            hint="a parameter of type String does",
+        )
+    return parameter["Value"]
 
 
 def snapshot_of(image: ImageTypeDef) -> str:
@@ -64,6 +113,8 @@ def register(
     name = name_of(disk, run)
     tag_map = tags.image_tags(disk.name, disk.digest, disk.tags) | run.tags
     tag_map[tags.MEMORY] = str(disk.minimum_memory_mib)
+    if disk.ports:
+        tag_map |= tags.ports_tag(disk.ports)
 
     def attempt() -> str | None:
         try:

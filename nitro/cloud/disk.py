@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nitro.arch import X86_64
+from nitro.ports import Port
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import BlockDeviceMappingTypeDef
@@ -30,6 +31,7 @@ class DiskImage:
     minimum_memory_mib: int = 0
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[Port, ...] = ()  # that its programs listen on
 
     @property
     def blocks(self) -> int:

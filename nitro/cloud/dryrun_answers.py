@@ -115,9 +115,8 @@ def _import_tasks(imagined: Imagined, params: Params) -> Answer:
 def _images(imagined: Imagined, params: Params) -> Answer:
     id_ = params["ImageIds"][0]
     made = imagined.things[id_]
-    known = _copied(
-        made, "Name", "Architecture", "BootMode", "RootDeviceName", "BlockDeviceMappings"
-    )
+    keys = "Name Architecture BootMode EnaSupport RootDeviceName BlockDeviceMappings"
+    known = _copied(made, *keys.split())
     return {"Images": [known | {"ImageId": id_, "State": "available", "Tags": _tags(made)}]}
 
 

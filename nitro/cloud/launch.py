@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
+from nitro.arch import X86_64
 from nitro.cloud import ami, network, tags, wait
 from nitro.cloud.errors import ApiRefused
 from nitro.cloud.instance import Instance, NeverReady, console_so_far, get, terminate
@@ -18,13 +19,13 @@ from nitro.cloud.teardown import Lifetime, Undo
 from nitro.cloud.user_data import compose
 from nitro.console import tail
 from nitro.ending import endings
-from nitro.errors import InputError
+from nitro.errors import InputError, RefusedError
 from nitro.ports import Port
 from nitro.progress import Reporter, Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.literals import InstanceTypeType
-    from mypy_boto3_ec2.type_defs import RunInstancesRequestTypeDef
+    from mypy_boto3_ec2.type_defs import ImageTypeDef, RunInstancesRequestTypeDef
 
 RUNNING_DEADLINE = 300.0  # seconds
 NO_CAPACITY = "InsufficientInstanceCapacity"
@@ -133,7 +134,7 @@ def launch(
     the image cannot run on, NitroError when the instance ends instead of running.
     """
     report = report or Reporter()
-    _check(cloud, ami_id, instance_type)
+    check_image(ami.describe(cloud, ami_id), instance_type)
     expires = tags.expiry(placement.ttl) if placement.ttl else None
     tag_map = tags.deployment_tags(name, placement.deployment, role, expires, placement.extra_tags)
     request: RunInstancesRequestTypeDef = {
@@ -203,15 +204,30 @@ def client_token(deployment: str, role: str, ami_id: str, subnet_id: str) -> str
     return f"nitro-{hashlib.sha256(start.encode()).hexdigest()[:48]}"
 
 
-def _check(cloud: Cloud, ami_id: str, instance_type: InstanceType) -> None:
-    image = ami.describe(cloud, ami_id)
+def check_image(image: ImageTypeDef, instance_type: InstanceType) -> None:
+    """Raises RefusedError for an image that cannot run on the type, by what EC2 says of both.
+
+    An image without a boot mode boots by the type's default:
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-boot.html
+    """
     memory = tags.from_list(image.get("Tags")).get(tags.MEMORY, "0")
+    default = "legacy-bios" if image["Architecture"] == X86_64.ec2 else "uefi"
     requires(
         instance_type,
         image["Architecture"],
-        image.get("BootMode") or "legacy-bios",
+        image.get("BootMode") or default,
         int(memory) if memory.isdigit() else 0,
     )
+    if image.get("RootDeviceType", "ebs") != "ebs":
+        raise RefusedError(
+            f"{image['ImageId']} boots from an instance store, which no Nitro type does",
+            hint="choose an AMI whose root device is an EBS volume",
+        )
+    if instance_type.ena == "required" and not image.get("EnaSupport"):
+        raise RefusedError(
+            f"{image['ImageId']} is not registered for ENA, which {instance_type.name} requires",
+            hint="register its snapshot with `aws ec2 register-image --ena-support`",
+        )
 
 
 def _started(cloud: Cloud, deployment: str, role: str) -> list[str]:

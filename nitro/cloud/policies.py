@@ -119,6 +119,7 @@ def _deploy(scope: Scope) -> list[Statement]:
             scope.ec2("placement-group", "security-group", "snapshot", "subnet"),
         ),
         _allow("LaunchOurs", ["ec2:RunInstances"], scope.ec2("image"), _OURS),
+        _allow("FindAmi", ["ssm:GetParameter"], scope.ssm("*")),
         _allow(
             "TagOnCreation",
             ["ec2:CreateTags"],

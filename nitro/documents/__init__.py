@@ -93,7 +93,7 @@ class SnapshotDocument(TypedDict):
 
     id: str
     via: str
-    """The way in which the disk became a snapshot."""
+    """The way in which the disk became a snapshot; `unknown` for an AMI that was there already."""
     bytes_uploaded: int
     """0 when the snapshot was there already."""
 
@@ -139,12 +139,11 @@ class ProgramDocument(TypedDict):
     """What it wrote: the last 64 KiB of the console, without the guest's own lines."""
 
 
-class DeployDocument(TypedDict):
-    """`nitro deploy --json` and `nitro launch --json`."""
+class _DeploymentDocument(TypedDict):
+    """What deployments have in common."""
 
     deployment: str
     """The deployment's id, which all its resources carry as a tag."""
-    image: BuiltImageDocument
     snapshot: SnapshotDocument
     ami: AmiDocument
     instance: InstanceDocument
@@ -156,6 +155,19 @@ class DeployDocument(TypedDict):
     """What the deployment was told to keep, in words, with its cost."""
     not_removed: list[str]
     """What should be gone and could not be removed; then the exit code is 1."""
+
+
+class DeployDocument(_DeploymentDocument):
+    """`nitro deploy --json`."""
+
+    image: BuiltImageDocument
+
+
+class LaunchDocument(_DeploymentDocument):
+    """`nitro launch --json`."""
+
+    image: BuiltImageDocument | None
+    """Null when an AMI was launched that was there already."""
 
 
 class PlanDocument(TypedDict):
@@ -292,7 +304,7 @@ DOCUMENTS: dict[str, Any] = {
     "kernel": images.KernelDocument,
     "kernel-index": images.KernelIndexDocument,
     "kernel-ls": list[images.KernelDocument],
-    "launch": DeployDocument,
+    "launch": LaunchDocument,
     "local-status": LocalStatusDocument,
     "ls": list[ResourceDocument],
     "probe": list[ResultDocument],

@@ -33,6 +33,7 @@ from nitro.cloud import (
 )
 from nitro.cloud.publish import Via
 from nitro.cloud.upload import upload_disk
+from nitro.launch_ami import LaunchRequest, launch_ami
 from nitro.local.aws import Pace, Site
 from nitro.progress import Reporter
 from tests.cloud.authorization import (
@@ -42,8 +43,8 @@ from tests.cloud.authorization import (
     asked_by,
     condition_keys,
 )
-from tests.cloud.conftest import RUN, connect, make_bucket, make_disk
-from tests.cloud.joint import deploy
+from tests.cloud.conftest import RUN, connect, everything, make_bucket, make_disk
+from tests.cloud.joint import FakeProber, deploy
 
 DOCS = Path(__file__).parents[2] / "docs/aws.md"
 SCOPE = policies.Scope(account=ACCOUNT)
@@ -113,6 +114,7 @@ def test_everything_else_can_be_done_with_the_main_policy(
     doctor.examine(user)
     server = deploy(user, disk, keep=Keep.INSTANCE).instance
     console_output(user, server.id)
+    named_ami(user)
     fetch_result(user)
     interrupted_import(user, make_disk(tmp_path / "other.raw", seed=2), site)
     loose_ends(cloud)
@@ -141,6 +143,14 @@ def attach_policy(cloud: Cloud) -> None:
     document = json.dumps(role.permissions(cloud, "another"))
     arn = cloud.iam.create_policy(PolicyName="p", PolicyDocument=document)["Policy"]["Arn"]
     cloud.iam.attach_role_policy(RoleName=role.NAME, PolicyArn=arn)
+
+
+def named_ami(user: Cloud) -> None:
+    """An AMI that is launched by the parameter that names it."""
+    image_id = everything(connect())["images"][0]
+    connect().ssm.put_parameter(Name="/images/bench", Value=image_id, Type="String")
+    request = LaunchRequest("resolve:ssm:/images/bench", "c5.large")
+    launch_ami(user, request, prober=FakeProber(), report=Reporter())
 
 
 def fetch_result(user: Cloud) -> None:

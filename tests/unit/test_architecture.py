@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": {"cloud", "probe"},
     "measure": {"recipe", "image", "cloud", "probe", "interfaces", "conditions", "client"},
     "deploy": {"recipe", "image", "cloud", "probe", "interfaces", "conditions", "measure"},
+    "launch_ami": {"cloud", "probe", "interfaces", "measure", "deploy"},
     "selftest": {
         *("recipe", "cloud", "probe", "interfaces", "measure", "deploy"),
     },
@@ -56,6 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "publish",
             "measure",
             "deploy",
+            "launch_ami",
         ),
         "bench",
         "selftest",

@@ -38,6 +38,7 @@ from tests.cloud.joint import FakeBuilder, FakeProber, running
 from tests.unit.cli.runner import json_of, nitro_
 
 DEPLOY = ("deploy", "httpd", "--instance", "c5.large", *AWS)
+MISSING = "ami-0123456789abcdef0"
 CONSOLE = b'{"nitro":"kernel","uptime":0.9,"release":"6.12"}\r\n'
 
 
@@ -141,6 +142,36 @@ def test_launch_keeps_the_instance(cloud: Cloud, builder: FakeBuilder, prober: F
     assert everything(connect())["instances"] == [document["instance"]["id"]]
     assert [probe["name"] for probe in document["probes"]] == ["boot"]
     assert "left over" in nitro_("launch", "httpd", "--instance", "c5.large", *AWS).stdout
+
+
+def test_launch_of_an_ami(cloud: Cloud, builder: FakeBuilder, prober: FakeProber) -> None:
+    made = json_of("launch", "launch", "httpd", "--instance", "c5.large", *AWS)
+    builder.built.clear()
+    where = ("--instance", "c5.large", *AWS)
+    again = json_of("launch", "launch", made["ami"]["id"], *where)
+    assert (again["image"], again["ami"], builder.built) == (None, made["ami"], [])
+    assert again["instance"]["id"] != made["instance"]["id"]
+    shown = nitro_("launch", made["ami"]["id"], *where, "--port", "8080").stdout
+    assert ":8080/" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("launch", "ami-0123"), "ami-0123 is no AMI's id"),
+        (("launch", MISSING, "--locked"), "--locked given with the AMI"),
+        (("launch", MISSING, "--", "-v"), "arguments given with the AMI"),
+        (("launch", MISSING, "--port", "x"), "--port 'x' is not a port"),
+        (("launch", MISSING), f"there is no AMI {MISSING} in {REGION}"),
+        (("deploy", MISSING), f"`nitro launch {MISSING} --instance TYPE` starts it"),
+        (("deploy", "resolve:ssm:/web"), "is an AMI, and there is nothing to build"),
+    ],
+)
+def test_what_does_not_go_with_an_ami_is_code_2(
+    cloud: Cloud, words: tuple[str, ...], says: str
+) -> None:
+    command, name, *more = words
+    assert says in nitro_(command, name, "--instance", "c5.large", *AWS, *more, code=2).stderr
 
 
 def test_probe_for_people(cloud: Cloud, disk: DiskImage, prober: FakeProber) -> None:
