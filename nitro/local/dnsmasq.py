@@ -42,11 +42,12 @@ def configuration(
     ipv6: ipaddress.IPv6Interface,
     folder: Path,
     names: Mapping[str, str],
+    domain: str,
 ) -> str:
     """dnsmasq's configuration file.
 
     `ipv4` and `ipv6` are the router's own addresses on the subnet; `names` maps host names to
-    addresses outside it. Guests are read from `hosts` in `folder`.
+    addresses outside it, guests' names end in `domain`. Guests are read from `hosts` in `folder`.
     """
     lines = [
         f"interface={interface}",
@@ -62,7 +63,7 @@ def configuration(
         "dhcp-authoritative",
         "enable-ra",
         f"ra-param={interface},mtu:{MTU},10",
-        "domain=ec2.internal",
+        f"domain={domain}",
         f"dhcp-range={ipv4.network.network_address},static,{ipv4.netmask},{LEASE}",
         f"dhcp-range={ipv6.network.network_address},static,slaac,64,{LEASE}",
         f"dhcp-option=option:router,{ipv4.ip}",
@@ -90,12 +91,13 @@ class Dnsmasq:
         ipv6: ipaddress.IPv6Interface,
         folder: Path,
         names: Mapping[str, str],
+        domain: str,
         report: Reporter | None = None,
     ) -> None:
         self._hosts: dict[str, Host] = {}
         self._hosts_path = folder / HOSTS
         config = folder / "dnsmasq.conf"
-        config.write_text(configuration(interface, ipv4, ipv6, folder, names))
+        config.write_text(configuration(interface, ipv4, ipv6, folder, names, domain))
         (folder / LEASES).unlink(missing_ok=True)  # of an earlier run
         self._write_hosts()
         program = debian.tree(PACKAGES, report=report).program("dnsmasq")

@@ -29,6 +29,7 @@ class Network:
     vpc_id: str
     cidr: str  # "172.31.0.0/20"
     vpc_cidr: str = ""  # "172.31.0.0/16"
+    domain: str = "ec2.internal"  # of the guests' names
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from nitro.local import identity
+from nitro.local import host_names, identity
 from nitro.local.hypervisor import Guest
 
 # Of the paths: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-versions.html
@@ -135,15 +135,11 @@ def _interface(guest: Guest) -> dict[str, Any]:
 
 
 def _hostname(guest: Guest) -> str:
-    return f"ip-{guest.private_ip.replace('.', '-')}.ec2.internal"
+    return host_names.private_name(guest.private_ip, guest.region)
 
 
 def _public_hostname(guest: Guest) -> str | None:
-    """The name that AWS would give the public address."""
-    if guest.public_ip is None:
-        return None
-    domain = "compute-1" if guest.region == "us-east-1" else f"{guest.region}.compute"
-    return f"ec2-{guest.public_ip.replace('.', '-')}.{domain}.amazonaws.com"
+    return host_names.public_name(guest.public_ip, guest.region) if guest.public_ip else None
 
 
 def _public_keys(guest: Guest) -> Keys | None:

@@ -43,7 +43,9 @@ class Subnet:
             link.add_ipv4(self.bridge, router)
             link.add_ipv6(self.bridge, router6)
             names = {S3_NAME: S3_ADDRESS}
-            self._dnsmasq = Dnsmasq(self.bridge, router, router6, folder, names, report)
+            self._dnsmasq = Dnsmasq(
+                self.bridge, router, router6, folder, names, network.domain, report
+            )
         except BaseException:
             link.delete_bridge(self.bridge)
             raise

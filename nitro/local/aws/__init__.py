@@ -6,7 +6,9 @@
     snapshots.py  snapshots with real bytes, refused deletion while an image needs them
     images.py     RegisterImage that keeps what it is told
     instances.py  RunInstances that boots something; states that take time; console output
+    interfaces.py the names of network interfaces' addresses
     placement_groups.py  placement groups, as data
+    quotas.py     what an account may have at a time
     states.py     what those states are, and what EC2 says about them
     launch.py     which images and types fit together; from a moto instance to a `Guest`
     copies.py     CopySnapshot and CopyImage between regions

@@ -30,6 +30,7 @@ from nitro.local.aws.image_life import ImageLifeActions
 from nitro.local.aws.images import ImageActions, ImagesBackend
 from nitro.local.aws.imports import ImportActions, ImportsBackend
 from nitro.local.aws.instances import InstanceActions, InstancesBackend
+from nitro.local.aws.interfaces import InterfacesBackend
 from nitro.local.aws.launch_templates import LaunchTemplateActions
 from nitro.local.aws.placement_groups import PlacementGroupActions, PlacementGroupsBackend
 from nitro.local.aws.regions import RegionActions, RegionsBackend
@@ -47,6 +48,7 @@ _OWN_TOKENS = frozenset({"RunInstances", "ImportSnapshot"})
 
 class LocalEC2Backend(
     RegionsBackend,
+    InterfacesBackend,
     EncryptionBackend,
     CopiesBackend,
     AttributesBackend,

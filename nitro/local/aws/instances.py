@@ -22,7 +22,7 @@ from moto.ec2.exceptions import (
 )
 from moto.ec2.models.instances import StateReason
 
-from nitro.local.aws import launch, states
+from nitro.local.aws import launch, quotas, states
 from nitro.local.aws.api.tags import RESERVED
 from nitro.local.aws.needs import (
     AllInstances,
@@ -281,6 +281,12 @@ class InstanceActions:
             backend.check_placement(group, self._get_param("InstanceType", "m1.small"))
         backend.group_of_launch = group or ""  # moto does not pass it on
         self.params.setdefault("ClientToken", secrets.token_hex(16))  # moto has one for all
+        self.params["MinCount"] = quotas.instances_to_launch(  # moto launches no more
+            backend.all_instances(),
+            self._get_param("InstanceType", "m1.small"),
+            self._get_param("MinCount"),
+            self._get_param("MaxCount"),
+        )
         result = super().run_instances()  # type: ignore[misc]
         for instance in result.result.instances:
             instance.disable_api_termination = self._get_param("DisableApiTermination", False)

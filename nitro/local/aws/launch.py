@@ -15,6 +15,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.iam.models import iam_backends
 from moto.ssm.models import ssm_backends
 
+from nitro.local import host_names
 from nitro.local.aws.api.errors import invalid_value
 from nitro.local.aws.parameters import PREFIX
 from nitro.local.aws.snapshots import GIB
@@ -203,6 +204,7 @@ def guest_of(backend: Any, instance: Any, image: Any) -> Guest:
             nic.subnet.vpc_id,
             nic.subnet.cidr_block,
             str(backend.get_vpc(nic.subnet.vpc_id).cidr_block),
+            host_names.domain(backend.region_name),
         ),
         mac=nic.mac_address,
         private_ip=nic.private_ip_address,

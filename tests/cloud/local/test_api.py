@@ -69,11 +69,10 @@ def documented_filters(operation: str) -> list[str]:
     shape = EC2.operation_model(operation).input_shape
     assert shape
     text = shape.members["Filters"].documentation
-    return [
-        name.replace("&lt;key&gt;", "any")
-        for name in re.findall(r"<li>\s*<p>\s*<code>([^<]+)</code>", text)
-        if name != "tag"
-    ]
+    names = re.findall(r"<li>\s*<p>\s*<code>([^<]+)</code>", text)
+    for others in re.findall(r"You can also use(.*?)as the filter name", text):
+        names += re.findall("<code>([^<]+)</code>", others)
+    return [name.replace("&lt;key&gt;", "any") for name in names if name != "tag"]
 
 
 def test_an_answer_has_the_envelope_of_aws(account: Account) -> None:
@@ -176,6 +175,16 @@ def test_filters_take_wildcards_and_tags(account: Account) -> None:
     assert found("block-device-mapping.snapshot-id", snapshot) == {image, other}
     assert found("state", "available") == {image, other}
     assert found("creation-date", "20*") == {image, other}
+
+
+def test_some_filters_have_a_second_name(account: Account) -> None:
+    """As Ansible looks for the default VPC."""
+    wanted = [{"Name": "isDefault", "Values": ["true"]}]
+    (vpc,) = account.ec2.describe_vpcs(Filters=wanted)["Vpcs"]
+    wanted = [{"Name": "defaultForAz", "Values": ["true"]}]
+    wanted += [{"Name": "availabilityZone", "Values": ["us-east-1a"]}]
+    (subnet,) = account.ec2.describe_subnets(Filters=wanted)["Subnets"]
+    assert subnet["VpcId"] == vpc["VpcId"]
 
 
 def test_the_offerings_of_a_type_are_found_by_type_and_zone(account: Account) -> None:

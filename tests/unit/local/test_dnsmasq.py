@@ -12,7 +12,7 @@ def lines(folder: Path) -> list[str]:
     ipv4 = ipaddress.IPv4Interface("172.31.16.1/20")
     ipv6 = ipaddress.IPv6Interface("fd00:1:2:3::1/64")
     names = {"s3.example": "169.254.170.1"}
-    return configuration("subnet0", ipv4, ipv6, folder, names).splitlines()
+    return configuration("subnet0", ipv4, ipv6, folder, names, "ec2.internal").splitlines()
 
 
 def test_only_known_guests_get_addresses(tmp_path: Path) -> None:

@@ -63,8 +63,18 @@ _ALIASES: Mapping[str, Mapping[str, str]] = {
     "DescribeNetworkInterfaces": {
         "addresses.association.owner-id": "privateIpAddressesSet/association/ipOwnerId",
     },
-    "DescribeVpcs": {"cidr": "cidrBlock"},
-    "DescribeSubnets": {"cidr": "cidrBlock"},
+    "DescribeVpcs": {"cidr": "cidrBlock", "isDefault": "isDefault"},
+    "DescribeSubnets": {
+        "cidr": "cidrBlock",
+        "availabilityZone": "availabilityZone",
+        "availabilityZoneId": "availabilityZoneId",
+        "cidrBlock": "cidrBlock",
+        "defaultForAz": "defaultForAz",
+    },
+    "DescribeLaunchTemplateVersions": {
+        "is-default-version": "defaultVersion",
+        "iam-instance-profile": "launchTemplateData/iamInstanceProfile/arn",
+    },
     "DescribeKeyPairs": {"fingerprint": "keyFingerprint"},
 }
 

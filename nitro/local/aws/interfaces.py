@@ -1,0 +1,39 @@
+"""Network interfaces whose addresses have the names of their region."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.ec2.models import elastic_network_interfaces
+
+from nitro.local import host_names
+
+
+class NetworkInterface(elastic_network_interfaces.NetworkInterface):  # type: ignore[misc]
+    """moto's, which names every address as in us-east-1. It is serialised by this name, too."""
+
+    def __init__(self, backend: Any, *arguments: Any, **options: Any) -> None:
+        super().__init__(backend, *arguments, **options)
+        for each in self.private_ip_addresses:
+            if "PrivateDnsName" in each:
+                name = host_names.private_name(each["PrivateIpAddress"], backend.region_name)
+                self.private_dns_name = each["PrivateDnsName"] = name
+
+    @property
+    def association(self) -> dict[str, Any]:
+        found = dict(super().association)
+        if self.public_ip:
+            region = self.ec2_backend.region_name
+            found["publicDnsName"] = host_names.public_name(self.public_ip, region)
+        return found
+
+
+class InterfacesBackend:
+    """Part of the EC2 backend; see `nitro.local.aws.ec2`."""
+
+    enis: dict[str, Any]
+
+    def create_network_interface(self, *arguments: Any, **options: Any) -> Any:
+        interface = NetworkInterface(self, *arguments, **options)
+        self.enis[interface.id] = interface
+        return interface
