@@ -61,6 +61,8 @@ lock:
 	    --no-annotate --quiet --custom-compile-command "make lock" \
 	    --output-file requirements/clients/$$client.txt; \
 	done
+	cd requirements/clients/javascript && npm update --save --package-lock-only \
+	  --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 
 $(VENV)/.deploy: pyproject.toml tools/bootstrap requirements/local.txt
 	tools/bootstrap $(VENV) requirements/local.txt

@@ -16,6 +16,7 @@ from nitro.paths import cache_dir
 from tests.clients.endpoint import Endpoint, serving
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements/clients"
+MARKER = "installed.txt"  # holds the lock file that a client was installed from
 PATIENCE = 300  # seconds for one command
 
 
@@ -55,9 +56,7 @@ def installed(name: str) -> Path:
     """The programs of a Python package and its dependencies, as requirements/clients pins them."""
     lock = REQUIREMENTS / f"{name}.txt"
     folder = cache_dir() / "clients" / name
-    marker = folder / "installed.txt"
-    if not marker.exists() or marker.read_text() != lock.read_text():
-        shutil.rmtree(folder, ignore_errors=True)
+    if not _is_made_from(lock, folder):
         uv: Sequence[str] = (sys.executable, "-m", "uv", "--quiet")
         subprocess.run([*uv, "venv", "--python", sys.executable, folder], check=True)
         subprocess.run(
@@ -67,5 +66,33 @@ def installed(name: str) -> Path:
             ],
             check=True,
         )
-        marker.write_text(lock.read_text())
+        _mark(lock, folder)
     return folder / "bin"
+
+
+def installed_modules() -> Path:
+    """The JavaScript packages that requirements/clients/javascript pins."""
+    source = REQUIREMENTS / "javascript"
+    folder = cache_dir() / "clients/javascript"
+    lock = source / "package-lock.json"
+    if not _is_made_from(lock, folder):
+        folder.mkdir(parents=True)
+        for file in (lock, source / "package.json"):
+            shutil.copy(file, folder)
+        npm = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+        subprocess.run(npm, cwd=folder, check=True)
+        _mark(lock, folder)
+    return folder / "node_modules"
+
+
+def _is_made_from(lock: Path, folder: Path) -> bool:
+    """Whether what is in `folder` was made from `lock`; if it was not, the folder is removed."""
+    marker = folder / MARKER
+    if marker.exists() and marker.read_text() == lock.read_text():
+        return True
+    shutil.rmtree(folder, ignore_errors=True)
+    return False
+
+
+def _mark(lock: Path, folder: Path) -> None:
+    (folder / MARKER).write_text(lock.read_text())
