@@ -39,6 +39,7 @@ _POLLED = 0xFFFFFFFF
 _INTERRUPTS = 1 << 5
 _CONTIGUOUS = 1 << 0
 _PLACEMENT = 0xF
+_PER_PACKET = (0, 1)  # completion policies: always, and where a descriptor asks, as all do
 
 
 @dataclass(slots=True)
@@ -107,9 +108,11 @@ class QueueCommands:
             raise self._refuse("cq-vector", f"vector {number} of a polled queue")
         if self._faults.triggers("create-fails"):
             raise CommandError(AdminStatus.NO_RESOURCES)
-        depth = self._depth(wanted["depth"], max(self._profile.tx_depth, self._profile.rx_depth))
+        profile = self._profile
+        limit = profile.tx_depth if words == TX_WORDS else profile.rx_depth
+        depth = self._depth(wanted["depth"], limit)
         address = self._address(wanted["address"], words * 4)
-        index = _free(self._queues.completion, 2 * self._profile.queues)
+        index = _free(self._queues.completion, 2 * profile.queues)
         place = (index, depth, words, address, vector, self._context.memory)
         if self._faults.active:
             cq: CompletionQueue = FaultyCompletionQueue(*place, faults=self._faults)
@@ -137,6 +140,9 @@ class QueueCommands:
             self._rules.report_violation("sq-contiguous")
         if direction not in (DIRECTION_TX, DIRECTION_RX):
             raise self._refuse("sq-direction", f"{direction}")
+        policy = wanted["placement_bits"] >> 4 & 0b111
+        if policy not in _PER_PACKET:
+            raise self._refuse("sq-completion-policy", f"{policy}")
         cq = self._queues.completion.get(wanted["cq_index"])
         if cq is None:
             raise self._refuse("cq-unknown", f"queue {wanted['cq_index']}")

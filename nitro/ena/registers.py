@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from nitro.ena.admin import ENTRY_SIZE as ADMIN_ENTRY
 from nitro.ena.admin import AdminQueue
@@ -24,6 +25,9 @@ ASKS_FOR_DMA = frozenset((Reg.AQ_DB, Reg.AENQ_HEAD_DB, Reg.MMIO_REG_READ))
 
 _RESET = 1 << 0
 _STORED = (
+    Reg.AQ_CAPS,
+    Reg.ACQ_CAPS,
+    Reg.AENQ_CAPS,
     Reg.AQ_BASE_LO,
     Reg.AQ_BASE_HI,
     Reg.ACQ_BASE_LO,
@@ -33,6 +37,16 @@ _STORED = (
     Reg.MMIO_RESP_LO,
     Reg.MMIO_RESP_HI,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ring:
+    """The registers that describe a ring, and what starts it with a depth and a base."""
+
+    caps: Reg
+    low: Reg
+    entry_size: int
+    start: Callable[[int, int], None]
 
 
 class Registers:
@@ -49,16 +63,20 @@ class Registers:
         update_rss_entry: Callable[[int], None],
     ) -> None:
         self._memory, self._rules, self._faults = context.memory, context.rules, context.faults
-        self._admin, self._events, self._vectors = admin, events, vectors
+        self._events, self._vectors = events, vectors
         self._begin_reset = begin_reset
         self.status = int(Status.READY)
         self.taken_over = False  # the response address was set anew while queues existed
         self._seen_in_progress = False
         self._values = dict.fromkeys(map(int, _STORED), 0)
+        self._rings: dict[int, _Ring] = {}
+        for ring in (
+            _Ring(Reg.AQ_CAPS, Reg.AQ_BASE_LO, ADMIN_ENTRY, admin.set_submission),
+            _Ring(Reg.ACQ_CAPS, Reg.ACQ_BASE_LO, ADMIN_ENTRY, admin.set_completion),
+            _Ring(Reg.AENQ_CAPS, Reg.AENQ_BASE_LO, EVENT_ENTRY, events.set_ring),
+        ):
+            self._rings |= dict.fromkeys((ring.caps, ring.low, ring.low + 4), ring)
         self._write: dict[int, Callable[[int], None]] = {
-            Reg.AQ_CAPS: self._write_aq_caps,
-            Reg.ACQ_CAPS: self._write_acq_caps,
-            Reg.AENQ_CAPS: self._write_aenq_caps,
             Reg.AQ_DB: admin.doorbell,
             Reg.AENQ_HEAD_DB: events.credit,
             Reg.INTR_MASK: lambda value: vectors.mask_management(bool(value & 1)),
@@ -97,6 +115,9 @@ class Registers:
             self._values[offset] = value
             if offset == Reg.MMIO_RESP_LO:
                 self.taken_over = True
+            elif offset in self._rings:
+                # In whatever order a driver writes a ring's three registers, the last completes it.
+                self._set_up(self._rings[offset])
         else:
             self._rules.report_violation("unknown-register", f"offset {offset:#x}")
 
@@ -132,13 +153,14 @@ class Registers:
                 self._rules.report_violation("reset-one-phase")
             self.status = Status.READY | Status.RESET_FINISHED
 
-    def _ring(self, value: int, low: Reg, entry: int) -> tuple[int, int]:
-        """Depth and base of a ring whose CAPS register is written; depth 0 if it cannot be."""
-        depth, size, base = value & 0xFFFF, value >> 16, self._address(low)
-        if depth == 0:
-            return 0, 0
+    def _set_up(self, ring: _Ring) -> None:
+        """Start a ring where its registers say; it is off if they make none."""
+        value, base = self._values[ring.caps], self._address(ring.low)
+        depth, size = value & 0xFFFF, value >> 16
         problem = None
-        if size != entry:
+        if depth == 0:
+            base = 0
+        elif size != ring.entry_size:
             problem = "ring-entry-size"
         elif depth & depth - 1 or depth > MAX_ADMIN_DEPTH:
             problem = "ring-depth"
@@ -147,17 +169,7 @@ class Registers:
         elif base % 8:
             problem = "ring-alignment"
         if problem:
-            self._rules.report_violation(
-                problem, f"{low.name}: {depth} entries of {size} at {base:#x}"
-            )
-            return 0, 0
-        return depth, base
-
-    def _write_aq_caps(self, value: int) -> None:
-        self._admin.set_submission(*self._ring(value, Reg.AQ_BASE_LO, ADMIN_ENTRY))
-
-    def _write_acq_caps(self, value: int) -> None:
-        self._admin.set_completion(*self._ring(value, Reg.ACQ_BASE_LO, ADMIN_ENTRY))
-
-    def _write_aenq_caps(self, value: int) -> None:
-        self._events.set_ring(*self._ring(value, Reg.AENQ_BASE_LO, EVENT_ENTRY))
+            where = f"{ring.low.name}: {depth} entries of {size} at {base:#x}"
+            self._rules.report_violation(problem, where)
+            depth = base = 0
+        ring.start(depth, base)

@@ -41,6 +41,7 @@ RULES: dict[str, str] = {
     "sq-unknown": "a submission queue that does not exist",
     "sq-direction": "CREATE_SQ with a direction that is neither TX nor RX",
     "sq-placement": "a placement that the card does not offer or that was not negotiated",
+    "sq-completion-policy": "CREATE_SQ with a head that the card is to write to memory",
     "sq-contiguous": "CREATE_SQ without the physically-contiguous bit",
     "sq-llq-address": "CREATE_SQ for LLQ with a ring address",
     "sq-cq-shared": "a completion queue for two submission queues, or of the wrong entry size",

@@ -10,6 +10,7 @@ PROFILE = Profile(
     note="hardly more than Linux insists on",
     llq=False,
     queues=1,
+    rx_depth=1024,
     tx_offloads=TxOffload(0),
     rx_offloads=RxOffload(0),
     moderation_us=0,

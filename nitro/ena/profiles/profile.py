@@ -15,7 +15,9 @@ class Profile:
     note: str
     queues: int = 8
     tx_depth: int = 1024
-    rx_depth: int = 1024
+    # Amazon's guides say 256 to 1,024 for TX and, by instance type, up to 16,384 for RX; not which
+    # type has what. Drivers use 1,024 until they are told otherwise.
+    rx_depth: int = 16384
     max_tx_descriptors: int = 19
     # Linux takes 19 by its own limit, but an skb holds its first buffer and 17 more: with 19 it
     # writes past its end (seen with 6.12).

@@ -160,6 +160,8 @@ def test_bad_completion_queues(
         (DIRECTION_TX, 0, 16, BASE + RAM - 16, 1, "dma-address"),
         (DIRECTION_TX, 0, 16, 0, 3, "sq-placement"),
         (DIRECTION_TX, 0, 16, BASE, 2, "sq-placement"),
+        (DIRECTION_TX, 0, 16, BASE, 1 | 2 << 4, "sq-completion-policy"),
+        (DIRECTION_TX, 0, 16, BASE, 1 | 3 << 4, "sq-completion-policy"),
     ],
 )
 def test_bad_submission_queues(
@@ -183,6 +185,13 @@ def test_a_completion_queue_serves_one_submission_queue(driver: Driver):
     answer = driver.create_sq(DIRECTION_TX, ring.cq, 16, driver.alloc(256))
     assert answer.status == AdminStatus.ILLEGAL
     assert "sq-cq-shared" in driver.broken
+
+
+def test_receive_rings_may_be_as_deep_as_amazons_guides_say(driver: Driver):
+    ring = driver.rx_queue(16384, fill=0)
+    assert ring.depth == 16384
+    assert driver.create_cq(4, 32768, BASE).status == AdminStatus.ILLEGAL
+    assert driver.create_cq(2, 1024, BASE).status == 0
 
 
 def test_a_ring_that_may_lie_in_pieces_breaks_a_rule(driver: Driver):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import permutations
 
 import pytest
 
@@ -58,6 +59,25 @@ def test_readless_read_to_an_address_outside_memory_breaks_a_rule():
     driver.write(Reg.MMIO_RESP_LO, BASE + RAM - 4)
     driver.write(Reg.MMIO_REG_READ, 1)
     assert "dma-address" in driver.broken
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_the_registers_of_a_ring_are_written_in_any_order(order: tuple[int, ...]):
+    driver = Driver()
+    for low, caps, address in (
+        (Reg.AQ_BASE_LO, Reg.AQ_CAPS, driver.aq),
+        (Reg.ACQ_BASE_LO, Reg.ACQ_CAPS, driver.acq),
+        (Reg.AENQ_BASE_LO, Reg.AENQ_CAPS, driver.aenq),
+    ):
+        depth = 4 if low == Reg.AENQ_BASE_LO else driver.admin_depth
+        writes = [(low, address & 0xFFFFFFFF), (low + 4, address >> 32), (caps, depth | 64 << 16)]
+        for one in order:
+            driver.write(*writes[one])
+    assert driver.get_feature(Feature.DEVICE_ATTRIBUTES).status == 0
+    driver.set_feature(Feature.AENQ, struct.pack("<II", 0, 1))
+    driver.write(Reg.AENQ_HEAD_DB, 4)
+    driver.run()
+    assert driver.event() is not None
 
 
 def test_reset_has_two_phases_and_forgets_addresses():
