@@ -17,7 +17,7 @@ from typing import Any
 from nitro.printable import printable
 
 LONGEST = 4096  # characters of one milestone
-_LINE = re.compile(r"[^\r\n]+")
+LINE = re.compile(r"[^\r\n]+")
 _START = re.compile(r'\{\s*"nitro"\s*:')
 _DECODER = json.JSONDecoder()
 
@@ -50,7 +50,7 @@ def milestones(text: str) -> list[Milestone]:
 def located(text: str) -> Iterator[tuple[int, int, Milestone]]:
     """The milestones in order, each with where in the text it begins and ends."""
     osv: _OsvConsole | None = None
-    for line in _LINE.finditer(text):
+    for line in LINE.finditer(text):
         if osv:
             for milestone in osv.read(line[0]):
                 yield line.start(), line.end(), milestone

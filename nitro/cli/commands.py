@@ -14,6 +14,7 @@ COMMANDS = {
     "probe": ("instances", "Measure a running instance."),
     "console": ("console", "Print what an instance wrote on its serial console."),
     "logs": ("console", "The same as `console`."),
+    "strace": ("strace", "Count the system calls of an instance's traced program."),
     "ls": ("instances", "List all resources that nitro has created."),
     "ps": ("instances", "The same as `ls`."),
     "destroy": ("instances", "Remove resources that nitro has created, and no others."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def console(
     instance: options.InstanceId,
-    follow: Annotated[
+    followed: Annotated[
         bool,
         typer.Option("-f", "--follow", help="Go on until the instance has ended, or Ctrl-C."),
     ] = False,
@@ -44,11 +45,11 @@ def console(
     """Print what an instance wrote on its serial console."""
     from nitro.cloud import console_output
 
-    if follow and json:
+    if followed and json:
         raise InputError("--follow and --json exclude each other", hint="choose one")
     report = reporter()
     with connected(report, cloud=cloud, region=region, profile=profile) as connection:
-        if follow:
+        if followed:
             _follow(connection.cloud, instance, raw=raw)
             return
         text = console_output(connection.cloud, instance)
@@ -65,7 +66,13 @@ def console(
 
 
 def _follow(cloud: Cloud, instance_id: str, *, raw: bool) -> None:
-    """Print the console as it grows, for as long as the instance runs."""
+    for fresh in follow(cloud, instance_id):
+        sys.stdout.write(fresh) if raw else print_text(fresh.rstrip("\r\n"))
+        sys.stdout.flush()
+
+
+def follow(cloud: Cloud, instance_id: str) -> Iterator[str]:
+    """What comes on the console, for as long as the instance runs."""
     from nitro.cloud import console_output, instance
 
     text = ""
@@ -73,8 +80,7 @@ def _follow(cloud: Cloud, instance_id: str, *, raw: bool) -> None:
         state = instance.get(cloud, instance_id).state
         before, text = text, console_output(cloud, instance_id) or text
         if fresh := news(before, text):
-            sys.stdout.write(fresh) if raw else print_text(fresh.rstrip("\r\n"))
-            sys.stdout.flush()
+            yield fresh
         if state not in {"pending", "running"}:
             return
         cloud.sleep(_FOLLOW_EVERY)

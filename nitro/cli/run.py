@@ -61,6 +61,15 @@ def run(
             help="At the end, list the files that the program looked for and did not find.",
         ),
     ] = False,
+    strace: Annotated[
+        str | None,
+        typer.Option(
+            "--strace",
+            metavar="PATTERN",
+            help="Trace the program's system calls whose names begin so (open, syscall* for all) "
+            "on the console, and count them at the end.",
+        ),
+    ] = None,
     complete: Annotated[
         bool,
         typer.Option(
@@ -89,13 +98,22 @@ def run(
         raise InputError(
             "--shell excludes --missing and --complete", hint="the program does not run then"
         )
+    if strace and (missing or complete or shell):
+        raise InputError(
+            "--strace excludes --missing, --complete and --shell", hint="run them one by one"
+        )
     if write and not complete:
         raise InputError("--write is for --complete", hint="give both, or neither")
     from nitro import image
     from nitro.cli import run_end, run_missing
+    from nitro.cli import strace as strace_table
+    from nitro.recipe import with_trace
+    from nitro.strace import calls, totals
 
     report = reporter()
     made = recipe_arg.find(recipe, port, env, arguments, kernel, report=report)
+    if strace is not None:
+        made = with_trace(made, strace)
     if complete:
 
         def boot(built: Image) -> str:
@@ -121,6 +139,8 @@ def run(
     console = session.written.decode(errors="replace")
     if missing:
         run_missing.show(made, built, console)
+    if made.strace:
+        strace_table.show(totals(calls(console)))
     if session.left and not shell:
         run_end.explain_silence(console, made.tcp_ports)
         if not run_missing.went_well(made, console):

@@ -187,6 +187,25 @@ class ConsoleDocument(TypedDict):
     output: str
 
 
+class TracedCallDocument(TypedDict):
+    """All calls of one name that a traced program made and that have ended."""
+
+    call: str
+    count: int
+    errors: int
+    seconds: float | None
+    """On Linux how long they took together; on OSv the most that they can have taken. Null where
+    the console does not tell."""
+
+
+class StraceDocument(TypedDict):
+    """`nitro strace --json`."""
+
+    instance: str
+    calls: list[TracedCallDocument]
+    """What took longest first."""
+
+
 class ResourceDocument(TypedDict):
     """One resource of `nitro ls --json` and `nitro destroy --json`."""
 
@@ -313,6 +332,7 @@ DOCUMENTS: dict[str, Any] = {
     "release": releases.ReleaseDocument,
     "result": ResultDocument,
     "rollback": list[releases.FlipDocument],
+    "strace": StraceDocument,
     "verify": list[releases.VerifiedRegionDocument],
     "selftest": SelftestDocument,
 }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         for_script,
         load,
         with_kernel,
+        with_trace,
     )
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "name_from",
     "names",
     "with_kernel",
+    "with_trace",
 ]
 
 

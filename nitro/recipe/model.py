@@ -168,7 +168,7 @@ class Recipe(_Table):
     driver: Literal["nitro", "kernel"] = "nitro"
     #: how OSv starts the program; None: chosen by its ELF file
     launch: Launch | None = None
-    #: trace the program's system calls whose names match; None: none
+    #: trace the program's system calls whose names begin so; None: none
     strace: str | None = Field(default=None, pattern=_TRACED)
     #: None: computed from the image
     minimum_memory_mib: Annotated[int, Field(ge=64, le=_MAX_MEMORY_MIB)] | None = None
@@ -273,6 +273,15 @@ def with_kernel(recipe: Recipe, kernel: str | None) -> Recipe:
     if not re.fullmatch(_KERNEL, kernel):
         raise InputError(f"--kernel {kernel} is not a kernel's name", hint="such as osv:mine")
     return recipe.model_copy(update={"kernel": kernel, "changed": True})
+
+
+def with_trace(recipe: Recipe, pattern: str) -> Recipe:
+    """The recipe with its system calls traced whose names begin so. Raises InputError."""
+    if not re.fullmatch(_TRACED, pattern):
+        raise InputError(
+            f"--strace {pattern!r} is not a call's name", hint='such as open, or "syscall*" for all'
+        )
+    return recipe.model_copy(update={"strace": pattern, "changed": True})
 
 
 def for_program(

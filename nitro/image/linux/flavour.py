@@ -12,6 +12,7 @@ from typing import Any
 from nitro.debian import Lock, Package, Tree, Wanted
 from nitro.errors import InputError
 from nitro.image.decisions import Decision, asked
+from nitro.image.formats import system_calls
 from nitro.image.libraries import Sysroot
 from nitro.image.linux import (
     attributes,
@@ -46,12 +47,22 @@ class Linux:
     _packed: list[layers.Packed] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        for key in ("launch", "strace"):
-            if getattr(self.recipe, key):
-                raise InputError(
-                    f"{self.recipe.name}: {key} is for OSv, and the kernel is Linux",
-                    hint='kernel = "osv:NAME", or --kernel',
-                )
+        recipe = self.recipe
+        if recipe.launch:
+            raise InputError(
+                f"{recipe.name}: launch is for OSv, and the kernel is Linux",
+                hint='kernel = "osv:NAME", or --kernel',
+            )
+        if recipe.strace and not system_calls.matching(recipe.strace):
+            raise InputError(
+                f'{recipe.name}: strace: no system call begins with "{recipe.strace}"',
+                hint='"syscall*" takes every call',
+            )
+        if recipe.strace and self.trace:
+            raise InputError(
+                f"{recipe.name}: strace, and the search for missing files, trace the program both",
+                hint="leave one of them out",
+            )
 
     @cached_property
     def _release(self) -> str:
@@ -82,7 +93,7 @@ class Linux:
 
     def _for_image(self) -> list[Wanted]:
         arch = self.recipe.arch
-        tracer = [trace.packages(arch)] if self.trace else []
+        tracer = [trace.packages(arch)] if self.trace or self.recipe.strace else []
         grubs = [grub.packages(arch), grub.LIBRARIES]
         own = settings.wanted(self.recipe)
         if self.recipe.base:
@@ -110,8 +121,12 @@ class Linux:
         gosu = settings.wanted(self.recipe)
         for wanted in gosu:
             settings.add_gosu(rootfs, trees[wanted])
-        if self.trace:
-            trace.add(rootfs, trees[trace.packages(self.recipe.arch)])
+        if self.trace or self.recipe.strace:
+            strace = trees[trace.packages(self.recipe.arch)]
+            if self.recipe.strace:
+                trace.add_calls(rootfs, strace, self.recipe.strace)
+            else:
+                trace.add_missing(rootfs, strace)
         used = [trees[wanted] for wanted in (*self._kernel, self._busybox, *gosu)]
         return [package for tree in used for package in tree.packages]
 

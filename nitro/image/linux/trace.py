@@ -1,7 +1,7 @@
-"""Which files a running program sought and did not find, as strace in the guest saw it.
+"""Runs the command under strace, which writes to the console what it sees.
 
-An image built with `trace=True` runs its command under strace, which writes each failed look-up
-to the console; `missing_files` collects them from there.
+That is each look-up of a file that failed, in an image built with `trace=True`; `missing_files`
+collects them. Or, with a recipe's `strace`, each of its system calls.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections.abc import Iterable
 
 from nitro.arch import X86_64, Arch
 from nitro.debian import Tree, Wanted
+from nitro.image.formats import system_calls
 from nitro.image.linux import private
 from nitro.image.rootfs import Node, Rootfs
+from nitro.strace import MARK
 
 _HOME = "/usr/lib/nitro/strace"
 _MARK = "nitro-trace"
@@ -34,21 +36,45 @@ def packages(arch: Arch) -> Wanted:
     return Wanted(("strace",), arch=arch)
 
 
-def add(rootfs: Rootfs, strace: Tree) -> None:
-    """Put strace beside the program, with libraries of its own, and start the command by it."""
+def add_missing(rootfs: Rootfs, strace: Tree) -> None:
+    """Trace which files the command seeks in vain, each named once."""
+    options = "--trace=%file --failed-only --string-limit=4096"
+    _add(
+        rootfs,
+        strace,
+        options,
+        f'''match($0, /"[^"]+"/) && !seen[substr($0, RSTART, RLENGTH)]++ {{
+    print "{_MARK} " $0
+    fflush()
+}}''',
+    )
+
+
+def add_calls(rootfs: Rootfs, strace: Tree, pattern: str) -> None:
+    """Trace the command's system calls whose names match; `nitro.strace` reads them.
+
+    `pattern` is a name with `*` for anything, also as OSv calls it (syscall_open).
+    """
+    names = system_calls.matching(pattern)
+    every = len(names) == len(system_calls.NAMES)
+    traced = "all" if every else ",".join(f"?{name}" for name in names)
+    options = f"--trace={traced} --syscall-times"
+    _add(rootfs, strace, options, f'{{ print "{MARK} " $0; fflush() }}')
+
+
+def _add(rootfs: Rootfs, strace: Tree, options: str, program: str) -> None:
+    """Put strace beside the program, with libraries of its own, and start the command by it.
+
+    Its lines go through an awk `program`, so that no other output gets into a line.
+    """
     tracer = private.add(rootfs, strace, "strace", _HOME)
     run = rootfs.nodes["/etc/nitro/run"]
     rootfs.nodes["/etc/nitro/command"] = run
-    # Through awk, so that no other output gets into a line, and each file is named once.
     script = f"""#!/usr/lib/nitro/busybox sh
 mkfifo /run/nitro/trace
-awk 'match($0, /"[^"]+"/) && !seen[substr($0, RSTART, RLENGTH)]++ {{
-    print "{_MARK} " $0
-    fflush()
-}}' </run/nitro/trace >/dev/console &
-{tracer} --follow-forks \\
-    --trace=%file --failed-only --string-limit=4096 --quiet=all --output=/run/nitro/trace \\
-    /etc/nitro/command
+awk '{program}' </run/nitro/trace >/dev/console &
+{tracer} --follow-forks {options} \\
+    --quiet=all --output=/run/nitro/trace /etc/nitro/command
 code=$?
 wait
 exit $code

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nitro.image.formats import elf, symbols
 from nitro.image.formats.symbols import Symbols
+from nitro.image.formats.system_calls import made_by
 from nitro.image.osv import system_calls
 from nitro.image.osv.segment import Segment
 
@@ -55,7 +56,7 @@ def of_dynamic(path: str, program: Path, libraries: Mapping[str, Path], kernel: 
 
 def of_static(program: Path, kernel: Segment) -> Demands:
     """Those of a program that makes system calls itself. Raises InputError when it is damaged."""
-    made = frozenset[str]().union(*map(system_calls.made_by, elf.code(program)))
+    made = frozenset[str]().union(*map(made_by, elf.code(program)))
     offered = system_calls.offered_by(kernel)
     lacks = made - offered if offered else frozenset[str]()
     return Demands({}, lacks - _STARTED_BY_CALL, tuple(sorted(lacks & _STARTED_BY_CALL)))

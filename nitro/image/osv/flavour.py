@@ -14,7 +14,16 @@ from nitro.errors import InputError
 from nitro.image.decisions import Decision, asked
 from nitro.image.formats import symbols
 from nitro.image.libraries import Sysroot
-from nitro.image.osv import command_line, disk, doctor, driver, programs, ramfs, store
+from nitro.image.osv import (
+    command_line,
+    disk,
+    doctor,
+    driver,
+    programs,
+    ramfs,
+    store,
+    system_calls,
+)
 from nitro.image.osv.artifact import Kernel
 from nitro.image.osv.programs import Choice
 from nitro.image.osv.store import Stored
@@ -149,8 +158,23 @@ class Osv:
                 self.report.note(note)
         else:
             rootfs.add(driver.PATH, Node("system", "nitro", source=self._compiled(trees)))
+        if self.recipe.strace:
+            self._check_trace(self.recipe.strace)
         self._command_line()  # refused before anything is written
         return ()
+
+    def _check_trace(self, pattern: str) -> None:
+        kernel = self._kernel.segment
+        lacks = None
+        if not system_calls.writes_traces(kernel):
+            lacks = "does not write traces to the console"
+        elif not system_calls.tracepoints(kernel, pattern):
+            lacks = f'has no tracepoint that begins with "{pattern}"'
+        if lacks:
+            raise InputError(
+                f"{self.recipe.name}: strace: osv:{self._stored.name} {lacks}",
+                hint='strace = "syscall*" takes every call, from OSv of October 2023 on',
+            )
 
     def _compiled(self, trees: Mapping[Wanted, Tree]) -> Path:
         version, tools = self._stored.about["version"], trees.get(driver.COMPILER)
@@ -212,7 +236,8 @@ class Osv:
         argv = recipe.argv
         if self._launch == "linux-ld":
             argv = (_INTERPRETER, *argv)
-        options = [f"--trace={recipe.strace}", "--strace"] if recipe.strace else []
+        # The kernel looks for the pattern anywhere in a name.
+        options = [f"--trace=^{recipe.strace}", "--strace"] if recipe.strace else []
         try:
             line = command_line.make(argv, recipe.env, options)
             disk.check_command_line(line)

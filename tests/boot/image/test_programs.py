@@ -17,6 +17,7 @@ from nitro.image.linux.trace import missing_files
 from nitro.local.nic import UserNic
 from nitro.paths import resource
 from nitro.ports import Forward, Port
+from nitro.strace import calls, totals
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow]
 
@@ -129,3 +130,15 @@ def test_files_that_a_program_seeks_in_vain(tmp_path: Path) -> None:
         assert machine.wait_for("exit").fields["code"] == 1
         assert "/srv/not there" in missing_files(machine.console)
         assert "/etc/hosts" not in missing_files(machine.console)
+
+
+def test_system_calls_of_a_traced_program(tmp_path: Path) -> None:
+    made = recipe.for_program(Path("/bin/cat"), arguments=["/etc/hosts", "/srv/not there"])
+    traced = recipe.with_trace(made, "open")
+    with booted(build(traced), tmp_path, memory_mib=512) as machine:
+        machine.wait_for_end()
+        assert machine.wait_for("exit").fields["code"] == 1
+        [total] = totals(calls(machine.console))
+    assert total.name == "openat"
+    assert total.count > total.errors >= 1
+    assert total.seconds is not None

@@ -128,6 +128,30 @@ def test_a_forward_is_said_and_files_that_were_missed_are_listed(
     assert said.out == "/etc/missing\n"
 
 
+def test_traced_calls_are_counted_at_the_end(
+    machines: list[Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    line = "nitro-strace 9 read(0x3, 0x1, 4) = -1 EIO (Input/output error) <0.000021>"
+    monkeypatch.setitem(SESSION, "is", ended(0, line))
+    assert run(monkeypatch, "--strace", "syscall*") == 0
+    assert capfd.readouterr().out.split()[-4:] == ["read", "1", "1", "0.000021"]
+    assert run(monkeypatch) == 0
+    assert "read" not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--strace", "open", "--missing"), "--strace excludes --missing"),
+        (("--strace", "$(id)"), "--strace '$(id)' is not a call's name"),
+    ],
+)
+def test_a_trace_that_cannot_be(words: tuple[str, ...], says: str) -> None:
+    done = CliRunner().invoke(app, ["run", "hello", *words])
+    assert done.exit_code == 125
+    assert says in done.stderr
+
+
 def test_a_forwarded_udp_port_is_a_way_out_and_is_said(
     machines: list[Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

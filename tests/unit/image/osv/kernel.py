@@ -50,6 +50,7 @@ def build(
     struct.pack_into("<III4sI", kernel, NOTE, 4, 4, 18, b"Xen\0", PVH)
     _export(kernel, exports)
     text = b"OSv " + version + b"\n\0" + b"N3aws3enaE\0"
+    text += b"  --strace \0" if calls else b""
     text += b"".join(b"trace_syscall_%s\0" % call.encode() for call in calls)
     kernel[0x300 : 0x300 + len(text)] = text
     struct.pack_into("<I", kernel, 0x800, START32)

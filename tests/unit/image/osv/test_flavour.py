@@ -92,7 +92,20 @@ def test_linuxs_linker_gets_all_libraries_and_starts_the_program(root: Path) -> 
 
 def test_strace_is_an_option_of_the_kernel(root: Path) -> None:
     built = image.build(made(root, strace="syscall*"))
-    assert " --trace=syscall* --strace " in disk.read(built.path).command_line
+    assert " --trace=^syscall* --strace " in disk.read(built.path).command_line
+
+
+@pytest.mark.parametrize(
+    ("calls", "what"),
+    [((), "does not write traces"), (("write",), 'no tracepoint that begins with "vfs"')],
+)
+def test_a_trace_that_the_kernel_cannot_write(
+    calls: tuple[str, ...], what: str, root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "loader.elf").write_bytes(build([ENVIRON, ROOM], calls=calls))
+    store.add("mine", tmp_path / "loader.elf", origin="here")
+    with pytest.raises(InputError, match=what):
+        image.build(made(root, strace="vfs"))
 
 
 def test_the_kernel_is_an_input(root: Path, tmp_path: Path) -> None:
