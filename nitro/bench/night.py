@@ -1,6 +1,6 @@
 """A night: the plan's measurements, made and recorded; an interrupted one goes on where it ended.
 
-A server runs for each machine of the plan. Repetition by repetition, in the plan's shuffled
+A server runs for each machine of a group. Repetition by repetition, in the plan's shuffled
 order, a client is launched beside each server in turn, works through the machine's tests and ends;
 its results are recorded at once. One client measures at a time, so no cell disturbs another.
 A pair that dies is replaced, once for each repetition; what it should have measured is then noted
@@ -10,14 +10,17 @@ as failed, and the night goes on.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
-from nitro import recipe as recipes
-from nitro.bench.plan import Machine, Plan, Task, selection
+from nitro.bench.claim import abandoned, claimed, forget
+from nitro.bench.images import CLIENT, Images, ports, published
+from nitro.bench.plan import Machine, Plan, Task
 from nitro.bench.record import Record
 from nitro.bench.sample import Circumstances, Sample, from_result, sample_id
+from nitro.bench.schedule import WHOLE, Part, clients, groups, lifetime, selected
 from nitro.cloud import (
     Cloud,
     InstanceType,
@@ -26,31 +29,21 @@ from nitro.cloud import (
     Undo,
     create_placement,
     find_instance_type,
-    instance_types,
+    inventory,
     launch,
     new_deployment,
     preflight,
-    publish,
 )
+from nitro.cloud.errors import ignoring
+from nitro.cloud.inventory import remove
 from nitro.documents.bench import NightDocument
 from nitro.errors import Interrupted, NitroError
 from nitro.interfaces import ImageBuilder, Prober
-from nitro.measure import Measurement, client_recipe, disk_of, longest_measurement, run_probes
-from nitro.ports import Port
+from nitro.measure import Measurement, run_probes
 from nitro.probe import Result, Selection
 from nitro.progress import Reporter
 
-_MARGIN = timedelta(hours=1)  # that a server lives beyond all deadlines
-_STEPS = 40  # of one client: its user data and its results have bounds
 _ATTEMPTS = 2  # at a repetition of a machine
-
-
-@dataclass(frozen=True)
-class Image:
-    """A published image: its AMI and the digest of its disk."""
-
-    ami: str
-    digest: str
 
 
 @dataclass
@@ -85,14 +78,18 @@ class _Night:
     report: Reporter
     undo: Undo
     night: date
-    images: dict[tuple[str, str], Image]
-    client: Image
+    images: Images
     types: dict[str, InstanceType]
     bucket: str | None
     placement: Placement
     done: NightReport
+    max_cost: float | None
     servers: dict[Machine, Measurement] = field(default_factory=dict)
+    launched: int = 0
     began: float = field(default_factory=time.monotonic)
+    group_began: float = field(default_factory=time.monotonic)
+    cost_before: float = 0.0
+    undo_servers: Undo = field(default_factory=Undo)  # of a group
 
 
 def run(
@@ -106,17 +103,23 @@ def run(
     night: date | None = None,
     subnet: str | None = None,
     bucket: str | None = None,
+    part: Part = WHOLE,
+    images: Images | None = None,
 ) -> NightReport:
     """Make the measurements that the record does not have of this night (UTC; None: today's).
+
+    Of many processes, each does its `part`, with as much of the plan's money. `images` are those
+    that are published already; None: build and publish them.
 
     Raises InputError for an image or type that cannot be used, RefusedError, and Interrupted after
     everything was removed; what was recorded by then stays.
     """
     night = night or datetime.now(UTC).date()
-    tasks = list(plan.tasks(cloud.region, night))
+    tasks = part.tasks(plan, cloud.region, night)
     there = record.ids(plan.name, night)
     missing = [t for t in tasks if sample_id(plan.name, night, t.cell, t.repetition) not in there]
     done = NightReport(night, there=len(tasks) - len(missing))
+    _remove_abandoned(cloud, plan, record, night, report)
     if not missing:
         record.compact(plan.name, night)
         return done
@@ -126,95 +129,88 @@ def run(
             for note in preflight.check(
                 cloud,
                 instance_type,
-                instances=1 + min(plan.pairs_at_once, len(plan.matrix.machines(cloud.region))),
+                instances=1 + min(plan.pairs_at_once, len(part.machines(plan, cloud.region))),
                 subnet_id=subnet,
                 bucket=bucket,
             ):
                 report.note(note)
-    with Undo(keep=Keep.IMAGE, report=report, sleep=cloud.sleep) as undo:
-        images = _images(cloud, plan, types, builder, undo, bucket, report)
+    deployment = new_deployment()
+    with (
+        claimed(record.store, plan.name, night, deployment, cloud.region),
+        Undo(keep=Keep.IMAGE, report=report, sleep=cloud.sleep) as undo,
+    ):
+        if images is None:
+            images = published(
+                cloud,
+                plan,
+                types.values(),
+                builder=builder,
+                undo=undo,
+                bucket=bucket,
+                report=report,
+            )
         placement = create_placement(
             cloud,
             undo,
-            deployment=new_deployment(),
-            ports=_ports(plan),
+            deployment=deployment,
+            ports=ports(plan),
             subnet_id=subnet,
             type_name=plan.matrix.types[0],
-            ttl=_lifetime(plan, cloud.region),
+            ttl=lifetime(plan, missing),
             placement_group=plan.placement_group,
         )
-        client = images.pop(("", ""))
+        max_cost = plan.max_cost / part.count if plan.max_cost is not None else None
         under_way = _Night(
-            *(cloud, plan, record, prober, report, undo, night, images, client, types, bucket),
-            *(placement, done),
+            *(cloud, plan, record, prober, report, undo, night, images, types, bucket),
+            *(placement, done, max_cost),
         )
         with report.stage("measure") as stage:
-            for chunk in _chunks(missing, plan.pairs_at_once):
-                if _spent(under_way):
-                    done.left_out += len(chunk)
-                    continue
-                _measure(under_way, chunk)
-                stage.progress(done.recorded + done.failed, len(missing), "runs")
+            for group in groups(missing, plan.pairs_at_once):
+                with _servers_of_group(under_way):
+                    for tasks_of_client in clients(group):
+                        if _spent(under_way):
+                            done.left_out += len(tasks_of_client)
+                            continue
+                        _measure(under_way, tasks_of_client)
+                        stage.progress(done.recorded + done.failed, len(missing), "runs")
     if done.left_out:
         report.note(f"{done.left_out} runs had no room in the plan's budget")
     record.compact(plan.name, night)
     return done
 
 
-def _images(
-    cloud: Cloud,
-    plan: Plan,
-    types: dict[str, InstanceType],
-    builder: ImageBuilder,
-    undo: Undo,
-    bucket: str | None,
-    report: Reporter,
-) -> dict[tuple[str, str], Image]:
-    """Each image with each driver, and the client's under ("", ""): built and published."""
-    wanted = {("", ""): client_recipe()}
-    for image in plan.matrix.images:
-        recipe = recipes.load(image)
-        for driver in plan.matrix.drivers:
-            wanted[image, driver] = recipe.model_copy(update={"driver": driver})
-    found: dict[tuple[str, str], Image] = {}
-    for key, recipe in wanted.items():
-        with report.stage("build"):
-            prepared = builder.prepare(recipe, report=report)
-            for instance_type in types.values():
-                instance_types.requires(
-                    instance_type,
-                    recipe.architecture,
-                    recipe.boot_mode,
-                    prepared.minimum_memory_mib,
-                )
-            built = prepared.build()
-        with report.stage("publish"):
-            disk = disk_of(recipe, built)
-            ami = publish(cloud, disk, undo, bucket=bucket, report=report).ami_id
-        found[key] = Image(ami, built.digest)
-    return found
+def _remove_abandoned(
+    cloud: Cloud, plan: Plan, record: Record, night: date, report: Reporter
+) -> None:
+    """Remove what killed processes left of this night. What cannot be removed ends itself."""
+    names = abandoned(record.store, plan.name, night, cloud.region)
+    if not names:
+        return
+    left = [one for one in inventory(cloud) if one.deployment in names]
+    _, not_removed = remove(cloud, left, report)
+    if not not_removed:
+        for name in names:
+            forget(record.store, plan.name, night, name)
 
 
-def _ports(plan: Plan) -> list[Port]:
-    ports = {port for image in plan.matrix.images for port in recipes.load(image).ports}
-    return sorted(ports, key=str)
-
-
-def _chunks(tasks: Sequence[Task], at_once: int) -> Iterator[list[Task]]:
-    """What one client does each time: a repetition's tests of one machine, in the plan's order.
-
-    No more than `at_once` machines take turns; the next ones follow when all is done for them.
-    """
-    machines = list(dict.fromkeys(task.cell.machine for task in tasks))
-    for start in range(0, len(machines), at_once):
-        group = machines[start : start + at_once]
-        parts: dict[tuple[int, Machine], list[Task]] = {}
-        for task in tasks:
-            if task.cell.machine in group:
-                parts.setdefault((task.repetition, task.cell.machine), []).append(task)
-        for part in parts.values():
-            for first in range(0, len(part), _STEPS):
-                yield part[first : first + _STEPS]
+@contextmanager
+def _servers_of_group(night: _Night) -> Iterator[None]:
+    """The servers that the block launches end with it."""
+    night.cost_before, night.group_began = _cost(night), time.monotonic()
+    with Undo(
+        keep=Keep.NOTHING,
+        report=night.report,
+        sleep=night.cloud.sleep,
+        outer=night.undo,
+        title="end the servers",
+    ) as undo:
+        night.undo_servers, night.servers = undo, {}
+        yield
+        if night.servers:  # each takes a minute to end: side by side
+            ids = [one.server.id for one in night.servers.values()]
+            with ignoring("absent"):
+                night.cloud.ec2.terminate_instances(InstanceIds=ids)
+        night.cost_before, night.servers = _cost(night), {}
 
 
 def _measure(night: _Night, tasks: list[Task]) -> None:
@@ -222,8 +218,10 @@ def _measure(night: _Night, tasks: list[Task]) -> None:
     machine = tasks[0].cell.machine
     for attempt in range(_ATTEMPTS):
         try:
-            measurement = replace(_server(night, machine), selection=_selection(night.plan, tasks))
-            results = run_probes(night.cloud, measurement, night.prober, night.undo, night.report)
+            measurement = replace(_server(night, machine), selection=selected(night.plan, tasks))
+            results = run_probes(
+                night.cloud, measurement, night.prober, night.undo_servers, night.report
+            )
         except Interrupted:
             raise
         except NitroError as error:
@@ -250,24 +248,19 @@ def _measure(night: _Night, tasks: list[Task]) -> None:
     night.done.recorded += len(samples) - failed
 
 
-def _selection(plan: Plan, tasks: Sequence[Task]) -> Selection:
-    """The probes of one client's tasks."""
-    probes = (p for task in tasks for p in selection(task.cell.test, plan.seconds).probes)
-    return Selection(None, tuple(probes), allowances=True)
-
-
 def _server(night: _Night, machine: Machine) -> Measurement:
     """The server of a machine, launched when it is first needed, or when the last one died."""
     if machine in night.servers:
         return night.servers[machine]
+    night.launched += 1
     server = launch(
         night.cloud,
         night.images[machine.image, machine.driver].ami,
         night.types[machine.instance_type],
         night.placement,
-        night.undo,
+        night.undo_servers,
         name=f"nitro-{night.plan.name}",
-        role=f"server-{len(night.undo.entries)}",
+        role=f"server-{night.launched}",  # the token of a start is made from it
         report=night.report,
     )
     found = Measurement(
@@ -276,7 +269,7 @@ def _server(night: _Night, machine: Machine) -> Measurement:
         night.placement.beside(server),
         Selection(),
         "instance",
-        client_ami=night.client.ami,
+        client_ami=night.images[CLIENT].ami,
         bucket=night.bucket,
     )
     night.servers[machine] = found
@@ -317,26 +310,20 @@ def _sample(night: _Night, task: Task, result: Result, measurement: Measurement 
     )
 
 
-def _lifetime(plan: Plan, region: str) -> timedelta:
-    """How long a server may be needed: every deadline of the night, or the plan's own bound."""
-    if plan.max_hours:
-        return timedelta(hours=plan.max_hours) + _MARGIN
-    chunks = _chunks(list(plan.tasks(region, date.min)), plan.pairs_at_once)
-    longest = sum(
-        (longest_measurement(_selection(plan, chunk)) for chunk in chunks),
-        _MARGIN,
-    )
-    return min(longest, timedelta(days=7))
-
-
 def _spent(night: _Night) -> bool:
     """Whether the plan's hours or its money are used up."""
-    plan = night.plan
     hours = (time.monotonic() - night.began) / 3600
-    if plan.max_hours is not None and hours >= plan.max_hours:
+    if night.plan.max_hours is not None and hours >= night.plan.max_hours:
         return True
-    if plan.max_cost is None:
-        return False
-    # Every server from the start, and a client of the dearest type all the time: an upper bound.
-    running = [plan.prices[machine.instance_type] for machine in night.servers]
-    return hours * (sum(running) + max(plan.prices.values())) >= plan.max_cost
+    return night.max_cost is not None and _cost(night) >= night.max_cost
+
+
+def _cost(night: _Night) -> float:
+    """At most so many dollars were spent: as if all servers of a group ran from its start, and a
+    client of the dearest type beside them all the time. 0 where the plan has no prices."""
+    prices = night.plan.prices
+    if not set(night.plan.matrix.types) <= set(prices):
+        return 0.0
+    hours = (time.monotonic() - night.group_began) / 3600
+    running = [prices[machine.instance_type] for machine in night.servers]
+    return night.cost_before + hours * (sum(running) + max(prices.values()))

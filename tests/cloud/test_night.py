@@ -10,6 +10,7 @@ from nitro import recipe as recipes
 from nitro.bench import night as nights
 from nitro.bench.plan import Plan
 from nitro.bench.record import Record
+from nitro.bench.schedule import Part
 from nitro.bench.store import FolderStore
 from nitro.bench.verdict import check
 from nitro.errors import InputError, Interrupted, NitroError
@@ -191,6 +192,30 @@ def test_a_night_stays_within_its_budget(cloud, disk, record, tmp_path):
     assert more.left_out >= 8
     assert more.there == done.recorded
     assert more.recorded + more.left_out + more.there == 12
+
+
+def test_no_more_servers_run_than_the_plan_says(cloud, disk, record, tmp_path):
+    watching, running = prober(), []
+    wait = watching.wait_boot
+
+    def wait_boot(watch, **options):
+        running.append(len(left(cloud)["instances"]))
+        return wait(watch, **options)
+
+    watching.wait_boot = wait_boot
+    done = run(cloud, disk, record, plan(tmp_path, "pairs_at_once = 1"), prober=watching)
+    assert done.recorded == 12
+    assert set(running) == {2}  # a server and its client
+    servers = record.query("SELECT DISTINCT driver, server FROM samples").to_pylist()
+    assert len(servers) == 2
+
+
+def test_each_part_of_a_night_measures_its_machines(cloud, disk, record, tmp_path):
+    halves = [run(cloud, disk, record, plan(tmp_path), part=Part(index, 2)) for index in (0, 1)]
+    assert [half.recorded for half in halves] == [6, 6]
+    drivers = record.query("SELECT driver, count(*) AS n FROM samples GROUP BY ALL ORDER BY ALL")
+    assert drivers.to_pylist() == [{"driver": "kernel", "n": 6}, {"driver": "nitro", "n": 6}]
+    assert left(cloud) == NOTHING
 
 
 def test_an_instance_ends_itself_after_the_nights_bound(cloud, disk, record, tmp_path):

@@ -1,0 +1,72 @@
+"""The images of a plan: each recipe with each driver, and the client's; built and published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nitro import recipe as recipes
+from nitro.bench.plan import Plan
+from nitro.cloud import Cloud, InstanceType, Undo, instance_types, publish
+from nitro.interfaces import ImageBuilder
+from nitro.measure import client_recipe, disk_of
+from nitro.ports import Port
+from nitro.progress import Reporter
+
+
+@dataclass(frozen=True)
+class Image:
+    """A published image: its AMI and the digest of its disk."""
+
+    ami: str
+    digest: str
+
+
+Images = dict[tuple[str, str], Image]
+
+#: in place of recipe and driver
+CLIENT = ("", "")
+
+
+def published(
+    cloud: Cloud,
+    plan: Plan,
+    types: Iterable[InstanceType],
+    *,
+    builder: ImageBuilder,
+    undo: Undo,
+    bucket: str | None,
+    report: Reporter,
+) -> Images:
+    """Each image by recipe and driver, and the client's under CLIENT.
+
+    Raises InputError for an image that one of the types cannot run.
+    """
+    wanted = {CLIENT: client_recipe()}
+    for image in plan.matrix.images:
+        recipe = recipes.load(image)
+        for driver in plan.matrix.drivers:
+            wanted[image, driver] = recipe.model_copy(update={"driver": driver})
+    found: Images = {}
+    for key, recipe in wanted.items():
+        with report.stage("build"):
+            prepared = builder.prepare(recipe, report=report)
+            for instance_type in types:
+                instance_types.requires(
+                    instance_type,
+                    recipe.architecture,
+                    recipe.boot_mode,
+                    prepared.minimum_memory_mib,
+                )
+            built = prepared.build()
+        with report.stage("publish"):
+            disk = disk_of(recipe, built)
+            ami = publish(cloud, disk, undo, bucket=bucket, report=report).ami_id
+        found[key] = Image(ami, built.digest)
+    return found
+
+
+def ports(plan: Plan) -> list[Port]:
+    """The ports of all recipes of the plan."""
+    found = {port for image in plan.matrix.images for port in recipes.load(image).ports}
+    return sorted(found, key=str)
