@@ -13,7 +13,9 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
 from nitro.cloud import Cloud
-from nitro.local.aws import Pace, Site, install
+from nitro.local import disk_formats
+from nitro.local.aws import Site, install
+from nitro.local.aws.site import INSTANT
 from nitro.local.front import SERVICES, Door
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.service import add_vmimport_role
@@ -53,7 +55,8 @@ class Endpoint:
 def serving(folder: Path) -> Iterator[Endpoint]:
     """Serve an account on a port of this machine until the block ends."""
     hypervisor, key = NullHypervisor(), Key()
-    site = Site(BlockStore(folder), hypervisor, pace=Pace(0.2, 0.1, 0.1))
+    # As a client sees it that asks every 30 seconds: done at its first look.
+    site = Site(BlockStore(folder), hypervisor, pace=INSTANT, qemu_img=disk_formats.find())
     for service in SERVICES.values():
         get_backend(service).reset()
     with install(site):
