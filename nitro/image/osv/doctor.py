@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nitro.check import Check
 from nitro.image.osv import store
-from nitro.image.osv.artifact import Kernel
 
 #: of the driver that kernels have whose `drivers` name "ena", added to OSv in November 2023
 OWN_DRIVER = (
@@ -18,9 +19,12 @@ def examine() -> list[Check]:
     return [_check(name) for name in store.names()]
 
 
-def notes(kernel: Kernel) -> list[str]:
-    """What a person should know before an image uses the kernel's own driver, a line each."""
-    if "ena" in kernel.drivers:
+def notes(drivers: Sequence[str]) -> list[str]:
+    """What a person should know before an image uses the kernel's own driver, a line each.
+
+    `drivers` are those that nitro can name of a kernel's.
+    """
+    if "ena" in drivers:
         return [OWN_DRIVER]
     return ["this kernel has no driver of its own for the ENA card: an instance has no network"]
 

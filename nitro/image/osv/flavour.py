@@ -78,7 +78,7 @@ class Osv:
     @cached_property
     def _kernel(self) -> Kernel:
         kernel = self._stored.kernel()
-        if self.recipe.driver == "kernel" or "ena" not in kernel.drivers:
+        if self.recipe.driver == "kernel" or "ena" not in self._stored.about["drivers"]:
             return kernel
         try:
             return kernel.without_own_ena()
@@ -154,7 +154,7 @@ class Osv:
         if self._launch == "osv":
             self._link_libraries(rootfs)
         if self.recipe.driver == "kernel":
-            for note in doctor.notes(self._kernel):
+            for note in doctor.notes(self._stored.about["drivers"]):
                 self.report.note(note)
         else:
             rootfs.add(driver.PATH, Node("system", "nitro", source=self._compiled(trees)))

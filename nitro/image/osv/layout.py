@@ -25,6 +25,7 @@ NAME_MAX = 110
 """Bytes of a name."""
 
 _CONTROL_BLOCK = 1 << 16  # bytes by which the end may lie behind the segment
+_STORE = b"\xc7\x05"
 _LEA = re.compile(rb"\x48\x8d\x0c\x25(....)", re.DOTALL)
 # The upper bytes of an offset below 16 MiB, the type, the name's first character. Literals are
 # searched for ten times as fast as what they have in common.
@@ -54,6 +55,14 @@ class Layout:
     room: int
     end: int
     end_operand: int
+
+    def check(self, segment: Segment) -> None:
+        """Raises ValueError when it is not that of the kernel; far quicker than finding it."""
+        if self.room != _room(read_table(segment.data, self.table), self.table):
+            raise ValueError(f"the RAMFS at {self.table:#x} has not {self.room} bytes")
+        stored = segment.data[self.end_operand - 6 : self.end_operand + 4]
+        if stored[:2] != _STORE or stored[6:] != self.end.to_bytes(4, "little"):
+            raise ValueError(f"no instruction stores the end {self.end:#x}")
 
     @property
     def capacity(self) -> int:
@@ -109,8 +118,8 @@ def _find_table(segment: Segment) -> tuple[int, int]:
         end = at + offset
         if offset != (len(entries) + 1) * ENTRY.size or not _in_order(entries, end):
             continue
-        taken = max([end, *(entry.place + entry.size for entry in entries)])
-        found.append((at, taken - at))
+        found.append((at, _room(entries, at)))
+        taken = sum(found[-1])
     if len(found) != 1:
         what = "no table of a RAMFS" if not found else f"{len(found)} tables of a RAMFS"
         raise ValueError(
@@ -118,6 +127,12 @@ def _find_table(segment: Segment) -> tuple[int, int]:
             "entries with absolute names, whose first offset is the table's size"
         )
     return found[0]
+
+
+def _room(entries: list[Entry], table: int) -> int:
+    """The bytes that a table at a place takes together with its contents."""
+    end = table + (len(entries) + 1) * ENTRY.size
+    return max([end, *(entry.place + entry.size for entry in entries)]) - table
 
 
 def _in_order(entries: list[Entry], start: int) -> bool:
@@ -146,7 +161,7 @@ def _find_end(segment: Segment) -> tuple[int, int]:
         )
     [end] = ends
     operand = re.escape(end.to_bytes(4, "little"))
-    stores = [m.end() for m in re.finditer(rb"\xc7\x05....(?=" + operand + rb")", data, re.DOTALL)]
+    stores = [m.end() for m in re.finditer(_STORE + rb"....(?=" + operand + rb")", data, re.DOTALL)]
     if len(stores) != 1:
         raise ValueError(
             f"{len(stores)} instructions store the end {end:#x}; looked for one "

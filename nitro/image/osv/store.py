@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 from urllib.parse import urljoin
@@ -59,11 +59,20 @@ class Stored:
             segment = Segment.parse(self.path.read_bytes())
             boot = _boot_sector(self.path.parent)
             sector = boot.read_bytes() if boot.exists() else None
-            return Kernel(self.about["kind"], segment, Layout.find(segment), sector)
+            return Kernel(self.about["kind"], segment, self._layout(segment), sector)
         except (OSError, ValueError) as error:
             raise InputError(
                 f"the kernel osv:{self.name} is damaged: {error}", hint="add it again"
             ) from None
+
+    def _layout(self, segment: Segment) -> Layout:
+        """As it was found when the kernel was added: looking for it takes tens of milliseconds."""
+        try:
+            layout = Layout(**json.loads(_layout(self.path.parent).read_text()))
+            layout.check(segment)
+        except (OSError, ValueError, TypeError):
+            return Layout.find(segment)
+        return layout
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,7 @@ def add(
             _boot_sector(folder).write_bytes(kernel.boot_sector)
         if packed:
             _headers(folder).write_bytes(packed)
+        _layout(folder).write_text(json.dumps(asdict(kernel.layout)) + "\n")
         _about(folder).write_text(json.dumps(about, indent=1) + "\n")
         target = home / name
         if target.exists():
@@ -287,6 +297,10 @@ def _home() -> Path:
 
 def _about(folder: Path) -> Path:
     return folder / "kernel.json"
+
+
+def _layout(folder: Path) -> Path:
+    return folder / "layout.json"
 
 
 def _headers(folder: Path) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nitro.image.osv import artifact, doctor, store
+from nitro.image.osv import doctor, store
 from tests.unit.image.osv.kernel import build
 from tests.unit.image.osv.test_headers import tree
 
@@ -22,5 +22,5 @@ def test_the_drivers_of_each_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     said = [check.detail.partition("driver: ")[2] for check in doctor.examine()]
     assert said == ["nitro and OSv's own", "OSv's own", "none; nitro kernel add --source adds one"]
     assert all(check.ok for check in doctor.examine())
-    assert "one boot in twenty" in doctor.notes(artifact.read(own))[0]
-    assert "no network" in doctor.notes(artifact.read(none))[0]
+    assert "one boot in twenty" in doctor.notes(store.find("a").about["drivers"])[0]
+    assert "no network" in doctor.notes(store.find("c").about["drivers"])[0]

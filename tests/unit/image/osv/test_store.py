@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,30 @@ def test_a_kernel_is_found_by_its_name(file: Path) -> None:
     assert found.headers is None
     assert found.kernel().segment.without_sections() == found.path.read_bytes()
     assert store.summary(found.about)["boots by"] == "bios, pvh"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda layout: "{",
+        lambda layout: json.dumps(layout | {"table": layout["table"] + 128}),
+        lambda layout: json.dumps(layout | {"room": layout["room"] + 1}),
+        lambda layout: json.dumps(layout | {"end": layout["end"] + 1}),
+        lambda layout: json.dumps(layout | {"table": "0"}),
+        lambda layout: json.dumps([]),
+    ],
+)
+def test_a_layout_that_was_kept_is_used_only_when_it_is_the_kernels(
+    file: Path, change: Callable[[dict[str, int]], str]
+) -> None:
+    stored = add(file)
+    kept = stored.path.with_name("layout.json")
+    layout = stored.kernel().layout
+    assert json.loads(kept.read_text()) == asdict(layout)
+    kept.write_text(change(asdict(layout)))
+    assert stored.kernel().layout == layout
+    kept.unlink()
+    assert stored.kernel().layout == layout
 
 
 def test_without_a_name_the_only_one_is_meant(file: Path) -> None:
