@@ -32,6 +32,8 @@ _L4_CSUM = 1 << 14
 _L4_PARTIAL = 1 << 17
 _CSUM_OFFSET = {_L4_TCP: 16, _L4_UDP: 6}
 _PROTOCOL = {_L4_TCP: TCP, _L4_UDP: UDP}
+_ANY_V4 = TxOffload.L4_V4_FULL | TxOffload.L4_V4_PARTIAL
+_ANY_V6 = TxOffload.L4_V6_FULL | TxOffload.L4_V6_PARTIAL
 
 
 class OffloadError(Exception):
@@ -105,7 +107,9 @@ def _check(w1: int, l3: int, l4: int, meta: Meta, packet: Packet, offered: int) 
     elif w1 & _L4_CSUM and w1 & _L4_PARTIAL:
         wanted = TxOffload.L4_V6_PARTIAL if v6 else TxOffload.L4_V4_PARTIAL
     elif w1 & _L4_CSUM:
-        wanted = TxOffload.L4_V6_FULL if v6 else TxOffload.L4_V4_FULL
+        # FreeBSD's driver and DPDK's never set the partial bit, whatever is offered, and their
+        # packets leave AWS's cards, which offer partial sums alone, as they should.
+        wanted = _ANY_V6 if v6 else _ANY_V4
     else:
         wanted = TxOffload.L3_CSUM
     if not offered & wanted or end > packet.length:

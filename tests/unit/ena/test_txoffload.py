@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nitro.ena.offload import wire_frames
+from nitro.ena.constants import TxOffload
+from nitro.ena.offload import pseudo_sum, wire_frames
 from tests.unit.ena.driver import (
     Driver,
     data_descriptor,
@@ -123,6 +124,24 @@ def test_the_full_checksum_covers_what_ip_says_and_no_padding(
     ((header, sent),) = driver.port.sent
     (wire,) = wire_frames(header, bytearray(sent))
     assert wire == bytes(whole).ljust(90, b"\0")
+
+
+@pytest.mark.parametrize("seeded", [True, False])
+@pytest.mark.parametrize("protocol", [6, 17])
+def test_a_card_with_partial_sums_alone_does_what_freebsd_and_dpdk_ask(protocol: int, seeded: bool):
+    """They leave the partial bit clear, and have put the pseudo header's sum there or not."""
+    driver = Driver("c5")
+    driver.start()
+    assert driver.profile.tx_offloads == TxOffload.L4_V4_PARTIAL
+    frame = good4(protocol)
+    asked, at = bytearray(frame), 34 + OFFSET[protocol]
+    seed = pseudo_sum(frame[26:34], protocol, len(frame) - 34) if seeded else 0
+    asked[at : at + 2] = seed.to_bytes(2, "big")
+    w1 = 8 | (12 if protocol == 6 else 13) << 8 | FULL
+    post(driver, driver.tx_queue(), bytes(asked), w1, meta_descriptor(20))
+    ((header, sent),) = driver.port.sent
+    assert list(wire_frames(header, bytearray(sent))) == [frame]
+    assert not driver.broken
 
 
 def test_segmentation_without_a_transport_protocol_is_of_tcp(driver: Driver):
