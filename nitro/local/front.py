@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,7 +66,8 @@ _CODES: dict[str, dict[Family, tuple[str, int]]] = {
 
 
 class Door:
-    """A WSGI application. `app_of` makes the one of a service, once; `gate` adds its faults."""
+    """A WSGI application. `app_of` makes the one of a service, once; `own` are those of services
+    that moto has no part in; `gate` adds its faults."""
 
     def __init__(
         self,
@@ -74,9 +75,10 @@ class Door:
         app_of: Callable[[str], App],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         gate: Gate | None = None,
+        own: Mapping[str, App] | None = None,
     ) -> None:
         self._key, self._app_of, self._clock = key, app_of, clock
-        self._gate = gate
+        self._gate, self._own = gate, dict(own or {})
         self._apps: dict[str, App] = {}
         self._lock = threading.Lock()
 
@@ -86,7 +88,7 @@ class Door:
             if problem := self.refusal(environ):
                 return error_answer(start_response, "", problem, 403, "Refused.", request_id)
             service = signature.verify(environ, self._key, self._clock())
-            if service not in SERVICES:
+            if service not in SERVICES and service not in self._own:
                 message = f"The local Nitro does not serve {service}."
                 return error_answer(start_response, "", "UnknownService", 400, message, request_id)
             return self._app(service)(environ, start_response)
@@ -114,7 +116,8 @@ class Door:
     def _app(self, service: str) -> App:
         with self._lock:
             if service not in self._apps:
-                app = in_form(self._app_of(SERVICES[service]), service)
+                made = self._own.get(service) or self._app_of(SERVICES[service])
+                app = in_form(made, service)
                 self._apps[service] = self._gate.wrap(service, app) if self._gate else app
             return self._apps[service]
 

@@ -21,6 +21,8 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from nitro.local import disk_formats
 from nitro.local.aws import Pace, PublicAddresses, Site, archive, install, vmimport
+from nitro.local.batch.app import BatchApp
+from nitro.local.batch.runner import ProcessRunner
 from nitro.local.broker import HostSockets
 from nitro.local.front import Door, GuestDoor
 from nitro.local.imds import Metadata, MetadataServer
@@ -32,6 +34,7 @@ from nitro.local.weather import FAIR, Conditions, Forecast
 from nitro.local.weather.gate import Gate
 
 _STOP_SECONDS = 8.0
+JOBS_PORT = 8080  # of the endpoint inside the namespace
 
 
 class Service:
@@ -44,7 +47,7 @@ class Service:
     guest_url = f"http://{S3_ADDRESS}"
 
     def __init__(self, folder: Path, host: HostSockets, conditions: Conditions = FAIR) -> None:
-        for past in ("instances", "subnets"):  # no instance outlives the daemon
+        for past in ("instances", "subnets", "jobs"):  # none outlives the daemon
             shutil.rmtree(folder / past, ignore_errors=True)
         store = BlockStore(folder / "snapshots")
         index = folder / "index"
@@ -69,16 +72,28 @@ class Service:
         self.key = Key()
         self._listener = host.open("tcp", "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        # Jobs run in here, where the loopback interface is another one.
+        variables = {
+            "AWS_ACCESS_KEY_ID": self.key.access,
+            "AWS_SECRET_ACCESS_KEY": self.key.secret,
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{JOBS_PORT}",
+            "NITRO_GUEST_ENDPOINT_URL": self.guest_url,
+        }
+        self._batch = BatchApp(DEFAULT_ACCOUNT_ID, ProcessRunner(folder / "jobs", variables))
 
     def start(self) -> None:
         """Answer requests from now on."""
+        door = Door(self.key, create_backend_app, gate=self._gate, own={"batch": self._batch})
         outside = make_server(
             "127.0.0.1",
             0,
-            Door(self.key, create_backend_app, gate=self._gate),
+            door,
             threaded=True,
             request_handler=MotoRequestHandler,
             fd=self._listener.fileno(),
+        )
+        jobs = make_server(
+            "127.0.0.1", JOBS_PORT, door, threaded=True, request_handler=MotoRequestHandler
         )
         inside = make_server(
             S3_ADDRESS,
@@ -91,11 +106,12 @@ class Service:
             (METADATA_ADDRESS, 80),
             Metadata(self.hypervisor.guest_at, answers=self._site.forecast.metadata_answers),
         )
-        for server in (outside, inside, metadata):
+        for server in (outside, jobs, inside, metadata):
             self._serve(server)
 
     def stop(self) -> None:
-        """End the machines; everything else ends with the process."""
+        """End the jobs and the machines; everything else ends with the process."""
+        self._batch.close()
         self.hypervisor.close(_STOP_SECONDS)
 
     def _serve(self, server: BaseWSGIServer | MetadataServer) -> None:

@@ -96,6 +96,10 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         *("nitro/debian/fetch.py", "nitro/debian/package.py"),
         *("nitro/image/linux/*", "nitro/image/relock.py", "nitro/image/osv/driver.py"),
     ],
+    "Batch's parts are tested through its operations and its clients: tests/unit/local/batch": [
+        *("nitro/local/batch/jobs.py", "nitro/local/batch/resources.py"),
+        "nitro/local/batch/runner.py",
+    ],
     "tested by what uses it everywhere: probes, recipes, stages, results": [
         *("nitro/documents/*", "nitro/paths.py", "nitro/recipe/find.py"),
         "nitro/recipe/runtimes/*",

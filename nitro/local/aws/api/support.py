@@ -160,7 +160,13 @@ HONOURED: Mapping[str, frozenset[str]] = {
     }.items()
 }
 
-_TITLES = {"ec2": "EC2", "ssm": "Systems Manager", "kms": "KMS", "autoscaling": "Auto Scaling"}
+_TITLES = {
+    "ec2": "EC2",
+    "ssm": "Systems Manager",
+    "kms": "KMS",
+    "autoscaling": "Auto Scaling",
+    "batch": "Batch",
+}
 
 #: parameters of every operation that has them
 _COMMON = frozenset({"ClientToken", "DryRun", "Filters", "MaxResults", "NextToken"})
@@ -221,6 +227,33 @@ SERVICES: Mapping[str, Mapping[str, frozenset[str]]] = {
                 "AutoScalingGroupName AvailabilityZones LaunchConfigurationName LaunchTemplate "
                 "MixedInstancesPolicy MinSize MaxSize DesiredCapacity VPCZoneIdentifier"
             ),
+        },
+        "batch": {
+            "CancelJob": "jobId reason",
+            "CreateComputeEnvironment": (
+                "computeEnvironmentName type state serviceRole computeResources"
+            ),
+            "CreateJobQueue": "jobQueueName state priority computeEnvironmentOrder",
+            "DeleteComputeEnvironment": "computeEnvironment",
+            "DeleteJobQueue": "jobQueue",
+            "DeregisterJobDefinition": "jobDefinition",
+            "DescribeComputeEnvironments": "computeEnvironments",
+            "DescribeJobDefinitions": "jobDefinitions jobDefinitionName status",
+            "DescribeJobQueues": "jobQueues",
+            "DescribeJobs": "jobs",
+            "ListJobs": "jobQueue arrayJobId jobStatus filters maxResults nextToken",
+            "RegisterJobDefinition": (
+                "jobDefinitionName type parameters retryStrategy timeout platformCapabilities "
+                "containerProperties"
+            ),
+            "SubmitJob": (
+                "jobName jobQueue jobDefinition arrayProperties dependsOn parameters retryStrategy "
+                "timeout containerOverrides.command containerOverrides.environment "
+                "containerOverrides.resourceRequirements"
+            ),
+            "TerminateJob": "jobId reason",
+            "UpdateComputeEnvironment": "computeEnvironment state computeResources",
+            "UpdateJobQueue": "jobQueue state priority computeEnvironmentOrder",
         },
     }.items()
 }
