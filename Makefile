@@ -49,7 +49,7 @@ mutants: $(VENV)/.test
 
 # Pin anew what pyproject.toml asks for: the newest versions that fit, with their hashes.
 # Needs an environment that `make test` made.
-CLIENTS := awscli apache-libcloud awspub
+CLIENTS := awscli apache-libcloud awspub ansible
 lock:
 	for extras in local "local bench sign dev"; do \
 	  $(VENV)/bin/uv pip compile pyproject.toml requirements/build.in $$(printf -- ' --extra %s' $$extras) \
@@ -57,7 +57,7 @@ lock:
 	    --custom-compile-command "make lock" --output-file requirements/$${extras##* }.txt; \
 	done
 	for client in $(CLIENTS); do \
-	  echo $$client | $(VENV)/bin/uv pip compile - --universal --upgrade --generate-hashes \
+	  (echo $$client; [ $$client != ansible ] || echo boto3) | $(VENV)/bin/uv pip compile - --universal --upgrade --generate-hashes \
 	    --no-annotate --quiet --custom-compile-command "make lock" \
 	    --output-file requirements/clients/$$client.txt; \
 	done
