@@ -8,6 +8,8 @@
     instances.py  RunInstances that boots something; states that take time; console output
     interfaces.py the names of network interfaces' addresses
     placement_groups.py  placement groups, as data
+    absent.py     kinds of resources that there are none of
+    status.py     states of volumes, credits, passwords
     quotas.py     what an account may have at a time
     states.py     what those states are, and what EC2 says about them
     launch.py     which images and types fit together; from a moto instance to a `Guest`

@@ -18,7 +18,7 @@ from moto.ec2.exceptions import DryRunClientError
 from moto.ec2.models import EC2Backend
 from moto.ec2.responses import EC2Response
 
-from nitro.local.aws import archive
+from nitro.local.aws import absent, archive
 from nitro.local.aws.api import answers, filters, pages, requests, support, tags
 from nitro.local.aws.api.errors import unsupported
 from nitro.local.aws.api.filters import Filter
@@ -36,6 +36,7 @@ from nitro.local.aws.placement_groups import PlacementGroupActions, PlacementGro
 from nitro.local.aws.regions import RegionActions, RegionsBackend
 from nitro.local.aws.site import Site
 from nitro.local.aws.snapshots import SnapshotsBackend
+from nitro.local.aws.status import StatusActions
 
 _log = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ class LocalEC2Response(
     ImageLifeActions,
     LaunchTemplateActions,
     PlacementGroupActions,
+    StatusActions,
     ImportActions,
     ImageActions,
     InstanceActions,
@@ -151,6 +153,8 @@ class LocalEC2Response(
     def _act(self) -> Any:
         """Do what is asked, or answer as before when the same client token comes again."""
         backend, name, asked = self.ec2_backend, self.operation.name, dict(self.params)
+        if name in absent.HONOURED:
+            return self.serialized(absent.answer(self.operation, asked))
         if body := backend.tokens.find(name, asked):
             return 200, {}, body
         try:
@@ -180,9 +184,10 @@ class LocalEC2Response(
 
     def _refuse_unsupported(self) -> None:
         name = self.operation.name
-        if name not in support.HONOURED:
+        honoured = absent.HONOURED.get(name) or support.HONOURED.get(name)
+        if honoured is None:
             raise unsupported(f"The local Nitro does not support {name}.")
-        if names := support.ignored(support.HONOURED[name], requests.paths(self.params)):
+        if names := support.ignored(honoured, requests.paths(self.params)):
             raise unsupported(f"The local Nitro does not support {', '.join(names)} of {name}.")
         tags.check(self.params)
         if self.params.get("DryRun") and name not in _OWN_DRY_RUN:

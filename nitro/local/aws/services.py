@@ -85,6 +85,9 @@ class HeldResponse:
             return self._error(400, refusal.code, refusal.message, request_id)
         except ServiceException as error:
             return self._error(400, error.code, error.message, request_id)
+        except NotImplementedError:  # moto's, of an operation that it has only by name
+            message = f"The local Nitro does not support {self._get_action()}."  # type: ignore[attr-defined]
+            return self._error(400, "UnsupportedOperation", message, request_id)
         except Exception as error:
             _log.exception("request %s, %s", request_id, self.service)
             if faults.of_input(error):

@@ -32,6 +32,7 @@ DESCRIBING = sorted(
 )
 
 # What they describe is there in every account.
+NONE_AT_FIRST = {"DescribeAddresses", "DescribeInternetGateways"}
 READ_ONLY = {
     "DescribeAddresses",
     "DescribeAvailabilityZones",
@@ -134,14 +135,14 @@ def test_every_documented_filter_is_applied_or_refused(account: Account, operati
         "DescribeLaunchTemplateVersions": {"LaunchTemplateVersion__1": "$Latest"},
     }.get(operation, {})
     if operation not in READ_ONLY:
-        account.run(account.image(account.snapshot()))
+        account.run(account.image(account.snapshot()), InstanceType="t3.micro")
         account.ec2.create_key_pair(KeyName="key")
         account.ec2.create_placement_group(GroupName="near", Strategy="cluster")
         data = {"ImageId": "ami-1", "InstanceType": "c5.large"}
         account.ec2.create_launch_template(LaunchTemplateName="template", LaunchTemplateData=data)
     status, root = call(operation, **fewer)
     assert status == 200
-    assert _records(operation, root) or operation == "DescribeAddresses"
+    assert _records(operation, root) or operation in NONE_AT_FIRST
     for name in documented_filters(operation):
         request = {**fewer, "Filter__1__Name": name, "Filter__1__Value__1": "no such value"}
         status, root = call(operation, **request)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from nitro.local.aws import absent
+
 _RULE = (
     "GroupId IpPermissions IpProtocol FromPort ToPort CidrIp SourceSecurityGroupName "
     "SourceSecurityGroupOwnerId"
@@ -41,11 +43,15 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "DeleteSubnet": "SubnetId",
         "DeleteVpc": "VpcId",
         "DescribeAddresses": "AllocationIds PublicIps",
+        "DescribeInternetGateways": "InternetGatewayIds",
+        "DescribeNetworkAcls": "NetworkAclIds",
+        "DescribeManagedPrefixLists": "PrefixListIds",
         "DescribeNetworkInterfaces": "NetworkInterfaceIds",
         "DescribeRouteTables": "RouteTableIds",
         "DescribeSecurityGroupRules": "SecurityGroupRuleIds",
         "DescribeSecurityGroups": "GroupIds GroupNames",
         "DescribeSubnets": "SubnetIds",
+        "DescribeVpcAttribute": "VpcId Attribute",
         "DescribeVpcs": "VpcIds",
         "ModifySubnetAttribute": "SubnetId MapPublicIpOnLaunch",
         "RevokeSecurityGroupEgress": f"{_RULE} SecurityGroupRuleIds",
@@ -72,6 +78,7 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "DescribeImportSnapshotTasks": "ImportTaskIds",
         "DescribeSnapshotAttribute": "SnapshotId Attribute",
         "DescribeSnapshots": "SnapshotIds OwnerIds RestorableByUserIds",
+        "DescribeVolumeStatus": "VolumeIds",
         "DescribeVolumes": "VolumeIds",
         "ImportSnapshot": (
             "Description DiskContainer.Description DiskContainer.Format "
@@ -131,11 +138,13 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "ModifyLaunchTemplate": "LaunchTemplateId LaunchTemplateName DefaultVersion",
         # instances
         "DescribeInstanceAttribute": "InstanceId Attribute",
+        "DescribeInstanceCreditSpecifications": "InstanceIds",
         "DescribeInstanceStatus": "InstanceIds IncludeAllInstances",
         "DescribeInstanceTypeOfferings": "LocationType",
         "DescribeInstanceTypes": "InstanceTypes",
         "DescribeInstances": "InstanceIds",
         "GetConsoleOutput": "InstanceId Latest",
+        "GetPasswordData": "InstanceId",
         "ModifyInstanceAttribute": (
             "InstanceId Attribute Value InstanceType DisableApiTermination DisableApiStop Groups "
             "InstanceInitiatedShutdownBehavior SourceDestCheck UserData"
@@ -285,4 +294,12 @@ def page() -> str:
         lines += ["", f"## {_TITLES[service]}", "", "| Operation | Parameters |", "|---|---|"]
         for operation, names in sorted(operations.items()):
             lines.append(f"| {operation} | {', '.join(f'`{name}`' for name in sorted(names))} |")
+    lines += [
+        "",
+        "## Empty lists of EC2",
+        "",
+        "These describe kinds of resources that cannot be made here: there are none.",
+        "",
+        ", ".join(f"`{name}`" for name in sorted(absent.HONOURED)),
+    ]
     return "\n".join(lines) + "\n"

@@ -1,0 +1,71 @@
+"""What EC2 says beside the description of a resource: states of volumes, credits, passwords."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError
+
+from nitro.local.aws.needs import GetParam
+
+_BURSTABLE = ("t2.", "t3.", "t3a.", "t4g.")
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-performance-instances-unlimited-mode-concepts.html
+_STANDARD = ("t2.",)  # the other families start as "unlimited"
+
+
+class StatusActions:
+    """Part of the EC2 responses; see `nitro.local.aws.ec2`."""
+
+    ec2_backend: Any
+    _get_param: GetParam
+
+    def describe_volume_status(self) -> ActionResult:
+        """Volumes are files here: they are well, or gone."""
+        checks = ("io-enabled", "passed"), ("io-performance", "not-applicable")
+        well = {
+            "Status": "ok",
+            "Details": [{"Name": name, "Status": status} for name, status in checks],
+        }
+        volumes = self.ec2_backend.describe_volumes(self._get_param("VolumeIds", []))
+        records = [
+            {
+                "VolumeId": volume.id,
+                "AvailabilityZone": volume.zone,
+                "Actions": [],
+                "Events": [],
+                "VolumeStatus": well,
+            }
+            for volume in volumes
+        ]
+        return ActionResult({"VolumeStatuses": records})
+
+    def describe_instance_credit_specifications(self) -> ActionResult:
+        """Of burstable instances; one of another type may not be named."""
+        backend, named = self.ec2_backend, self._get_param("InstanceIds", [])
+        found = backend.get_multi_instances_by_id(named) if named else backend.all_instances()
+        burstable = [each for each in found if each.instance_type.startswith(_BURSTABLE)]
+        for each in found:
+            if named and each not in burstable:
+                raise EC2ClientError(
+                    "InstanceCreditSpecification.NotSupported",
+                    f"The instance '{each.id}' is not burstable.",
+                )
+        records = [
+            {
+                "InstanceId": each.id,
+                "CpuCredits": "standard"
+                if each.instance_type.startswith(_STANDARD)
+                else "unlimited",
+            }
+            for each in burstable
+            if each.state != "terminated"
+        ]
+        return ActionResult({"InstanceCreditSpecifications": records})
+
+    def get_password_data(self) -> ActionResult:
+        """None: it is what Windows writes to its console."""
+        (instance,) = self.ec2_backend.get_multi_instances_by_id([self._get_param("InstanceId")])
+        return ActionResult(
+            {"InstanceId": instance.id, "PasswordData": "", "Timestamp": instance.launch_time}
+        )

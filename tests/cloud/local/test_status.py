@@ -1,0 +1,61 @@
+"""What EC2 says beside descriptions."""
+
+from __future__ import annotations
+
+from .conftest import Account, error_code
+
+
+def test_volumes_are_well(account: Account) -> None:
+    instance = account.run(account.image(account.snapshot()))
+    (mapping,) = account.instance(instance["InstanceId"])["BlockDeviceMappings"]
+    (found,) = account.ec2.describe_volume_status(VolumeIds=[mapping["Ebs"]["VolumeId"]])[
+        "VolumeStatuses"
+    ]
+    assert found["VolumeStatus"]["Status"] == "ok"
+    wanted = [{"Name": "volume-status.status", "Values": ["impaired"]}]
+    assert account.ec2.describe_volume_status(Filters=wanted)["VolumeStatuses"] == []
+
+
+def test_burstable_instances_have_credits(account: Account) -> None:
+    image = account.image(account.snapshot())
+    fixed = account.run(image)["InstanceId"]
+    kinds = {
+        account.run(image, InstanceType=kind)["InstanceId"]: kind
+        for kind in ("t2.micro", "t3.micro")
+    }
+    answer = account.ec2.describe_instance_credit_specifications()
+    credits = {
+        kinds[each["InstanceId"]]: each["CpuCredits"]
+        for each in answer["InstanceCreditSpecifications"]
+    }
+    assert credits == {"t2.micro": "standard", "t3.micro": "unlimited"}
+    assert (
+        error_code(lambda: account.ec2.describe_instance_credit_specifications(InstanceIds=[fixed]))
+        == "InstanceCreditSpecification.NotSupported"
+    )
+
+
+def test_an_instance_has_no_password(account: Account) -> None:
+    instance = account.run(account.image(account.snapshot()))["InstanceId"]
+    assert account.ec2.get_password_data(InstanceId=instance)["PasswordData"] == ""
+
+
+def test_a_network_is_described(account: Account) -> None:
+    (vpc,) = account.ec2.describe_vpcs()["Vpcs"]
+    for attribute, member in (
+        ("enableDnsSupport", "EnableDnsSupport"),
+        ("enableDnsHostnames", "EnableDnsHostnames"),
+        ("enableNetworkAddressUsageMetrics", "EnableNetworkAddressUsageMetrics"),
+    ):
+        answer = account.ec2.describe_vpc_attribute(VpcId=vpc["VpcId"], Attribute=attribute)
+        assert isinstance(answer[member]["Value"], bool)
+    (acl,) = account.ec2.describe_network_acls()["NetworkAcls"]
+    assert (acl["VpcId"], acl["IsDefault"]) == (vpc["VpcId"], True)
+    account.ec2.describe_internet_gateways()
+
+
+def test_the_prefix_lists_of_aws_are_those_of_the_region(account: Account) -> None:
+    name = "com.amazonaws.us-east-1.s3"
+    wanted = [{"Name": "prefix-list-name", "Values": [name]}]
+    (found,) = account.ec2.describe_managed_prefix_lists(Filters=wanted)["PrefixLists"]
+    assert (found["OwnerId"], found["PrefixListId"][:3]) == ("AWS", "pl-")
