@@ -77,6 +77,7 @@ class Guest:
     security_groups: tuple[str, ...] = ()
     metadata_enabled: bool = True
     metadata_tokens_required: bool = False
+    metadata_hops: int = 1  # as far as the answer to a request for a token goes
     metadata_tags: Mapping[str, str] | None = None  # None: not shown to the guest
     key_name: str = ""  # of the key pair; "": none
     public_key: str = ""  # "ssh-rsa AAAA… comment"

@@ -7,7 +7,9 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadat
 
 from __future__ import annotations
 
+import math
 import secrets
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from nitro.local.hypervisor import Guest
-from nitro.local.metadata_tree import find, tree
+from nitro.local.metadata_tree import find
 
 MAX_TTL = 21600  # seconds that a token may live
 MAX_TOKENS = 4096
@@ -26,11 +28,12 @@ _TOKEN_HEADER = "X-aws-ec2-metadata-token"  # noqa: S105 - a header's name
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request gets."""
+    """What a request gets. `ttl`: seconds left of the token; `hops`: how far the answer may go."""
 
     status: HTTPStatus
     body: bytes = b""
     ttl: int | None = None
+    hops: int | None = None
 
 
 class Metadata:
@@ -69,25 +72,28 @@ class Metadata:
                 self._tokens.pop(next(iter(self._tokens)))
         token = secrets.token_urlsafe(40)
         self._tokens[token] = (guest.instance_id, now + int(ttl))
-        return Answer(HTTPStatus.OK, token.encode(), int(ttl))
+        return Answer(HTTPStatus.OK, token.encode(), int(ttl), guest.metadata_hops)
 
     def get(self, source: str, path: str, headers: dict[str, str]) -> Answer:
         """A request for metadata or user data."""
         guest = self._guest_at(source)
         if guest is None or not guest.metadata_enabled:
             return Answer(HTTPStatus.FORBIDDEN)
-        token = headers.get(_TOKEN_HEADER.lower())
-        if token is None:
-            if guest.metadata_tokens_required:
-                return Answer(HTTPStatus.UNAUTHORIZED)
-        elif not self._valid(token, guest):
+        token, left = headers.get(_TOKEN_HEADER.lower()), None
+        if token is not None:
+            left = self._seconds_left(token, guest)
+        if left is None and (token is not None or guest.metadata_tokens_required):
             return Answer(HTTPStatus.UNAUTHORIZED)
-        found = find(tree(guest), [part for part in path.split("?")[0].split("/") if part])
-        return Answer(HTTPStatus.NOT_FOUND) if found is None else Answer(HTTPStatus.OK, found)
+        found = find(guest, [part for part in path.split("?")[0].split("/") if part])
+        if found is None:
+            return Answer(HTTPStatus.NOT_FOUND, ttl=left)
+        return Answer(HTTPStatus.OK, found, left)
 
-    def _valid(self, token: str, guest: Guest) -> bool:
+    def _seconds_left(self, token: str, guest: Guest) -> int | None:
+        """How long a token of this guest is valid; None when it is not."""
         owner, expires = self._tokens.get(token, ("", 0.0))
-        return owner == guest.instance_id and self._clock() < expires
+        left = expires - self._clock()
+        return math.ceil(left) if owner == guest.instance_id and left > 0 else None
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -106,23 +112,47 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self.server.metadata.put)
         self.close_connection = True  # a body was not read
 
+    def __getattr__(self, name: str) -> Any:
+        """Any other method is not allowed."""
+        if name.startswith("do_"):
+            return self._refuse
+        raise AttributeError(name)
+
+    def _refuse(self) -> None:
+        self._send(Answer(HTTPStatus.METHOD_NOT_ALLOWED))
+        self.close_connection = True
+
     def _answer(self, method: Callable[[str, str, dict[str, str]], Answer]) -> None:
         if self.server.metadata.is_silent(self.client_address[0]):
             self.close_connection = True
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
-        answer = method(self.client_address[0], self.path, headers)
+        self._send(method(self.client_address[0], self.path, headers))
+
+    def _send(self, answer: Answer) -> None:
+        body, kind = answer.body, "text/plain"
+        if answer.status is not HTTPStatus.OK:
+            body, kind = _page(answer.status), "text/html"
+        if answer.hops is not None:
+            self.connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, answer.hops)
         self.send_response(answer.status)
-        self.send_header("Content-Type", "text/plain")
-        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        if answer.status is HTTPStatus.METHOD_NOT_ALLOWED:
+            self.send_header("Allow", "GET, HEAD, PUT")
         if answer.ttl is not None:
             self.send_header(_TTL_HEADER, str(answer.ttl))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer.body)
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Guests ask often; the log is for what people should see."""
+
+
+def _page(status: HTTPStatus) -> bytes:
+    title = f"{status.value} - {status.phrase}"
+    return f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()
 
 
 class MetadataServer(ThreadingHTTPServer):

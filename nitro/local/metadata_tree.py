@@ -14,15 +14,8 @@ from typing import Any
 
 from nitro.local import host_names, identity
 from nitro.local.hypervisor import Guest
+from nitro.local.metadata_versions import VERSIONS, existed
 
-# Of the paths: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-versions.html
-VERSIONS = (
-    *("1.0", "2007-01-19", "2007-03-01", "2007-08-29", "2007-10-10", "2007-12-15", "2008-02-01"),
-    *("2008-09-01", "2009-04-04", "2011-01-01", "2011-05-01", "2012-01-12", "2014-02-25"),
-    *("2014-11-05", "2015-10-20", "2016-04-19", "2016-06-30", "2016-09-02", "2018-03-28"),
-    *("2018-08-17", "2018-09-24", "2019-10-01", "2020-10-27", "2021-01-03", "2021-03-23"),
-    *("2021-07-15", "2022-09-24", "2024-04-11", "latest"),
-)
 CREDENTIALS_LAST = timedelta(hours=6)
 
 Leaf = str | bytes | Callable[[], bytes] | None  # None: what this guest has not
@@ -37,7 +30,7 @@ class Keys(dict[str, Any]):
 
 
 def tree(guest: Guest) -> dict[str, Any]:
-    """All that a guest can read, as folders (dictionaries) and leaves (`Leaf`)."""
+    """All that a guest can read today: folders (dictionaries) and leaves (`Leaf`)."""
     metadata: dict[str, Any] = {
         "ami-id": guest.image_id,
         "ami-launch-index": str(guest.launch_index),
@@ -46,6 +39,7 @@ def tree(guest: Guest) -> dict[str, Any]:
         "events": {"maintenance": {"history": "[]", "scheduled": "[]"}},
         "hostname": _hostname(guest),
         "iam": _iam(guest),
+        "identity-credentials": {"ec2": _identity_credentials(guest)},
         "instance-action": "none",
         "instance-id": guest.instance_id,
         "instance-life-cycle": "on-demand",
@@ -53,6 +47,7 @@ def tree(guest: Guest) -> dict[str, Any]:
         "local-hostname": _hostname(guest),
         "local-ipv4": guest.private_ip,
         "mac": guest.mac,
+        "metrics": {"vhostmd": '<?xml version="1.0" encoding="UTF-8"?>'},
         "network": {"interfaces": {"macs": {guest.mac: _interface(guest)}}},
         "placement": {
             "availability-zone": guest.availability_zone,
@@ -85,29 +80,40 @@ def tree(guest: Guest) -> dict[str, Any]:
         },
         "user-data": guest.user_data,
     }
-    return dict.fromkeys(VERSIONS, latest)
+    return latest
 
 
-def find(folder: Any, path: list[str]) -> bytes | None:
-    """The leaf at `path`, or the listing of a folder; None when there is neither."""
-    for part in path:
-        if not isinstance(folder, dict):
+def find(guest: Guest, path: Sequence[str]) -> bytes | None:
+    """What `guest` reads at `path`, whose first part is a version: a leaf, or a folder's listing.
+
+    None when there is neither, or was not in that version.
+    """
+    if not path:
+        return "\n".join(VERSIONS).encode()
+    version, *below = path
+    if version not in VERSIONS:
+        return None
+    folder: Any = tree(guest)
+    for depth, part in enumerate(below, 1):
+        if not isinstance(folder, dict) or not existed(below[:depth], version):
             return None
         folder = folder.get(part)
     if isinstance(folder, dict):
-        return "\n".join(_listing(folder)).encode()
+        names = [name for name in folder if existed((*below, name), version)]
+        return "\n".join(_listing(folder, names, top=not below)).encode()
     if callable(folder):
         return bytes(folder())
     return folder.encode() if isinstance(folder, str) else folder
 
 
-def _listing(folder: dict[str, Any]) -> list[str]:
+def _listing(folder: dict[str, Any], names: list[str], *, top: bool) -> list[str]:
+    """The names in a folder. Other folders in it have a slash, except the three of a version."""
     if isinstance(folder, Keys):
         return [f"{number}={name}" for number, name in enumerate(folder.names)]
     return [
-        f"{name}/" if isinstance(entry, dict) else name
-        for name, entry in folder.items()
-        if entry is not None
+        f"{name}/" if isinstance(folder[name], dict) and not top else name
+        for name in sorted(names)
+        if folder[name] is not None
     ]
 
 
@@ -151,20 +157,42 @@ def _iam(guest: Guest) -> dict[str, Any] | None:
     profile = guest.profile
     if profile is None:
         return None
+    info = {
+        "Code": "Success",
+        "LastUpdated": _time(datetime.now(UTC)),
+        "InstanceProfileArn": profile.arn,
+        "InstanceProfileId": profile.id,
+    }
+    roles = {profile.role: _credentials(guest, profile.role)} if profile.role else {}
+    return {"info": json.dumps(info, indent=2), "security-credentials": roles}
+
+
+def _identity_credentials(guest: Guest) -> dict[str, Any]:
+    """What every instance has, for AWS's own agents; it opens nothing here, either."""
+    info = {
+        "Code": "Success",
+        "LastUpdated": _time(datetime.now(UTC)),
+        "AccountId": guest.account_id,
+    }
+    return {
+        "info": json.dumps(info, indent=2),
+        "security-credentials": {"ec2-instance": _credentials(guest, "ec2-instance")},
+    }
+
+
+def _credentials(guest: Guest, role: str) -> str:
     now = datetime.now(UTC)
-    updated = {"Code": "Success", "LastUpdated": _time(now)}
-    info = {**updated, "InstanceProfileArn": profile.arn, "InstanceProfileId": profile.id}
-    digest = hashlib.sha256(guest.instance_id.encode()).hexdigest()
-    credentials = {
-        **updated,
+    digest = hashlib.sha256(f"{guest.instance_id} {role}".encode()).hexdigest()
+    found = {
+        "Code": "Success",
+        "LastUpdated": _time(now),
         "Type": "AWS-HMAC",
         "AccessKeyId": f"ASIA{digest[:16].upper()}",
         "SecretAccessKey": digest[16:56],
         "Token": digest,
         "Expiration": _time(now + CREDENTIALS_LAST),
     }
-    roles = {profile.role: json.dumps(credentials, indent=2)} if profile.role else {}
-    return {"info": json.dumps(info, indent=2), "security-credentials": roles}
+    return json.dumps(found, indent=2)
 
 
 def _time(moment: datetime) -> str:

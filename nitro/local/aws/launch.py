@@ -219,6 +219,7 @@ def guest_of(backend: Any, instance: Any, image: Any) -> Guest:
         security_groups=tuple(sorted(group.name for group in nic.group_set)),
         metadata_enabled=options.http_endpoint == "enabled",
         metadata_tokens_required=options.http_tokens == "required",
+        metadata_hops=options.http_put_response_hop_limit,
         metadata_tags=dict(backend.tags.get(instance.id, {})) if tags_shown else None,
         key_name=instance.key_name or "",
         public_key=instance.local_public_key,

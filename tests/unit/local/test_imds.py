@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -50,7 +53,7 @@ def read(metadata: Metadata, path: str) -> bytes:
 )
 def test_every_version_that_clients_ask_for_is_there(version: str) -> None:
     metadata = service()
-    assert f"{version}/" in read(metadata, "/").decode().splitlines()
+    assert version in read(metadata, "/").decode().splitlines()
     assert read(metadata, f"/{version}/meta-data/instance-id") == b"i-1"
 
 
@@ -91,7 +94,7 @@ def test_a_guest_reads_about_itself() -> None:
 
 def test_folders_list_what_is_in_them() -> None:
     metadata = service()
-    assert b"meta-data/" in read(metadata, "/latest/").split(b"\n")
+    assert read(metadata, "/latest/") == read(metadata, "/latest") == b"dynamic\nmeta-data"
     names = read(metadata, "/latest/meta-data/").split(b"\n")
     assert b"instance-id" in names
     assert b"placement/" in names
@@ -128,8 +131,9 @@ def test_tokens_end() -> None:
     clock = Clock()
     metadata = service(clock=clock)
     held = token(metadata)
-    clock.now = 59
-    assert metadata.get(HERE, "/latest/meta-data/", held).status is HTTPStatus.OK
+    clock.now = 58.5
+    answer = metadata.get(HERE, "/latest/meta-data/", held)
+    assert (answer.status, answer.ttl) == (HTTPStatus.OK, 2)
     clock.now = 60
     assert metadata.get(HERE, "/latest/meta-data/", held).status is HTTPStatus.UNAUTHORIZED
 
@@ -153,6 +157,13 @@ def test_bad_lifetimes_are_refused(ttl: str) -> None:
     headers = {"x-aws-ec2-metadata-token-ttl-seconds": ttl}
     answer = service().put(HERE, "/latest/api/token", headers)
     assert answer.status is HTTPStatus.BAD_REQUEST
+
+
+def test_the_answer_with_a_token_goes_as_far_as_the_instance_says() -> None:
+    headers = {"x-aws-ec2-metadata-token-ttl-seconds": "60"}
+    distant = service(replace(GUEST, metadata_hops=3))
+    assert distant.put(HERE, "/latest/api/token", headers).hops == 3
+    assert distant.get(HERE, "/latest/meta-data/", {}).hops is None
 
 
 def test_strangers_and_forwarded_requests_get_nothing() -> None:
@@ -203,6 +214,49 @@ def test_it_speaks_http(url: str) -> None:
     with urllib.request.urlopen(get) as answer:
         assert answer.headers["Content-Length"] == "5"
         assert answer.read() == b""
+
+
+def test_what_is_not_there_is_answered_as_a_page(url: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{url}/meta-data/spot/instance-action")
+    assert caught.value.code == 404
+    assert caught.value.headers["Content-Type"] == "text/html"
+    assert b"404 - Not Found" in caught.value.read()
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "PATCH", "OPTIONS", "BREW"])
+def test_other_methods_are_not_allowed(url: str, method: str) -> None:
+    request = urllib.request.Request(f"{url}/meta-data/", method=method)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    assert (caught.value.code, caught.value.headers["Allow"]) == (405, "GET, HEAD, PUT")
+
+
+def test_the_hop_limit_is_set_on_the_connection_of_a_token(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[int] = []
+    stock = socket.socket.setsockopt
+
+    def record(connection: socket.socket, *option: Any) -> None:
+        if option[:2] == (socket.IPPROTO_IP, socket.IP_TTL):
+            limits.append(option[2])
+        stock(connection, *option)
+
+    monkeypatch.setattr(socket.socket, "setsockopt", record)
+    urllib.request.urlopen(f"{url}/meta-data/").close()
+    ask = urllib.request.Request(f"{url}/api/token", method="PUT", headers=ASK)
+    urllib.request.urlopen(ask).close()
+    assert limits == [GUEST.metadata_hops]
+
+
+def test_every_instance_has_credentials_of_its_own() -> None:
+    at = "/latest/meta-data/identity-credentials/ec2"
+    metadata = service()
+    assert json.loads(read(metadata, f"{at}/info"))["AccountId"] == GUEST.account_id
+    assert read(metadata, f"{at}/security-credentials/") == b"ec2-instance"
+    found = json.loads(read(metadata, f"{at}/security-credentials/ec2-instance"))
+    assert found["Type"] == "AWS-HMAC"
 
 
 def test_a_guest_reads_its_key_as_clients_ask_for_it() -> None:
