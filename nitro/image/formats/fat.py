@@ -52,8 +52,8 @@ class Volume:
     """A volume that just holds `files`: path ("EFI/BOOT/GRUB.EFI") → bytes or file.
 
     They lie in the order given. `size` is its length in bytes. Raises ValueError for a name that
-    is not a short one, and when the files need more than FAT16 can hold (2 GiB). Up to 127 MiB it
-    is FAT12.
+    is not a short one, when the files need more than FAT16 can hold (2 GiB), and for more than 511
+    in the root folder. Up to 127 MiB it is FAT12.
     """
 
     def __init__(self, files: Mapping[str, Source], *, label: str, serial: int) -> None:
@@ -67,6 +67,8 @@ class Volume:
             clusters = max(clusters, _MIN_FAT16)
         if clusters > _MAX_FAT16:
             raise ValueError("the files are larger than a FAT16 volume")
+        if len(self._root.children) >= _ROOT_ENTRIES:  # the first is the label
+            raise ValueError(f"more than {_ROOT_ENTRIES - 1} files in the root folder")
         self._fat_sectors = -(-(clusters + 2) * self._bits // (8 * SECTOR))
         # Sectors kept free in front align the clusters, so that a loader's cache needs no copies.
         head = 2 * self._fat_sectors + _ROOT_ENTRIES * _ENTRY.size // SECTOR

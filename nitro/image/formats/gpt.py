@@ -42,8 +42,11 @@ def write(disk: UUID, partitions: Sequence[Partition], sectors: int) -> tuple[by
     """The table of a disk of `sectors`, twice: for its start and for its end.
 
     The first `FIRST_USABLE` sectors (the boot sector's code is left zero) and the last
-    `TABLE_SECTORS + 1`. Raises ValueError for partitions that overlap or lie outside.
+    `TABLE_SECTORS + 1`. Raises ValueError for partitions that overlap or lie outside, and for more
+    than 128.
     """
+    if len(partitions) > ENTRIES:
+        raise ValueError(f"{len(partitions)} partitions, and the table has {ENTRIES} entries")
     last_usable = sectors - TABLE_SECTORS - 2
     free = FIRST_USABLE
     for partition in sorted(partitions, key=lambda p: p.first):

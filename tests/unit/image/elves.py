@@ -8,6 +8,7 @@ from pathlib import Path
 
 _BASE = 0x1000
 _NEEDED, _HASH, _STRTAB, _SYMTAB, _STRSZ, _RPATH, _RUNPATH = 1, 4, 5, 6, 10, 15, 29
+_GNU_HASH = 0x6FFFFEF5
 _LOAD, _DYNAMIC, _INTERP, _TLS = 1, 2, 3, 7
 
 
@@ -23,11 +24,12 @@ def write(
     exports: Sequence[str] = (),
     code: bytes = b"",
     thread_local: int = 0,
+    gnu_hash: bool = False,
 ) -> Path:
     """Write a 64-bit little-endian ELF file to `path`, folders included.
 
     `imports` and `exports` are names of dynamic symbols, `code` what it executes, `thread_local`
-    its bytes of thread-local storage.
+    its bytes of thread-local storage. `gnu_hash`: whether its symbols are counted by the GNU table.
     """
     strings = b"\0"
     tags: list[tuple[int, int]] = []
@@ -42,6 +44,8 @@ def write(
         table += struct.pack("<IBBHQQ", len(strings), 1 << 4 | 2, 0, defined, value, 0)
         strings += name.encode() + b"\0"
     counts = struct.pack("<IIII", 0, len(table) // 24, 0, 0)
+    if gnu_hash:
+        counts = _gnu_hash(1 + len(imports), len(exports))
     segments = 2 + (interpreter is not None) + bool(thread_local)
     start = 64 + 56 * segments
     interp = (interpreter or "").encode() + b"\0"
@@ -50,7 +54,7 @@ def write(
     dynamic = behind + len(counts) + len(code)
     tags += [(_STRTAB, _BASE + start + len(interp)), (_STRSZ, len(strings))]
     if imports or exports:
-        tags += [(_SYMTAB, _BASE + symbols), (_HASH, _BASE + behind)]
+        tags += [(_SYMTAB, _BASE + symbols), (_GNU_HASH if gnu_hash else _HASH, _BASE + behind)]
     section = b"".join(struct.pack("<QQ", *tag) for tag in [*tags, (0, 0)])
     size = dynamic + len(section)
 
@@ -72,3 +76,15 @@ def write(
     path.write_bytes(header + headers + interp + strings + table + counts + code + section)
     path.chmod(0o755)
     return path
+
+
+def _gnu_hash(first: int, count: int) -> bytes:
+    """The table for `count` symbols from number `first` on: three buckets, two words of its filter.
+
+    Each bucket has a run of symbols, whose last one has an odd hash.
+    """
+    runs = [-(-(count - number) // 3) for number in range(3)]
+    starts = [first + sum(runs[:number]) if runs[number] else 0 for number in range(3)]
+    chain = [2 * (at + 1) + (at + 1 == run) for run in runs for at in range(run)]
+    head = struct.pack("<IIII", 3, first, 2, 6) + bytes(16)
+    return head + struct.pack(f"<3I{count}I", *starts, *chain)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,107 @@ def test_table_larger_than_a_volume_has_clusters_is_refused() -> None:
     raw[22:24] = b"\xff\xff"
     with pytest.raises(ValueError, match="more clusters than FAT16 has"):
         fat.read(io.BytesIO(bytes(raw)), 0)
+
+
+@pytest.mark.parametrize(("clusters", "fits"), [(65524, True), (65525, False)])
+def test_the_largest_volume_has_all_clusters_that_fat16_can_number(
+    tmp_path: Path, clusters: int, fits: bool
+) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(clusters * 32768)  # sparse
+    if fits:
+        assert fat.Volume({"A": large}, label="TEST", serial=7).size > clusters * 32768
+    else:
+        with pytest.raises(ValueError, match="larger than a FAT16 volume"):
+            fat.Volume({"A": large}, label="TEST", serial=7)
+
+
+def test_an_empty_volume_has_one_cluster() -> None:
+    """None would be no FAT volume; more would be room that nobody asked for."""
+    out = image({})
+    assert fat.read(out, 0) == {}
+    reserved, tables, roots = struct.unpack_from("<HBH", out.getvalue(), 14)
+    [sectors] = struct.unpack_from("<H", out.getvalue(), 22)
+    head = (reserved + tables * sectors) * 512 + roots * 32
+    assert len(out.getvalue()) - head == 32768
+
+
+@pytest.mark.parametrize(("files", "fit"), [(511, True), (512, False)])
+def test_the_root_folder_has_room_for_511_files(files: int, fit: bool) -> None:
+    """Of its 512 entries the first is the volume's label."""
+    named: dict[str, fat.Source] = {
+        f"F{number}": b"x" if number == 0 else b"" for number in range(files)
+    }
+    if fit:
+        assert len(fat.read(image(named), 0)) == files
+    else:
+        with pytest.raises(ValueError, match="root folder"):
+            fat.Volume(named, label="TEST", serial=7)
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"), [("A.C", b"A       C  "), ("LONGNAME.EXT", b"LONGNAMEEXT")]
+)
+def test_a_name_takes_eleven_bytes_of_its_entry(name: str, entry: bytes) -> None:
+    """Padded with spaces; the byte behind it says that it is a file."""
+    assert entry + b"\x20" in image({name: b"x"}).getvalue()
+
+
+def patched(files: dict[str, fat.Source], changes: dict[int, bytes]) -> io.BytesIO:
+    raw = bytearray(image(files).getvalue())
+    for place, data in changes.items():
+        raw[place : place + len(data)] = data
+    return io.BytesIO(bytes(raw))
+
+
+def test_a_table_has_at_most_the_sectors_of_65524_clusters() -> None:
+    """256; a damaged volume must not take all memory. Zeros behind them are an empty folder."""
+    files: dict[str, fat.Source] = {"A": bytes(400_000)}
+    assert fat.read(patched(files, {22: b"\0\1", 14: b"\1\0"}), 0) == {}
+    with pytest.raises(ValueError, match="more clusters than FAT16 has"):
+        fat.read(patched(files, {22: b"\1\1", 14: b"\1\0"}), 0)
+
+
+@pytest.mark.parametrize("length", [0, 53, 511])
+def test_a_sector_cut_short_is_no_volume(length: int) -> None:
+    raw = image({"A": b"a"}).getvalue()[:length]
+    with pytest.raises(ValueError, match="no FAT12 or FAT16 volume"):
+        fat.read(io.BytesIO(raw), 0)
+
+
+@pytest.mark.parametrize(("place", "data"), [(54, b"FAT32"), (510, b"\x55\xab"), (511, b"\0")])
+def test_a_sector_that_says_something_else_is_no_volume(place: int, data: bytes) -> None:
+    with pytest.raises(ValueError, match="no FAT12 or FAT16 volume"):
+        fat.read(patched({"A": b"a"}, {place: data}), 0)
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+@pytest.mark.parametrize("outside", ["the first", "behind the last"])
+def test_clusters_are_those_that_the_table_has(tmp_path: Path, bits: int, outside: str) -> None:
+    """Entries 0 and 1 of the table are none of a cluster, and it ends with a sector."""
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(4080 * 32768 if bits == 16 else 0)  # sparse
+    volume = fat.Volume({"Z": large, "A": b"a"}, label="TEST", serial=7)
+    with (tmp_path / "volume").open("w+b") as out:
+        volume.write(out, 0)
+        out.truncate(volume.size)
+        out.seek(0)
+        sector = out.read(512)
+        [reserved], [sectors] = (
+            struct.unpack_from("<H", sector, 14),
+            struct.unpack_from("<H", sector, 22),
+        )
+        root = (reserved + 2 * sectors) * 512
+        out.seek(root)
+        entry = root + out.read(512).index(b"A          ")
+        cluster = 1 if outside == "the first" else sectors * 512 * 8 // bits
+        out.seek(entry + 26)
+        out.write(cluster.to_bytes(2, "little"))
+        with pytest.raises(ValueError, match="a cluster outside the volume"):
+            fat.read(out, 0)
+        out.seek(entry + 26)
+        out.write(b"\0\0")
+        with pytest.raises(ValueError, match="A is longer than its clusters"):
+            fat.read(out, 0)  # no cluster at all

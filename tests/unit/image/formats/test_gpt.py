@@ -78,3 +78,42 @@ def test_damaged_entries_are_refused(position: int, value: int) -> None:
 def test_other_bytes_are_no_table(data: bytes) -> None:
     with pytest.raises(ValueError, match="no GUID partition table"):
         gpt.read(data)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "fits"), [(34, 966, True), (33, 966, False), (34, 967, False)]
+)
+def test_partitions_lie_between_the_tables(first: int, last: int, fits: bool) -> None:
+    """Of 1000 sectors the first 34 are the boot sector and a table, the last 33 the other table."""
+    if fits:
+        assert gpt.read(gpt.write(DISK, [partition(first, last)], 1000)[0])[0].last == last
+    else:
+        with pytest.raises(ValueError, match="overlaps"):
+            gpt.write(DISK, [partition(first, last)], 1000)
+
+
+@pytest.mark.parametrize("count", [128, 129])
+def test_a_table_has_128_entries(count: int) -> None:
+    partitions = [partition(34 + number, 34 + number) for number in range(count)]
+    if count == 128:
+        start, _ = gpt.write(DISK, partitions, 1000)
+        assert gpt.read(start) == partitions
+    else:
+        with pytest.raises(ValueError, match="129 partitions"):
+            gpt.write(DISK, partitions, 1000)
+
+
+@pytest.mark.parametrize(("sectors", "said"), [(1 << 32, 0xFFFFFFFF), ((1 << 32) + 1, 0xFFFFFFFF)])
+def test_the_protective_entry_of_a_large_disk_is_as_long_as_can_be(sectors: int, said: int) -> None:
+    start, _ = gpt.write(DISK, [], sectors)
+    assert struct.unpack_from("<I", start, 458) == (said,)
+
+
+def test_a_table_that_is_cut_short_is_none() -> None:
+    start, _ = gpt.write(DISK, [partition(100, 200)], 1000)
+    assert gpt.read(start)
+    for length in (0, 512, 512 + 91):
+        with pytest.raises(ValueError, match="no GUID partition table"):
+            gpt.read(start[:length])
+    with pytest.raises(ValueError, match="entries have a wrong checksum"):
+        gpt.read(start[:-1])

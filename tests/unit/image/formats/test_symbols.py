@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -39,6 +40,98 @@ def test_a_static_program_has_none(tmp_path: Path) -> None:
 def test_no_elf_file() -> None:
     with pytest.raises(ValueError, match="not a 64-bit ELF file"):
         read(b"text")
+
+
+@pytest.mark.parametrize("exports", [0, 1, 2, 3, 7])
+@pytest.mark.parametrize("imports", [0, 1, 5])
+@pytest.mark.parametrize("gnu_hash", [False, True])
+def test_all_symbols_are_read_by_either_table(
+    tmp_path: Path, gnu_hash: bool, imports: int, exports: int
+) -> None:
+    """The GNU table has only what a file offers; one that offers nothing says no number at all."""
+    needed = [f"needed{number}" for number in range(imports)]
+    offered = [f"offered{number}" for number in range(exports)]
+    path = elves.write(tmp_path / "f", imports=needed, exports=offered, gnu_hash=gnu_hash)
+    if imports + exports == 0:
+        assert read(path.read_bytes()) == Symbols()
+        return
+    # Without an offer the strings have to lie behind the symbols, which they do not here.
+    if exports or not gnu_hash:
+        symbols = read(path.read_bytes())
+        assert set(symbols.defined) == set(offered)
+        assert symbols.needed == set(needed)
+
+
+def dynamic(path: Path) -> tuple[bytearray, int]:
+    """A file's bytes, and the place of its dynamic section."""
+    data = bytearray(path.read_bytes())
+    [section] = [
+        struct.unpack_from("<Q", data, at + 8)[0]
+        for at in (64, 120)
+        if struct.unpack_from("<I", data, at)[0] == 2
+    ]
+    return data, section
+
+
+def test_strings_behind_the_symbols_say_how_many_there_are(tmp_path: Path) -> None:
+    """As of a file that offers nothing, or has no table at all."""
+    data, at = dynamic(elves.write(tmp_path / "f", imports=["one", "two"]))
+    tags = {tag: at + 16 * n for n, (tag, _) in enumerate(struct.iter_unpack("<QQ", data[at:]))}
+    [symbols] = struct.unpack_from("<Q", data, tags[6] + 8)
+    strings = b"\0one\0two\0"
+    table = bytes(data[symbols - 0x1000 :][: 3 * 24])
+    end = len(data)
+    data += table + strings
+    struct.pack_into("<QQ", data, 64 + 32, len(data), len(data))
+    struct.pack_into("<Q", data, tags[6] + 8, 0x1000 + end)
+    struct.pack_into("<Q", data, tags[5] + 8, 0x1000 + end + len(table))
+    struct.pack_into("<Q", data, tags[4], 0x7FFFFFFF)  # another tag in place of the table's
+    assert read(bytes(data)).needed == {"one", "two"}
+
+
+def test_a_place_far_beyond_the_end_is_refused(tmp_path: Path) -> None:
+    """Above 2**63 no offset can be: of the program headers, and of a segment with the tables."""
+    whole = elves.write(tmp_path / "f", exports=["one"], gnu_hash=True).read_bytes()
+    for place in (39, 64 + 15):
+        data = bytearray(whole)
+        data[place] = 0x80
+        with pytest.raises(ValueError, match="damaged dynamic symbols"):
+            read(bytes(data))
+
+
+def test_an_address_outside_the_file_is_refused(tmp_path: Path) -> None:
+    data, at = dynamic(elves.write(tmp_path / "f", exports=["one"]))
+    size = len(data)
+    tags = {tag: at + 16 * n for n, (tag, _) in enumerate(struct.iter_unpack("<QQ", data[at:]))}
+    for address in (0xFFF, 0x1000 + size):
+        struct.pack_into("<Q", data, tags[6] + 8, address)
+        with pytest.raises(ValueError, match=f"address {address:#x} is not in the file"):
+            read(bytes(data))
+
+
+def test_the_first_of_two_tags_counts_and_an_empty_one_ends_them(tmp_path: Path) -> None:
+    data, at = dynamic(elves.write(tmp_path / "f", exports=["one"]))
+    [size] = struct.unpack_from("<Q", data, 120 + 32)
+    again = struct.pack("<QQ", 6, 0x1000)  # symbols at the ELF header: nonsense
+    for extra, place in ((again, size - 16), (bytes(16) + again, size - 16)):
+        changed = data[: at + place] + extra + bytes(16)
+        struct.pack_into("<Q", changed, 120 + 32, place + len(extra) + 16)
+        struct.pack_into("<Q", changed, 64 + 32, len(changed))
+        assert set(read(bytes(changed)).defined) == {"one"}
+
+
+def test_bytes_behind_the_last_whole_tag_are_none(tmp_path: Path) -> None:
+    data, _ = dynamic(elves.write(tmp_path / "f", exports=["one"]))
+    [size] = struct.unpack_from("<Q", data, 120 + 32)
+    struct.pack_into("<Q", data, 120 + 32, size - 16 + 7)
+    assert set(read(bytes(data)).defined) == {"one"}
+
+
+def test_a_name_that_is_no_text_is_read(tmp_path: Path) -> None:
+    """Linkers check no encoding; a kernel would be refused for a name that nobody asks for."""
+    path = elves.write(tmp_path / "f", exports=["name", "other"])
+    data = path.read_bytes().replace(b"name\0", b"n\xffme\0")
+    assert "other" in read(data).defined
 
 
 @settings(max_examples=30)
