@@ -112,6 +112,14 @@ def test_the_plan_changes_nothing_and_is_what_is_done(account: Cloud, disk: Sour
     assert {each: made.count(each) for each in made if each not in bucket} == planned.calls
 
 
+def test_a_plan_asks_each_of_twenty_regions_three_questions(account: Cloud, disk: Source) -> None:
+    regions = account.session.get_available_regions("ec2")[:20]
+    asking = connect()
+    calls = recorded(asking)
+    plan(asking, make_release(disk, regions=regions, parameter=None), Reporter())
+    assert len(calls) == 3 * len(regions)
+
+
 def test_a_region_named_twice_and_home_among_the_copies_is_one_ami(
     account: Cloud, disk: Source
 ) -> None:
