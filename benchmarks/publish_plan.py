@@ -22,6 +22,7 @@ from typing import TypedDict
 import boto3
 
 from nitro import local
+
 _DISK = ("disk.raw", "--name", "web", "--arch", "x86_64", "--boot-mode", "uefi")
 _TICK = os.sysconf("SC_CLK_TCK")
 

@@ -70,7 +70,7 @@ def _show(regions: list[Region], *, plan: bool) -> None:
             rows.append((region.name, each.resource.kind, each.resource.id, each.reason, done))
         for kept in region.kept:
             why = f"named by {', '.join(kept.users)}"
-            rows.append((region.name, "image", kept.resource.id, why, "stays"))
+            rows.append((region.name, kept.resource.kind, kept.resource.id, why, "stays"))
     if rows:
         print_table(("REGION", "KIND", "ID", "WHY", ""), rows)
     else:

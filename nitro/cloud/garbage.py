@@ -1,13 +1,15 @@
 """What nobody comes back for: unfinished, failed and expired resources of ours, and their removal.
 
 Each is judged by its tags, its state and its age, so it can be run at any time beside other
-commands: what is younger than a command takes at the longest may still be somebody's work. An
-AMI that something names stays, and so does its snapshot, whatever their tags say.
+commands: what is younger than a command takes at the longest may still be somebody's work. An AMI
+or a snapshot that something names stays, and so does the snapshot of such an AMI, whatever their
+tags say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,7 +34,7 @@ class Garbage:
 
 @dataclass(frozen=True)
 class Kept:
-    """An AMI that could go if nothing named it. `users`: what does, in words."""
+    """An AMI or a snapshot that could go if nothing named it. `users`: what does, in words."""
 
     resource: Resource
     users: tuple[str, ...]
@@ -100,21 +102,37 @@ def find(
     for each in resources:
         if reason := "its time is over" if id(each) in over else _reason(each, before, running):
             found[each.id] = Garbage(each, reason)
-    images = [each for each in resources if each.kind == "image"]
-    users = usage.users_of(cloud, [each.id for each in images if each.id in found])
-    for image in images:
-        if image.id in found and (named := _users(image, users)):
-            del found[image.id]
-            region.kept.append(Kept(image, named))
-    used = _snapshots_in_use(cloud, found)
+    images = _images_of_snapshots(cloud)
     for each in resources:
         if each.kind != "snapshot":
             continue
-        if each.id in used:
+        if images.get(each.id, set()) - found.keys():
             found.pop(each.id, None)
         elif each.id not in found and each.state == "completed" and _is_old(each, before):
             found[each.id] = Garbage(each, "no AMI uses it")
+    _keep_named(cloud, region, resources, images, found)
     region.garbage = [found[each.id] for each in resources if each.id in found]
+
+
+def _keep_named(
+    cloud: Cloud,
+    region: Region,
+    resources: Sequence[Resource],
+    images: Mapping[str, set[str]],
+    found: dict[str, Garbage],
+) -> None:
+    """Take from `found` what something names, and the snapshots of AMIs that stay for that."""
+    asked = [each for each in resources if each.kind in ("image", "snapshot") and each.id in found]
+    # What is shared, and was retired all the same, was not to stay for that.
+    shared = [each.id for each in asked if each.kind == "image" or not _is_retired(each)]
+    users = usage.users_of(cloud, [each.id for each in asked], shared=shared)
+    for each in asked:
+        if named := _users(each, users):
+            del found[each.id]
+            region.kept.append(Kept(each, named))
+    for each in asked:
+        if each.kind == "snapshot" and images.get(each.id, set()) - found.keys():
+            found.pop(each.id, None)
 
 
 def _reason(resource: Resource, before: datetime, running: set[str]) -> str | None:
@@ -147,6 +165,10 @@ def _reason(resource: Resource, before: datetime, running: set[str]) -> str | No
             return None
 
 
+def _is_retired(resource: Resource) -> bool:
+    return resource.tags.get(tags.STAGE) == tags.Stage.RETIRED
+
+
 def _is_old(resource: Resource, before: datetime) -> bool:
     """Whether it was made before a moment; of unknown age, it was not."""
     created = resource.created or _date_of(resource.deployment)
@@ -167,15 +189,13 @@ def _users(image: Resource, users: dict[str, list[str]]) -> tuple[str, ...]:
     return (*protected, *users.get(image.id, ()))
 
 
-def _snapshots_in_use(cloud: Cloud, found: dict[str, Garbage]) -> set[str]:
-    """Ids of the snapshots under all AMIs of the account but those that go, foreign ones too."""
+def _images_of_snapshots(cloud: Cloud) -> dict[str, set[str]]:
+    """Snapshot → AMIs of the account on it, also those that are not ours."""
     pages = cloud.ec2.get_paginator("describe_images").paginate(
         Owners=["self"], IncludeDisabled=True
     )
-    return {
-        mapping.get("Ebs", {}).get("SnapshotId", "")
-        for page in pages
-        for raw in page["Images"]
-        if raw["ImageId"] not in found
-        for mapping in raw.get("BlockDeviceMappings", [])
-    }
+    images: dict[str, set[str]] = defaultdict(set)
+    for raw in (raw for page in pages for raw in page["Images"]):
+        for mapping in raw.get("BlockDeviceMappings", []):
+            images[mapping.get("Ebs", {}).get("SnapshotId", "")].add(raw["ImageId"])
+    return images

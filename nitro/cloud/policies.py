@@ -221,6 +221,8 @@ def _gc(scope: Scope) -> list[Statement]:
             "*",
         ),
         _allow("SeeSharing", ["ec2:DescribeImageAttribute"], scope.ec2("image"), _OURS),
+        # The snapshot of an interrupted import has no tags yet.
+        _allow("SeeSharedSnapshot", ["ec2:DescribeSnapshotAttribute"], scope.ec2("snapshot")),
         _allow("ReadParameters", ["ssm:GetParameters"], scope.ssm("*")),
         _allow(
             "RemoveOurs",

@@ -238,7 +238,7 @@ class GarbageItemDocument(TypedDict):
 
 
 class KeptDocument(TypedDict):
-    """An AMI that stays because something names it."""
+    """An AMI or a snapshot that stays because something names it."""
 
     id: str
     users: list[str]

@@ -76,7 +76,7 @@ def make(
     kept = {
         image.id: users
         for region, state in states.items()
-        for image in too_many(release, state)
+        for image in (*too_many(release, state), *state.retired)
         if (users := in_use.get(region, {}).get(image.id))
     }
     return Plan(release, states, tuple(found), kept)
@@ -221,6 +221,8 @@ def _retirements(
     release: Release, state: RegionState, in_use: Mapping[str, Sequence[str]]
 ) -> Iterator[Step]:
     for image in state.retired:
+        if image.id in in_use:
+            continue
         yield _remove(state.region, image, "an earlier run was about to", retires=True)
     for image in too_many(release, state):
         if image.id not in in_use:

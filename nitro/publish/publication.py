@@ -12,7 +12,7 @@ from nitro.errors import NitroError, RefusedError
 from nitro.progress import Reporter
 from nitro.publish import plan as plans
 from nitro.publish.execute import Brake, Outcome, execute
-from nitro.publish.observe import RegionState, observe
+from nitro.publish.observe import Ami, RegionState, observe
 from nitro.publish.plan import Plan
 from nitro.publish.release import Release
 
@@ -73,11 +73,22 @@ def _plan(clouds: Mapping[str, Cloud], release: Release, report: Reporter, brake
 
         def used(cloud: Cloud) -> Mapping[str, Sequence[str]]:
             too_many = plans.too_many(release, states[cloud.region])
-            shares = not release.settings.remove_shared
-            return usage.users_of(cloud, [image.id for image in too_many], shares=shares)
+            retired = states[cloud.region].retired
+            return _users(cloud, release, [*too_many, *retired])
 
         in_use = _everywhere(clouds, used, brake)
     return plans.make(release, states, in_use, direct=release.settings.via != "s3")
+
+
+def _users(cloud: Cloud, release: Release, images: Sequence[Ami]) -> dict[str, list[str]]:
+    """What names each image or its snapshot; one that nothing names is not in it."""
+    ids = [id_ for image in images for id_ in (image.id, image.snapshot_id) if id_]
+    users = usage.users_of(cloud, ids, shared=() if release.settings.remove_shared else None)
+    named = {
+        image.id: list(dict.fromkeys(users.get(image.id, []) + users.get(image.snapshot_id, [])))
+        for image in images
+    }
+    return {image_id: found for image_id, found in named.items() if found}
 
 
 def _state(cloud: Cloud, release: Release) -> RegionState:

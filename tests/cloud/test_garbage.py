@@ -204,6 +204,49 @@ def test_an_image_that_something_names_stays(cloud: Cloud, disk: DiskImage, use:
     assert kept.users[0].startswith(user)
 
 
+def volume_of_template(cloud: Cloud, snapshot_id: str) -> str:
+    """The first version has the volume, the newest does not."""
+    data: Any = {
+        "BlockDeviceMappings": [{"DeviceName": "/dev/xvdb", "Ebs": {"SnapshotId": snapshot_id}}]
+    }
+    made = cloud.ec2.create_launch_template(LaunchTemplateName="fleet", LaunchTemplateData=data)
+    id_ = made["LaunchTemplate"]["LaunchTemplateId"]
+    newer: Any = {"InstanceType": "c5.large"}
+    cloud.ec2.create_launch_template_version(LaunchTemplateId=id_, LaunchTemplateData=newer)
+    return f"launch template {id_}, version 1"
+
+
+def share_snapshot(cloud: Cloud, snapshot_id: str) -> str:
+    cloud.ec2.modify_snapshot_attribute(
+        SnapshotId=snapshot_id,
+        Attribute="createVolumePermission",
+        CreateVolumePermission={"Add": [{"UserId": "111122223333"}]},
+    )
+    return "another account"
+
+
+@pytest.mark.parametrize("use", [volume_of_template, share_snapshot])
+def test_a_snapshot_that_something_names_stays(cloud: Cloud, disk: DiskImage, use: Any) -> None:
+    published = publish_it(cloud, disk)
+    connect().ec2.deregister_image(ImageId=published.ami_id)
+    assert reasons() == {"snapshot": "no AMI uses it"}
+    user = use(connect(), published.snapshot_id)
+    region = look(collector())
+    assert region.garbage == []
+    (kept,) = region.kept
+    assert kept.resource.id == published.snapshot_id
+    assert kept.users[0].startswith(user)
+
+
+def test_a_shared_snapshot_that_was_retired_goes(cloud: Cloud, disk: DiskImage) -> None:
+    published = publish_it(cloud, disk)
+    share_snapshot(connect(), published.snapshot_id)
+    mark = tags.as_list({tags.STAGE: tags.Stage.RETIRED.value})
+    connect().ec2.create_tags(Resources=[published.snapshot_id], Tags=mark)
+    connect().ec2.deregister_image(ImageId=published.ami_id)
+    assert reasons() == {"snapshot": "no AMI uses it"}
+
+
 def test_a_snapshot_under_an_image_of_the_users_own_stays(cloud: Cloud, disk: DiskImage) -> None:
     with Undo(sleep=cloud.sleep) as undo, Reporter().stage("") as stage:
         id_ = write_snapshot(cloud, disk, RUN, undo, stage).snapshot_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_every_place_that_names_an_ami_is_found(bare_cloud: Cloud, image_id: str
     instance = ec2.run_instances(ImageId=image_id, InstanceType="c5.large", MinCount=1, MaxCount=1)[
         "Instances"
     ][0]["InstanceId"]
-    assert len(usage.users_of(bare_cloud, [image_id], shares=False)[image_id]) == 4
+    assert len(usage.users_of(bare_cloud, [image_id], shared=())[image_id]) == 4
     assert ask() == {
         image_id: [
             f"instance {instance}",
@@ -51,6 +52,52 @@ def test_every_place_that_names_an_ami_is_found(bare_cloud: Cloud, image_id: str
             "another account, with which it is shared",
         ]
     }
+
+
+def test_every_place_that_names_a_snapshot_is_found(bare_cloud: Cloud, image_id: str) -> None:
+    ec2 = bare_cloud.ec2
+    snapshot_id = ami.snapshot_of(ami.describe(bare_cloud, image_id))
+    assert usage.users_of(bare_cloud, [snapshot_id]) == {}
+    volume: Any = {"DeviceName": "/dev/xvdb", "Ebs": {"SnapshotId": snapshot_id}}
+    template = ec2.create_launch_template(
+        LaunchTemplateName="web-servers", LaunchTemplateData={"BlockDeviceMappings": [volume]}
+    )["LaunchTemplate"]["LaunchTemplateId"]
+    ec2.create_launch_template_version(
+        LaunchTemplateId=template, LaunchTemplateData={"InstanceType": "c5.large"}
+    )
+    bare_cloud.autoscaling.create_launch_configuration(
+        LaunchConfigurationName="old",
+        ImageId="ami-12c6146b",
+        InstanceType="c5.large",
+        BlockDeviceMappings=[volume],
+    )
+    bare_cloud.ssm.put_parameter(Name="plain", Value=snapshot_id, Type="String")
+    ec2.modify_snapshot_attribute(
+        SnapshotId=snapshot_id,
+        Attribute="createVolumePermission",
+        CreateVolumePermission={"Add": [{"UserId": FRIEND}]},
+    )
+    assert usage.users_of(bare_cloud, [snapshot_id]) == {
+        snapshot_id: [
+            f"launch template {template}, version 1",
+            "launch configuration old",
+            "parameter plain",
+            "another account, with which it is shared",
+        ]
+    }
+
+
+def test_a_template_may_name_an_earlier_version_of_a_parameter(
+    bare_cloud: Cloud, image_id: str
+) -> None:
+    for number, value in enumerate([image_id, "ami-12c6146b"]):
+        bare_cloud.ssm.put_parameter(Name="/web", Value=value, Type="String", Overwrite=number > 0)
+    assert usage.users_of(bare_cloud, [image_id]) == {}
+    template = bare_cloud.ec2.create_launch_template(
+        LaunchTemplateName="web", LaunchTemplateData={"ImageId": "resolve:ssm:/web:1"}
+    )["LaunchTemplate"]["LaunchTemplateId"]
+    users = usage.users_of(bare_cloud, [image_id])
+    assert users == {image_id: [f"launch template {template}, version 1"]}
 
 
 def test_the_last_of_many_pages_counts(bare_cloud: Cloud, image_id: str) -> None:

@@ -240,15 +240,20 @@ def test_retention_keeps_the_newest_and_what_is_in_use(
         for n, each in enumerate(made)
     ]
     publish_it(releases[0])
-    first = find_ami(account.in_region(SECOND), releases[0].name)
-    assert first
+    first = [find_ami(account.in_region(each), releases[0].name) for each in (HOME, SECOND)]
+    assert first[0]
+    assert first[1]
+    volume: Any = {"DeviceName": "/dev/xvdb", "Ebs": {"SnapshotId": first[0].snapshot_id}}
+    account.ec2.create_launch_template(
+        LaunchTemplateName="web-servers", LaunchTemplateData={"BlockDeviceMappings": [volume]}
+    )
     account.in_region(SECOND).ec2.create_launch_template(
-        LaunchTemplateName="web-servers", LaunchTemplateData={"ImageId": first.id}
+        LaunchTemplateName="web-servers", LaunchTemplateData={"ImageId": first[1].id}
     )
     for each in releases[1:]:
         done = publish_it(each)
         assert not done.failed
-    assert list(done.plan.kept) == [first.id]
+    assert list(done.plan.kept) == [first[0].id, first[1].id]
     left = {
         region: sorted(
             image["Name"]
@@ -256,11 +261,30 @@ def test_retention_keeps_the_newest_and_what_is_in_use(
         )
         for region in (HOME, SECOND)
     }
-    newest = [each.name for each in releases[2:]]
-    assert left == {HOME: newest, SECOND: [releases[0].name, *newest]}
+    names = [each.name for each in (releases[0], *releases[2:])]
+    assert left == {HOME: names, SECOND: names}
     for region, names in left.items():
         snapshots = account.in_region(region).ec2.describe_snapshots(OwnerIds=["self"])
         assert len(snapshots["Snapshots"]) == len(names)
+
+
+def test_what_an_interrupted_run_retired_stays_if_something_names_it_by_now(
+    account: Cloud, disk: Source, tmp_path: Path
+) -> None:
+    first = make_release(disk, version="1", via="ebs", regions=[HOME], keep=1, parameter=None)
+    publish_it(first)
+    old = find_ami(account, first.name)
+    assert old
+    mark = {tags.STAGE: tags.Stage.RETIRED.value}
+    account.ec2.create_tags(Resources=[old.id, old.snapshot_id], Tags=tags.as_list(mark))
+    account.ssm.put_parameter(Name="/rolled/back", Value=old.id, Type="String")
+    newer = make_source(tmp_path, content=b"newer")
+    second = make_release(newer, version="2", via="ebs", regions=[HOME], keep=1, parameter=None)
+    assert publish_it(second).plan.kept == {old.id: ["parameter /rolled/back"]}
+    assert find_ami(account, first.name)
+    account.ssm.delete_parameter(Name="/rolled/back")
+    publish_it(second)
+    assert find_ami(account, first.name) is None
 
 
 def test_keys_encrypt_every_way(account: Cloud, disk: Source) -> None:
