@@ -4,147 +4,39 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from lab import disk
 from nitro import local
+from nitro.cloud import Cloud
+from nitro.launch_ami import LaunchRequest, launch_ami
+from nitro.ports import Port
+from nitro.probe import ToolProber
+from nitro.progress import Reporter, Stage
+from nitro.publish import release, source
+from nitro.publish.observe import Ami
+from nitro.publish.publication import publish
+from nitro.publish.readback import compare
+from nitro.publish.settings import Settings
+from tests.boot.local.running import (
+    BOOT_SECONDS,
+    PATIENCE,
+    PORT,
+    Nitro,
+    fetched,
+    processes,
+    wait,
+)
 
 pytestmark = pytest.mark.boot
-
-BOOT_SECONDS = 180.0  # for two guests on two busy cores
-PATIENCE = 120.0  # for a change of state: a guest has a minute to shut down
-PORT = 8080
-S3V4 = Config(signature_version="s3v4", s3={"addressing_style": "path"})
-T = TypeVar("T")
-
-
-@dataclass
-class Nitro:
-    """Clients of the running local Nitro, and its folder."""
-
-    endpoint: local.Endpoint
-    folder: Path
-    region: str = local.control.REGION
-
-    def __post_init__(self) -> None:
-        connect: Any = boto3.client
-        self.options = {
-            "endpoint_url": self.endpoint.url,
-            "region_name": self.region,
-            "aws_access_key_id": self.endpoint.access_key,
-            "aws_secret_access_key": self.endpoint.secret_key,
-        }
-        self.ec2, self.s3, self.ebs = (
-            connect(name, **self.options) for name in ("ec2", "s3", "ebs")
-        )
-
-    def import_disk(self, disk: Path) -> str:
-        self.s3.create_bucket(Bucket="disks")
-        self.s3.upload_file(str(disk), "disks", disk.name)
-        container = {"Format": "RAW", "UserBucket": {"S3Bucket": "disks", "S3Key": disk.name}}
-        task_id = self.ec2.import_snapshot(DiskContainer=container)["ImportTaskId"]
-
-        def imported() -> str | None:
-            (task,) = self.ec2.describe_import_snapshot_tasks(ImportTaskIds=[task_id])[
-                "ImportSnapshotTasks"
-            ]
-            detail = task["SnapshotTaskDetail"]
-            assert detail["Status"] != "deleted", detail["StatusMessage"]
-            return str(detail.get("SnapshotId", "")) or None
-
-        return wait(imported, PATIENCE)
-
-    def guest_url(self, key: str) -> str:
-        """Of an object, for a guest to read."""
-        connect: Any = boto3.client
-        s3 = connect(
-            "s3", **{**self.options, "endpoint_url": self.endpoint.guest_url, "config": S3V4}
-        )
-        return str(s3.generate_presigned_url("get_object", Params={"Bucket": "disks", "Key": key}))
-
-    def register(self, snapshot_id: str, boot_mode: str, name: str = "guest") -> str:
-        mapping = {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot_id}}
-        image_id = self.ec2.register_image(
-            Name=f"{name} {boot_mode}",
-            Architecture="x86_64",
-            VirtualizationType="hvm",
-            EnaSupport=True,
-            BootMode=boot_mode,
-            RootDeviceName="/dev/xvda",
-            BlockDeviceMappings=[mapping],
-        )["ImageId"]
-        wait(lambda: self.image(image_id)["State"] == "available", PATIENCE)
-        return str(image_id)
-
-    def image(self, image_id: str) -> Any:
-        return self.ec2.describe_images(ImageIds=[image_id])["Images"][0]
-
-    def run(self, image_id: str, script: str, **options: Any) -> Any:
-        return self.ec2.run_instances(
-            ImageId=image_id,
-            InstanceType="c5.large",
-            MinCount=1,
-            MaxCount=1,
-            UserData=script,
-            MetadataOptions={"HttpTokens": "required"},
-            InstanceInitiatedShutdownBehavior="terminate",
-            **options,
-        )["Instances"][0]
-
-    def instance(self, instance_id: str) -> Any:
-        answer = self.ec2.describe_instances(InstanceIds=[instance_id])
-        return answer["Reservations"][0]["Instances"][0]
-
-    def wait_for_state(self, instance_id: str, state: str, seconds: float = PATIENCE) -> Any:
-        wait(lambda: self.instance(instance_id)["State"]["Name"] == state, seconds)
-        return self.instance(instance_id)
-
-    def console(self, instance_id: str) -> str:
-        answer = self.ec2.get_console_output(InstanceId=instance_id, Latest=True)
-        return str(answer.get("Output", ""))
-
-    def wait_for_console(self, instance_id: str, text: str, times: int = 1) -> str:
-        try:
-            wait(lambda: self.console(instance_id).count(text) >= times, BOOT_SECONDS)
-        except TimeoutError:
-            pytest.fail(f"no {text!r} on the console:\n{self.console(instance_id)}")
-        return self.console(instance_id)
-
-
-def wait(condition: Callable[[], T | None], seconds: float) -> T:
-    """The first truth that `condition` returns. TimeoutError when there is none in time."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(0.1)
-    return found
-
-
-def processes(word: str, folder: Path | None = None) -> list[int]:
-    """Those whose command line holds `word`, and that run in or are told of `folder`."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and int(entry.name) != os.getpid():
-            try:
-                line = (entry / "cmdline").read_bytes().decode(errors="replace")
-                if folder and str(folder) not in f"{line} {(entry / 'cwd').readlink()}":
-                    continue
-            except OSError:
-                continue
-            if word in line:
-                found.append(int(entry.name))
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -215,17 +107,9 @@ def test_two_instances_and_the_host_reach_each_other(
         "poweroff -f\n",
     )
 
-    def fetched() -> bytes | None:
-        url = f"http://{server['PublicIpAddress']}:{PORT}/index.html"
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return bytes(answer.read())
-        except OSError:
-            return None
-
     served = f"served to {server['PublicIpAddress']}"
     told = nitro.wait_for_console(server["InstanceId"], "script done")
-    assert wait(fetched, PATIENCE).decode().strip() == served
+    assert fetched(f"http://{server['PublicIpAddress']}:{PORT}/index.html") == served
     assert f"id={server['InstanceId']} address={server['PrivateIpAddress']}" in told
     assert f"mtu=9001 has={server['PrivateIpAddress']}/20" in told
     assert f"dmi=Amazon EC2 Amazon EC2 {server['InstanceId']}" in told
@@ -255,21 +139,65 @@ def test_two_instances_and_the_host_reach_each_other(
     nitro.ec2.delete_security_group(GroupId=group)
 
 
-def test_instances_of_two_regions_run_at_once(nitro: Nitro, bios_image: str) -> None:
-    other = Nitro(nitro.endpoint, nitro.folder, "eu-west-1")
-    copied = other.ec2.copy_image(
-        SourceRegion=nitro.region, SourceImageId=bios_image, Name="of another region"
-    )["ImageId"]
-    wait(lambda: other.image(copied)["State"] == "available", PATIENCE)
-    script = "echo region=$(md meta-data/placement/region)\n"
-    here, there = nitro.run(bios_image, script), other.run(copied, script)
-    assert here["PrivateIpAddress"].startswith("172.31.")
-    assert there["PrivateIpAddress"].startswith("10.")
-    for place, instance in ((nitro, here), (other, there)):
-        told = place.wait_for_console(instance["InstanceId"], "script done")
-        assert f"region={place.region}" in told
-        place.ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
-        place.wait_for_state(instance["InstanceId"], "terminated")
+@dataclass(frozen=True)
+class Release:
+    """AMIs that one call of `publish` made, with the blocks that it sent."""
+
+    cloud: Cloud
+    blocks: Mapping[int, bytes]
+    amis: Mapping[str, Ami]
+    puts: int
+
+
+def published(nitro: Nitro, raw: Path, *, name: str, **keys: Any) -> Release:
+    made = source.of_raw_disk(
+        raw, name=name, architecture="x86_64", boot_mode="legacy-bios", stage=Stage()
+    )
+    key = (nitro.endpoint.access_key, nitro.endpoint.secret_key)
+    cloud = Cloud.connect(region=nitro.region, endpoint_url=nitro.endpoint.url, key=key)
+    puts: list[str] = []
+    cloud.session.events.register(
+        "before-call.ebs.PutSnapshotBlock", lambda model, **_: puts.append(model.name)
+    )
+    done = publish(cloud, release.make(Settings.model_validate(keys), made), Reporter())
+    amis = {outcome.region: outcome.ami for outcome in done.outcomes if outcome.ami}
+    return Release(cloud, made.blocks, amis, len(puts))
+
+
+def test_an_ami_of_each_route_runs_in_its_region(nitro: Nitro, tmp_path: Path) -> None:
+    """Imported, written, written with a parent, and copied: each boots from the disk's blocks."""
+    first = disk.make(tmp_path / "first.raw")
+    second = tmp_path / "second.raw"
+    shutil.copyfile(first, second)
+    with second.open("ab") as file:
+        file.write(b"one block more")
+    home, other = nitro.region, "eu-west-1"
+    imported = published(nitro, first, name="imported", via="s3", regions=[home, other])
+    written = published(nitro, first, name="written", via="ebs", regions=[other])
+    changed = published(nitro, second, name="written", via="ebs", regions=[other])
+    assert written.puts > 3 >= changed.puts > 0, "the second has the first as its parent"
+    started = []
+    for made in (imported, written, changed):
+        for region, image in made.amis.items():
+            cloud = made.cloud.in_region(region)
+            compare(cloud, image.snapshot_id, made.blocks, Stage(), sample=None)
+            serve = f"$(md meta-data/ami-id > /index.html; httpd -p {PORT} -h /)"
+            request = LaunchRequest(
+                image.id,
+                "c5.large",
+                ports=[Port("tcp", PORT)],
+                allow=["127.0.0.0/8"],
+                environment={"SERVED": serve},
+            )
+            done = launch_ami(cloud, request, prober=ToolProber(), report=Reporter())
+            started.append((region, image.id, done.instance))
+    for region, image_id, instance in started:
+        place = Nitro(nitro.endpoint, nitro.folder, region)
+        place.wait_for_console(instance.id, "script done")
+        assert fetched(f"http://{instance.public_ip}:{PORT}/index.html") == image_id
+        assert instance.private_ip.startswith("172.31." if region == home else "10.")
+        place.ec2.terminate_instances(InstanceIds=[instance.id])
+        place.wait_for_state(instance.id, "terminated")
 
 
 def test_reboot_stop_and_start(nitro: Nitro, bios_image: str) -> None:
