@@ -33,7 +33,28 @@ class InterfacesBackend:
 
     enis: dict[str, Any]
 
-    def create_network_interface(self, *arguments: Any, **options: Any) -> Any:
-        interface = NetworkInterface(self, *arguments, **options)
+    def create_network_interface(
+        self,
+        subnet: Any,
+        private_ip_address: Any,
+        private_ip_addresses: Any = None,
+        group_ids: list[str] | None = None,
+        description: str | None = None,
+        tags: dict[str, str] | None = None,
+        delete_on_termination: bool | None = False,
+        **options: Any,
+    ) -> Any:
+        """moto's method takes by position what the interface itself does not."""
+        interface = NetworkInterface(
+            self,
+            subnet,
+            private_ip_address,
+            private_ip_addresses,
+            group_ids=group_ids,
+            description=description,
+            tags=tags,
+            delete_on_termination=delete_on_termination,
+            **options,
+        )
         self.enis[interface.id] = interface
         return interface

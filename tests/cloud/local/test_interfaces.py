@@ -28,3 +28,27 @@ def test_an_interface_has_the_names_of_its_region(account: Account) -> None:
         assert described["PrivateIpAddresses"][0]["PrivateDnsName"] == instance["PrivateDnsName"]
         guest = each.hypervisor.guests[instance["InstanceId"]].guest
         assert guest.network.domain == private
+
+
+def test_an_interface_that_was_asked_for_has_its_groups_description_and_tags(
+    account: Account,
+) -> None:
+    subnet = account.ec2.describe_subnets()["Subnets"][0]
+    groups = account.ec2.describe_security_groups(
+        Filters=[{"Name": "vpc-id", "Values": [subnet["VpcId"]]}]
+    )["SecurityGroups"]
+    made = account.ec2.create_network_interface(
+        SubnetId=subnet["SubnetId"],
+        Description="spare",
+        Groups=[groups[0]["GroupId"]],
+        TagSpecifications=[
+            {"ResourceType": "network-interface", "Tags": [{"Key": "team", "Value": "web"}]}
+        ],
+    )["NetworkInterface"]
+    (found,) = account.ec2.describe_network_interfaces(
+        Filters=[{"Name": "tag:team", "Values": ["web"]}]
+    )["NetworkInterfaces"]
+    assert found["NetworkInterfaceId"] == made["NetworkInterfaceId"]
+    assert found["Description"] == "spare"
+    assert [group["GroupId"] for group in found["Groups"]] == [groups[0]["GroupId"]]
+    assert found["TagSet"] == [{"Key": "team", "Value": "web"}]
