@@ -66,7 +66,7 @@ class DeployRequest:
     `measure.MEASURE_FROM`. `allow`: CIDR ranges that may reach the ports from outside. The client
     joins the security groups and the placement group; the instance profile is the server's alone.
     `ttl`: when the instance ends itself; None: after every deadline of the deployment, and one that
-    is kept never.
+    is kept never. `processors`: with how many vCPUs the server starts; None: as the image says.
     """
 
     recipe: Recipe
@@ -82,6 +82,7 @@ class DeployRequest:
     security_groups: Sequence[str] = ()
     placement_group: str | None = None
     instance_profile: str | None = None
+    processors: int | None = None
     locked: bool = False
 
 
@@ -244,6 +245,9 @@ def deploy(
                 ]
             ttl = _ttl(request, selection)
             placement = _create_placement(cloud, undo, request, instance_type, ttl)
+            processors = instance_types.processors(
+                instance_type, request.processors, images[0].processors, report
+            )
             launched = time.monotonic()
             server = launch(
                 cloud,
@@ -253,6 +257,7 @@ def deploy(
                 undo,
                 name=f"nitro-{recipe.name}",
                 instance_profile=request.instance_profile,
+                processors=processors,
                 report=report,
             )
             measurement = Measurement(

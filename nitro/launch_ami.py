@@ -15,6 +15,7 @@ from nitro.cloud import (
     ami,
     create_placement,
     find_instance_type,
+    instance_types,
     launch,
     new_deployment,
     preflight,
@@ -49,6 +50,7 @@ class LaunchRequest:
     security_groups: Sequence[str] = ()
     placement_group: str | None = None
     instance_profile: str | None = None
+    processors: int | None = None
 
 
 @dataclass
@@ -110,6 +112,9 @@ def launch_ami(
         )
         tag_map = tags.from_list(image.get("Tags"))
         ports = tags.ports_from(tag_map) if request.ports is None else request.ports
+        processors = instance_types.processors(
+            instance_type, request.processors, tags.processors_from(tag_map), report
+        )
     if image["State"] != "available":
         with report.stage("wait for the AMI") as stage:
             ami.wait_available(cloud, image["ImageId"], stage, new=False)
@@ -140,6 +145,7 @@ def launch_ami(
             name=name if name.startswith("nitro-") else f"nitro-{name}",
             environment=request.environment,
             instance_profile=request.instance_profile,
+            processors=processors,
             report=report,
         )
         measurement = Measurement(

@@ -198,6 +198,7 @@ def disk_of(recipe: Recipe, built: Image) -> DiskImage:
         description=recipe.description,
         tags=recipe.tags,
         ports=tuple(built.ports),
+        processors=built.processors,
     )
 
 

@@ -16,10 +16,11 @@ from nitro.progress import Reporter
 
 @dataclass(frozen=True)
 class Image:
-    """A published image: its AMI and the digest of its disk."""
+    """A published image: its AMI, the digest of its disk, and the most vCPUs to run it with."""
 
     ami: str
     digest: str
+    processors: int | None = None
 
 
 Images = dict[tuple[str, str], Image]
@@ -62,7 +63,7 @@ def published(
         with report.stage("publish"):
             disk = disk_of(recipe, built)
             ami = publish(cloud, disk, undo, bucket=bucket, report=report).ami_id
-        found[key] = Image(ami, built.digest)
+        found[key] = Image(ami, built.digest, built.processors)
     return found
 
 

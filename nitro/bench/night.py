@@ -35,6 +35,7 @@ from nitro.cloud import (
     preflight,
 )
 from nitro.cloud.errors import ignoring
+from nitro.cloud.instance_types import processors
 from nitro.cloud.inventory import remove
 from nitro.documents.bench import NightDocument
 from nitro.errors import Interrupted, NitroError
@@ -253,19 +254,24 @@ def _server(night: _Night, machine: Machine) -> Measurement:
     if machine in night.servers:
         return night.servers[machine]
     night.launched += 1
+    image, instance_type = (
+        night.images[machine.image, machine.driver],
+        night.types[machine.instance_type],
+    )
     server = launch(
         night.cloud,
-        night.images[machine.image, machine.driver].ami,
-        night.types[machine.instance_type],
+        image.ami,
+        instance_type,
         night.placement,
         night.undo_servers,
         name=f"nitro-{night.plan.name}",
         role=f"server-{night.launched}",  # the token of a start is made from it
+        processors=processors(instance_type, None, image.processors, night.report),
         report=night.report,
     )
     found = Measurement(
         server,
-        night.types[machine.instance_type],
+        instance_type,
         night.placement.beside(server),
         Selection(),
         "instance",

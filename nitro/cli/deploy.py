@@ -41,6 +41,7 @@ def deploy(
     security_group: options.SecurityGroups = None,
     placement_group: options.PlacementGroup = None,
     instance_profile: options.InstanceProfile = None,
+    processors: options.Processors = None,
     bucket: options.Bucket = None,
     via: options.Route = "s3",
     dry_run: Annotated[
@@ -90,6 +91,7 @@ def deploy(
             security_groups=security_group or (),
             placement_group=placement_group,
             instance_profile=instance_profile,
+            processors=processors,
             locked=locked,
         )
         if keep and not dry_run:

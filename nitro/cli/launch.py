@@ -32,6 +32,7 @@ def launch(
     security_group: options.SecurityGroups = None,
     placement_group: options.PlacementGroup = None,
     instance_profile: options.InstanceProfile = None,
+    processors: options.Processors = None,
     bucket: options.Bucket = None,
     locked: options.Locked = False,
     json: options.Json = False,
@@ -52,6 +53,7 @@ def launch(
         "security_groups": security_group or (),
         "placement_group": placement_group,
         "instance_profile": instance_profile,
+        "processors": processors,
     }
     if recipe_arg.names_ami(name):
         for option, given in (

@@ -75,6 +75,14 @@ InstanceProfile = Annotated[
         help="Instance profile that gives the program a role's credentials; default: none.",
     ),
 ]
+Processors = Annotated[
+    int | None,
+    typer.Option(
+        "--processors",
+        min=1,
+        help="vCPUs of the instance; default: all, and 1 for OSv with its own ENA driver.",
+    ),
+]
 Bucket = Annotated[
     str | None,
     typer.Option(

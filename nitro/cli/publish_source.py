@@ -64,6 +64,7 @@ def find(
         description=built.description,
         tags=built.tags,
         ports=tuple(built.ports),
+        processors=built.processors,
     )
     provenance = source.Provenance(
         revision or _revision(Path(what)), __version__, _hash(built.bill_of_materials)

@@ -113,6 +113,8 @@ def register(
     name = name_of(disk, run)
     tag_map = tags.image_tags(disk.name, disk.digest, disk.tags) | run.tags
     tag_map[tags.MEMORY] = str(disk.minimum_memory_mib)
+    if disk.processors:
+        tag_map[tags.PROCESSORS] = str(disk.processors)
     if disk.ports:
         tag_map |= tags.ports_tag(disk.ports)
 

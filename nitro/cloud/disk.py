@@ -32,6 +32,7 @@ class DiskImage:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()  # that its programs listen on
+    processors: int | None = None  # vCPUs that it is best run with, at most; None: all
 
     @property
     def blocks(self) -> int:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from nitro.cloud.disk import DiskImage
 from nitro.cloud.errors import ApiError
 from nitro.cloud.session import Cloud
 from nitro.errors import InputError, RefusedError
+from nitro.progress import Reporter
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.literals import InstanceTypeType
@@ -34,6 +36,8 @@ class InstanceType:
     #: bit/s of the first network card that the type sustains, and reaches in bursts; None: not said
     baseline_bits: float | None = None
     peak_bits: float | None = None
+    #: how many vCPUs it can be started with, but for all → cores, and threads of each
+    processors: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
 def find_instance_type(cloud: Cloud, name: str) -> InstanceType:
@@ -66,6 +70,30 @@ def names(cloud: Cloud) -> list[str]:
         LocationType="region"
     )
     return [offer["InstanceType"] for page in pages for offer in page["InstanceTypeOfferings"]]
+
+
+def processors(
+    instance_type: InstanceType, asked: int | None, limit: int | None, report: Reporter
+) -> int | None:
+    """How many vCPUs an instance starts with: as many as `asked` for, or at most `limit`, or all.
+
+    None stands for all. Where the type cannot have so few, the fewest that it can, which is
+    reported. Raises RefusedError for a number that is asked for and that the type cannot have.
+    """
+    possible = {instance_type.vcpus, *instance_type.processors}
+    if asked is not None and asked not in possible:
+        raise RefusedError(
+            f"{instance_type.name} does not run with {asked} vCPUs",
+            hint=f"it can have {', '.join(map(str, sorted(possible)))}",
+        )
+    if asked is None and limit is None:
+        return None
+    wanted = asked or max((n for n in possible if n <= (limit or n)), default=min(possible))
+    if asked is None and wanted > (limit or wanted):
+        report.note(
+            f"{instance_type.name} runs with {wanted} vCPUs or more, and {limit} would be better"
+        )
+    return None if wanted == instance_type.vcpus else wanted
 
 
 def check(instance_type: InstanceType, disk: DiskImage) -> None:
@@ -143,6 +171,11 @@ def _parse(raw: InstanceTypeInfoTypeDef) -> InstanceType:
         network=raw["NetworkInfo"].get("NetworkPerformance", ""),
         baseline_bits=_bits(card.get("BaselineBandwidthInGbps")),
         peak_bits=_bits(card.get("PeakBandwidthInGbps")),
+        processors={
+            cores * threads: (cores, threads)
+            for cores in raw["VCpuInfo"].get("ValidCores", ())
+            for threads in raw["VCpuInfo"].get("ValidThreadsPerCore", ())
+        },
     )
 
 

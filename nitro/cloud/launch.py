@@ -125,12 +125,14 @@ def launch(
     environment: Mapping[str, str] | None = None,
     payload: str = "",
     instance_profile: str | None = None,
+    processors: int | None = None,
     report: Reporter | None = None,
 ) -> Instance:
     """Start one instance and wait until it runs (not: until it has booted).
 
     `role` tells the instances of a deployment apart. `instance_profile` is the name of one that is
-    there already: without it, the instance has no credentials. Raises RefusedError for a type that
+    there already: without it, the instance has no credentials. `processors` is how many vCPUs the
+    instance has, one of `instance_type.processors`; None: all. Raises RefusedError for a type that
     the image cannot run on, NitroError when the instance ends instead of running.
     """
     report = report or Reporter()
@@ -156,6 +158,9 @@ def launch(
     }
     if placement.placement_group:
         request["Placement"] = {"GroupName": placement.placement_group}
+    if processors and processors != instance_type.vcpus:
+        cores, threads = instance_type.processors[processors]
+        request["CpuOptions"] = {"CoreCount": cores, "ThreadsPerCore": threads}
     if instance_profile:
         request["IamInstanceProfile"] = {"Name": instance_profile}
     kind = role.partition("-")[0]  # a client's role has a token of its own

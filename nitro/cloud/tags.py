@@ -29,6 +29,7 @@ DEPLOYMENT = "nitro:deployment"
 ROLE = "nitro:role"
 EXPIRES = "nitro:expires"
 MEMORY = "nitro:memory-mib"
+PROCESSORS = "nitro:processors"  # that the image is best run with, at most
 RUN = "nitro:run"
 EPHEMERAL = "nitro:ephemeral"
 WRITE = "nitro:write"  # of a direct snapshot: the token under which it was started
@@ -121,6 +122,12 @@ def ports_from(tags: Mapping[str, str]) -> tuple[Port, ...]:
         raise InputError(
             f"the tag {PORTS} does not list ports: {error.what}", hint="such as 80 udp:53"
         ) from None
+
+
+def processors_from(tags: Mapping[str, str]) -> int | None:
+    """The number of an image's tag PROCESSORS; None without one, or where it is no number."""
+    number = tags.get(PROCESSORS, "")
+    return int(number) if re.fullmatch("[1-9][0-9]{0,3}", number) else None
 
 
 def as_list(tags: Mapping[str, str]) -> list[TagTypeDef]:

@@ -44,6 +44,8 @@ class Image:
     ports: tuple[Port, ...]
     tags: dict[str, str]
     description: str
+    #: vCPUs that its kernel is best run with, at most; None: any number
+    processors: int | None = None
 
     @property
     def bill_of_materials(self) -> Path:
@@ -78,6 +80,7 @@ def from_manifest(path: Path) -> Image:
         ports=tuple(map(Port.parse, document["ports"])),
         tags=document["tags"],
         description=document["description"],
+        processors=document["kernel"].get("processors"),
     )
 
 

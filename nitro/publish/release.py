@@ -119,6 +119,7 @@ def _tags(settings: Settings, source: Source, name: str) -> tags.Tags:
         tags.BUILDER: provenance.builder,
         tags.BILL: provenance.bill,
         tags.MEMORY: str(disk.minimum_memory_mib or ""),
+        tags.PROCESSORS: str(disk.processors or ""),
         **tags.ports_tag(disk.ports),
     }
     own = tags.image_tags(disk.name, disk.digest, {**disk.tags, **settings.tags})

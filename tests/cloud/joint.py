@@ -67,6 +67,7 @@ class FakeBuilder:
     disk: DiskImage
     fails: dict[str, Exception] = field(default_factory=dict)
     memory_mib: int = 128
+    processors: int | None = None
     built: list[str] = field(default_factory=list)
     prepared: list[tuple[str, bool]] = field(default_factory=list)
 
@@ -90,6 +91,7 @@ class FakeBuilder:
             ports=tuple(recipe.ports),
             tags=dict(recipe.tags),
             description=recipe.description,
+            processors=self.processors,
         )
         return Prepared(image, self, self.memory_mib)
 

@@ -18,7 +18,7 @@ from nitro.probe import Boot, Selection
 from nitro.probe.tools.http import Http
 from nitro.probe.tools.iperf3 import Iperf3
 from tests.cloud.conftest import NOTHING, connect, everything, recorded, refuse
-from tests.cloud.joint import FakeBuilder, FakeProber, clients, deploy, small_disk
+from tests.cloud.joint import FakeBuilder, FakeProber, clients, deploy, running, small_disk
 
 
 @pytest.fixture
@@ -80,6 +80,16 @@ def test_a_deployment_of_a_published_image_needs_nothing_of_s3(
     assert deploy(user, disk).ok
     assert "RunInstances" in {call.operation for call in calls}
     assert [call for call in calls if call.service == "s3"] == []
+
+
+def test_an_image_may_want_fewer_vcpus_than_its_type_has(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
+) -> None:
+    builder = FakeBuilder(disk, processors=1)
+    done = running(cloud, disk, builder=builder)
+    asked = running(cloud, disk, builder=builder, processors=2)
+    guests = [hypervisor.guests[each.instance.id].guest for each in (done, asked)]
+    assert [guest.vcpus for guest in guests] == [1, 2]
 
 
 def test_without_a_client_there_is_one_image(cloud: Cloud, disk: DiskImage) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from nitro.cloud import Cloud, DiskImage, check, find_instance_type
-from nitro.cloud.instance_types import larger
+from nitro.cloud.instance_types import larger, processors
 from nitro.errors import InputError, RefusedError
+from nitro.progress import Reporter
 
 
 def test_ec2s_words(cloud: Cloud) -> None:
@@ -60,3 +61,38 @@ def test_a_larger_type_of_the_family_is_advised(cloud: Cloud) -> None:
     small = find_instance_type(cloud, "t3.micro")
     assert larger(cloud, small, 512) == "choose t3.small, which has 2048 MiB"
     assert larger(cloud, small, 1 << 20) is None
+
+
+class Notes(Reporter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.mark.parametrize(
+    ("type_name", "asked", "limit", "number", "notes"),
+    [
+        ("c5.large", None, None, None, 0),
+        ("c5.large", None, 1, 1, 0),
+        ("c5.large", 2, 1, None, 0),  # all that it has
+        ("c5.large", 1, None, 1, 0),
+        ("c5.xlarge", None, 1, 2, 1),  # the fewest
+        ("t2.micro", None, 1, None, 0),  # has one
+        ("m5.metal", None, 1, None, 1),  # has no choice
+    ],
+)
+def test_the_image_limits_the_vcpus_unless_a_number_is_asked_for(
+    cloud: Cloud, type_name: str, asked: int | None, limit: int | None, number: int, notes: int
+) -> None:
+    report = Notes()
+    assert processors(find_instance_type(cloud, type_name), asked, limit, report) == number
+    assert len(report.notes) == notes
+
+
+def test_a_number_of_vcpus_that_a_type_cannot_have_is_refused(cloud: Cloud) -> None:
+    kind = find_instance_type(cloud, "c5.xlarge")
+    with pytest.raises(RefusedError, match=r"does not run with 3 vCPUs; it can have 2, 4"):
+        processors(kind, 3, 1, Reporter())

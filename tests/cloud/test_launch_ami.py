@@ -65,6 +65,15 @@ def test_an_image_of_ours_is_watched_and_its_tag_opens_the_ports(
     assert 80 in [rule.get("FromPort") for rule in group["IpPermissions"]]
 
 
+def test_the_images_tag_and_the_command_say_with_how_many_vcpus(
+    cloud: Cloud, tmp_path: Path, hypervisor: NullHypervisor
+) -> None:
+    id_ = published(cloud, tmp_path, processors=1)
+    one, two = launched(cloud, id_), launched(cloud, id_, processors=2)
+    guests = [hypervisor.guests[each.instance.id].guest for each in (one, two)]
+    assert [guest.vcpus for guest in guests] == [1, 2]
+
+
 def test_ports_given_replace_those_of_the_tag(cloud: Cloud, tmp_path: Path) -> None:
     id_ = published(cloud, tmp_path)
     assert launched(cloud, id_, ports=[Port("udp", 53)]).ports == [Port("udp", 53)]

@@ -13,6 +13,10 @@ OWN_DRIVER = (
     'lost keep-alive under traffic: prefer driver = "nitro" (docs/osv-driver-faults.md)'
 )
 
+OWN_DRIVER_PROCESSORS = 1
+"""With how many it is run, unless somebody asks for more."""
+ONE_PROCESSOR = "OSv's own ENA driver fails some boots with more; --processors has the last word"
+
 
 def examine() -> list[Check]:
     """A check of each kernel, which never fails: nobody has to deploy it."""

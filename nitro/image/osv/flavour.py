@@ -89,6 +89,10 @@ class Osv:
             ) from None
 
     @property
+    def _runs_own_driver(self) -> bool:
+        return self.recipe.driver == "kernel" and "ena" in self._stored.about["drivers"]
+
+    @property
     def _headers(self) -> Path:
         found = self._stored.headers
         if found is None:
@@ -216,6 +220,11 @@ class Osv:
             Decision("launch", self._launch, self._chosen.why),
             *(Decision("warning", recipe.argv[0], one) for one in self._chosen.warnings),
             Decision("driver", recipe.driver, asked(recipe, "driver", own)),
+            *(
+                [Decision("processors", f"{doctor.OWN_DRIVER_PROCESSORS}", doctor.ONE_PROCESSOR)]
+                if self._runs_own_driver
+                else []
+            ),
             Decision("RAMFS", "in place" if fits else "behind the kernel", room),
         ]
 
@@ -223,12 +232,14 @@ class Osv:
         line = self._command_line()
         disk.write(out, self._kernel, line, rootfs.nodes)
         about = self._stored.about
-        kernel = {
+        kernel: dict[str, Any] = {
             "release": f"OSv {about['version']}",
             "command_line": line,
             "name": self._stored.name,
             "sha256": about["kernel_sha256"],
         }
+        if self._runs_own_driver:
+            kernel["processors"] = doctor.OWN_DRIVER_PROCESSORS
         return {"kernel": kernel, "layers": []}
 
     def _command_line(self) -> str:

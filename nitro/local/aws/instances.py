@@ -57,6 +57,7 @@ class InstancesBackend:
     def __init__(self) -> None:
         self._launch_tokens: dict[str, tuple[str, Any]] = {}
         self.group_of_launch = ""
+        self.processors_of_launch: int | None = None
 
     def run_instances(
         self, image_id: str, count: int, user_data: Any, groups: list[str], **options: Any
@@ -81,6 +82,7 @@ class InstancesBackend:
         }
         key = self.key_pairs.get(options.get("key_name") or "")
         for instance in reservation.instances:
+            instance.local_processors = self.processors_of_launch
             instance.local_profile = launch.profile_of(self, profile)
             instance.local_public_key = key.public_key.strip() if key else ""
             instance.placement.group_name = self.group_of_launch
@@ -279,7 +281,11 @@ class InstanceActions:
         group = self._get_param("Placement", {}).get("GroupName")
         if group:
             backend.check_placement(group, self._get_param("InstanceType", "m1.small"))
-        backend.group_of_launch = group or ""  # moto does not pass it on
+        # What moto does not pass on:
+        backend.group_of_launch = group or ""
+        backend.processors_of_launch = launch.processors(
+            self._get_param("InstanceType", "m1.small"), self._get_param("CpuOptions", {})
+        )
         self.params.setdefault("ClientToken", secrets.token_hex(16))  # moto has one for all
         self.params["MinCount"] = quotas.instances_to_launch(  # moto launches no more
             backend.all_instances(),

@@ -6,6 +6,7 @@ The facts of instance types are moto's copy of DescribeInstanceTypes.
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -99,6 +100,23 @@ def check_fit(image: Any, type_name: str) -> None:
             f"Virtualization type '{image.virtualization_type}' is not supported by '{type_name}'",
         )
     boot_mode(image, type_name)
+
+
+def processors(type_name: str, asked: dict[str, Any]) -> int | None:
+    """The vCPUs that a launch asks for with CpuOptions; None: all of the type's."""
+    if "CoreCount" not in asked and "ThreadsPerCore" not in asked:
+        return None
+    facts = _facts(type_name)["VCpuInfo"]
+    cores, threads = int(asked.get("CoreCount", 0)), int(asked.get("ThreadsPerCore", 0))
+    if (cores, threads) not in itertools.product(
+        facts.get("ValidCores", ()), facts.get("ValidThreadsPerCore", ())
+    ):
+        raise EC2ClientError(
+            "InvalidParameterValue",
+            f"The CpuOptions {cores} cores with {threads} threads each are not valid for the "
+            f"'{type_name}' instance type.",
+        )
+    return cores * threads
 
 
 def boot_mode(image: Any, type_name: str) -> str:
@@ -196,7 +214,7 @@ def guest_of(backend: Any, instance: Any, image: Any) -> Guest:
         instance_type=instance.instance_type,
         architecture=image.architecture,
         boot_mode=boot_mode(image, instance.instance_type),
-        vcpus=facts["VCpuInfo"]["DefaultVCpus"],
+        vcpus=instance.local_processors or facts["VCpuInfo"]["DefaultVCpus"],
         memory_mib=facts["MemoryInfo"]["SizeInMiB"],
         disks=disks_of(backend, instance, image.root_device_name),
         network=Network(

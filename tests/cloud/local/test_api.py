@@ -117,7 +117,7 @@ def test_an_error_has_the_envelope_of_aws(account: Account) -> None:
         ("DescribeRegions", {"AllRegions": "perhaps"}, "InvalidParameterValue"),
         ("DescribeImages", {"DryRun": "true"}, "DryRunOperation"),
         ("CreateTags", {"ResourceId__1": "i-1", "Tag__1__Key": "a\x00b"}, "InvalidParameterValue"),
-        ("RunInstances", {"MinCount": "1", "MaxCount": "1", "CpuOptions__CoreCount": "2"},
+        ("RunInstances", {"MinCount": "1", "MaxCount": "1", "CpuOptions__AmdSevSnp": "enabled"},
          "UnsupportedOperation"),
         ("RunInstances", {"MinCount": "1", "MaxCount": "1", "Placement__Tenancy": "blue"},
          "InvalidParameterValue"),

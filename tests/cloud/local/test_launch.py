@@ -55,3 +55,20 @@ def test_an_image_must_exist_and_be_available(account: Account) -> None:
     image_id = account.image(snapshot_id)
     account.clock.advance(-1)
     assert error_code(lambda: account.run(image_id)) == "InvalidAMIID.Unavailable"
+
+
+def test_a_launch_chooses_cores_and_threads(account: Account) -> None:
+    image_id = account.image(account.snapshot())
+    one = {"CoreCount": 1, "ThreadsPerCore": 1}
+    instance_id = account.run(image_id, InstanceType="c5.large", CpuOptions=one)["InstanceId"]
+    assert account.hypervisor.guests[instance_id].guest.vcpus == 1
+    instance_id = account.run(image_id, InstanceType="c5.large")["InstanceId"]
+    assert account.hypervisor.guests[instance_id].guest.vcpus == 2
+
+
+@pytest.mark.parametrize("type_name", ["c5.xlarge", "t2.micro"])
+def test_cores_that_a_type_does_not_have_are_refused(account: Account, type_name: str) -> None:
+    image_id = account.image(account.snapshot())
+    one = {"CoreCount": 1, "ThreadsPerCore": 1}
+    launched = {"InstanceType": type_name, "CpuOptions": one}
+    assert error_code(lambda: account.run(image_id, **launched)) == "InvalidParameterValue"

@@ -161,7 +161,7 @@ HONOURED: Mapping[str, frozenset[str]] = {
             "NetworkInterfaces.Description NetworkInterfaces.DeviceIndex NetworkInterfaces.Groups "
             "NetworkInterfaces.SubnetId PrivateIpAddress IamInstanceProfile MetadataOptions "
             "Placement.AvailabilityZone Placement.GroupName DisableApiTermination DisableApiStop "
-            "EbsOptimized"
+            "EbsOptimized CpuOptions.CoreCount CpuOptions.ThreadsPerCore"
         ),
         "StartInstances": "InstanceIds",
         "StopInstances": "InstanceIds Force",

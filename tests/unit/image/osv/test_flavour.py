@@ -10,7 +10,7 @@ import pytest
 
 from nitro import image, recipe
 from nitro.errors import InputError
-from nitro.image import Image
+from nitro.image import Image, decisions
 from nitro.image.inspect import inspect
 from nitro.image.osv import disk, store
 from nitro.recipe import Recipe
@@ -69,6 +69,17 @@ def test_an_image_is_built_and_read_back(root: Path) -> None:
     assert found.matches_manifest
     assert built.boot_mode == "legacy-bios"
     assert built.minimum_memory_mib == 96
+
+
+def test_osvs_own_driver_is_run_with_one_processor(root: Path, tmp_path: Path) -> None:
+    built = image.build(made(root))
+    assert built.processors == 1
+    assert "processors" in [one.subject for one in decisions.of(built)]
+    (tmp_path / "loader.elf").write_bytes(
+        build([ENVIRON, ROOM]).replace(b"N3aws3enaE", b"N3aws3enbE")
+    )
+    store.add("mine", tmp_path / "loader.elf", origin="here")
+    assert image.build(made(root)).processors is None
 
 
 def test_the_kernels_own_files_stay_out_but_for_what_it_opens(root: Path) -> None:
