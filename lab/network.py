@@ -150,7 +150,7 @@ class Lab:
             *self.tools.program("dnsmasq"),
             *("--no-daemon", "--conf-file=/dev/null", "--user=root", "--port=0"),
             *("--interface=br0", "--bind-interfaces", "--dhcp-range=10.99.0.50,10.99.0.60"),
-            *("--dhcp-authoritative", f"--dhcp-leasefile={self.folder / 'leases'}"),
+            *("--dhcp-authoritative", "--no-ping", f"--dhcp-leasefile={self.folder / 'leases'}"),
         ]
 
     @contextmanager

@@ -1,0 +1,41 @@
+"""Drivers beside Linux's on this card, as Debian ships them: iPXE's."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from lab import ipxe
+from lab.guest import ena_nic
+from lab.network import Lab, eventually
+from lab.traffic import tell
+from nitro.local.qemu import Card
+
+pytestmark = pytest.mark.boot
+
+# iPXE of May 2025 has no LLQ, without which a gen8 card sends nothing.
+IPXE_PROFILES = ("c5", "t4g", "c6in", "strict-firmware", "graviton", "minimal")
+
+
+def cards(lab: Lab, stack: ExitStack, profiles: tuple[str, ...]) -> tuple[list[Path], list[Card]]:
+    """A card of each profile: control sockets, and what QEMU is to be told."""
+    controls, nics = [], []
+    for number, profile in enumerate(profiles):
+        card = lab.folder / f"n{number}"
+        options = ("--strict", "--profile", profile)
+        controls.append(stack.enter_context(lab.card(card, *options, tap=f"tap{number}")))
+        nics += ena_nic(card)
+    return controls, nics
+
+
+def test_ipxe(lab: Lab) -> None:
+    """200 kB by HTTP over each card in turn, over the first by an address from DHCP."""
+    with ExitStack() as stack:
+        controls, nics = cards(lab, stack, IPXE_PROFILES)
+        stack.enter_context(ipxe.boot(lab, nics))
+        eventually("the end of iPXE's script", lambda: ipxe.ended(lab), 120)
+        for number, profile in enumerate(IPXE_PROFILES):
+            assert ipxe.passed(lab, number), profile
+            assert tell(controls[number], "rules") == [], profile
