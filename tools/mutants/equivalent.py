@@ -24,16 +24,30 @@ _TYPED_CALLS = {"cast", "TypeVar", "NewType", "getLogger", "assert_never"}
 # How long to wait or how much to take at once, in calls and keywords: one more is as good.
 _AMOUNTS = {
     *("settimeout", "wait", "join", "sleep", "poll", "select"),
-    *("read", "readline", "recv", "recvfrom", "recv_into", "listen"),
+    *("read", "readline", "recv", "recvfrom", "recv_into", "listen", "copyfileobj"),
 }
+_CLOCKS = {"time", "monotonic", "perf_counter"}
+# What only the speed of a connection or a pipe depends on.
+_SPEED = {"TCP_NODELAY", "F_SETPIPE_SZ"}
+_TEMPORARY = {"NamedTemporaryFile", "TemporaryFile", "TemporaryDirectory", "mkdtemp", "mkstemp"}
 _LIMIT_KEYWORDS = {"timeout", "deadline"}
-_SYMMETRIC = {"min", "max", "gcd", "isclose", "compare_digest", "samefile", "samestat"}
+_SYMMETRIC = {
+    "min",
+    "max",
+    "minimum",
+    "maximum",
+    "gcd",
+    "isclose",
+    "compare_digest",
+    "samefile",
+    "samestat",
+}
 _COLLECT = {"append", "extend", "add", "discard", "update"}
 _END = {"clear", "close", "reset"}
 
 
 def is_quiet_statement(statement: ast.stmt) -> bool:
-    """Docstrings, imports, what type checkers read, and lines of logs."""
+    """Docstrings, imports, what type checkers read, lines of logs and of progress, and speed."""
     match statement:
         case ast.Expr(ast.Constant()) | ast.Import() | ast.ImportFrom() | ast.Assert():
             return True
@@ -45,19 +59,28 @@ def is_quiet_statement(statement: ast.stmt) -> bool:
             return any("Protocol" in ast.unparse(base) for base in bases)
         case ast.Assign(targets=[ast.Name("__all__" | "__slots__")]):
             return True
-        case ast.Expr(ast.Call(func)):
-            return ast.unparse(func).split(".")[0] in _LOGGING
+        case ast.Expr(ast.Call(func, args=arguments)):
+            words = ast.unparse(func).split(".")
+            progress = words[0] == "stage" and words[-1] in {"progress", "status"}
+            speed = any(_last(one) in _SPEED for one in arguments)
+            return words[0] in _LOGGING or progress or speed
     return False
 
 
 def is_quiet_keyword(call: ast.Call, keyword: ast.keyword) -> bool:
     """Whether the call does the same without it. `**more` is none that could be left out."""
     default = isinstance(keyword.value, ast.Constant) and keyword.value.value in (False, None)
-    thread = ast.unparse(call.func).endswith("Thread") and keyword.arg in {"name", "daemon"}
+    name = _last(call.func)
+    own = (
+        (name.endswith("Thread") and keyword.arg in {"name", "daemon"})
+        or (name == "field" and keyword.arg == "init")
+        or (name in _TEMPORARY and keyword.arg in {"prefix", "suffix"})
+        or name in _TYPED_CALLS
+    )
     return (
         keyword.arg is None
         or keyword.arg in _QUIET_KEYWORDS
-        or thread
+        or own
         or (default and keyword.arg in _DEFAULTS)
     )
 
@@ -71,14 +94,51 @@ def takes_a_type(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and _last(node.func) in _TYPED_CALLS
 
 
-def is_amount(parent: ast.AST | None, node: ast.Constant) -> bool:
-    """Whether a number says how long to wait, or how much to read at once."""
-    match parent:
-        case ast.keyword(arg=name):
-            return name in _LIMIT_KEYWORDS
-        case ast.Call(func=ast.Attribute(attr=name), args=arguments):
-            return name in _AMOUNTS and node in arguments
-    return False
+def amounts(module: ast.Module) -> set[ast.AST]:
+    """The numbers that say only how long to wait, how much to read at once, how a hash is cut.
+
+    So does the number that a module gives a private name, which is used for nothing else.
+    """
+    found: set[ast.AST] = set()
+    for node in ast.walk(module):
+        match node:
+            case ast.keyword(arg=name, value=value) if name in _LIMIT_KEYWORDS | _QUIET_KEYWORDS:
+                found.update(_terms(value))
+            case ast.Call(func=ast.Attribute(attr=name), args=arguments) if name in _AMOUNTS:
+                found.update(term for argument in arguments for term in _terms(argument))
+            case ast.Subscript(ast.Call(ast.Attribute(attr="hexdigest")), ast.Slice(None, end)):
+                found.update(_terms(end))
+    uses = [node for node in ast.walk(module) if isinstance(node, ast.Name | ast.Attribute)]
+    for statement in module.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(name)], value=value) if name.startswith("_"):
+                used = [use for use in uses if _last(use) == name and isinstance(use.ctx, ast.Load)]
+                if used and found.issuperset(used):
+                    found.update(_terms(value))
+    return found
+
+
+def _terms(node: ast.AST | None) -> list[ast.AST]:
+    """The numbers and names of a sum or product, and of the least of several."""
+    match node:
+        case ast.Constant() | ast.Name():
+            return [node]
+        case ast.BinOp(left, _, right):
+            return [*_terms(left), *_terms(right)]
+        case ast.Call(ast.Name("min"), arguments):
+            return [term for argument in arguments for term in _terms(argument)]
+    return []
+
+
+def asks_a_clock(node: ast.Compare) -> bool:
+    """Whether one moment more or less makes the difference, which none can be certain of."""
+    calls = [call for call in ast.walk(node) if isinstance(call, ast.Call)]
+    return any(
+        isinstance(call.func, ast.Attribute)
+        and call.func.attr in _CLOCKS
+        and ast.unparse(call.func.value) == "time"
+        for call in calls
+    )
 
 
 def is_symmetric(call: ast.Call, module: ast.Module) -> bool:
@@ -86,6 +146,8 @@ def is_symmetric(call: ast.Call, module: ast.Module) -> bool:
     name = _last(call.func)
     if name in _SYMMETRIC:
         return len(call.args) == 2
+    if name == "socket" and {_last(one) for one in call.args} == {"AF_INET", "SOCK_DGRAM"}:
+        return True  # on Linux both are 2
     return any(
         isinstance(own, ast.FunctionDef) and own.name == name and _treats_alike(own)
         for own in module.body
@@ -96,8 +158,10 @@ def commute(first: ast.Call, second: ast.Call) -> bool:
     """Whether two calls that follow each other can do so in either order.
 
     So can additions to different containers, the end of two objects, and the options of a command
-    line.
+    line. So can descriptors that are closed.
     """
+    if ast.unparse(first.func) == ast.unparse(second.func) == "os.close":
+        return True
     match first.func, second.func:
         case ast.Attribute(value=one, attr=name), ast.Attribute(value=other, attr=next_name):
             names = {name, next_name}

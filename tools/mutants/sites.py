@@ -44,12 +44,18 @@ class Site:
     apply: Callable[[], None]
 
 
+@dataclass(frozen=True)
+class _Module:
+    tree: ast.Module
+    amounts: set[ast.AST]
+
+
 def find(tree: ast.Module) -> list[Site]:
     """All changes of a module, always in the same order."""
-    return list(_block(tree.body, tree))
+    return list(_block(tree.body, _Module(tree, equivalent.amounts(tree))))
 
 
-def _block(body: list[ast.stmt], module: ast.Module) -> Iterator[Site]:
+def _block(body: list[ast.stmt], module: _Module) -> Iterator[Site]:
     for number, statement in enumerate(body):
         if equivalent.is_quiet_statement(statement):
             continue
@@ -157,12 +163,15 @@ def _fewer(elements: list[ast.expr], at: ast.AST, word: str) -> Iterator[Site]:
         )
 
 
-def _expression(expression: ast.expr, statement: ast.stmt, module: ast.Module) -> Iterator[Site]:
+def _expression(expression: ast.expr, statement: ast.stmt, module: _Module) -> Iterator[Site]:
     line = statement.lineno
-    for parent, node in _walk(expression):
+    for node in _walk(expression):
         match node:
             case ast.Compare(ops=ops):
+                clock = equivalent.asks_a_clock(node)
                 for number, operator in enumerate(ops):
+                    if clock and isinstance(operator, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
+                        continue
                     changed = _COMPARISONS[type(operator)]()
                     yield _put(line, node, ops, number, changed)
                 for side in node.comparators:
@@ -181,17 +190,17 @@ def _expression(expression: ast.expr, statement: ast.stmt, module: ast.Module) -
                 yield Site(line, f"exchange `{_short(node)}`", _swap(node, body, orelse))
             case ast.Constant(value=bool() as value):
                 yield _set(line, node, "value", not value)
-            case ast.Constant(value=int() as value) if not equivalent.is_amount(parent, node):
+            case ast.Constant(value=int() as value) if node not in module.amounts:
                 yield _set(line, node, "value", value + 1)
             case ast.Call():
                 yield from _call(node, statement, module)
 
 
-def _call(node: ast.Call, statement: ast.stmt, module: ast.Module) -> Iterator[Site]:
+def _call(node: ast.Call, statement: ast.stmt, module: _Module) -> Iterator[Site]:
     line, arguments, name = statement.lineno, node.args, ast.unparse(node.func)
     plain = len(arguments) > 1 and not any(isinstance(a, ast.Starred) for a in arguments[:2])
     same = plain and ast.dump(arguments[0]) == ast.dump(arguments[1])
-    if plain and not same and not equivalent.is_symmetric(node, module):
+    if plain and not same and not equivalent.is_symmetric(node, module.tree):
 
         def swap() -> None:
             arguments[0], arguments[1] = arguments[1], arguments[0]
@@ -211,23 +220,21 @@ def _call(node: ast.Call, statement: ast.stmt, module: ast.Module) -> Iterator[S
         )
 
 
-def _walk(
-    expression: ast.expr, parent: ast.AST | None = None
-) -> Iterator[tuple[ast.AST | None, ast.expr]]:
-    """As ast.walk, with each node's parent, but not into text, types, and quiet keywords."""
+def _walk(expression: ast.expr) -> Iterator[ast.expr]:
+    """As ast.walk, but not into text, types, and quiet keywords."""
     if isinstance(expression, ast.JoinedStr):
         return
-    yield parent, expression
+    yield expression
     for name, value in ast.iter_fields(expression):
         for one in value if isinstance(value, list) else [value]:
             match one:
                 case ast.keyword(value=inner) if not equivalent.is_text(one):
-                    yield from _walk(inner, one)
+                    yield from _walk(inner)
                 case ast.comprehension(iter=source, ifs=conditions):
                     for inner in (source, *conditions):
-                        yield from _walk(inner, one)
+                        yield from _walk(inner)
                 case ast.expr() if not (name == "args" and equivalent.takes_a_type(expression)):
-                    yield from _walk(one, expression)
+                    yield from _walk(one)
 
 
 def _set(line: int, node: ast.expr, name: str, value: object) -> Site:
