@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from contextlib import suppress
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from nitro.image.osv.layout import Entry, Layout, read_table
 from nitro.image.osv.segment import Segment
-from tests.unit.image.osv.kernel import INSTRUCTION, TABLE, build, free_memory
+from tests.unit.image.osv.kernel import BASE, BSS, INSTRUCTION, TABLE, build, free_memory
 
 KERNEL = build()
 
@@ -72,3 +73,87 @@ def test_a_damaged_table_is_read_or_refused(damage: list[tuple[int, int]]) -> No
     with suppress(ValueError):
         for entry in read_table(bytes(kernel), TABLE):
             assert entry.place + entry.size <= len(kernel)
+
+
+@pytest.mark.parametrize(("behind", "found"), [(-1, 0), (0, 1), (1 << 16, 1), ((1 << 16) + 1, 0)])
+def test_the_end_lies_at_most_a_thread_control_block_behind_the_segment(
+    behind: int, found: int
+) -> None:
+    end = struct.pack("<I", BASE + len(KERNEL) + BSS + behind)
+    kernel = bytearray(changed(INSTRUCTION + 6, end))
+    kernel[INSTRUCTION + 20 : INSTRUCTION + 24] = end
+    segment = Segment.parse(bytes(kernel))
+    if found:
+        assert Layout.find(segment).end == BASE + len(KERNEL) + BSS + behind
+    else:
+        with pytest.raises(ValueError, match="0 ends of the kernel"):
+            Layout.find(segment)
+
+
+def test_two_ends_are_one_too_many() -> None:
+    other = b"\x48\x8d\x0c\x25" + struct.pack("<I", free_memory(len(KERNEL)) + 8)
+    with pytest.raises(ValueError, match="2 ends of the kernel"):
+        Layout.find(Segment.parse(changed(0xA80, other)))
+    same = b"\x48\x8d\x0c\x25" + struct.pack("<I", free_memory(len(KERNEL)))
+    assert Layout.find(Segment.parse(changed(0xA80, same))).end == free_memory(len(KERNEL))
+
+
+@pytest.mark.parametrize(("length", "valid"), [(110, True), (111, False)])
+def test_a_name_ends_with_a_zero(length: int, valid: bool) -> None:
+    """So of the 111 bytes of its field 110 are the name's."""
+    table = struct.pack("<QQB111s", 0, 256, 0, b"/".ljust(length, b"n")) + bytes(128)
+    if valid:
+        assert len(read_table(table, 0)[0].name) == 110
+    else:
+        with pytest.raises(ValueError, match="has no absolute name"):
+            read_table(table, 0)
+
+
+@pytest.mark.parametrize("kind", [2, 255])
+def test_other_types_are_no_entries(kind: int) -> None:
+    with pytest.raises(ValueError, match="has no absolute name"):
+        read_table(struct.pack("<QQB111s", 0, 256, kind, b"/a") + bytes(128), 0)
+
+
+def test_a_table_and_its_contents_may_end_with_the_kernel() -> None:
+    table = struct.pack("<QQB111s", 3, 256, 0, b"/a") + bytes(128)
+    assert read_table(table + b"abc", 0) == [Entry("/a", 0, 256, 3)]
+    with pytest.raises(ValueError, match="lies outside the kernel"):
+        read_table(table + b"ab", 0)
+    with pytest.raises(ValueError, match="does not end"):
+        read_table(struct.pack("<QQB111s", 0, 0, 0, b"/a") + bytes(127), 0)
+    for outside in (-128, 256, 1 << 40):
+        with pytest.raises(ValueError, match="does not end"):
+            read_table(table, outside)
+
+
+def test_an_entry_is_found_at_the_very_end() -> None:
+    """A table of empty files, with nothing behind it."""
+    kernel = build([(0, b"/a", b""), (0, b"/b", b"")])
+    assert Layout.find(Segment.parse(kernel)).room == 3 * 128
+
+
+def test_contents_that_do_not_follow_each_other_are_no_ramfs() -> None:
+    kernel = bytearray(KERNEL)
+    struct.pack_into("<Q", kernel, TABLE + 2 * 128, 7)  # the third entry's size is that of another
+    struct.pack_into("<Q", kernel, TABLE + 2 * 128 + 8, 4 * 128 + 9001)
+    with pytest.raises(ValueError, match="no table of a RAMFS"):
+        Layout.find(Segment.parse(bytes(kernel)))
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"room": 1}, "has not"),
+        ({"end": 1}, "no instruction stores"),
+        ({"end_operand": 1}, "no instruction stores"),
+        ({"end_operand": -1}, "no instruction stores"),
+    ],
+)
+def test_a_layout_of_another_kernel_is_noticed(change: dict[str, int], what: str) -> None:
+    segment = Segment.parse(KERNEL)
+    layout = Layout.find(segment)
+    layout.check(segment)
+    values = asdict(layout)
+    with pytest.raises(ValueError, match=what):
+        Layout(**values | {key: values[key] + by for key, by in change.items()}).check(segment)
