@@ -61,7 +61,7 @@ def read(data: bytes) -> Symbols:
                 defined[word] = address
             elif word:
                 (weak if info >> 4 == _WEAK else needed).add(word)
-    except (struct.error, IndexError, OverflowError) as error:  # of a place beyond 2**63, too
+    except (struct.error, OverflowError) as error:  # of a place beyond 2**63, too
         raise ValueError(f"damaged dynamic symbols: {error}") from None
     return Symbols(defined, frozenset(needed), frozenset(weak))
 

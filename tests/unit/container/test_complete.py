@@ -89,3 +89,58 @@ def test_an_image_without_a_command_or_with_an_odd_user(tmp_path: Path) -> None:
     odd = f"oci:{oci(tmp_path / 'odd', [], Cmd=['/x'], User='a b')}"
     with pytest.raises(InputError, match="runs as 'a b'"):
         complete(for_container(odd))
+
+
+@pytest.mark.parametrize("user", ["", "0", "0:", "0:0", "root", "root:root", "root:0", " 0 "])
+def test_every_way_to_say_root(tmp_path: Path, user: str) -> None:
+    """An image of which the user has a number of its own would be looked for in /etc/passwd."""
+    name = f"oci:{oci(tmp_path / 'app', [], Cmd=['/x'], User=user)}"
+    assert complete(for_container(name)).user == "root"
+
+
+@pytest.mark.parametrize("user", ["1", "0:5", "www-data", "a.b:c_d", "nobody:"])
+def test_other_users_are_kept(tmp_path: Path, user: str) -> None:
+    name = f"oci:{oci(tmp_path / 'app', [], Cmd=['/x'], User=user)}"
+    assert complete(for_container(name)).user == user.removesuffix(":")
+
+
+@pytest.mark.parametrize(
+    ("image", "keys", "says"),
+    [
+        ({}, {}, "poweroff"),
+        ({"ExposedPorts": {"80/tcp": {}}}, {}, "restart"),
+        ({}, {"ports": [80]}, "restart"),
+        ({"ExposedPorts": {"80/tcp": {}}}, {"ports": []}, "poweroff"),
+        ({"ExposedPorts": {"80/tcp": {}}}, {"on_exit": "poweroff"}, "poweroff"),
+        ({}, {"on_exit": "restart"}, "restart"),
+    ],
+)
+def test_what_serves_is_started_again(
+    tmp_path: Path, image: dict[str, Any], keys: dict[str, Any], says: str
+) -> None:
+    name = f"oci:{oci(tmp_path / 'app', [], Cmd=['/x'], **image)}"
+    assert complete(recipe(name, **keys)).on_exit == says
+
+
+@pytest.mark.parametrize("check", [None, {"Test": ["NONE"]}, {}])
+def test_nothing_is_said_where_there_is_nothing_to_honour(
+    tmp_path: Path, check: dict[str, Any] | None
+) -> None:
+    """NONE turns a health check off that a base image has."""
+    notes = Notes()
+    name = f"oci:{oci(tmp_path / 'app', [], Cmd=['/x'], Healthcheck=check)}"
+    complete(for_container(name), report=notes)
+    assert notes.lines == []
+
+
+def test_notes_name_the_image_and_all_that_it_has(tmp_path: Path) -> None:
+    notes = Notes()
+    run: dict[str, Any] = {
+        "Volumes": {"/b": {}, "/a": {}},
+        "Env": ["b.c=1", "a-b=2", "9A=3", "_OK=4"],
+    }
+    name = f"oci:{oci(tmp_path / 'app', [], Cmd=['/x'], **run)}"
+    complete(for_container(name), report=notes)
+    assert all(line.startswith(f"{name}: ") for line in notes.lines)
+    said = [line.rpartition(": ")[2] for line in notes.lines]
+    assert said == ["/a, /b", "9A, a-b, b.c"]

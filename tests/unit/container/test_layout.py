@@ -100,3 +100,69 @@ def test_layers_that_the_configuration_does_not_have(tmp_path: Path) -> None:
     made.offer(made.image([RAW], config=configuration([])))
     with pytest.raises(InputError, match="1 layers, 0 in its configuration"):
         find(made.folder)
+
+
+def test_messages_name_the_layout_first(tmp_path: Path) -> None:
+    """Where, then what: the folder is what somebody can look at."""
+    made = Layout(tmp_path / "app")
+    one = made.image([RAW])
+    made.offer(one, tag="v1")
+    path = made.path(one["digest"])
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-1] + b" ")
+    with pytest.raises(InputError) as changed:
+        find(made.folder)
+    assert str(changed.value).startswith(f"{made.folder}: ")
+    assert f"the blob {one['digest']} has another digest" in str(changed.value)
+    path.write_bytes(raw + b" ")
+    with pytest.raises(InputError, match=f"{len(raw) + 1} bytes, {len(raw)} wanted"):
+        find(made.folder)
+    with pytest.raises(InputError, match=f"{made.folder}:v2: no such tag.*tags: v1$"):
+        find(made.folder, "v2")
+    made = Layout(tmp_path / "none")
+    with pytest.raises(InputError, match=r"none: no such tag.*tags: none"):
+        find(made.folder)
+
+
+@pytest.mark.parametrize(("indexes", "fits"), [(4, True), (5, False)])
+def test_an_index_may_be_in_four_others(tmp_path: Path, indexes: int, fits: bool) -> None:
+    made = Layout(tmp_path / "app")
+    one = made.image([RAW], Cmd=["/x"])
+    for _ in range(indexes):
+        one = made.blob(json.dumps({"manifests": [one]}).encode(), Layout.INDEX)
+    made.offer(one)
+    if fits:
+        assert find(made.folder).config.run.cmd == ("/x",)
+    else:
+        with pytest.raises(InputError, match="indexes in indexes"):
+            find(made.folder)
+
+
+@pytest.mark.parametrize(("more", "fits"), [(0, True), (1, False)])
+def test_a_document_has_at_most_4_mib(tmp_path: Path, more: int, fits: bool) -> None:
+    made = Layout(tmp_path / "app")
+    made.offer(made.image([RAW], Cmd=["/x"]))
+    index = tmp_path / "app/index.json"
+    text = index.read_text()
+    index.write_text(text.ljust((4 << 20) + more))
+    if fits:
+        assert find(made.folder).config.run.cmd == ("/x",)
+    else:
+        with pytest.raises(InputError, match="4194305 bytes, 4194304 wanted"):
+            find(made.folder)
+
+
+def test_the_same_image_offered_twice_is_one(tmp_path: Path) -> None:
+    made = Layout(tmp_path / "app")
+    one = made.image([RAW], Cmd=["/x"])
+    made.offer(one, tag="latest")
+    made.offer(one, tag="v1")
+    assert find(made.folder).config.run.cmd == ("/x",)
+
+
+def test_a_layer_is_what_its_blob_is(tmp_path: Path) -> None:
+    made = Layout(tmp_path / "app")
+    made.offer(made.image([RAW], "gzip"))
+    [one] = find(made.folder).layers
+    stored = one.open().read()
+    assert (one.digest, one.name, one.size) == (digest(stored), digest(stored), len(stored))

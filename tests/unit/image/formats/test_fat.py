@@ -264,3 +264,23 @@ def test_clusters_are_those_that_the_table_has(tmp_path: Path, bits: int, outsid
         out.write(b"\0\0")
         with pytest.raises(ValueError, match="A is longer than its clusters"):
             fat.read(out, 0)  # no cluster at all
+
+
+@pytest.mark.parametrize(("clusters", "fits"), [(64, True), (65, False)])
+def test_a_folder_has_at_most_65536_entries(clusters: int, fits: bool) -> None:
+    """fatgen103's limit, 2 MiB. This one is empty: its first entry begins with a zero."""
+    files: dict[str, fat.Source] = {"D": bytes(clusters * 32768)}
+    raw = bytearray(image(files).getvalue())
+    raw[raw.index(b"D          ") + 11] = 0x10
+    if fits:
+        assert fat.read(io.BytesIO(raw), 0) == {}
+    else:
+        with pytest.raises(ValueError, match="too long"):
+            fat.read(io.BytesIO(raw), 0)
+
+
+def test_a_folder_ends_where_an_entry_begins_with_zero() -> None:
+    """Whatever the rest of that entry, and those behind it, still say."""
+    raw = bytearray(image({"AA": b"1", "BB": b"2", "CC": b"3"}).getvalue())
+    raw[raw.index(b"BB         ")] = 0
+    assert list(fat.read(io.BytesIO(raw), 0)) == ["AA"]

@@ -99,6 +99,30 @@ def test_a_place_far_beyond_the_end_is_refused(tmp_path: Path) -> None:
             read(bytes(data))
 
 
+@pytest.mark.parametrize("length", [6, 39, 57, 100])
+def test_a_file_that_ends_in_its_headers_is_refused(tmp_path: Path, length: int) -> None:
+    whole = elves.write(tmp_path / "f", exports=["one"]).read_bytes()
+    with pytest.raises(ValueError, match="damaged dynamic symbols"):
+        read(whole[:length])
+
+
+def test_symbols_may_begin_and_end_with_a_segment(tmp_path: Path) -> None:
+    """Each of the tables in a segment of its own, with nothing in front of it or behind it."""
+    data, at = dynamic(elves.write(tmp_path / "f", exports=["one"]))
+    tags = {tag: at + 16 * n for n, (tag, _) in enumerate(struct.iter_unpack("<QQ", data[at:]))}
+    places = {tag: struct.unpack_from("<Q", data, tags[tag] + 8)[0] - 0x1000 for tag in (4, 5, 6)}
+    headers = bytearray()
+    for tag, place in places.items():
+        address = 0x100000 * tag
+        headers += struct.pack("<IIQQQQQQ", 1, 4, place, address, address, 16, 16, 8)
+        struct.pack_into("<Q", data, tags[tag] + 8, address)
+    start, count = len(data), len(places) + 1
+    struct.pack_into("<Q", data, 32, start)
+    struct.pack_into("<H", data, 56, count)
+    data += headers + data[120:176]
+    assert set(read(bytes(data)).defined) == {"one"}
+
+
 def test_an_address_outside_the_file_is_refused(tmp_path: Path) -> None:
     data, at = dynamic(elves.write(tmp_path / "f", exports=["one"]))
     size = len(data)

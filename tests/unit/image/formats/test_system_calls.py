@@ -20,7 +20,8 @@ SYSCALL = "0f05"
         ("b801000000 b83b000000", {"execve"}),  # the last one counts
         ("41b83b000000", set()),  # mov $59, %r8d
         ("b8ff030000", set()),  # no call has this number
-        ("b801000000" + "90" * 60, set()),  # too far away
+        ("b801000000" + "90" * 35, {"write"}),
+        ("b801000000" + "90" * 36, set()),  # more than 40 bytes away
         ("", set()),
     ],
 )
