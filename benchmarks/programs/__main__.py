@@ -26,9 +26,9 @@ _HEAD = """\
 # Programs
 
 What `python -m benchmarks.programs` built and booted, one try each, with the recipe that a new user
-would write (`lab/programs/cases.py` has them).
+would write (`lab/programs/` has them).
 
-Programs of that file that are not in the table have not been measured yet.
+Programs of that folder that are not in the table have not been measured yet.
 
 - *Lines*: of the recipe; 0 where the program's path is enough.
 - *Memory*: what nitro computed, and what the machine had.

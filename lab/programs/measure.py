@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.image import Booted, booted
-from lab.programs.cases import Case
+from lab.programs.case import Case
 from nitro import container, image, recipe
 from nitro.ports import Port
 from nitro.progress import Reporter
@@ -25,13 +25,16 @@ def made(case: Case, folder: Path) -> Recipe:
         (folder / name).write_text(text)
     case.make(folder)
     kind, colon, place = case.program.partition(":")
+    ports = [Port("tcp", case.port)]
     if colon:
         return container.complete(recipe.for_container(f"{kind}:{folder / place}"))
+    if recipe.is_script(case.program):
+        return recipe.for_script(folder / case.program, ports=ports)
     if case.program:
-        return recipe.for_script(folder / case.program, ports=[Port("tcp", case.port)])
+        return recipe.for_program(folder / case.program, ports=ports)
     path = folder / "program.toml"
     path.write_text(case.recipe)
-    return recipe.load(path)
+    return container.complete(recipe.load(path))
 
 
 def measured(case: Case) -> dict[str, Any]:
