@@ -41,17 +41,23 @@ class Contents:
     notes: list[str] = field(default_factory=list)
     #: guest path, file and root of what may be loaded while programs run
     _loaded: list[tuple[str, Path, Path]] = field(default_factory=list)
+    #: interpreter, script and root, until it is known what else the guest has
+    _wanted: list[tuple[str, str, Path]] = field(default_factory=list)
     _closures: dict[Path, Closure] = field(default_factory=dict)
 
     def add(self) -> None:
         """Raises InputError for what the recipe names and is not there."""
         started = self.recipe.argv[0]
-        for program in sorted(self.recipe.programs, key=lambda one: one.target != started):
+        programs = [*self.recipe.programs, *self._only_in_command()]
+        for program in sorted(programs, key=lambda one: one.target != started):
             self._program(program)
         for file in self.recipe.files:
             self._file(file)
         for path, target in self.recipe.links.items():
             self.rootfs.add(path, Node("program", "the recipe", target=target))
+        self._started()
+        for interpreter, script, root in self._wanted:
+            self._interpreter(interpreter, script, root)
         self._plugins()
         home = self._closure(self._sysroot("folder"))
         for library in self.recipe.libraries:
@@ -92,11 +98,21 @@ class Contents:
             self._check(source)
             self._closure(root).add(path, source)
             return
-        for interpreter in _interpreters(source):
-            self._interpreter(interpreter, path, root)
+        self._wanted += [(interpreter, path, root) for interpreter in _interpreters(source)]
+
+    def _only_in_command(self) -> tuple[File, ...]:
+        """The program that the command starts, where the packages have it and no key names it."""
+        path, recipe = self.recipe.argv[0], self.recipe
+        if recipe.base or self.packages is None or not path.startswith("/") or self.supplies(path):
+            return ()
+        brought = [one.target for one in (*recipe.programs, *recipe.files)] + [*recipe.links]
+        if any(path == one or path.startswith(f"{one}/") for one in brought):
+            return ()
+        found = Sysroot(self.packages.root).locate(path)
+        return (File(source=path),) if found is not None and found.is_file() else ()
 
     def _interpreter(self, path: str, script: str, root: Path) -> None:
-        if self.supplies(path):
+        if self.supplies(path) or (path.startswith("/") and path in self.rootfs):
             return
         sysroot = Sysroot(root, self.base)
         places = [path] if path.startswith("/") else [f"{folder}/{path}" for folder in _PATH]
@@ -211,14 +227,33 @@ class Contents:
                 f"{source} is for {elf.machine_name(found.machine)}", f"build it for {arch.ec2}"
             )
 
+    def _started(self) -> None:
+        """Ask for what runs the command, where it is a script among the files."""
+        program = self.recipe.argv[0]
+        node = self.rootfs.find(program) if program.startswith("/") else None
+        if node is None or not isinstance(node.source, Path) or node.layer == "container":
+            return
+        if not node.executable:
+            raise self._error(
+                f"command: {program} is not executable",
+                "chmod +x it, or start its interpreter with its path",
+            )
+        if not elf.is_elf(node.source) and program not in [script for _, script, _ in self._wanted]:
+            root = self._sysroot("package" if node.layer == "packages" else "folder")
+            self._wanted += [(one, program, root) for one in _interpreters(node.source)]
+
     def _command(self) -> None:
         program = self.recipe.argv[0]
         if self.recipe.base:
             known = command.locate(self.rootfs, self.recipe) is not None
         else:
             known = program in self.rootfs
-        if not known and not self.supplies(program):
-            raise self._error(f"command: {program} is not in the image", "add it to programs")
+        if known or self.supplies(program):
+            return
+        hint = "add it to programs"
+        if not program.startswith("/") and not self.recipe.base:
+            hint = "write the absolute path that it has in the guest"
+        raise self._error(f"command: {program} is not in the image", hint)
 
     def _error(self, what: str, hint: str) -> InputError:
         return InputError(f"{self._name}: {what}", hint=hint)

@@ -74,6 +74,43 @@ def test_interpreter_that_is_missing(tmp_path: Path) -> None:
         filled(tmp_path, programs=[{"source": "script"}], sysroot=".")
 
 
+def test_the_program_that_only_the_command_names_comes_from_the_packages(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    elves.write(tree / "usr/bin/redis", needed=["liba.so"])
+    elves.write(tree / "usr/lib/liba.so")
+    nodes = filled(tmp_path, tree, command=["/usr/bin/redis", "--port", "1"])
+    assert {"/usr/bin/redis", "/usr/lib/liba.so"} <= set(nodes)
+
+
+def test_the_files_come_before_the_packages_for_the_command(tmp_path: Path) -> None:
+    elves.write(tmp_path / "tree/app/server")
+    own = elves.write(tmp_path / "own/server")
+    files = [{"source": "own", "path": "/app"}]
+    nodes = filled(tmp_path, tmp_path / "tree", files=files, command=["/app/server"])
+    assert nodes["/app/server"].source == own
+
+
+def test_a_script_among_the_files_brings_its_interpreter_when_it_is_the_command(
+    tmp_path: Path,
+) -> None:
+    tree = tmp_path / "tree"
+    elves.write(tree / "usr/bin/python3")
+    script = tmp_path / "app/run"
+    script.parent.mkdir()
+    script.write_text("#!/usr/bin/python3\n")
+    keys: dict[str, Any] = {"files": [{"source": "app", "path": "/app"}], "command": ["/app/run"]}
+    with pytest.raises(InputError, match="/app/run is not executable"):
+        filled(tmp_path, tree, **keys)
+    script.chmod(0o755)
+    assert "/usr/bin/python3" in filled(tmp_path, tree, **keys)
+    script.write_text("#!/usr/bin/lua\n")
+    with pytest.raises(InputError, match="/usr/bin/lua, the interpreter of /app/run, is missing"):
+        filled(tmp_path, tree, **keys)
+    own = elves.write(tmp_path / "lua")
+    files = [*keys["files"], {"source": "lua"}]
+    assert filled(tmp_path, tree, **{**keys, "files": files})["/usr/bin/lua"].source == own
+
+
 def test_plugins_in_a_folder_bring_what_they_need(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     elves.write(tree / "usr/lib/py/dynload/_ssl.so", needed=["libssl.so"])
@@ -96,6 +133,7 @@ def test_unwinder_comes_with_glibc(tmp_path: Path) -> None:
     ("keys", "what"),
     [
         ({"command": ["/usr/bin/none"]}, "command: /usr/bin/none is not in the image"),
+        ({"command": ["none"]}, "command: none is not in the image"),
         ({"programs": [{"source": "gone"}]}, "gone does not exist"),
         ({"programs": [{"source": "/gone"}]}, "/gone is not on this machine"),
         ({"files": [{"source": "/x", "from": "package"}]}, "the recipe has no packages"),
