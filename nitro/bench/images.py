@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nitro import recipe as recipes
-from nitro.bench.plan import Plan
+from nitro.bench.plan import Plan, Test, selection
 from nitro.cloud import Cloud, InstanceType, Undo, instance_types, publish
+from nitro.errors import InputError
 from nitro.interfaces import ImageBuilder
 from nitro.measure import client_recipe, disk_of
 from nitro.ports import Port
 from nitro.progress import Reporter
+from nitro.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,13 @@ def published(
 ) -> Images:
     """Each image by recipe and driver, and the client's under CLIENT.
 
-    Raises InputError for an image that one of the types cannot run.
+    Raises InputError for an image that one of the types cannot run, or that lacks a test's port.
     """
     wanted = {CLIENT: client_recipe()}
     for image in plan.matrix.images:
         recipe = recipes.load(image)
+        for test in plan.tests(image):
+            _check_ports(recipe, test)
         for driver in plan.matrix.drivers:
             wanted[image, driver] = recipe.model_copy(update={"driver": driver})
     found: Images = {}
@@ -65,6 +69,15 @@ def published(
             ami = publish(cloud, disk, undo, bucket=bucket, report=report).ami_id
         found[key] = Image(ami, built.digest, built.processors)
     return found
+
+
+def _check_ports(recipe: Recipe, test: Test) -> None:
+    try:
+        selection(test, 1).require_ports(recipe.ports, f"the recipe {recipe.name}")
+    except InputError as error:
+        raise InputError(
+            f"{test.protocol}: {error.what}", hint="name the images of that test: images = [...]"
+        ) from None
 
 
 def ports(plan: Plan) -> list[Port]:

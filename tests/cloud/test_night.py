@@ -124,6 +124,44 @@ def test_a_type_whose_allowances_grow_is_limited_and_not_slow(cloud, disk, recor
     assert second[1]["count"] == 6
 
 
+MIXED = """
+name = "mixed"
+seconds = 3
+repetitions = 1
+warm_up = 0
+[matrix]
+images = ["bench", "osv-httpd"]
+types = ["c5.large"]
+[[test]]
+protocol = "http"
+[[test]]
+protocol = "http"
+images = ["bench"]
+streams = [8]
+"""
+
+
+def test_linux_and_osv_are_measured_in_one_night(cloud, disk, record, tmp_path):
+    (tmp_path / "plan.toml").write_text(MIXED)
+    done = run(cloud, disk, record, Plan.load(tmp_path / "plan.toml"))
+    assert (done.recorded, done.failed) == (3, 0)
+    rows = record.query("SELECT image, streams FROM samples ORDER BY image, streams").to_pylist()
+    assert [(row["image"], row["streams"]) for row in rows] == [
+        ("bench", 1),
+        ("bench", 8),
+        ("osv-httpd", 1),
+    ]
+    assert left(cloud) == NOTHING
+
+
+def test_a_test_of_an_image_without_its_port_is_refused(cloud, disk, record, tmp_path):
+    text = MIXED.replace('"osv-httpd"', '"osv-iperf3"')
+    (tmp_path / "plan.toml").write_text(text)
+    with pytest.raises(InputError, match=r"http: .*the recipe osv-iperf3 .*name the images"):
+        run(cloud, disk, record, Plan.load(tmp_path / "plan.toml"))
+    assert left(cloud) == NOTHING
+
+
 def test_a_night_that_is_run_again_adds_nothing(cloud, disk, record, tmp_path):
     run(cloud, disk, record, plan(tmp_path))
     ids = record.ids("small", NIGHT)

@@ -10,6 +10,7 @@ import pytest
 from nitro.bench.plan import Plan, selection
 from nitro.errors import InputError
 
+DIGEST = "sha256:443efffcaae0305c0c4ba27c6be000dbd6b7e54731565eea5cd6428be2146ccd"  # of TEXT
 NIGHT = date(2026, 11, 26)
 TEXT = """
 name = "small"
@@ -51,6 +52,26 @@ def test_cells_are_all_combinations_with_keys_of_their_own(plan):
     assert "c5.large eu-west-1 bench nitro iperf3-tcp in" in keys
     assert "c6in.large eu-west-1 bench kernel iperf3-tcp out streams=4" in keys
     assert "c5.large eu-west-1 bench kernel netperf-tcp-rr bytes=64" in keys
+
+
+MIXED = TEXT.replace("[matrix]", '[matrix]\nimages = ["bench", "osv-iperf3"]').replace(
+    "message_bytes", 'images = ["bench"]\nmessage_bytes'
+)
+
+
+def test_a_test_may_be_of_some_of_the_images(tmp_path, plan):
+    cells = load(tmp_path, MIXED).cells("eu-west-1")
+    found = {(cell.machine.image, cell.test.protocol) for cell in cells}
+    assert found == {
+        ("bench", "iperf3-tcp"),
+        ("bench", "netperf-tcp-rr"),
+        ("osv-iperf3", "iperf3-tcp"),
+    }
+
+
+def test_the_digest_of_a_plan_stays_when_keys_are_added_that_it_does_not_use(plan, tmp_path):
+    assert plan.digest == DIGEST
+    assert load(tmp_path, MIXED).digest != DIGEST
 
 
 def test_every_repetition_runs_every_cell_once_before_the_next_begins(plan):
@@ -113,6 +134,7 @@ def test_every_test_becomes_one_step_of_the_tool(tmp_path):
         (('"iperf3-tcp"\n', '"iperf3-tcp"\nrates = ["1M"]\n'), "rates"),
         (('"netperf-tcp-rr"\n', '"netperf-tcp-rr"\nstreams = [2]\n'), "streams"),
         (('"netperf-tcp-rr"', '"http"'), "message_bytes"),
+        (("[1, 4]", '[1]\nimages = ["other"]'), "images has 'other'"),
         (('name = "small"', 'name = "../x"'), "name"),
         (("seed = 7", "max_cost = 2.5"), "the price of c5.large"),
     ],
