@@ -39,6 +39,7 @@ class ConfigSpace:
         table_size = vectors - 1
         struct.pack_into("<BBH", space, _MSIX, 0x11, 0, table_size)
         struct.pack_into("<II", space, _MSIX + 4, MSIX_BAR, MSIX_PBA | MSIX_BAR)
+        self.reset()
 
     @property
     def bus_master(self) -> bool:
@@ -55,4 +56,5 @@ class ConfigSpace:
                 self._space[at] = byte
 
     def reset(self) -> None:
-        self._space[_COMMAND : _COMMAND + 2] = b"\0\0"
+        """As EC2's firmware leaves a card: it may use DMA, which FreeBSD's driver relies on."""
+        struct.pack_into("<H", self._space, _COMMAND, _BUS_MASTER)

@@ -42,6 +42,7 @@ class Session:
     def __init__(self, transport: Transport, device: Device, irqs: Irqs) -> None:
         self._transport, self._device, self._irqs = transport, device, irqs
         self._config = ConfigSpace(irqs.count, llq=bool(device.bar2))
+        device.set_bus_master(self._config.bus_master)
         self._llq = device.bar2.cast("Q")
         self._handlers: dict[int, Callable[[m.Message], bytes]] = {
             m.Command.VERSION: self._version,
@@ -250,6 +251,7 @@ class Session:
 
     def _reset(self, message: m.Message) -> bytes:
         self._config.reset()
+        self._device.set_bus_master(self._config.bus_master)
         self._device.power_on()
         return b""
 

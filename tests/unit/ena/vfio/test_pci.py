@@ -11,10 +11,13 @@ def test_only_the_two_bytes_of_the_command_register_take_writes():
     space.write(0, bytes(byte ^ 0xFF for byte in before))
     after = space.read(0, SIZE)
     assert [at for at in range(SIZE) if before[at] != after[at]] == [4, 5]
-    assert space.bus_master
+    assert not space.bus_master
     space.reset()
     assert space.read(0, SIZE) == before
-    assert not space.bus_master
+
+
+def test_dma_is_allowed_from_the_start_as_ec2s_firmware_leaves_it():
+    assert ConfigSpace(8, llq=True).bus_master
 
 
 def test_what_lies_behind_the_end_reads_as_zero():

@@ -276,6 +276,19 @@ def test_an_llq_entry_comes_in_posted_writes(client: Client):
     assert client.read(BAR2, 0, 128) == entry
 
 
+def test_a_driver_that_leaves_bus_mastering_to_the_firmware_breaks_no_rule(client: Client):
+    """FreeBSD's and OSv's own do."""
+    ask = struct.pack("<I", 1)
+    client.write(BAR0, Reg.MMIO_REG_READ, ask)
+    client.write(CONFIG, 4, b"\x02\x00")
+    client.call(13)  # the machine's reset: its firmware sets the card up anew
+    client.write(BAR0, Reg.MMIO_REG_READ, ask)
+    assert not client.device.rules.broken
+    client.write(CONFIG, 4, b"\x02\x00")
+    client.write(BAR0, Reg.MMIO_REG_READ, ask)
+    assert set(client.device.rules.broken) == {"bus-master-off"}
+
+
 def test_device_reset(client: Client):
     client.write(BAR0, Reg.INTR_MASK, bytes(4))
     client.call(13)
