@@ -35,6 +35,8 @@ class Settings:
     allow: str | None = None
     #: the record of benchmarks: a folder, or s3://BUCKET/PREFIX; None: a folder of nitro's own
     record: str | None = None
+    #: Debian's archive and, after a space, its security fixes; None: what this machine's apt names
+    debian_mirror: str | None = None
     #: where the choice of cloud came from, for the first line of output
     origin: str = "nothing set"
     #: the settings file that was read, for the same line

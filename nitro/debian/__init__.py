@@ -3,7 +3,8 @@
 Resolves package names against Debian's archive in a private apt root (own configuration, own
 lists, Debian's own keyring, no root needed), downloads them, checks them against apt's signed
 metadata and unpacks them below the cache. One mechanism serves guest packages, kernels, boot
-loaders, QEMU and compilers alike. The mirror is the one that this machine's apt uses.
+loaders, QEMU and compilers alike. The mirror is the one that is set, or that this machine's apt
+uses.
 
 It installs nothing: maintainer scripts never run, and programs are started from their tree.
 """

@@ -13,7 +13,8 @@ from urllib.parse import unquote
 
 from nitro import space
 from nitro.arch import Arch
-from nitro.debian.mirror import KEYRING, archives
+from nitro.debian.keyring import keyring
+from nitro.debian.mirror import archives
 from nitro.debian.package import Package, Wanted
 from nitro.errors import InputError, NitroError
 from nitro.paths import cache_dir
@@ -92,7 +93,11 @@ class AptRoot:
             # else `install --print-uris` prints MD5 sums
             'Acquire::ForceHash "SHA256";\n',
         )
-        _write(self.root / "sources/debian.sources", _sources(self.suite, self.arch))
+        sources = self.root / "sources/debian.sources"
+        text = _sources(self.suite, self.arch)
+        if sources.exists() and sources.read_text() != text:
+            (self.root / "updated").unlink(missing_ok=True)  # the lists are of another mirror
+        _write(sources, text)
 
     def _run(self, *arguments: str) -> str:
         environment = {**os.environ, "APT_CONFIG": str(self.root / "apt.conf"), "LC_ALL": "C"}
@@ -135,10 +140,10 @@ def _sources(suite: str, arch: Arch) -> str:
     if suite != base:
         suites["debian"] += f" {suite}"
     suites["debian-security"] = f"{base}-security"
-    known = archives()
+    known, keys = archives(), keyring()
     return "\n".join(
         f"Types: deb\nURIs: {known[archive]}\nSuites: {names}\nComponents: main\n"
-        f"Architectures: {arch.debian}\nSigned-By: {KEYRING}\n"
+        f"Architectures: {arch.debian}\nSigned-By: {keys}\n"
         for archive, names in suites.items()
         if archive in known
     )

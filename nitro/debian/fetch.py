@@ -99,7 +99,7 @@ def _address(package: Package) -> str:
         raise SupersededError(
             package,
             f"{package.name} {package.version} comes from {package.archive}, "
-            "which this machine's apt does not name",
+            "which neither NITRO_DEBIAN_MIRROR nor this machine's apt names",
         )
     return f"{known[package.archive]}/{package.path}"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nitro.debian import mirror
-from nitro.errors import NitroError
+from nitro.errors import InputError, NitroError
 
 from .conftest import FakeApt
 
@@ -54,8 +54,9 @@ def test_another_system_is_named(
     mirror.OS_RELEASE.unlink()
     if release is not None:
         mirror.OS_RELEASE.write_text(release)
-    with pytest.raises(NitroError, match=f"^{name} is not Debian"):
+    with pytest.raises(NitroError, match=f"^{name} is not Debian") as caught:
         mirror.archives()
+    assert "NITRO_DEBIAN_MIRROR=" in str(caught.value.hint)
 
 
 def test_values_of_os_release_may_be_quoted(fake_apt: FakeApt) -> None:
@@ -76,5 +77,66 @@ def test_a_machine_without_apt_is_told_so(
     fake_apt: FakeApt, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NitroError, match="apt-get is not on this machine"):
+    with pytest.raises(NitroError, match="apt-get and dpkg-deb are not on this machine"):
+        mirror.archives()
+
+
+@pytest.mark.parametrize(
+    ("release", "says"),
+    [
+        ("ID=debian", "sudo apt-get install dpkg"),
+        ("ID=linuxmint\nID_LIKE='ubuntu debian'", "sudo apt-get install dpkg"),
+        ("ID=fedora", "sudo dnf install dpkg"),
+        ("ID=cachyos\nID_LIKE=arch", "sudo pacman -S dpkg"),
+        ("ID=other", "install the packages dpkg of your distribution"),
+    ],
+)
+def test_what_is_missing_is_said_with_the_command_that_installs_it(
+    fake_apt: FakeApt, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, release: str, says: str
+) -> None:
+    mirror.OS_RELEASE.write_text(release)
+    monkeypatch.setenv("PATH", str(tmp_path / "apt"))
+    with pytest.raises(NitroError, match="dpkg-deb is not on this machine") as caught:
+        mirror.archives()
+    assert says in str(caught.value.hint)
+
+
+ONE, TWO = "https://mirror.example/debian/", "http://mirror.example/debian-security"
+
+
+@pytest.mark.parametrize(
+    ("setting", "found"),
+    [
+        (ONE, {"debian": ONE[:-1]}),
+        (f"{ONE} {TWO}", {"debian": ONE[:-1], "debian-security": TWO}),
+        ("file:/srv/debian", {"debian": "file:/srv/debian"}),
+    ],
+)
+@pytest.mark.parametrize("where", ["environment", "file"])
+def test_a_mirror_that_is_set_is_used_on_any_system(
+    fake_apt: FakeApt,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    setting: str,
+    found: dict[str, str],
+    where: str,
+) -> None:
+    mirror.OS_RELEASE.write_text("ID=ubuntu\nVERSION_CODENAME=noble\n")
+    monkeypatch.chdir(tmp_path)
+    if where == "file":
+        Path("nitro.toml").write_text(f'debian_mirror = "{setting}"\n')
+    else:
+        monkeypatch.setenv("NITRO_DEBIAN_MIRROR", setting)
+    assert mirror.archives() == found
+    assert fake_apt.calls == []
+
+
+@pytest.mark.parametrize(
+    "setting", ["mirror.example/debian", "ftp://mirror.example/", "http://[", "a b c", "http://"]
+)
+def test_a_setting_that_is_no_address_is_named(
+    fake_apt: FakeApt, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    monkeypatch.setenv("NITRO_DEBIAN_MIRROR", setting)
+    with pytest.raises(InputError, match="NITRO_DEBIAN_MIRROR"):
         mirror.archives()
