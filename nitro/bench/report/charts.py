@@ -18,8 +18,9 @@ def history(series: Series, steps: Sequence[Step], peak: float | None) -> str:
     """Night by night, with a line where each step begins, and the type's peak if it is near."""
     values = series.values.tolist()
     low, high = min(values), max(values)
-    promised = peak if series.unit == "bit/s" and peak and peak < 1.5 * high else None
-    high = max(high, promised or high)
+    near = peak is not None and low / 1.5 < peak < 1.5 * high
+    promised = peak if series.unit == "bit/s" and near else None
+    low, high = min(low, promised or low), max(high, promised or high)
     scale = _Scale(low, high)
     days = [(night - series.nights[0]).days for night in series.nights]
     points = [(_x(day, days[-1]), scale.y(value)) for day, value in zip(days, values, strict=True)]

@@ -68,3 +68,65 @@ def test_any_series_is_judged_and_its_unit_does_not_matter(values, unit):
     for change in found:
         assert 0 < change.low <= change.ratio <= change.high
         assert change.index + 2 <= change.found < len(values)
+
+
+@pytest.mark.parametrize(("before", "found"), [(7, False), (8, True)])
+def test_eight_nights_make_a_level(before, found):
+    """The fewest of which the noise can be told."""
+    assert bool(changes.find(nights((before, 5.0), (3, 4.0), noise=0.002))) == found
+
+
+@pytest.mark.parametrize(("after", "found"), [(2, False), (3, True)])
+def test_three_nights_make_a_step(after, found):
+    assert bool(changes.find(nights((12, 5.0), (after, 4.0), noise=0.002))) == found
+
+
+def test_a_slow_step_takes_six_nights_at_most():
+    """Smaller ones show later: each of the windows from 3 to 6 nights is looked at."""
+    seen = {
+        change.found - change.index + 1
+        for seed in range(60)
+        for change in changes.find(nights((30, 5.0), (8, 4.7), noise=0.03, seed=seed))
+    }
+    assert seen == {3, 4, 5, 6}
+
+
+def test_only_thirty_nights_before_count():
+    """What was long ago does not say what is usual now."""
+    values = np.concatenate([nights((10, 5.0), noise=0.3), nights((30, 5.0), (3, 4.5), noise=0.01)])
+    wild = np.concatenate([nights((10, 5.0), noise=0.3, seed=9), values[10:]])
+    [one], [other] = changes.find(values), changes.find(wild)
+    assert one == other
+    assert one.index == 40
+
+
+def test_the_confidence_interval_is_that_of_two_means():
+    """With many nights that have one spread, near 1.96 × spread × √(1/after + 1/before)."""
+    widths = []
+    for seed in range(40):
+        [change, *_] = changes.find(nights((30, 5.0), (3, 3.5), noise=0.02, seed=seed))
+        widths.append(np.log(change.high / change.low) / 2)
+    assert np.mean(widths) == pytest.approx(1.96 * 0.02 * np.sqrt(1 / 3 + 1 / 30), rel=0.1)
+
+
+def test_nights_without_noise_are_taken_to_have_some():
+    """Three equal nights are luck: a step of less than 5 % is none, and one above has a width."""
+    assert not changes.find([1.0] * 20 + [1.049] * 4)
+    [change] = changes.find([1.0] * 20 + [1.051] * 4)
+    assert change.low < 1.051 < change.high
+    assert change.high / change.low == pytest.approx(
+        1 + 2 * 1.96 * 0.003 * np.sqrt(1 / 3 + 1 / 20), rel=1e-3
+    )
+
+
+def test_one_night_of_three_that_does_not_agree_makes_no_step():
+    """A third of the step is the least that each night shows."""
+    before = nights((20, 1.0), noise=0.002)
+    assert not changes.find([*before, 0.7, 0.7, 0.95])
+    assert changes.find([*before, 0.7, 0.7, 0.8])
+
+
+def test_outliers_before_a_step_do_not_hide_it():
+    values = nights((20, 5.0), (3, 4.0), noise=0.01)
+    values[[4, 11]] = [2.0, 11.0]
+    assert [change.index for change in changes.find(values)] == [20]

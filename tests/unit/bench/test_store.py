@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from pathlib import Path
+
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -64,3 +68,48 @@ def test_a_write_that_fails_leaves_the_file_that_was_there(tmp_path, monkeypatch
         store.write("a/b", b"new and longer")
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
     assert (tmp_path / "a/b").read_bytes() == b"old"
+
+
+def test_a_file_is_whole_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """Then its name is, too: a crash of the machine leaves the old file or the new one."""
+    synced = []
+    real = os.fsync
+
+    def fsync(descriptor):
+        state = os.fstat(descriptor)
+        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
+        synced.append((name, state.st_size if stat.S_ISREG(state.st_mode) else "folder"))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    store = FolderStore(tmp_path)
+    store.write("a/file", b"12345")
+    [(draft, size), folder] = synced
+    assert draft.startswith(".file.")
+    assert (size, folder) == (5, ("a", "folder"))
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["file"]
+
+
+def test_a_draft_that_cannot_be_finished_leaves_nothing(tmp_path, monkeypatch):
+    store = FolderStore(tmp_path)
+    store.write("a/file", b"old")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        store.write("a/file", b"new")
+    assert store.read("a") == [b"old"]
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["file"]
+
+
+def test_files_are_read_in_the_order_of_their_names(tmp_path):
+    store = FolderStore(tmp_path)
+    for name in ("b", "c", "a", ".draft"):
+        store.write(f"told/{name}", name.encode())
+    assert store.read("told") == [b"a", b"b", b"c"]
+    assert store.read("none") == []
+    store.remove("told/b")
+    store.remove("told/b")
+    assert store.read("told") == [b"a", b"c"]

@@ -132,3 +132,14 @@ def test_what_is_not_there_cannot_be_checked(record):
     fill(record, days(2))
     with pytest.raises(InputError, match="no samples of 2020-01-01"):
         check(record, "small", date(2020, 1, 1))
+
+
+def test_the_level_before_a_step_is_the_median_of_the_nights_before_it(record):
+    """From the first night on, or from the step before: not what the very last night was."""
+    values = [5.00, 5.08, 5.02, 5.06, 5.04, 5.01, 5.03, 5.05, 5.07, 4.0, 4.01, 4.02]
+    for night, value in zip(days(len(values)), values, strict=True):
+        record.append([sample(value * 1e9, night=night)])
+    [step] = check(record, "small").new
+    assert step.before == pytest.approx(5.04e9)
+    assert step.after == pytest.approx(step.before * step.ratio)
+    assert (step.night, step.found) == (days(12)[9], days(12)[11])
