@@ -26,6 +26,8 @@ _ED, _PREHASHED = b"Ed", b"ED"
 _SCRYPT, _NONE, _BLAKE2 = b"Sc", b"\0\0", b"B2"
 _KEY_ID, _SIGNATURE = 8, 64  # bytes
 _LARGEST = 4096  # bytes of a key or signature file
+# libsodium's "sensitive" limits, which `minisign -G` sets.
+_MOST_OPERATIONS, _MOST_MEMORY = 1 << 25, 1 << 30
 _COMMENT = "untrusted comment: "
 _TRUSTED = "trusted comment: "
 
@@ -98,7 +100,11 @@ def verify_file(path: Path, signature: Path, public: PublicKey) -> str:
 def read_public_key(text_or_path: str) -> PublicKey:
     """A key as `minisign -P` takes it, or the file with it. Raises NoKey."""
     path = Path(text_or_path)
-    text = _read(path) if path.is_file() else text_or_path
+    try:
+        is_file = path.is_file()
+    except OSError:  # too long for a path
+        is_file = False
+    text = _read(path) if is_file else text_or_path
     raw = _decoded(text.strip().splitlines()[-1] if text.strip() else "")
     if len(raw) != 2 + _KEY_ID + 32 or raw[:2] != _ED:
         raise NoKey(f"{text_or_path} is not a public key of minisign", hint="see minisign.pub")
@@ -107,7 +113,8 @@ def read_public_key(text_or_path: str) -> PublicKey:
 
 def read_secret_key(path: Path, password: str | None) -> SecretKey:
     """A key file of minisign's; `password` where it has one. Raises NoKey."""
-    raw = _decoded(_read(path).strip().splitlines()[-1])
+    text = _read(path).strip()
+    raw = _decoded(text.splitlines()[-1] if text else "")
     # signature, kdf and checksum algorithms, salt, limits of scrypt; key id, seed and public key,
     # checksum
     if len(raw) != 6 + 32 + 8 + 8 + _KEY_ID + 64 + 32 or raw[:2] != _ED or raw[4:6] != _BLAKE2:
@@ -117,14 +124,20 @@ def read_secret_key(path: Path, password: str | None) -> SecretKey:
         if password is None:
             raise NoKey(f"{path} needs a password", hint="set NITRO_SIGN_PASSWORD")
         operations, memory = (int.from_bytes(raw[at : at + 8], "little") for at in (38, 46))
+        if operations > _MOST_OPERATIONS or memory > _MOST_MEMORY:
+            raise NoKey(f"{path} asks for more memory or time than minisign's keys do")
         stream = _scrypt(password, raw[6:38], operations, memory, len(secret))
         secret = bytes(a ^ b for a, b in zip(secret, stream, strict=True))
     elif kdf != _NONE:
         raise NoKey(f"{path} is encrypted in a way that nitro does not know")
-    key_id, seed, checksum = secret[:_KEY_ID], secret[8:40], secret[72:]
-    if hashlib.blake2b(_ED + secret[:72], digest_size=32).digest() != checksum:
+    key_id, seed, public, checksum = secret[:_KEY_ID], secret[8:40], secret[40:72], secret[72:]
+    # A key without a password has no checksum.
+    if kdf == _SCRYPT and hashlib.blake2b(_ED + secret[:72], digest_size=32).digest() != checksum:
         raise NoKey(f"the password does not open {path}")
-    return SecretKey(key_id, _ed25519().Ed25519PrivateKey.from_private_bytes(seed))
+    key: Ed25519PrivateKey = _ed25519().Ed25519PrivateKey.from_private_bytes(seed)
+    if key.public_key().public_bytes_raw() != public:
+        raise NoKey(f"{path} is damaged: its two halves do not belong together")
+    return SecretKey(key_id, key)
 
 
 def _scrypt(password: str, salt: bytes, operations: int, memory: int, length: int) -> bytes:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nitro import debian
 from nitro.publish import minisign
 from nitro.publish.minisign import NoKey, NotSigned, read_public_key, read_secret_key
 
@@ -26,11 +28,12 @@ CONTENT = b"a release"
 def secret_file(folder: Path, password: str | None = None) -> Path:
     """As `minisign -G` writes it, with the least work for scrypt; without a password: -W."""
     secret = KEY_ID + SEED + PUBLIC
-    secret += hashlib.blake2b(b"Ed" + secret, digest_size=32).digest()
     salt, operations, memory = bytes(32), 32768, 16 << 20
-    kdf = b"\0\0"
+    kdf, checksum = b"\0\0", bytes(32)
     if password is not None:
-        kdf = b"Sc"
+        kdf, checksum = b"Sc", hashlib.blake2b(b"Ed" + secret, digest_size=32).digest()
+    secret += checksum
+    if password is not None:
         stream = hashlib.scrypt(
             password.encode(), salt=salt, n=1024, r=8, p=1, dklen=len(secret), maxmem=1 << 26
         )
@@ -97,6 +100,86 @@ def test_a_file_without_a_signature_is_refused(tmp_path: Path) -> None:
     path.write_bytes(CONTENT)
     with pytest.raises(NotSigned, match=r"there is no release\.json\.minisig"):
         minisign.verify_file(path, tmp_path / "release.json.minisig", read_public_key(PUBLIC_TEXT))
+
+
+def test_a_text_too_long_for_a_path_is_no_key() -> None:
+    with pytest.raises(NoKey):
+        read_public_key("A" * 5000)
+
+
+def test_a_key_whose_halves_do_not_belong_together_is_damaged(tmp_path: Path) -> None:
+    path = secret_file(tmp_path)
+    comment, text = path.read_text().splitlines()
+    raw = bytearray(base64.b64decode(text))
+    raw[54 + 8] ^= 1
+    path.write_text(f"{comment}\n{base64.b64encode(raw).decode()}\n")
+    with pytest.raises(NoKey, match="is damaged"):
+        read_secret_key(path, None)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"untrusted comment: x\n", b"\xff"])
+def test_an_empty_or_foreign_file_is_no_secret_key(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "minisign.key"
+    path.write_bytes(content)
+    with pytest.raises(NoKey):
+        read_secret_key(path, None)
+
+
+@given(st.binary(min_size=158, max_size=158), st.booleans())
+def test_any_secret_key_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, noise: bytes, scrypt: bool
+) -> None:
+    """Limits of scrypt that would take hours are refused as well."""
+    raw = b"Ed" + (b"Sc" if scrypt else b"\0\0") + b"B2" + noise[6:45] + b"\xff" + noise[46:]
+    path = tmp_path_factory.getbasetemp() / "any.key"
+    path.write_bytes(b"untrusted comment: x\n" + base64.b64encode(raw))
+    with pytest.raises(NoKey):
+        read_secret_key(path, "secret")
+
+
+@pytest.fixture(scope="module")
+def program() -> list[str]:
+    """minisign's own, of Debian."""
+    return debian.tree(debian.Wanted(("minisign",))).program("minisign")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("password", [None, "secret"])
+def test_minisign_accepts_our_signatures_and_we_accept_its(
+    program: list[str], tmp_path: Path, password: str | None
+) -> None:
+    """A key with a password is ours: those of `minisign -G` take it a gigabyte and seconds."""
+
+    def run(*words: str) -> str:
+        done = subprocess.run(
+            [*program, *words],
+            cwd=tmp_path,
+            input=f"{password}\n",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    key, public_file = tmp_path / "minisign.key", tmp_path / "minisign.pub"
+    if password is None:
+        run("-G", "-W", "-p", public_file.name, "-s", key.name)
+    else:
+        secret_file(tmp_path, password)
+        public_file.write_text(f"untrusted comment: public\n{PUBLIC_TEXT}\n")
+    release, signature = tmp_path / "release.json", tmp_path / "release.json.minisig"
+    release.write_bytes(CONTENT)
+    signature.write_text(minisign.sign(CONTENT, read_secret_key(key, password), "release web-1"))
+    told = run("-V", "-p", public_file.name, "-m", release.name)
+    assert "Trusted comment: release web-1" in told
+    public = read_public_key(str(public_file))
+    for older in ([], ["-l"]):
+        run("-S", "-s", key.name, "-m", release.name, "-t", "theirs", *older)
+        assert minisign.verify_file(release, signature, public) == "theirs"
+    release.write_bytes(b"another")
+    with pytest.raises(NotSigned):
+        minisign.verify_file(release, signature, public)
 
 
 @given(st.text(max_size=200))
