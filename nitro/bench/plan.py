@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from nitro import input_file
 from nitro.errors import InputError
 from nitro.probe import Selection, parse
 
@@ -33,6 +34,8 @@ Protocol = Literal[
 ]
 Direction = Literal["in", "out"]
 _ONE_WAY = {"iperf3-tcp", "iperf3-udp", "netperf-tcp-stream"}  # the others answer each request
+
+_LARGEST = 64 << 10  # bytes of a plan's file
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 Count = Annotated[int, Field(ge=1, le=10_000)]
@@ -192,9 +195,7 @@ class Plan(_Model):
     def load(cls, path: Path) -> Self:
         """Raises InputError for a file that is no plan, naming the key."""
         try:
-            return cls.model_validate(tomllib.loads(path.read_text()))
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror}") from None
+            return cls.model_validate(tomllib.loads(input_file.read(path, _LARGEST).decode()))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

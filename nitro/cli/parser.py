@@ -20,12 +20,15 @@ from nitro import __version__, space
 from nitro.cli import options
 from nitro.cli.commands import COMMANDS, help_text
 from nitro.cli.output import print_text, say
-from nitro.errors import NitroError
+from nitro.errors import InputError, NitroError
 
 _INTERRUPTED = 130
 
 # `run` ends with the program's status, so its own failures have the code that `docker run` has.
 _RUN_FAILED = 125
+
+# What no path can be, whoever asks.
+_NO_PATH = {errno.ENAMETOOLONG, errno.ELOOP}
 
 # What the machine, rather than a mistake of ours, makes of reading and writing files.
 _NO_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
@@ -76,7 +79,17 @@ class _Commands(TyperGroup):
         except BrokenPipeError:  # the reader of our output has gone
             sys.stderr.close()
             ctx.exit(1)
+        except UnicodeEncodeError as error:
+            if "surrogates" not in error.reason:  # which stand for bytes of the command line
+                raise
+            self._explain(f"nitro: {error.object!r} is not UTF-8", "check what was typed or pasted")
+            ctx.exit(self._code(ctx, InputError.exit_code))
         except OSError as error:
+            if error.errno in _NO_PATH:
+                name = str(error.filename)
+                shown = name if len(name) <= 60 else f"{name[:60]}…"
+                self._explain(f"nitro: {shown}: {error.strerror}", "check the path")
+                ctx.exit(self._code(ctx, InputError.exit_code))
             if error.errno not in _NO_PLACE:
                 raise
             where = error.filename

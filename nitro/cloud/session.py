@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, cast
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ProfileNotFound
+from botocore.exceptions import BotoCoreError, ProfileNotFound, UnknownRegionError
 
 from nitro.cloud.dryrun import CallPlan
 from nitro.cloud.retries import with_retries
@@ -77,6 +77,8 @@ class Cloud:
             raise InputError(str(error), hint="`aws configure list-profiles` shows them") from None
         if not session.region_name:
             raise InputError("no AWS region given", hint="use --region or set AWS_REGION")
+        if not endpoint_url:
+            _check_region(session)
         if session.get_credentials() is None:
             raise RefusedError(
                 "no AWS credentials found",
@@ -179,3 +181,13 @@ class Cloud:
                 return make(service, self.region, endpoint_url=endpoint, config=config)
             except (BotoCoreError, ValueError) as error:
                 raise InputError(f"cannot reach {service} in {self.region}: {error}") from None
+
+
+def _check_region(session: boto3.Session) -> None:
+    """Raises InputError for a name that no region of AWS can have, new ones included."""
+    try:
+        session.get_partition_for_region(session.region_name)
+    except UnknownRegionError:
+        raise InputError(
+            f"--region {session.region_name}: AWS has no such region", hint="such as eu-west-1"
+        ) from None

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from nitro import input_file
 from nitro.ena import constants, payloads
 from nitro.ena.aenq import NOTIFY_HINTS
 from nitro.ena.layout import flags, tidy
@@ -22,6 +23,7 @@ def explain(trace: Path) -> Iterator[str]:
 
     Raises InputError for a file that is no trace.
     """
+    input_file.check(trace)
     teller = _Teller()
     number = 0
     try:

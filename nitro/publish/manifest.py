@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from nitro import input_file
 from nitro.documents.releases import RELEASE_SCHEMA, ReleaseDocument
 from nitro.errors import InputError, NitroError
 from nitro.publish.publication import Publication
@@ -87,16 +88,12 @@ def write(path: Path, document: ReleaseDocument) -> None:
 def read(path: Path) -> Manifest:
     """Raises InputError for what is not a manifest of a release."""
     try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError(f"{path} is larger than {_LARGEST >> 20} MiB")
-        raw: Any = json.loads(path.read_bytes())
+        raw: Any = json.loads(input_file.read(path, _LARGEST))
         document = TypeAdapter(ReleaseDocument).validate_python(raw)
         blocks = {
             int(index): base64.b64decode(text, validate=True)
             for index, text in document["blocks"].items()
         }
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", hint="check the path") from None
     except (ValueError, RecursionError) as error:
         why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise InputError(

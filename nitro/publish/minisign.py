@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from nitro import input_file
 from nitro.errors import InputError, NitroError, RefusedError
 
 if TYPE_CHECKING:
@@ -88,10 +89,8 @@ def verify(content: bytes, signature_file: str, public: PublicKey) -> str:
 
 def verify_file(path: Path, signature: Path, public: PublicKey) -> str:
     """The trusted comment of a file's signature. Raises NotSigned, InputError without a file."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", hint="check the path") from None
+    input_file.check(path)
+    content = path.read_bytes()
     if not signature.is_file():
         raise NotSigned(f"{path} is not signed: there is no {signature.name}")
     return verify(content, _read(signature), public)
@@ -178,7 +177,8 @@ def _digest(content: bytes) -> bytes:
 
 def _read(path: Path) -> str:
     try:
-        if path.stat().st_size > _LARGEST:
+        if not path.is_file() or path.stat().st_size > _LARGEST:
+            path.stat()  # what is not there says so
             raise NoKey(f"{path} is not a file of minisign's")
         return path.read_text()
     except OSError as error:

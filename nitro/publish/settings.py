@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from nitro import input_file
 from nitro.errors import InputError
 
 Via = Literal["auto", "ebs", "s3"]
@@ -133,11 +134,7 @@ def load(path: Path | None, **flags: Any) -> Settings:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > _MAX_FILE:
-            raise ValueError(f"larger than {_MAX_FILE >> 10} KiB")
-        return tomllib.loads(path.read_text())
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", hint="check the path") from None
+        return tomllib.loads(input_file.read(path, _MAX_FILE).decode())
     except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, nested too deeply
         raise InputError(f"{path}: {error}", hint="fix the TOML syntax") from None
 

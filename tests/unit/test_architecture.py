@@ -20,7 +20,7 @@ MAY_BE_LONGER = {
 # What each part of nitro may import beside the small modules that serve all.
 SMALL = {
     *("arch", "budget", "check", "config", "console", "documents", "ending", "errors"),
-    *("listening", "paths", "ports", "printable", "progress", "space"),
+    *("input_file", "listening", "paths", "ports", "printable", "progress", "space"),
     *("sparse", "strace", "__version__"),
 }
 MAY_IMPORT: dict[str, set[str]] = {

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urljoin
 
+from nitro import input_file
 from nitro.documents.images import (
     KERNEL_INDEX_SCHEMA,
     KernelDocument,
@@ -132,6 +133,7 @@ def add(
     than it should, and a source that does not exist.
     """
     check_name(name)
+    input_file.check(file)
     found = check_file(file, sha256, origin)
     if source is not None and not source.exists():
         raise InputError(f"{source}: no such file or folder", hint="check --source")

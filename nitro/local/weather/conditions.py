@@ -9,10 +9,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from nitro import input_file
 from nitro.errors import InputError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, le=600)]
+
+
+_LARGEST = 64 << 10  # bytes of a file of conditions
 
 
 class Conditions(BaseModel):
@@ -94,8 +98,8 @@ def read(text: str) -> Conditions:
         return draw(int(text[:18]))
     path = Path(text)
     try:
-        return Conditions.model_validate(tomllib.loads(path.read_text()))
-    except (OSError, UnicodeDecodeError) as error:
+        return Conditions.model_validate(tomllib.loads(input_file.read(path, _LARGEST).decode()))
+    except (InputError, UnicodeDecodeError) as error:
         raise InputError(
             f"weather {text!r} is neither a number nor a readable file: {error}",
             hint="`--weather 7` draws the faults of a day; docs/local-nitro.md has the file's keys",
