@@ -231,7 +231,7 @@ def check_image(image: ImageTypeDef, instance_type: InstanceType) -> None:
     if instance_type.ena == "required" and not image.get("EnaSupport"):
         raise RefusedError(
             f"{image['ImageId']} is not registered for ENA, which {instance_type.name} requires",
-            hint="register its snapshot with `aws ec2 register-image --ena-support`",
+            hint="register its snapshot anew with EnaSupport, if its kernel has the driver",
         )
 
 
