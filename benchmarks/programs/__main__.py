@@ -48,7 +48,6 @@ def main(words: list[str]) -> int:
     if unknown:
         print(f"no such program: {', '.join(sorted(unknown))}", file=sys.stderr)
         return 2
-    results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     wanted = [case for case in CASES if not words or case.name in words]
     failed = 0
     with ThreadPoolExecutor(jobs) as pool:
@@ -58,6 +57,7 @@ def main(words: list[str]) -> int:
                 print(f"{case.name}: {outcome}", file=sys.stderr, flush=True)
                 continue
             print(f"{case.name}: {outcome['seconds']:.1f} s", flush=True)
+            results = json.loads(RESULTS.read_text())  # other runs may write as well
             results[case.name] = outcome
             RESULTS.write_text(json.dumps(results, indent=1) + "\n")
             PAGE.write_text(_HEAD + "".join(_rows(results)))

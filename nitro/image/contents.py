@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from nitro.debian import Tree, package_of
 from nitro.errors import InputError
-from nitro.image import command
+from nitro.image import command, meant
 from nitro.image.decisions import Decision
 from nitro.image.excluded import excluder
 from nitro.image.formats import elf
@@ -180,13 +179,16 @@ class Contents:
                 hint = (
                     'add its package, or from = "host"' if kind == "package" else "check the path"
                 )
-                if similar := _similar(Sysroot(root), file.source):
+                if similar := meant.by(Sysroot(root), file.source, everywhere=kind == "package"):
                     hint = f"did you mean {similar}?"
                 raise self._error(f"{file.source} is not {where[kind or 'host']}", hint)
             return file.target, source, root
         source = self.recipe.folder / file.source
         if not source.exists():
-            raise self._error(f"{source} does not exist", "relative paths start at the recipe")
+            hint = "relative paths start at the recipe"
+            if self.packages and (similar := meant.by(Sysroot(root), f"/usr/bin/{source.name}")):
+                hint = f"did you mean {similar}?"
+            raise self._error(f"{source} does not exist", hint)
         return file.target, source, root
 
     def _sysroot(self, kind: str) -> Path:
@@ -253,6 +255,9 @@ class Contents:
         hint = "add it to programs"
         if not program.startswith("/") and not self.recipe.base:
             hint = "write the absolute path that it has in the guest"
+        path = program if "/" in program else f"/usr/bin/{program}"
+        if self.packages and (similar := meant.by(Sysroot(self.packages.root), path)):
+            hint = f"did you mean {similar}?"
         raise self._error(f"command: {program} is not in the image", hint)
 
     def _error(self, what: str, hint: str) -> InputError:
@@ -262,18 +267,6 @@ class Contents:
     def _name(self) -> str:
         """What a person calls the recipe: its file, where it has one."""
         return str(self.recipe.file or self.recipe.name)
-
-
-def _similar(sysroot: Sysroot, path: str) -> str | None:
-    """A program that package scripts would have made a link to: /usr/bin/php8.4 for php."""
-    folder, _, name = path.rpartition("/")
-    place = sysroot.locate(folder or "/")
-    if place is None or not place.is_dir():
-        return None
-    names = [
-        one.name for one in place.iterdir() if re.fullmatch(re.escape(name) + r"[-.0-9]+", one.name)
-    ]
-    return f"{folder}/{max(names)}" if names else None
 
 
 def _add_unwinder(closure: Closure) -> None:

@@ -111,6 +111,24 @@ def test_a_script_among_the_files_brings_its_interpreter_when_it_is_the_command(
     assert filled(tmp_path, tree, **{**keys, "files": files})["/usr/bin/lua"].source == own
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"programs": [{"source": "/usr/bin/nginx"}]},
+        {"programs": [{"source": "nginx"}]},
+        {"command": ["nginx", "-g"]},
+        {"command": ["/bin/nginx"]},
+    ],
+)
+def test_a_name_that_the_packages_have_elsewhere_is_told(
+    tmp_path: Path, keys: dict[str, Any]
+) -> None:
+    elves.write(tmp_path / "tree/usr/sbin/nginx")
+    with pytest.raises(InputError) as raised:
+        filled(tmp_path, tmp_path / "tree", **{"command": ["/bin/sh"], **keys})
+    assert raised.value.hint == "did you mean /usr/sbin/nginx?"
+
+
 def test_plugins_in_a_folder_bring_what_they_need(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     elves.write(tree / "usr/lib/py/dynload/_ssl.so", needed=["libssl.so"])
