@@ -128,7 +128,14 @@ COMPILED = (
         files={"main.go": _GO},
     ),
     _program(
-        *("Rust", b"from Rust", "rustc -O -o app main.rs", "rustc", "gcc", "libc6-dev"),
+        *(
+            "Rust",
+            b"from Rust",
+            "rustc -O -C linker=gcc -o app main.rs",
+            "rustc",
+            "gcc",
+            "libc6-dev",
+        ),
         files={"main.rs": _RUST},
     ),
     Case(

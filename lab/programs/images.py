@@ -107,7 +107,7 @@ IMAGES = (
 from = "docker-archive:image.tar"
 files = [{ source = "redis.conf", path = "/etc/redis.conf" }]
 command = ["redis-server", "/etc/redis.conf"]
-user = "redis"
+user = "1000"
 """,
         ask=_PING * 2,
         files={"redis.conf": 'bind *\nprotected-mode no\nsave ""\nmaxclients 1\n'},

@@ -48,7 +48,7 @@ SERVERS = (
         *("etcd", "etcd-server", "/usr/bin/etcd", 2379, b"etcdserver"),
         arguments=(
             *("--data-dir", "/var/lib/etcd", "--listen-client-urls", "http://0.0.0.0:2379"),
-            *("--advertise-client-urls", "http://localhost:2379"),
+            *("--advertise-client-urls", "http://127.0.0.1:2379"),
         ),
         ask=b"GET /version HTTP/1.0\r\nHost: guest\r\n\r\n",
         extra='folders = ["/var/lib/etcd"]\n',
