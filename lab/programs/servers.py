@@ -117,11 +117,11 @@ SERVERS = (
     ),
     _server(
         *("unbound", "unbound", "/usr/sbin/unbound", 53, bytes([10, 1, 2, 3])),
-        arguments=("-d", "-c", "/etc/own.conf"),
+        arguments=("-d",),
         ask=_DNS,
-        extra='files = [{ source = "own.conf", path = "/etc/own.conf" }]\n',
+        extra='files = [{ source = "unbound.conf", path = "/etc/unbound/unbound.conf" }]\n',
         files={
-            "own.conf": "server:\n interface: 0.0.0.0\n access-control: 0.0.0.0/0 allow\n"
+            "unbound.conf": "server:\n interface: 0.0.0.0\n access-control: 0.0.0.0/0 allow\n"
             ' chroot: ""\n username: ""\n local-data: "test. A 10.1.2.3"\n'
         },
     ),
