@@ -77,7 +77,7 @@ def _unpack(data: bytes) -> bytes:
         unpacked = stream.decompress(data, LARGEST)
     except zlib.error as error:
         raise ProbeError(f"the client's archive cannot be read: {error}") from None
-    if stream.unconsumed_tail or (len(unpacked) == LARGEST and not stream.eof):
+    if len(unpacked) == LARGEST and not stream.eof:
         raise ProbeError(f"the client's archive has more than {LARGEST} bytes")
     if not stream.eof or stream.unused_data:
         raise ProbeError("the client's archive is not one whole gzip file")

@@ -90,7 +90,7 @@ def read(segment: Segment, entries: Iterable[Entry]) -> dict[str, Node]:
 
 def memory_end(layout: Layout, segment: Segment, nodes: Mapping[str, Node]) -> int:
     """The physical address up to which the kernel with `nodes` takes memory, at most."""
-    contents = sum(node.size + _PAGE for node in nodes.values())
+    contents = _PAGE + sum(node.size + _PAGE for node in nodes.values())
     return max(layout.end, segment.end) - LINKED_ABOVE_PHYSICAL + contents
 
 

@@ -136,3 +136,56 @@ def test_changed_headers_give_outputs_or_a_probe_error(at, change, repair):
         data[148:156] = b"%06o\0 " % sum(data[:512])
     with contextlib.suppress(ProbeError):
         assert set(read(gzip.compress(bytes(data)))) <= {"wait", "http"}
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds"),
+    [
+        (b"0 0 0", 0.0),
+        (b"99999999999 1 2", 1.0),
+        (b"100000000000 1 2", None),
+        (b"1 999999999 999999999", 0.0),
+        (b"1 0 1000000000", None),
+        (b"1 5 5", 0.0),
+        (b"1 5.001 5", None),
+        (b"1 1.0 1.23456", 0.235),
+        (b"-1 1 2", None),
+        (b"1 -1 2", None),
+    ],
+)
+def test_times_are_those_of_a_clock_that_runs(times, seconds):
+    """A clock that starts at 0 is one, too: of a machine without a battery for it."""
+    if seconds is None:
+        with pytest.raises(ProbeError, match=r"http\.times"):
+            read(archive(FILES | {"http.times": times}))
+    else:
+        assert read(archive(FILES | {"http.times": times}))["http"].seconds == seconds
+
+
+@pytest.mark.parametrize(("name", "fits"), [("a" * 64, True), ("a" * 65, False), ("-a", False)])
+def test_a_name_has_64_characters(name, fits):
+    files = {f"{name}.times": b"1 2 3"}
+    if fits:
+        assert set(read(archive(files))) == {name}
+    else:
+        with pytest.raises(ProbeError, match="has no place for"):
+            read(archive(files))
+
+
+def test_1024_files_are_the_most():
+    """All that the largest plan has; they would be kept in memory."""
+    assert len(read(archive({f"a{number}.times": b"1 2 3" for number in range(1024)}))) == 1024
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_an_archive_of_the_largest_size_is_read(more):
+    """Of the tar file with its padding."""
+    empty = gzip.decompress(archive({"a.out": b""}))
+    out = bytearray(tar((tarfile.TarInfo("a.out"), bytes(LARGEST // 2))))
+    out += bytes(LARGEST - len(out) + more)
+    assert len(empty) < LARGEST
+    if more:
+        with pytest.raises(ProbeError, match="more than"):
+            read(gzip.compress(bytes(out), 1))
+    else:
+        assert read(gzip.compress(bytes(out), 1)) == {}

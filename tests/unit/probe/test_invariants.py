@@ -209,3 +209,69 @@ def test_the_limits_themselves_are_true_measurements() -> None:
     for value in (-0.1, 5.1):
         with pytest.raises(ProbeError, match="lies outside 0 to 5"):
             invariants.at_most("wrk", "errors", value, 5.0)
+
+
+def fails(check: Any, *arguments: Any) -> bool:
+    try:
+        check("tool", *arguments)
+    except ProbeError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("check", "arguments", "wrong"),
+    [
+        (invariants.duration, (9.0, 10.0), False),  # nine tenths of what was asked
+        (invariants.duration, (8.99, 10.0), True),
+        (invariants.duration, (17.0, 10.0), False),  # half as long again, and two seconds
+        (invariants.duration, (17.01, 10.0), True),
+        (invariants.duration, (0.0, None), True),
+        (invariants.duration, (0.001, None), False),
+        (invariants.rate, (102.0, 100.0, 1.0), False),
+        (invariants.rate, (102.1, 100.0, 1.0), True),
+        (invariants.rate, (98.0, 100.0, 1.0), False),
+        (invariants.rate, (97.9, 100.0, 1.0), True),
+        (invariants.rate, (0.0, 0.0, 1.0), True),
+        (invariants.at_most, ("a share", 0.0, 1.0), False),
+        (invariants.at_most, ("a share", 1.0, 1.0), False),
+        (invariants.at_most, ("a share", -0.1, 1.0), True),
+        (invariants.at_most, ("a share", 1.1, 1.0), True),
+        (invariants.count, ("packets", 0.0), False),
+        (invariants.count, ("packets", 0.5), True),
+        (invariants.count, ("packets", -1.0), True),
+        (invariants.received, ("bytes", 10.0, 10.0), False),
+        (invariants.received, ("bytes", 10.1, 10.0), True),
+        (invariants.received, ("bytes", 10.5, 10.0, invariants.COUNTED_TWICE), False),
+        (invariants.received, ("bytes", 10.6, 10.0, invariants.COUNTED_TWICE), True),
+        (invariants.latencies, ({"p50": 1.0, "p99": 1.0, "mean": 1.0, "max": 1.0},), False),
+        (invariants.latencies, ({"p50": 0.0, "mean": 0.1, "max": 1.0},), False),
+        (invariants.latencies, ({"p50": -1.0, "mean": 0.1, "max": 1.0},), True),
+        (invariants.latencies, ({"p50": 1.0, "p99": 0.9, "mean": 1.0, "max": 1.0},), True),
+        (invariants.latencies, ({"p50": 1.0, "mean": 1.1, "max": 1.0},), True),
+        (invariants.latencies, ({"p50": 0.0, "mean": 0.0, "max": 1.0},), True),
+    ],
+)
+def test_the_bounds_of_what_can_be_true(
+    check: Any, arguments: tuple[Any, ...], wrong: bool
+) -> None:
+    """docs/probes.md states them: a figure at a bound is a measurement, one beyond it is none."""
+    assert fails(check, *arguments) == wrong
+
+
+@pytest.mark.parametrize(
+    ("check", "says"),
+    [
+        (lambda: invariants.duration("t", 1.0, 9.0), "t measured for 1 s and was asked for 9 s"),
+        (
+            lambda: invariants.at_most("t", "a rate", 7, 5),
+            "t gives a rate of 7, which lies outside 0 to 5",
+        ),
+        (lambda: invariants.count("t", "lost", 0.5), "t counts 0.5 lost"),
+        (lambda: invariants.received("t", "bytes", 9, 8), "t received 9 bytes of 8 that were sent"),
+        (lambda: invariants.rate("t", 5, 9, 1), "a rate of 5/s, but 9 in 1 s"),
+    ],
+)
+def test_a_contradiction_is_told_with_its_figures(check: Any, says: str) -> None:
+    with pytest.raises(ProbeError, match=re.escape(says)):
+        check()

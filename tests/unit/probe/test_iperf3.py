@@ -205,3 +205,121 @@ def test_the_commands_ask_for_what_is_parsed():
     [udp] = Iperf3(udp="100M", direction="in").steps("10.0.0.9")
     assert udp.name == "iperf3-udp-in"
     assert " --udp --bitrate 100M" in udp.command
+
+
+def changed(name, **values):
+    """A recording with other values in its sums, sent and received."""
+    document = json.loads(recorded(name))
+    for key, value in values.items():
+        where, _, key = key.partition("_")
+        document["end"][f"sum_{where}"][key] = value
+    return document
+
+
+@pytest.mark.parametrize(("percent", "read"), [(1.0, True), (-1.0, True), (1.1, False)])
+def test_the_percentage_of_lost_packets_agrees_with_their_number(percent, read):
+    """To one percent: it is of another moment."""
+    document = changed("iperf3-3.12/udp-in-lossy.json")
+    received = document["end"]["sum_received"]
+    received["lost_percent"] = (
+        100 * received["lost_packets"] / received["packets"] + percent * 0.999
+    )
+    if read:
+        assert parse(json.dumps(document)).metrics["udp_in_lost"].value == pytest.approx(
+            100 * 33436 / 295700
+        )
+    else:
+        with pytest.raises(ProbeError, match=r"iperf3 contradicts itself: .* % lost"):
+            parse(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("off", "read"), [(0, True), (0.99, True), (-0.99, True), (1.1, False), (-1.1, False)]
+)
+def test_the_bytes_are_those_of_the_packets(off, read):
+    """To one percent, and the packet that was under way."""
+    document = changed("iperf3-3.12/udp-in-lossy.json")
+    received, size = document["end"]["sum_received"], document["start"]["test_start"]["blksize"]
+    whole = (received["packets"] - received["lost_packets"]) * size
+    received["bytes"] = int(whole + off * (0.01 * whole + size))
+    received["bits_per_second"] = 8 * received["bytes"] / received["seconds"]
+    document["end"]["sum_sent"]["bytes"] = 2 * whole
+    document["end"]["sum_sent"]["bits_per_second"] = (
+        16 * whole / document["end"]["sum_sent"]["seconds"]
+    )
+    if read:
+        assert "udp_in" in parse(json.dumps(document)).metrics
+    else:
+        with pytest.raises(ProbeError, match=r"contradicts itself: .* bytes in"):
+            parse(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "size", "read"),
+    [(0.5, 0, False), (0.49, 0, True), (0.5, 1, True), (1.0, 0, False), (1.0, -1, False)],
+)
+def test_a_whole_interval_without_a_byte_is_a_connection_that_hung(seconds, size, read):
+    document = json.loads(recorded("iperf3-3.12/tcp-in.json"))
+    document["intervals"][0]["sum"] |= {"seconds": seconds, "bytes": size, "start": 0, "end": 1.5}
+    if read:
+        assert parse(json.dumps(document))
+    else:
+        with pytest.raises(ProbeError, match=r"carried nothing from 0\.0 to 1\.5 s"):
+            parse(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("instance", "client", "metrics"),
+    [
+        (300.0, 300.0, {"tcp_in_cpu_instance", "tcp_in_cpu_client"}),
+        (300.1, 300.0, {"tcp_in_cpu_client"}),  # OSv counts none and gives nonsense
+        (0.0, 0.0, {"tcp_in_cpu_instance", "tcp_in_cpu_client"}),
+        (1.0, 300.1, None),
+        (-0.1, 1.0, None),
+    ],
+)
+def test_a_run_of_one_stream_takes_three_processors_at_most(instance, client, metrics):
+    document = json.loads(recorded("iperf3-3.12/tcp-in.json"))
+    document["end"]["cpu_utilization_percent"] |= {"remote_total": instance, "host_total": client}
+    if metrics is None:
+        with pytest.raises(ProbeError, match="processor time"):
+            parse(json.dumps(document))
+    else:
+        found = parse(json.dumps(document)).metrics
+        assert {name for name in found if "cpu" in name} == metrics
+
+
+@pytest.mark.parametrize(
+    ("lost", "packets", "read"), [(0, 10, True), (11, 10, False), (-1, 10, False), (0, 0, False)]
+)
+def test_no_more_packets_are_lost_than_there_were(lost, packets, read):
+    document = changed("iperf3-3.12/udp-in-lossy.json")
+    size = document["start"]["test_start"]["blksize"]
+    for where in ("received", "sent"):
+        total = document["end"][f"sum_{where}"]
+        total |= {"packets": packets, "lost_packets": lost, "bytes": 10 * size, "lost_percent": 0}
+        total["bits_per_second"] = 80 * size / total["seconds"]
+    if read:
+        assert parse(json.dumps(document)).metrics["udp_in_lost"].value == 0
+    else:
+        with pytest.raises(ProbeError, match="packets lost"):
+            parse(json.dumps(document))
+
+
+@pytest.mark.parametrize("key", ["packets", "lost_packets"])
+def test_packets_are_whole(key):
+    document = changed("iperf3-3.12/udp-in-lossy.json")
+    document["end"]["sum_received"][key] += 0.5
+    with pytest.raises(ProbeError, match=r"iperf3 counts [0-9.e+]+ (lost )?packets"):
+        parse(json.dumps(document))
+
+
+def test_options_are_passed_on_and_left_out_when_they_are_not_set():
+    [step] = Iperf3(direction="in", length=1400, port=7, seconds=9).steps("10.0.0.9")
+    assert step.command.split()[4:] == [
+        *("--port", "7", "--connect-timeout", "5000", "--time", "9", "--parallel", "1"),
+        *("--length", "1400"),
+    ]
+    [plain] = Iperf3(direction="in").steps("10.0.0.9")
+    assert not {"--length", "--udp", "--bitrate", "--reverse"} & set(plain.argv)
+    assert Iperf3(seconds=3, streams=4).steps("x")[0].output_bytes == 2048 + 160 * 5 * 4

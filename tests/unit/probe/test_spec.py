@@ -118,3 +118,43 @@ def test_a_probe_is_one_file_that_nothing_else_names(tmp_path, monkeypatch):
     plan = parse(["uptime"]).plan("10.0.0.9")
     [result] = plan.results({"uptime": StepOutput("12.5", "", 0.0, 1.0)})
     assert result.to_json()["metrics"] == {"uptime": {"value": 12.5, "unit": "s", "better": "more"}}
+
+
+@pytest.mark.parametrize(
+    ("option", "first", "last"),
+    [
+        ("iperf3:port", 1, 65535),
+        ("iperf3:seconds", 1, 3600),
+        ("iperf3:streams", 1, 128),  # iperf3's own limit
+        ("iperf3:length", 16, 1 << 20),
+        ("iperf3:udp", 1, 999_999_999_999),
+        ("netperf:size", 1, 1 << 20),
+        ("http:connections", 1, 10_000),
+        ("http:port", 1, 65535),
+    ],
+)
+def test_an_option_reaches_from_its_first_to_its_last_value(option, first, last):
+    """docs/probes.md has the table; what lies beyond would fail in the instance, minutes later."""
+    for value in (first, last):
+        [probe] = parse([f"{option}={value}"]).probes
+        assert str(getattr(probe, option.partition(":")[2])) == str(value)
+    for value in (first - 1, last + 1):
+        with pytest.raises(InputError, match=f"cannot be '{value}'"):
+            parse([f"{option}={value}"])
+
+
+@pytest.mark.parametrize(
+    ("ports", "tools"),
+    [
+        ((), []),
+        ((5201,), ["iperf3"]),
+        ((12865,), ["netperf"]),
+        ((80,), ["http"]),
+        ((5200, 5202, 12864, 12866), []),
+        ((80, 5201, 12865), ["http", "iperf3", "netperf"]),
+    ],
+)
+def test_what_listens_at_its_own_port_is_measured_unasked(ports, tools):
+    found = [probe.tool for probe in defaults([Port("tcp", number) for number in ports]).probes]
+    assert sorted(found) == tools
+    assert not defaults([Port("udp", number) for number in ports]).probes

@@ -157,3 +157,18 @@ def test_a_layout_of_another_kernel_is_noticed(change: dict[str, int], what: str
     values = asdict(layout)
     with pytest.raises(ValueError, match=what):
         Layout(**values | {key: values[key] + by for key, by in change.items()}).check(segment)
+
+
+def test_a_file_that_looks_like_a_table_is_a_file() -> None:
+    """Such as a kernel in a kernel: what lies in the RAMFS is not looked at."""
+    inner = struct.pack("<QQB111s", 0, 256, 0, b"/a") + bytes(128)
+    kernel = build([(0, b"/kernel", inner), (0, b"/x", b"x")])
+    layout = Layout.find(Segment.parse(kernel))
+    assert layout.table == TABLE
+    assert [entry.name for entry in read_table(kernel, TABLE)] == ["/kernel", "/x"]
+
+
+def test_a_table_lies_at_a_multiple_of_eight() -> None:
+    """As the linker aligns it; what looks like one elsewhere is chance."""
+    table = struct.pack("<QQB111s", 0, 256, 0, b"/a") + bytes(128)
+    assert Layout.find(Segment.parse(changed(0xB04, table))).table == TABLE

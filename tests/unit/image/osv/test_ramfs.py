@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nitro.image.osv import ramfs
 from nitro.image.osv.layout import Layout, read_table
-from nitro.image.osv.segment import Segment
+from nitro.image.osv.segment import LINKED_ABOVE_PHYSICAL, Segment
 from nitro.image.rootfs import Node
 from tests.unit.image.osv.kernel import BASE, BSS, INSTRUCTION, TABLE, build
 
@@ -129,3 +129,26 @@ def test_more_than_the_mapped_memory_is_refused_before_it_is_written(tmp_path: P
 def test_the_longest_name() -> None:
     name = "/" + "x" * 109
     assert read(written({name: file(b"x")})) == {name: b"x"}
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_old_place_is_used_to_its_last_byte(more: int) -> None:
+    """A kernel that need not grow takes less memory, and boots with fewer changes."""
+    start = LAYOUT.table + 2 * 128
+    room = LAYOUT.room - (start + -start % 4096 - LAYOUT.table)
+    nodes = {"/a": file(b"x" * (room + more))}
+    assert ramfs.fits(LAYOUT, nodes) == (more == 0)
+    kernel = written(nodes)
+    assert (immediate(kernel) == LAYOUT.end) == (more == 0)
+    assert read(kernel) == {"/a": b"x" * (room + more)}
+
+
+def test_the_memory_that_files_take_is_not_underrated() -> None:
+    """A guest with less than that dies while it unpacks nothing: at boot, without a word."""
+    empty = ramfs.memory_end(LAYOUT, KERNEL, {})
+    assert empty >= LAYOUT.end - LINKED_ABOVE_PHYSICAL
+    nodes = {f"/{name}": file(b"x" * 5000) for name in "abc"}
+    assert ramfs.memory_end(LAYOUT, KERNEL, nodes) >= empty + 3 * 5000
+    kernel = written(nodes)
+    end = Segment.parse(kernel).end - LINKED_ABOVE_PHYSICAL
+    assert ramfs.memory_end(LAYOUT, KERNEL, nodes) >= end

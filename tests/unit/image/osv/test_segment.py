@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -173,3 +174,13 @@ def test_other_bytes_at_an_address() -> None:
 def test_what_a_kernel_offers_to_programs() -> None:
     exports = Segment.parse(build(exports=["main", "osv_run"])).symbols
     assert exports == {"main": BASE + 0x900, "osv_run": BASE + 0x900}
+
+
+def test_a_note_is_sought_in_whole_headers_only() -> None:
+    """The number of headers is of the whole file, of which the segment may be a part."""
+    cut = bytearray(with_headers((32, struct.pack("<Q", len(KERNEL) - 60))))
+    whole = Segment.parse(KERNEL)
+    for start in (len(KERNEL) - 48, len(KERNEL) - 47):
+        cut[32:40] = struct.pack("<Q", start)
+        blank = replace(whole, data=bytes(cut))
+        assert blank.pvh_entry is None
