@@ -87,8 +87,8 @@ class _Night:
     max_cost: float | None
     servers: dict[Machine, Measurement] = field(default_factory=dict)
     launched: int = 0
-    began: float = field(default_factory=time.monotonic)
-    group_began: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=lambda: time.monotonic())
+    group_began: float = 0.0
     cost_before: float = 0.0
     undo_servers: Undo = field(default_factory=Undo)  # of a group
 
@@ -117,12 +117,14 @@ def run(
     """
     night = night or datetime.now(UTC).date()
     tasks = part.tasks(plan, cloud.region, night)
+    at_once = plan.pairs_at_once if part == WHOLE else 1
     there = record.ids(plan.name, night)
     missing = [t for t in tasks if sample_id(plan.name, night, t.cell, t.repetition) not in there]
     done = NightReport(night, there=len(tasks) - len(missing))
     _remove_abandoned(cloud, plan, record, night, report)
     if not missing:
-        record.compact(plan.name, night)
+        if part == WHOLE:
+            record.compact(plan.name, night)
         return done
     types = {name: find_instance_type(cloud, name) for name in plan.matrix.types}
     with report.stage("check"):
@@ -130,7 +132,7 @@ def run(
             for note in preflight.check(
                 cloud,
                 instance_type,
-                instances=1 + min(plan.pairs_at_once, len(part.machines(plan, cloud.region))),
+                instances=1 + min(at_once, len(part.machines(plan, cloud.region))),
                 subnet_id=subnet,
                 bucket=bucket,
             ):
@@ -166,7 +168,7 @@ def run(
             *(placement, done, max_cost),
         )
         with report.stage("measure") as stage:
-            for group in groups(missing, plan.pairs_at_once):
+            for group in groups(missing, at_once):
                 with _servers_of_group(under_way):
                     for tasks_of_client in clients(group):
                         if _spent(under_way):
@@ -176,7 +178,8 @@ def run(
                         stage.progress(done.recorded + done.failed, len(missing), "runs")
     if done.left_out:
         report.note(f"{done.left_out} runs had no room in the plan's budget")
-    record.compact(plan.name, night)
+    if part == WHOLE:  # of many processes, the one after them
+        record.compact(plan.name, night)
     return done
 
 
@@ -197,7 +200,7 @@ def _remove_abandoned(
 @contextmanager
 def _servers_of_group(night: _Night) -> Iterator[None]:
     """The servers that the block launches end with it."""
-    night.cost_before, night.group_began = _cost(night), time.monotonic()
+    night.group_began = time.monotonic()
     with Undo(
         keep=Keep.NOTHING,
         report=night.report,

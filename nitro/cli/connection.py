@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from nitro import config
 from nitro.cli.output import say
@@ -59,11 +60,14 @@ def connected(
 
     if settings.cloud == "aws":
         try:
-            aws = Cloud.connect(region=settings.region, profile=settings.profile, dry_run=dry_run)
+            aws = Cloud.connect(
+                region=settings.region, profile=settings.profile, dry_run=dry_run, **_elsewhere()
+            )
         except NitroError:
             say(f"cloud: aws ({_origin(settings)})")
             raise
-        say(f"cloud: aws, account {_account(aws)}, region {aws.region} ({_origin(settings)})")
+        at = f" at {aws.endpoint_url}" if aws.endpoint_url else ""
+        say(f"cloud: aws{at}, account {_account(aws)}, region {aws.region} ({_origin(settings)})")
         yield Connection(aws, settings)
         return
     say(f"cloud: local ({_origin(settings)}; --cloud aws for AWS)")
@@ -87,6 +91,30 @@ def connected(
             if death := session.death():
                 raise death from error
             raise
+
+
+class _Elsewhere(TypedDict, total=False):
+    endpoint_url: str
+    guest_endpoint_url: str | None
+    key: tuple[str, str]
+
+
+def _elsewhere() -> _Elsewhere:
+    """Where AWS's own variable names another endpoint: that, and the key to it.
+
+    Jobs of a local Nitro's Batch find it by this.
+    """
+    url = os.environ.get("AWS_ENDPOINT_URL")
+    if not url:
+        return {}
+    key = (os.environ.get("AWS_ACCESS_KEY_ID", ""), os.environ.get("AWS_SECRET_ACCESS_KEY", ""))
+    if not all(key):
+        raise InputError(
+            f"AWS_ENDPOINT_URL is {url}, and there is no key to it",
+            hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or unset AWS_ENDPOINT_URL",
+        )
+    guests = os.environ.get("NITRO_GUEST_ENDPOINT_URL")
+    return {"endpoint_url": url, "guest_endpoint_url": guests, "key": key}
 
 
 def _check_region(region: str) -> None:

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 def policy(
     name: Annotated[
-        str, typer.Argument(metavar="deploy|gc|publish|role", help="What the policy is for.")
+        str, typer.Argument(metavar="bench|deploy|gc|publish|role", help="What the policy is for.")
     ],
     account: Annotated[
         str, typer.Option(metavar="ID", help="Account id; default: the placeholder ACCOUNT.")

@@ -8,13 +8,14 @@ against it, and run every command of the cloud behind an evaluator of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from nitro.cloud import tags
+from nitro.cloud.scope import Scope, Statement
+from nitro.cloud.scope import allow as _allow
 from nitro.errors import InputError
 
-Statement = dict[str, Any]
+__all__ = ["POLICIES", "Scope", "document"]
 
 _REQUESTED = {"StringEquals": {f"aws:RequestTag/{tags.OWNER}": tags.OWNER_VALUE}}
 _OURS = {"StringEquals": {f"aws:ResourceTag/{tags.OWNER}": tags.OWNER_VALUE}}
@@ -27,37 +28,6 @@ _CREATING = (
     "RegisterImage",
     "RunInstances",
 )
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What a policy is made for. `bucket` may end in `*`."""
-
-    account: str = "ACCOUNT"
-    bucket: str = ""
-    partition: str = "aws"
-
-    @property
-    def bucket_arn(self) -> str:
-        return f"arn:{self.partition}:s3:::{self.bucket or f'nitro-{self.account}-*'}"
-
-    def ec2(self, *kinds: str) -> list[str]:
-        """ARNs of all resources of these kinds, of this account or of none."""
-        return [f"arn:{self.partition}:ec2:*:{self._owner(kind)}:{kind}/*" for kind in kinds]
-
-    def _owner(self, kind: str) -> str:
-        return "" if kind in ("image", "snapshot") else self.account
-
-    def ssm(self, *names: str) -> list[str]:
-        """ARNs of parameters of this account."""
-        return [f"arn:{self.partition}:ssm:*:{self.account}:parameter/{name}" for name in names]
-
-    def kms(self, *paths: str) -> list[str]:
-        """ARNs of keys or aliases, of whatever account: it may be another one's key."""
-        return [f"arn:{self.partition}:kms:*:*:{path}" for path in paths]
-
-    def iam(self, *paths: str) -> list[str]:
-        return [f"arn:{self.partition}:iam::{self.account}:{path}" for path in paths]
 
 
 def document(name: str, scope: Scope) -> dict[str, Any]:
@@ -358,20 +328,37 @@ def _publish(scope: Scope) -> list[Statement]:
     ]
 
 
+def _bench(scope: Scope) -> list[Statement]:
+    """What `nitro bench` calls beside what a deployment does. `bucket` is the record's."""
+    return [
+        _allow("Record", ["s3:ListBucket"], scope.bucket_arn),
+        _allow(
+            "Samples",
+            ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+            f"{scope.bucket_arn}/*",
+        ),
+        _allow(
+            "Jobs",
+            ["batch:DescribeJobDefinitions", "batch:DescribeJobQueues", "batch:ListJobs"],
+            "*",
+        ),
+        _allow(
+            "Submit",
+            ["batch:SubmitJob", "batch:TerminateJob"],
+            [scope.batch(f"{kind}/*") for kind in ("job", "job-definition", "job-queue")],
+        ),
+        _allow("Tell", ["sns:Publish"], f"arn:{scope.partition}:sns:*:{scope.account}:*"),
+    ]
+
+
 def _role(scope: Scope) -> list[Statement]:
     actions = ["iam:CreateRole", "iam:GetRole", "iam:PutRolePolicy", "iam:TagRole"]
     return [_allow("MakeRole", actions, scope.iam("role/vmimport"))]
 
 
-def _allow(
-    sid: str, actions: list[str], resource: str | list[str], condition: Mapping[str, Any] = {}
-) -> Statement:
-    statement = {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
-    return {**statement, "Condition": dict(condition)} if condition else statement
-
-
 #: name → what makes its statements
 POLICIES: Mapping[str, Callable[[Scope], list[Statement]]] = {
+    "bench": _bench,
     "deploy": _deploy,
     "gc": _gc,
     "publish": _publish,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from nitro.errors import InputError, RefusedError
 if TYPE_CHECKING:
     from botocore.client import BaseClient
     from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_batch import BatchClient
     from mypy_boto3_ebs import EBSClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_iam import IAMClient
@@ -68,7 +70,7 @@ class Cloud:
         access_key, secret_key = key if endpoint_url else (None, None)
         try:
             session = boto3.Session(
-                region_name=region,
+                region_name=region or os.environ.get("AWS_REGION"),  # boto3 reads another
                 profile_name=profile,
                 aws_access_key_id=access_key,
                 aws_secret_access_key=secret_key,
@@ -108,6 +110,10 @@ class Cloud:
         if not self.guest_endpoint_url:
             return self.s3
         return cast("S3Client", self._client("s3", self.guest_endpoint_url))
+
+    @cached_property
+    def batch(self) -> BatchClient:
+        return cast("BatchClient", self._client("batch"))
 
     @cached_property
     def ebs(self) -> EBSClient:

@@ -310,6 +310,7 @@ DOCUMENTS: dict[str, Any] = {
     "bench-compare": list[bench.ComparisonDocument],
     "bench-triage": list[bench.ChangedConditionDocument],
     "bench-run": bench.NightDocument,
+    "bench-submit": bench.SubmissionDocument,
     "bench-history": list[bench.HistoryDocument],
     "build": images.BuildDocument,
     "console": ConsoleDocument,

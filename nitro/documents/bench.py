@@ -22,6 +22,24 @@ class NightDocument(TypedDict):
     """Runs that the plan's budget had no room for."""
 
 
+class SubmissionDocument(TypedDict):
+    """`nitro bench submit --json`."""
+
+    plan: str
+    night: str
+    """The UTC date that the night is keyed by."""
+    parts: int
+    """Children of the array job; 0 where nothing was submitted."""
+    missing: int
+    """Runs that the record did not have."""
+    job: str | None
+    """The id of the job that measures; null when nothing is missing."""
+    last: str | None
+    """The id of the job that checks and reports after it."""
+    new: bool
+    """Whether jobs were submitted now; otherwise they run already, or nothing is missing."""
+
+
 class ChangedConditionDocument(TypedDict):
     """A condition that has new values since a step."""
 

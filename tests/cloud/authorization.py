@@ -162,6 +162,14 @@ def questions(
         yield from _s3(operation, params)
     elif service == "iam":
         yield from _iam(operation, params)
+    elif operation == "SubmitJob":
+        for kind, name in (("queue", params["jobQueue"]), ("definition", params["jobDefinition"])):
+            yield Question("batch:SubmitJob", f"arn:aws:batch:{region}:{ACCOUNT}:job-{kind}/{name}")
+    elif operation == "TerminateJob":
+        job = f"arn:aws:batch:{region}:{ACCOUNT}:job/{params['jobId']}"
+        yield Question("batch:TerminateJob", job)
+    elif operation == "Publish":
+        yield Question("sns:Publish", params["TopicArn"])
     elif service == "kms":
         yield Question(f"kms:{operation}", params["KeyId"])
     elif service == "ssm" and ("Names" in params or "Name" in params):

@@ -96,6 +96,9 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         *("nitro/debian/fetch.py", "nitro/debian/package.py"),
         *("nitro/image/linux/*", "nitro/image/relock.py", "nitro/image/osv/driver.py"),
     ],
+    "tested with the policies that it makes: tests/cloud/test_policies.py": [
+        "nitro/cloud/scope.py"
+    ],
     "Batch's parts are tested through its operations and its clients: tests/unit/local/batch": [
         *("nitro/local/batch/jobs.py", "nitro/local/batch/resources.py"),
         "nitro/local/batch/runner.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from nitro.cli.bench import record, report, run, verdict
+from nitro.cli.bench import record, report, run, submit, verdict
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -12,7 +12,7 @@ app = typer.Typer(
     help="Measure every night, record, and notice what became slower.",
 )
 
-for module in (run, verdict, report, record):
+for module in (run, submit, verdict, report, record):
     module.register(app)
 
 

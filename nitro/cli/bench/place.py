@@ -59,7 +59,7 @@ def opened(
     require_extra()
     from nitro.bench.record import Record
 
-    if not connect and not _where(location).startswith("s3://"):
+    if not connect and not place_of(location).startswith("s3://"):
         yield Record(store_of(location, None)), None
         return
     with connected(report, cloud=cloud, region=region, profile=profile) as connection:
@@ -71,7 +71,7 @@ def store_of(location: str | None, cloud: Cloud | None) -> Store:
     a cloud."""
     from nitro.bench.store import FolderStore, is_s3, s3_store
 
-    where = _where(location)
+    where = place_of(location)
     if cloud and is_s3(where):
         return s3_store(cloud, where)
     if "://" in where:
@@ -79,7 +79,8 @@ def store_of(location: str | None, cloud: Cloud | None) -> Store:
     return FolderStore(Path(where))
 
 
-def _where(location: str | None) -> str:
+def place_of(location: str | None) -> str:
+    """The record that the option, the setting or neither names."""
     from nitro.paths import state_dir
 
     return location or config.load(None).record or str(state_dir() / "record")

@@ -14,7 +14,9 @@ from nitro.cli.output import print_json, print_text, reporter
 from nitro.errors import InputError, ProbeError, Regression
 
 if TYPE_CHECKING:
+    from nitro.bench.record import Record
     from nitro.bench.verdict import Verdict
+    from nitro.cloud.session import Cloud
 
 Night = Annotated[
     str | None,
@@ -57,31 +59,52 @@ def check(
         found,
         connection,
     ):
-        from nitro.bench import notify, summary
-        from nitro.bench import verdict as verdicts
+        from nitro.bench import notify
 
         if webhook:
             notify.check_url(webhook)
         names = [plan] if plan else found.plans()
         if not names:
             raise InputError("the record has no samples", hint="`nitro bench run` adds some")
-        judged = [verdicts.check(found, name, wanted) for name in names]
-        if junit:
-            junit.write_text(summary.junit(judged))
-        if markdown:
-            markdown.write_text(summary.markdown(judged))
-        if json:
-            print_json([one.to_json() for one in judged])
-        else:
-            for one in judged:
-                _print(one)
-        if news := notify.worth_telling(judged):
-            if webhook:
-                notify.webhook(webhook, news)
-            if sns and connection:
-                notify.publish(connection, sns, news)
+        judge(found, names, wanted, webhook, sns, connection, junit, markdown, json=json)
+
+
+def judge(
+    record: Record,
+    plans: list[str],
+    night: date | None,
+    webhook: str | None,
+    sns: str | None,
+    cloud: Cloud | None,
+    junit: Path | None = None,
+    markdown: Path | None = None,
+    *,
+    json: bool = False,
+) -> None:
+    """Judge the night of each plan, print, write and send what there is to say of it.
+
+    Raises Regression or ProbeError where there is something to fail for.
+    """
+    from nitro.bench import notify, summary
+    from nitro.bench import verdict as verdicts
+
+    judged = [verdicts.check(record, name, night) for name in plans]
+    if junit:
+        junit.write_text(summary.junit(judged))
+    if markdown:
+        markdown.write_text(summary.markdown(judged))
+    if json:
+        print_json([one.to_json() for one in judged])
+    else:
         for one in judged:
-            verdicts.tell(found, one)
+            _print(one)
+    if news := notify.worth_telling(judged):
+        if webhook:
+            notify.webhook(webhook, news)
+        if sns and cloud:
+            notify.publish(cloud, sns, news)
+    for one in judged:
+        verdicts.tell(record, one)
     _exit(judged)
 
 

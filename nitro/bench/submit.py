@@ -1,0 +1,194 @@
+"""A night as jobs of AWS Batch: an array, each child of which measures its part, and one after it.
+
+Submitting a night twice changes nothing: jobs are found by their names while they run, and a child
+measures only what the record does not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from nitro.bench import campaign
+from nitro.bench.campaign import Campaign
+from nitro.bench.images import published
+from nitro.bench.plan import Plan
+from nitro.bench.record import Record
+from nitro.bench.sample import sample_id
+from nitro.bench.schedule import WHOLE
+from nitro.cloud import Cloud, InstanceType, Keep, Undo, find_instance_type, preflight
+from nitro.cloud.errors import ApiError
+from nitro.documents.bench import SubmissionDocument
+from nitro.errors import InputError
+from nitro.interfaces import ImageBuilder
+from nitro.progress import Reporter
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import SubmitJobRequestTypeDef
+
+LARGEST_ARRAY = (
+    10_000  # children; https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html
+)
+ATTEMPTS = 3
+_ACTIVE = {"SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING"}
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What was submitted, or runs already. `missing`: runs that the record did not have."""
+
+    plan: str
+    night: date
+    parts: int
+    missing: int
+    job: str | None = None
+    last: str | None = None
+    new: bool = False
+
+    def to_json(self) -> SubmissionDocument:
+        """The submission as JSON has it."""
+        return {
+            "plan": self.plan,
+            "night": self.night.isoformat(),
+            "parts": self.parts,
+            "missing": self.missing,
+            "job": self.job,
+            "last": self.last,
+            "new": self.new,
+        }
+
+
+def submit(
+    cloud: Cloud,
+    plan: Plan,
+    record: Record,
+    *,
+    place: str,
+    queue: str,
+    definition: str,
+    builder: ImageBuilder,
+    report: Reporter,
+    night: date | None = None,
+    subnet: str | None = None,
+    bucket: str | None = None,
+    notices: Sequence[str] = (),
+) -> Submission:
+    """Publish the plan's images and submit its night (UTC; None: today's).
+
+    `place` is where the record is, as s3://…; `notices` are words for the check of the last job,
+    such as --sns ARN. Raises InputError for a queue or a definition that is not there, RefusedError
+    where the quota has no room for one pair.
+    """
+    night = night or datetime.now(UTC).date()
+    there = record.ids(plan.name, night)
+    tasks = WHOLE.tasks(plan, cloud.region, night)
+    missing = sum(sample_id(plan.name, night, t.cell, t.repetition) not in there for t in tasks)
+    if not missing:
+        return Submission(plan.name, night, 0, 0)
+    _check(cloud, queue, definition)
+    name = f"nitro-{plan.name}-{night.isoformat()}"
+    array, last = _running(cloud, queue, name), _running(cloud, queue, f"{name}-check")
+    if array and last:
+        return Submission(plan.name, night, 0, missing, array, last)
+    types = [find_instance_type(cloud, one) for one in plan.matrix.types]
+    with report.stage("check"):
+        for instance_type in types:
+            for note in preflight.check(
+                cloud, instance_type, instances=2, subnet_id=subnet, bucket=bucket
+            ):
+                report.note(note)
+        parts = count_parts(plan, cloud.region, types, preflight.vcpu_quota(cloud))
+    with Undo(keep=Keep.IMAGE, report=report, sleep=cloud.sleep) as undo:
+        images = published(
+            cloud, plan, types, builder=builder, undo=undo, bucket=bucket, report=report
+        )
+    found = Campaign.of(
+        plan, night, cloud.region, parts=parts, images=images, subnet=subnet, bucket=bucket
+    )
+    folder = campaign.write(record.store, found)
+    words = ["nitro", "bench", "job", folder, "--record", place]
+    words += ["--cloud", "aws", "--region", cloud.region]
+    new: list[str] = []
+    try:
+        if not array:
+            array = _submit(cloud, name, queue, definition, words, size=parts)
+            new.append(array)
+        last = _submit(
+            cloud, f"{name}-check", queue, definition, [*words, "--last", *notices], after=array
+        )
+    except ApiError:
+        for job in new:
+            cloud.batch.terminate_job(jobId=job, reason="the check after it was refused")
+        raise
+    return Submission(plan.name, night, parts, missing, array, last, new=True)
+
+
+def _submit(
+    cloud: Cloud,
+    name: str,
+    queue: str,
+    definition: str,
+    words: list[str],
+    *,
+    size: int = 1,
+    after: str | None = None,
+) -> str:
+    """Submit one job, as an array if it has more than one part; returns its id."""
+    request: SubmitJobRequestTypeDef = {
+        "jobName": name,
+        "jobQueue": queue,
+        "jobDefinition": definition,
+        "containerOverrides": {"command": words},
+        "retryStrategy": {
+            "attempts": ATTEMPTS,
+            # What a check found is the same at the next attempt.
+            "evaluateOnExit": [
+                {"onExitCode": "4", "action": "EXIT"},
+                {"onExitCode": "5", "action": "EXIT"},
+            ],
+        },
+    }
+    if size > 1:
+        request["arrayProperties"] = {"size": size}
+    if after:
+        request["dependsOn"] = [{"jobId": after}]
+    return cloud.batch.submit_job(**request)["jobId"]
+
+
+def count_parts(plan: Plan, region: str, types: Sequence[InstanceType], quota: int | None) -> int:
+    """How many pairs may run at a time: that many children are there, and each runs one pair.
+
+    `quota` is that of vCPUs; None: there is none, or it may not be asked for.
+    """
+    wanted = min(len(plan.matrix.machines(region)), plan.pairs_at_once, LARGEST_ARRAY)
+    if quota is None:
+        return wanted
+    pair = 2 * max(one.vcpus for one in types)
+    return max(1, min(wanted, quota // pair))
+
+
+def _check(cloud: Cloud, queue: str, definition: str) -> None:
+    """Raises InputError for a queue or a definition that is not there."""
+    if not cloud.batch.describe_job_queues(jobQueues=[queue])["jobQueues"]:
+        raise InputError(f"there is no job queue {queue} in {cloud.region}", hint="create it first")
+    name, _, revision = definition.rpartition("/")[2].partition(":")
+    found = cloud.batch.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")
+    revisions = {str(one["revision"]) for one in found["jobDefinitions"]}
+    if not revisions or (revision and revision not in revisions):
+        raise InputError(
+            f"there is no job definition {definition} in {cloud.region}",
+            hint="register examples/batch/job-definition.json, or name yours with --definition",
+        )
+
+
+def _running(cloud: Cloud, queue: str, name: str) -> str | None:
+    """The job of this name that is not done, if there is one."""
+    pages = cloud.batch.get_paginator("list_jobs").paginate(
+        jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [name]}]
+    )
+    for job in (job for page in pages for job in page["jobSummaryList"]):
+        if job["jobName"] == name and job.get("status") in _ACTIVE:
+            return job["jobId"]
+    return None
