@@ -44,3 +44,13 @@ def test_the_schema_of_recipes_is_of_what_recipes_may_have() -> None:
     properties = json.loads(schemas.RECIPE.read_text())["properties"]
     assert {"from", "user", "folders", "runtime"} <= set(properties)
     assert not {"base", "folder", "file", "completed"} & set(properties)
+
+
+def test_the_tests_behind_the_claims_of_the_page_on_aws_exist() -> None:
+    page = (schemas.FOLDER.parent / "aws.md").read_text()
+    table = page[page.index("## How each claim") : page.index("## First flight")]
+    named = re.findall(r"`([\w/]+\.py|tests/\w+)`", table)
+    assert len(named) > 15
+    root = schemas.FOLDER.parents[1]
+    for name in named:
+        assert (root / name).exists() or (root / "tests/cloud" / name).exists(), name
