@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -121,8 +121,8 @@ class Hypervisor(Protocol):
 
     def reboot(self, instance_id: str) -> None: ...
 
-    def permit(self, instance_id: str, ports: frozenset[PortRange]) -> None:
-        """Replace the ports that its public address answers on."""
+    def update(self, guest: Guest) -> None:
+        """Replace what the guest reads about itself, and the ports that it is reached on."""
 
     def console(self, instance_id: str) -> bytes:
         """The end, 64 KiB or more, of what the guest wrote to its console since the last start."""
@@ -164,9 +164,8 @@ class NullHypervisor:
     def reboot(self, instance_id: str) -> None:
         self.guests[instance_id].console = b""
 
-    def permit(self, instance_id: str, ports: frozenset[PortRange]) -> None:
-        imagined = self.guests[instance_id]
-        imagined.guest = replace(imagined.guest, open_ports=ports)
+    def update(self, guest: Guest) -> None:
+        self.guests[guest.instance_id].guest = guest
 
     def console(self, instance_id: str) -> bytes:
         return self.guests[instance_id].console

@@ -14,14 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nitro.arch import booting
 from nitro.errors import NitroError
 from nitro.local import accel, console_file, qemu, watch
 from nitro.local.broker import HostSockets
-from nitro.local.hypervisor import Guest, GuestStatus, PortRange, State
+from nitro.local.hypervisor import Guest, GuestStatus, State
 from nitro.local.nic import EnaNic, Nic, offloads_of, shape_of
 from nitro.local.relay import Relay
 from nitro.local.store import BlockStore
@@ -96,12 +96,12 @@ class QemuHypervisor:
         if self._machines[instance_id].process:
             qemu.reset(self._folder / instance_id)
 
-    def permit(self, instance_id: str, ports: frozenset[PortRange]) -> None:
-        machine = self._machines[instance_id]
+    def update(self, guest: Guest) -> None:
+        machine = self._machines[guest.instance_id]
         with machine.lock:
-            machine.guest = replace(machine.guest, open_ports=ports)
+            machine.guest = guest
             if machine.relay:
-                machine.relay.permit(ports)
+                machine.relay.permit(guest.open_ports)
 
     def console(self, instance_id: str) -> bytes:
         return console_file.read_end(self._folder / instance_id / CONSOLE)

@@ -161,6 +161,8 @@ class LocalEC2Response(
             status, headers, body = self.call_action()
         finally:
             archive.save(backend)
+        if not name.startswith(("Describe", "Get")):
+            backend.refresh_guests()
         if status == 200 and name not in _OWN_TOKENS:
             backend.tokens.remember(name, asked, body)
         return status, headers, body

@@ -37,6 +37,13 @@ from nitro.local.aws.site import Site
 from nitro.local.hypervisor import GuestStatus, State
 from nitro.local.link import mac_of
 
+_METADATA_OPTIONS = {
+    "HttpEndpoint": "http_endpoint",
+    "HttpPutResponseHopLimit": "http_put_response_hop_limit",
+    "HttpTokens": "http_tokens",
+    "InstanceMetadataTags": "instance_metadata_tags",
+}
+
 CONSOLE_BYTES = 64 * 1024  # what GetConsoleOutput returns at most
 
 
@@ -146,11 +153,11 @@ class InstancesBackend:
         console: bytes = self.site.hypervisor.console(instance.id)
         return self.site.forecast.console(instance.id, console[-CONSOLE_BYTES:])
 
-    def refresh_ports(self) -> None:
-        """Tell the hypervisor what the security groups open now."""
+    def refresh_guests(self) -> None:
+        """Tell the hypervisor what has changed: ports that are open, tags, metadata options."""
         for instance in self.all_instances():
             if instance.state in ("pending", "running"):
-                self.site.hypervisor.permit(instance.id, launch.open_ports(instance))
+                self.site.hypervisor.update(launch.guest_of(self, instance, instance.local_image))
 
     def _delete_security_group(self, vpc_id: str | None, group_id: str) -> None:
         if any(group.id == group_id for eni in self.enis.values() for group in eni.group_set):
@@ -278,6 +285,10 @@ class InstanceActions:
         )
         image = launch.usable_image(backend, self.params["ImageId"])
         launch.check_fit(image, self._get_param("InstanceType", "m1.small"))
+        if image.imds_support == "v2.0":  # of an AMI that asks for it
+            asked = self._get_param("MetadataOptions", {})
+            defaults = {"HttpTokens": "required", "HttpPutResponseHopLimit": 2}
+            self.params["MetadataOptions"] = {**defaults, **asked}
         group = self._get_param("Placement", {}).get("GroupName")
         if group:
             backend.check_placement(group, self._get_param("InstanceType", "m1.small"))
@@ -325,7 +336,6 @@ class InstanceActions:
                         "InvalidGroup.NotFound", f"The security group '{id_}' does not exist"
                     )
             instance.nics[0]._group_set = instance.security_groups = groups
-            backend.refresh_ports()
             return EmptyResult()
         result: ActionResult = super().modify_instance_attribute()  # type: ignore[misc]
         return result
@@ -360,15 +370,16 @@ class InstanceActions:
             }
         )
 
-    def authorize_security_group_ingress(self) -> ActionResult:
-        result = super().authorize_security_group_ingress()  # type: ignore[misc]
-        self.ec2_backend.refresh_ports()
-        return result
-
-    def revoke_security_group_ingress(self) -> ActionResult:
-        result = super().revoke_security_group_ingress()  # type: ignore[misc]
-        self.ec2_backend.refresh_ports()
-        return result
+    def modify_instance_metadata_options(self) -> ActionResult:
+        """What is given changes; moto would reset the rest."""
+        backend = self.ec2_backend
+        (instance,) = backend.get_multi_instances_by_id([self._get_param("InstanceId")])
+        states.require(instance, "pending", "running", "stopping", "stopped")
+        options = instance.metadata_options
+        for name, attribute in _METADATA_OPTIONS.items():
+            if (value := self._get_param(name)) is not None:
+                setattr(options, attribute, value)
+        return ActionResult({"InstanceId": instance.id, "InstanceMetadataOptions": options})
 
     def get_instance_uefi_data(self) -> EmptyResult:
         raise EC2ClientError("UnsupportedOperation", "The local Nitro keeps no UEFI data.")

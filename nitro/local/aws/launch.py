@@ -18,6 +18,7 @@ from moto.ssm.models import ssm_backends
 
 from nitro.local import host_names
 from nitro.local.aws.api.errors import invalid_value
+from nitro.local.aws.api.tags import RESERVED
 from nitro.local.aws.parameters import PREFIX
 from nitro.local.aws.snapshots import GIB
 from nitro.local.hypervisor import Disk, Guest, Network, PortRange, Profile
@@ -238,7 +239,7 @@ def guest_of(backend: Any, instance: Any, image: Any) -> Guest:
         metadata_enabled=options.http_endpoint == "enabled",
         metadata_tokens_required=options.http_tokens == "required",
         metadata_hops=options.http_put_response_hop_limit,
-        metadata_tags=dict(backend.tags.get(instance.id, {})) if tags_shown else None,
+        metadata_tags=_shown(backend.tags.get(instance.id, {})) if tags_shown else None,
         key_name=instance.key_name or "",
         public_key=instance.local_public_key,
         profile=instance.local_profile,
@@ -248,6 +249,11 @@ def guest_of(backend: Any, instance: Any, image: Any) -> Guest:
         placement_group=instance.placement.group_name,
         launched_at=f"{instance.launch_time:%Y-%m-%dT%H:%M:%SZ}",
     )
+
+
+def _shown(tags: Mapping[str, str]) -> dict[str, str]:
+    """An instance's tags without those that say what the local Nitro runs it on."""
+    return {key: value for key, value in tags.items() if not key.startswith(f"{RESERVED}local:")}
 
 
 def _facts(type_name: str) -> dict[str, Any]:

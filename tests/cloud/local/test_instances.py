@@ -353,3 +353,30 @@ def test_other_security_groups_reach_the_machine(account: Account) -> None:
     none = {"InstanceId": instance_id, "Groups": ["sg-00000000"]}
     code = error_code(lambda: account.ec2.modify_instance_attribute(**none))
     assert code == "InvalidGroup.NotFound"
+
+
+def test_a_running_guest_reads_what_has_changed(account: Account, image_id: str) -> None:
+    instance_id = account.run(
+        image_id, MetadataOptions={"HttpTokens": "optional", "InstanceMetadataTags": "enabled"}
+    )["InstanceId"]
+    account.ec2.create_tags(Resources=[instance_id], Tags=[{"Key": "team", "Value": "kernel"}])
+    guest = account.hypervisor.guests[instance_id].guest
+    assert guest.metadata_tags == {"team": "kernel"}
+    options = account.ec2.modify_instance_metadata_options(
+        InstanceId=instance_id, HttpTokens="required", HttpPutResponseHopLimit=3
+    )["InstanceMetadataOptions"]
+    assert (options["HttpTokens"], options["InstanceMetadataTags"]) == ("required", "enabled")
+    assert account.instance(instance_id)["MetadataOptions"]["HttpPutResponseHopLimit"] == 3
+    guest = account.hypervisor.guests[instance_id].guest
+    assert (guest.metadata_tokens_required, guest.metadata_hops) == (True, 3)
+    assert guest.metadata_tags == {"team": "kernel"}
+    account.ec2.modify_instance_metadata_options(InstanceId=instance_id, HttpEndpoint="disabled")
+    assert not account.hypervisor.guests[instance_id].guest.metadata_enabled
+
+
+def test_an_image_that_asks_for_tokens_gives_instances_that_do(account: Account) -> None:
+    image = account.image(account.snapshot(), ImdsSupport="v2.0")
+    options = account.instance(account.run(image)["InstanceId"])["MetadataOptions"]
+    assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == ("required", 2)
+    chosen = account.run(image, MetadataOptions={"HttpTokens": "optional"})["InstanceId"]
+    assert account.instance(chosen)["MetadataOptions"]["HttpTokens"] == "optional"

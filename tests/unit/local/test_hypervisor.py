@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nitro.local.hypervisor import Disk, Guest, Network, NullHypervisor, PortRange, State
@@ -46,11 +48,11 @@ def test_a_console_is_cleared_by_a_reboot() -> None:
     assert hypervisor.console("i-1") == b""
 
 
-def test_ports_are_replaced() -> None:
+def test_what_a_guest_is_told_is_replaced() -> None:
     hypervisor = NullHypervisor()
     hypervisor.start(GUEST)
     ports = frozenset({PortRange("tcp", 80, 80)})
-    hypervisor.permit("i-1", ports)
+    hypervisor.update(replace(GUEST, open_ports=ports))
     assert hypervisor.guests["i-1"].guest.open_ports == ports
 
 

@@ -149,6 +149,9 @@ HONOURED: Mapping[str, frozenset[str]] = {
             "InstanceId Attribute Value InstanceType DisableApiTermination DisableApiStop Groups "
             "InstanceInitiatedShutdownBehavior SourceDestCheck UserData"
         ),
+        "ModifyInstanceMetadataOptions": (
+            "InstanceId HttpTokens HttpPutResponseHopLimit HttpEndpoint InstanceMetadataTags"
+        ),
         "RebootInstances": "InstanceIds",
         "RunInstances": (
             "ImageId InstanceType MinCount MaxCount KeyName SecurityGroupIds SecurityGroups "
