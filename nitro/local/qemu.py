@@ -61,10 +61,14 @@ class Card:
 
 @dataclass(frozen=True)
 class Disk:
-    """An NVMe disk: a raw file that is written to, and the serial number that the guest reads."""
+    """An NVMe disk: a raw file that is written to, and what the guest reads about it.
+
+    `model`: QEMU's own when empty; others need a QEMU that `names_disks`.
+    """
 
     path: Path
     serial: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -200,11 +204,12 @@ def _nvme(number: int, disk: Disk) -> list[str]:
     """
     name, port = f"disk{number}", f"port{number}"
     serial = _escaped(disk.serial or name)
+    named = f",model={_escaped(disk.model)},firmware-version=1.0" if disk.model else ""
     drive = f"if=none,id={name},format=raw,cache=unsafe,file={_escaped(disk.path)}"
     return [
         *("-device", f"pcie-root-port,id={port},chassis={number},hotplug=off"),
         *("-drive", drive),
-        *("-device", f"nvme,bus={port},drive={name},serial={serial},bootindex={number}"),
+        *("-device", f"nvme,bus={port},drive={name},serial={serial},bootindex={number}{named}"),
     ]
 
 
@@ -256,19 +261,13 @@ def end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-def reset(folder: Path) -> None:
-    """Press the reset button of the machine whose control socket lies in `folder`."""
-    with _control(folder) as ask:
-        ask("system_reset")
-
-
 def press_power_button(folder: Path) -> bool:
     """Press the power button if the guest listens to it; False when it does not.
 
     It listens when its ACPI driver has set PWRBTN_EN (ACPI 6.5, 4.8.4.1.2). Both firmwares place
     the register block at the same port.
     """
-    with _control(folder) as ask:
+    with control(folder) as ask:
         line = {"command-line": f"i/h {_PM1_ENABLE:#x}"}
         told = ask("human-monitor-command", line)
         enabled = re.search(r"=\s*0x([0-9a-f]+)", str(told))
@@ -279,16 +278,18 @@ def press_power_button(folder: Path) -> bool:
 
 
 @contextmanager
-def _control(folder: Path) -> Iterator[Callable[..., object]]:
-    """What gives QEMU a command with arguments, and returns its answer.
+def control(folder: Path, name: str = "qmp") -> Iterator[Callable[..., object]]:
+    """What gives the QEMU whose socket is `name` in `folder` a command, and returns its answer.
+
+    It listens to one connection at a time.
 
     Raises NitroError for a command that QEMU refuses, OSError and ValueError when it does not
     answer.
     """
-    with socket.socket(socket.AF_UNIX) as control:
-        control.settimeout(STOP_SECONDS)
-        connect(control, folder, "qmp")
-        with control.makefile("rw") as channel:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(STOP_SECONDS)
+        connect(connection, folder, name)
+        with connection.makefile("rw") as channel:
             channel.readline()  # the greeting
 
             def ask(command: str, arguments: Mapping[str, object] | None = None) -> object:
@@ -304,11 +305,11 @@ def _control(folder: Path) -> Iterator[Callable[..., object]]:
             yield ask
 
 
-def connect(control: socket.socket, folder: Path, name: str) -> None:
+def connect(connection: socket.socket, folder: Path, name: str) -> None:
     """Connect to the socket `name` in `folder`, however long the folder's path is."""
     handle = os.open(folder, os.O_PATH | os.O_DIRECTORY)
     try:
-        control.connect(f"/proc/self/fd/{handle}/{name}")
+        connection.connect(f"/proc/self/fd/{handle}/{name}")
     finally:
         os.close(handle)
 
@@ -316,6 +317,12 @@ def connect(control: socket.socket, folder: Path, name: str) -> None:
 @cache
 def _has_vfio_user(program: str) -> bool:
     return '"vfio-user-pci"' in _ask(program, "-machine", "none", "-device", "help")
+
+
+@cache
+def names_disks(qemu: Qemu) -> bool:
+    """Whether the model of an NVMe disk can be chosen: a recent option of QEMU."""
+    return " model=" in _ask(*qemu.command, "-device", "nvme,help")
 
 
 @cache

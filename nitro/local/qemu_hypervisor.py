@@ -24,6 +24,7 @@ from nitro.local.broker import HostSockets
 from nitro.local.hypervisor import Guest, GuestStatus, State
 from nitro.local.nic import EnaNic, Nic, offloads_of, shape_of
 from nitro.local.relay import Relay
+from nitro.local.restart import restart
 from nitro.local.store import BlockStore
 from nitro.local.subnet import Subnets
 
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 MINIMUM_MEMORY_MIB = 256
 CONSOLE = "console"
+DISK_MODEL = "Amazon Elastic Block Store"  # https://docs.aws.amazon.com/ebs/latest/userguide/nvme-ebs-volumes.html
 GRACE_SECONDS = 60.0  # for a guest that has been asked to shut down
 CONSOLE_LOOK = 5.0  # seconds between two looks at the console's size
 
@@ -46,6 +48,7 @@ class _Machine:
     stopping: bool = False
     released: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
+    restarting: threading.Lock = field(default_factory=threading.Lock)  # one at a time
 
 
 class QemuHypervisor:
@@ -86,15 +89,26 @@ class QemuHypervisor:
     def _end(self, process: subprocess.Popen[bytes], instance_id: str) -> None:
         """Let the guest shut down, if it listens to the power button, for GRACE_SECONDS."""
         try:
-            if qemu.press_power_button(self._folder / instance_id):
+            with self._machines[instance_id].restarting:
+                pressed = qemu.press_power_button(self._folder / instance_id)
+            if pressed:
                 process.wait(GRACE_SECONDS)
         except (NitroError, OSError, ValueError, subprocess.TimeoutExpired) as error:
             log.info("%s is ended without its help: %s", instance_id, error)
         process.terminate()
 
     def reboot(self, instance_id: str) -> None:
-        if self._machines[instance_id].process:
-            qemu.reset(self._folder / instance_id)
+        machine = self._machines[instance_id]
+        if machine.process:
+            threading.Thread(target=self._restart, args=(machine,), daemon=True).start()
+
+    def _restart(self, machine: _Machine) -> None:
+        instance_id = machine.guest.instance_id
+        with machine.restarting:
+            try:
+                restart(self._folder / instance_id, GRACE_SECONDS, lambda: machine.stopping)
+            except (NitroError, OSError, ValueError) as error:
+                log.warning("%s could not be restarted: %s", instance_id, error)
 
     def update(self, guest: Guest) -> None:
         machine = self._machines[guest.instance_id]
@@ -170,10 +184,11 @@ class QemuHypervisor:
             self._make_disks(guest)
         nic, helpers = undo.enter_context(self._plugged(guest))
         speed = accel.best(program)
+        model = DISK_MODEL if qemu.names_disks(program) else ""
         paths = list(self._disk_paths(guest))
         description = qemu.Machine(
             disks=[
-                qemu.Disk(path, disk.volume_id.replace("-", ""))
+                qemu.Disk(path, disk.volume_id.replace("-", ""), model)
                 for disk, path in zip(guest.disks, paths, strict=True)
             ],
             vcpus=capped_vcpus(guest.vcpus),

@@ -202,11 +202,12 @@ def monitor(folder: Path, answers: list[object]) -> tuple[threading.Thread, list
     return thread, given
 
 
-def test_the_reset_button(tmp_path: Path) -> None:
-    thread, given = monitor(tmp_path, [{"return": {}}, {"return": {}}])
-    qemu.reset(tmp_path)
+def test_a_command_is_given_and_answered(tmp_path: Path) -> None:
+    thread, given = monitor(tmp_path, [{"return": {}}, {"return": {"status": "running"}}])
+    with qemu.control(tmp_path) as ask:
+        assert ask("query-status") == {"status": "running"}
     thread.join(5)
-    assert given == ["qmp_capabilities", "system_reset"]
+    assert given == ["qmp_capabilities", "query-status"]
 
 
 @pytest.mark.parametrize(("register", "pressed"), [("0x0321", True), ("0x0021", False)])
@@ -232,13 +233,43 @@ def test_a_machine_that_does_not_answer_is_not_waited_for_and_leaves_nothing_ope
         listener.bind(str(tmp_path / "qmp"))
         listener.listen()
         before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-        with pytest.raises(TimeoutError):
-            qemu.reset(tmp_path)
+        with pytest.raises(TimeoutError), qemu.control(tmp_path):
+            pass
         assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
 
 
 def test_a_refusal_is_an_error(tmp_path: Path) -> None:
     thread, _ = monitor(tmp_path, [{"error": {"desc": "no"}}])
-    with pytest.raises(NitroError, match="no"):
-        qemu.reset(tmp_path)
+    with pytest.raises(NitroError, match="no"), qemu.control(tmp_path):
+        pass
     thread.join(5)
+
+
+@pytest.mark.parametrize("option", [" model=<str>", "  msix_qsize=<uint16>"])
+def test_whether_disks_can_be_named_is_asked(option: str) -> None:
+    program = Qemu((sys.executable, "-c", f"print({option!r})"), (11, 1))
+    assert qemu.names_disks(program) is ("model" in option)
+
+
+def test_a_disk_has_the_model_and_the_serial_number_that_it_is_given(tmp_path: Path) -> None:
+    disk = Disk(tmp_path / "disk", "vol0123", "Amazon, inc.")
+    line = arguments(Machine(disks=(disk,), console=tmp_path / "console"), tmp_path)
+    (device,) = [word for word in line if word.startswith("nvme,")]
+    assert ",serial=vol0123," in device
+    assert device.endswith(",model=Amazon,, inc.,firmware-version=1.0")
+
+
+@pytest.mark.slow
+def test_debians_qemu_names_disks(tmp_path: Path) -> None:
+    program = qemu.find()
+    assert qemu.names_disks(program)
+    (tmp_path / "disk").write_bytes(bytes(1 << 20))
+    disk = Disk(tmp_path / "disk", "vol0123", "Amazon Elastic Block Store")
+    machine = Machine(disks=(disk,), console=tmp_path / "console")
+    with qemu.boot(program, machine, tmp_path) as process:
+        while not (tmp_path / "qmp").exists():
+            assert process.poll() is None
+        with qemu.control(tmp_path) as ask:
+            told = str(ask("human-monitor-command", {"command-line": "info qtree"}))
+    assert 'model = "Amazon Elastic Block Store"' in told
+    assert 'serial = "vol0123"' in told

@@ -116,6 +116,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     monkeypatch.setattr(watch, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(watch, "END_SECONDS", 0.01)
     monkeypatch.setattr(qemu, "find", lambda **_: None)
+    monkeypatch.setattr(qemu, "names_disks", lambda _: True)
     monkeypatch.setattr(qemu, "boot", boot)
     monkeypatch.setattr(accel, "best", lambda _: "tcg")
     monkeypatch.setattr(qemu_hypervisor, "EnaNic", Card)
