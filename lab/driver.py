@@ -74,9 +74,9 @@ class Machine:
     def rules_broken(self) -> list[str]:
         return self.card("rules")
 
-    def trouble(self) -> list[str]:
-        marks = ("BUG:", "WARNING:", "Oops", "Call Trace", "NETDEV WATCHDOG", "given up")
-        return [line for line in self.guest.console().splitlines() if any(m in line for m in marks)]
+    def trouble(self, *provoked: str) -> list[str]:
+        """Warnings and worse in the kernel's log, but for those of the patterns `provoked`."""
+        return self.guest.trouble(*provoked)
 
 
 def add_module(lab: Lab, suite: str) -> None:

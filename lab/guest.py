@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab import kernel_log
 from lab.network import Lab
 from nitro import debian
 from nitro.image.formats import cpio
@@ -23,9 +24,10 @@ _PROGRAMS = ("bin/iperf3", "sbin/ethtool", "bin/netperf", "bin/netserver", "bin/
 _MODULES = ("ena", "virtio_pci", "virtio_net", "af_packet")
 
 # Commands come in on the second serial line, one a line; the answer ends with a mark.
-_INIT = """#!/bin/busybox sh
+_INIT = f"""#!/bin/busybox sh
 /bin/busybox --install -s /usr/bin
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+{kernel_log.SET_MARK}
 mkdir -p /run /tmp; ip link set lo up
 sysctl -qw net.ipv6.conf.all.disable_ipv6=0
 for module in $(cat /modules/order); do
@@ -37,12 +39,6 @@ echo "@ready@"
 while read -r line; do sh -c "$line" < /dev/null; echo "@$?@"; done
 """
 
-# What a kernel must not say while a card works as it should.
-_TROUBLE = re.compile(
-    r"BUG:|WARNING:|Oops|Call Trace|Kernel panic|hung_task|NETDEV WATCHDOG|"
-    r"ena .*(missed|Reset|reset|Failed|failed|not responding|[Tt]imeout)"
-)
-
 
 class Failed(AssertionError):
     """A command in the guest ended with an error."""
@@ -51,9 +47,9 @@ class Failed(AssertionError):
 def kernel(suite: str) -> tuple[Path, Path]:
     """Debian's cloud kernel of a suite: its file and the folder of its modules."""
     tree = debian.tree(debian.Wanted(("linux-image-cloud-amd64",), suite=suite))
-    (image,) = tree.path("/boot").glob("vmlinuz-*")
-    release = image.name.removeprefix("vmlinuz-")
-    return image, tree.path(f"/usr/lib/modules/{release}")
+    (folder,) = tree.path("/usr/lib/modules").iterdir()
+    beside = folder / "vmlinuz"  # Debian's place for it since 7.0
+    return (beside if beside.exists() else tree.path(f"/boot/vmlinuz-{folder.name}")), folder
 
 
 def initramfs(tools: debian.Tree, kernel_modules: Path, out: Path) -> None:
@@ -110,9 +106,9 @@ class Guest:
     def console(self) -> str:
         return self._console.read_text(errors="replace")
 
-    def trouble(self) -> list[str]:
-        """Lines of the kernel's log that should not be there."""
-        return [line for line in self.console().splitlines() if _TROUBLE.search(line)]
+    def trouble(self, *provoked: str) -> list[str]:
+        """Warnings and worse in the kernel's log, but for those of the patterns `provoked`."""
+        return kernel_log.complaints(self.run(kernel_log.COMMAND), provoked)
 
     def _until(self, pattern: bytes, seconds: float) -> tuple[str, str]:
         deadline = time.monotonic() + seconds

@@ -61,9 +61,9 @@ def counters(guest: Guest, interface: str = "eth0") -> dict[str, int]:
     return {match[1]: int(match[2]) for match in found if match}
 
 
-def both_ways(guest: Guest, *options: str) -> None:
-    iperf(guest, *options)
-    iperf(guest, "-R", *options)
+def both_ways(guest: Guest, *options: str, seconds: float = 2) -> None:
+    iperf(guest, *options, seconds=seconds)
+    iperf(guest, "-R", *options, seconds=seconds)
 
 
 def offloads_off_and_on(guest: Guest, *options: str) -> None:

@@ -20,8 +20,14 @@ def carries_traffic(subject: Machine, *options: str) -> None:
         assert subject.iperf(*options, *direction) > FLOWS_AT
 
 
-def is_clean(subject: Machine) -> None:
-    assert not subject.trouble()
+# What the driver says in tests that make its card fail or ask for a reset; never that it gave up.
+OWN_WORDS = r"\bnitro_ena (?!.*given up)"
+# With `--offloads all` only: segments as no other card hands them over (docs/ena-device.md).
+MERGED = "suspect GRO implementation"
+
+
+def is_clean(subject: Machine, *provoked: str) -> None:
+    assert not subject.trouble(*provoked)
     assert not subject.rules_broken()
 
 
@@ -101,7 +107,7 @@ def test_the_module_does_what_the_kernels_driver_does(tmp_path: Path, suite: str
         assert "no LLQ" in subject.run("dmesg | grep nitro_ena")
         carries_traffic(subject)
         subject.run("rmmod nitro_ena")
-        is_clean(subject)
+        is_clean(subject, MERGED, "mtu less than device minimum")
 
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
@@ -126,7 +132,7 @@ def test_resets_under_traffic(tmp_path: Path, suite: str) -> None:
         subject.ping(8973)
         carries_traffic(subject)
         subject.run("rmmod nitro_ena")
-        assert not subject.trouble()
+        assert not subject.trouble(OWN_WORDS)
 
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
@@ -162,7 +168,7 @@ def test_queues_come_back_when_the_card_creates_them_again(tmp_path: Path) -> No
         subject.wait_for_link()
         subject.ping()
         carries_traffic(subject)
-        assert not subject.trouble()
+        assert not subject.trouble(OWN_WORDS)
         subject.run("rmmod nitro_ena")
 
 
@@ -190,5 +196,4 @@ def test_hostile_cards(tmp_path: Path, faults: str) -> None:
         subject.load()
         carries_traffic(subject)
         subject.run("rmmod nitro_ena")
-        bad = [line for line in subject.trouble() if "given up" not in line]
-        assert not bad
+        assert not subject.trouble(OWN_WORDS, "given up")

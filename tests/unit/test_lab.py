@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lab import kernel_log
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -32,3 +34,25 @@ def test_no_folder_reaches_into_one_that_it_must_not_know(folder: str, others: s
     assert modules
     found = {str(module): imported(module) & others for module in modules}
     assert not {module: names for module, names in found.items() if names}
+
+
+SAID = """<14>[    3.000000] lab: init runs
+<4>[    3.141593] TCP: eth0: Driver has suspect GRO implementation
+<3>[    3.200000] ena 0000:00:03.0: reset was asked for
+<4>[    4.000000]
+no line of a log, after all
+"""
+
+
+def test_every_warning_of_a_guests_kernel_counts_but_those_that_a_test_brings_about() -> None:
+    gro, reset = (line.split("] ")[1] for line in SAID.splitlines()[1:3])
+    odd = "no line of a log, after all"
+    assert kernel_log.complaints(SAID) == [gro, reset, odd]
+    assert kernel_log.complaints(SAID, ["suspect GRO", r"\bena .*asked"]) == [odd]
+    assert "init" in kernel_log.complaints("")[0], "a log that lost its beginning shows nothing"
+
+
+def test_what_is_harmless_is_a_pattern_with_a_reason() -> None:
+    for pattern, reason in kernel_log.HARMLESS.items():
+        assert not re.search(pattern, "ena 0000:00:03.0 eth0: keep alive watchdog timeout")
+        assert len(reason.split()) > 3

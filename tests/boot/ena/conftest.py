@@ -11,7 +11,7 @@ from lab.network import ANOTHER, Lab
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     with (
-        Lab(tmp_path, taps=tuple(f"tap{n}" for n in range(6))) as made,
+        Lab(tmp_path, taps=tuple(f"tap{n}" for n in range(7))) as made,
         made.start("iperf3", [*made.tools.program("iperf3"), "-s"]),
         made.start("another", [*made.tools.program("iperf3"), "-s", "-p", ANOTHER]),
     ):

@@ -26,6 +26,8 @@ from tests.lengths import length
 
 pytestmark = pytest.mark.boot
 KERNELS = ("bookworm", "trixie")
+# With `--offloads all` only: segments as no other card hands them over (docs/ena-device.md).
+MERGED = "suspect GRO implementation"
 
 
 @pytest.mark.parametrize("suite", KERNELS)
@@ -54,7 +56,7 @@ def test_driver(lab: Lab, suite: str) -> None:
         guest.run("ethtool -L eth0 combined 1")
         both_ways(guest)
         offloads_off_and_on(guest)
-        guest.run("ethtool -G eth0 rx 512 tx 512")
+        guest.run("ethtool -G eth0 rx 4096 tx 512")
         guest.run("ip link set eth0 mtu 1500")
         both_ways(guest)
 
@@ -67,7 +69,7 @@ def test_driver(lab: Lab, suite: str) -> None:
         guest.run("rmmod ena; insmod /modules/ena.ko")
         up(guest)
         both_ways(guest)
-        assert guest.trouble() == []
+        assert guest.trouble(MERGED) == []
         assert tell(control, "rules") == []
 
         guest.send(f"iperf3 -c {HOST} -p {ANOTHER} -t 14 > /tmp/out 2>&1")
@@ -78,14 +80,13 @@ def test_driver(lab: Lab, suite: str) -> None:
         guest.result("iperf3 through a reset", seconds=120)
         ping(guest)
         both_ways(guest)
-        assert "BUG" not in guest.console()
-        assert "Call Trace" not in guest.console()
+        assert guest.trouble(MERGED, r"\bena ") == []  # the driver tells of its reset
 
 
 @pytest.mark.parametrize("suite", KERNELS)
-def test_cards_of_other_generations(lab: Lab, suite: str) -> None:
+def test_cards_of_every_generation(lab: Lab, suite: str) -> None:
     """One card of each kind in one machine, each with traffic and no rule broken."""
-    profiles = ("t4g", "c6in", "gen8", "strict-firmware", "graviton", "minimal")
+    profiles = ("c5", "t4g", "c6in", "gen8", "strict-firmware", "graviton", "minimal")
     trace = lab.folder / "trace"
     with ExitStack() as stack:
         controls, nics = [], []
@@ -102,11 +103,12 @@ def test_cards_of_other_generations(lab: Lab, suite: str) -> None:
             interface = f"eth{number}"
             up(guest, interface)
             ping(guest, size=9001 - 28)
-            both_ways(guest, *(("-b", "40M") if profiles[number] == "minimal" else ()))
+            limit = ("-b", "40M") if profiles[number] == "minimal" else ()
+            both_ways(guest, *limit, seconds=1)
             assert bool(llq_copies(guest, interface)) == PROFILES[profiles[number]].llq
             guest.run(f"ip link set {interface} down")
             assert tell(control, "rules") == [], profiles[number]
-        assert guest.trouble() == []
+        assert guest.trouble("LLQ is not supported") == []  # of t4g and minimal
     told = "\n".join(explain(trace))
     assert "driver asks (#" in told
     assert "create sq, RX, 1024 entries in host memory, completions to" in told
