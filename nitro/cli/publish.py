@@ -163,7 +163,7 @@ def publish(
             if secret:
                 content = manifest.read_bytes()
                 text = minisign.sign(content, secret, f"release {wanted.name}")
-                manifest.with_name(manifest.name + minisign.SUFFIX).write_text(text)
+                manifests.write_text(manifest.with_name(manifest.name + minisign.SUFFIX), text)
     publish_output.show(done, manifest if not done.failed else None, as_json=json)
     if done.failed:
         raise typer.Exit(NitroError.exit_code)

@@ -79,10 +79,25 @@ def of_publication(publication: Publication, account: str) -> ReleaseDocument:
 
 
 def write(path: Path, document: ReleaseDocument) -> None:
-    """Whole or not at all. Raises OSError."""
+    """Whole or not at all. Raises NitroError."""
+    write_text(path, f"{json.dumps(document, indent=1)}\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """A manifest's text, or its signature's, whole or not at all. Raises NitroError."""
     fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(f"{json.dumps(document, indent=1)}\n")
-    fresh.replace(path)
+    try:
+        try:
+            fresh.write_text(text)
+            fresh.replace(path)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise NitroError(
+            f"the release is published, but {path} could not be written: {error.strerror}",
+            hint="run the command again, with another file: it then only writes that",
+        ) from None
 
 
 def read(path: Path) -> Manifest:

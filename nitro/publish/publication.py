@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from nitro.cloud import Cloud, usage
-from nitro.errors import NitroError, RefusedError
+from nitro.errors import InputError, NitroError, RefusedError
 from nitro.progress import Reporter
 from nitro.publish import plan as plans
+from nitro.publish import steps
 from nitro.publish.execute import Brake, Outcome, execute
 from nitro.publish.observe import Ami, RegionState, observe
 from nitro.publish.plan import Plan
@@ -77,7 +79,25 @@ def _plan(clouds: Mapping[str, Cloud], release: Release, report: Reporter, brake
             return _users(cloud, release, [*too_many, *retired])
 
         in_use = _everywhere(clouds, used, brake)
-    return plans.make(release, states, in_use, direct=release.settings.via != "s3")
+    decided = plans.make(release, states, in_use, direct=release.settings.via != "s3")
+    _require_future(decided, datetime.now(UTC))
+    return decided
+
+
+def _require_future(plan: Plan, now: datetime) -> None:
+    """EC2 takes no past date, and would say so when the AMI is there. Raises InputError.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableImageDeprecation.html
+    """
+    when = plan.release.settings.deprecate
+    for step in plan.steps:
+        if isinstance(step, steps.Deprecate):
+            at = step.at or (when if isinstance(when, datetime) else None)
+            if at and at <= now:
+                raise InputError(
+                    f"deprecate: {at:%Y-%m-%d %H:%M} UTC, in {step.region}, is past",
+                    hint="name a later date, or more days after the AMI's creation",
+                )
 
 
 def _users(cloud: Cloud, release: Release, images: Sequence[Ami]) -> dict[str, list[str]]:

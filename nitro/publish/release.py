@@ -19,6 +19,7 @@ PROVENANCE = frozenset({tags.VERSION, tags.REVISION, tags.BUILDER, tags.BILL})
 _AMI_NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
 # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 _PARAMETER = re.compile(r"(/?[A-Za-z0-9_.-]+)+")
+_RESERVED, _LEVELS = re.compile(r"/?(aws|ssm)", re.IGNORECASE), 15
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
@@ -103,6 +104,15 @@ def make(settings: Settings, source: Source) -> Release:
     if parameter and not _PARAMETER.fullmatch(parameter):
         raise InputError(
             f"{parameter!r} is not the name of an SSM parameter", hint="such as /images/{recipe}"
+        )
+    if parameter and _RESERVED.match(parameter):
+        raise InputError(
+            f"{parameter!r}: SSM keeps names that begin with aws or ssm to itself",
+            hint="such as /images/{recipe}",
+        )
+    if parameter and parameter.strip("/").count("/") >= _LEVELS:
+        raise InputError(
+            f"{parameter!r} has more than {_LEVELS} levels", hint="such as /images/{recipe}"
         )
     check_image(disk.name, disk.description, {**disk.tags, **settings.tags})
     tag_map = _tags(settings, source, name)

@@ -90,7 +90,7 @@ class Settings(_Table):
     @classmethod
     def _time(cls, value: Any) -> Any:
         if isinstance(value, str):
-            if found := re.fullmatch(r"(\d{1,4})d", value):
+            if found := re.fullmatch(r"([1-9]\d{0,3})d", value):
                 return timedelta(days=int(found[1]))
             try:
                 value = datetime.fromisoformat(value)
@@ -105,7 +105,9 @@ class Settings(_Table):
     @model_validator(mode="after")
     def _fits(self) -> Settings:
         longest = _LONGEST_DEPRECATION_PUBLIC if self.share.public else _LONGEST_DEPRECATION
-        if isinstance(self.deprecate, timedelta) and self.deprecate > longest:
+        when = self.deprecate
+        ahead = when - datetime.now(UTC) if isinstance(when, datetime) else when
+        if ahead and ahead > longest:
             kind = "a public AMI" if self.share.public else "an AMI"
             raise ValueError(
                 f"deprecate: {kind} can be deprecated {longest.days} days ahead at most"

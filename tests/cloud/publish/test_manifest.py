@@ -43,6 +43,14 @@ def test_a_second_run_writes_the_same_manifest(account: Cloud, written: Path, di
     assert written.read_text() == before
 
 
+def test_a_manifest_that_cannot_be_written_is_one_line(account: Cloud, tmp_path: Path) -> None:
+    path = tmp_path / "web.json"
+    path.mkdir()
+    with pytest.raises(NitroError, match=r"is published, but .*web\.json could not be written"):
+        manifest.write_text(path, "{}")
+    assert not list(tmp_path.glob("**/*.new"))
+
+
 def test_half_a_release_has_no_manifest(account: Cloud, disk: Source) -> None:
     done = publish_it(make_release(disk, via="s3", regions=["eu-central-1"]))
     half = Publication(done.plan, [*done.outcomes, Outcome("us-east-1", error=NitroError("x"))])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 from moto.core.utils import utcnow
 
 from nitro.cloud import Cloud, storage, tags
-from nitro.errors import RefusedError
+from nitro.errors import InputError, RefusedError
 from nitro.progress import Reporter
 from nitro.publish import access, parameters, steps
 from nitro.publish.access import Access
@@ -179,6 +179,33 @@ def test_settings_that_change_are_applied_to_what_is_there(account: Cloud, disk:
         assert not access.of_image(account.in_region(region), image["ImageId"])
         assert tags.from_list(image["Tags"])["stack"] == "blue"
     assert publish_it(plain).plan.steps == ()
+
+
+class Later(datetime):
+    """A clock that is two days ahead."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> Any:
+        return datetime.now(tz) + timedelta(days=2)
+
+
+def test_a_date_that_is_past_is_refused_before_anything_is_uploaded(
+    account: Cloud, disk: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But an AMI that has it already, since when it was to come, needs nothing."""
+    late = make_release(disk, via="ebs", deprecate="2020-01-01")
+    before = state(account)
+    with pytest.raises(InputError, match="2020-01-01 00:00 UTC, in eu-central-1, is past"):
+        publish_it(late)
+    assert state(account) == before
+    plain = make_release(disk, via="ebs")
+    publish_it(plain)
+    with pytest.raises(InputError, match="is past"):
+        publish_it(late)
+    soon = make_release(disk, via="ebs", deprecate=datetime.now(UTC) + timedelta(days=1))
+    assert not publish_it(soon).failed
+    monkeypatch.setattr("nitro.publish.publication.datetime", Later)
+    assert publish_it(soon).plan.steps == ()
 
 
 def test_a_region_that_is_down_is_repaired_by_the_next_run(account: Cloud, disk: Source) -> None:

@@ -79,6 +79,9 @@ def test_deprecation_counts_from_the_creation_and_to_the_minute() -> None:
         ({"ami_name": "a"}, "not one that EC2 takes"),
         ({"ami_name": "web*"}, "not one that EC2 takes"),
         ({"parameter": "a b"}, "not the name of an SSM parameter"),
+        ({"parameter": "/aws/images"}, "begin with aws or ssm"),
+        ({"parameter": "SSMimages"}, "begin with aws or ssm"),
+        ({"parameter": "/a" * 16}, "more than 15 levels"),
         ({"tags": {"aws:x": "y"}}, "which AWS reserves"),
     ],
 )
