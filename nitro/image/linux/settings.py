@@ -41,9 +41,9 @@ def add(rootfs: Rootfs, recipe: Recipe) -> None:
         # as init prints it: the inside of a JSON string
         "COMMAND": json.dumps(shlex.join(recipe.argv), ensure_ascii=False)[1:-1],
     }
-    lines = "".join(f"{key}={shlex.quote(value)}\n" for key, value in settings.items())
     if recipe.stop_signal:
         settings["STOP_SIGNAL"] = recipe.stop_signal
+    lines = "".join(f"{key}={shlex.quote(value)}\n" for key, value in settings.items())
     exports = "".join(
         f"export {key}={shlex.quote(value)}\n" for key, value in sorted(recipe.env.items())
     )
