@@ -107,3 +107,57 @@ def test_what_is_not_the_users_is_one_archive(compressor: Tree) -> None:
     assert system.sha256 != program.sha256
     described = layers.describe([system, program])
     assert [each["layer"] for each in described] == ["system", "program"]
+
+
+def test_archives_begin_at_8_kib_and_the_whole_ends_at_256_kib(compressor: Tree) -> None:
+    """So a file that grows a little moves neither what follows it nor the end of the disk."""
+    packed = layers.pack(rootfs(), compressor)
+    out = io.BytesIO()
+    layers.join(packed, out)
+    data, at = out.getvalue(), 0
+    assert len(data) % (256 << 10) == 0
+    for path in (path for layer in packed for path in layer.paths):
+        content = path.read_bytes()
+        assert data[at : at + len(content)] == content
+        assert len(content) > 0
+        at += len(content) + -len(content) % 8192
+    assert data[at:] == bytes(len(data) - at)
+    assert len(data) - at < 256 << 10
+
+
+def test_sizes_are_of_all_archives_of_a_layer(compressor: Tree) -> None:
+    packed = layers.pack(rootfs(), compressor)
+    [system, program] = layers.describe(packed)
+    assert len(packed[1].paths) > 1
+    assert program["compressed"] == sum(path.stat().st_size for path in packed[1].paths)
+    assert program["size"] > rootfs().size - (2 << 20)
+    assert system["size"] > 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("sizes", "archives"),
+    [
+        ([1 << 20], 1),
+        ([(1 << 20) - 4096, 4096], 1),
+        ([(1 << 20) - 4096, 4097], 2),  # a file takes whole pages
+        ([1 << 20, 1], 2),
+        ([3 << 20, 1], 2),  # a larger one has an archive of its own
+        ([0, 3 << 20], 1),
+    ],
+)
+def test_a_program_is_cut_into_archives_of_a_mib(
+    compressor: Tree, sizes: list[int], archives: int
+) -> None:
+    nodes = Rootfs()
+    for number, size in enumerate(sizes):
+        nodes.add(f"/f{number}", Node("program", "test", source=bytes(size)))
+    program = layers.pack(nodes, compressor)[-1]
+    assert len(program.paths) == archives
+
+
+def test_the_same_content_is_compressed_once(compressor: Tree) -> None:
+    first, second = layers.pack(rootfs(), compressor), layers.pack(rootfs(), compressor)
+    assert first == second
+    [_, changed] = layers.pack(rootfs(200), compressor)
+    assert changed.sha256 != first[1].sha256
+    assert len(set(changed.paths) & set(first[1].paths)) == len(changed.paths) - 1

@@ -46,3 +46,23 @@ def test_the_archive_and_twice_the_files_fit_beside_the_kernel(
 def test_more_to_hold_never_needs_less(unpacked: int, more: int, packed: int, files: int) -> None:
     least = minimum_mib(unpacked, 0, 0)
     assert minimum_mib(unpacked + more, packed, files) >= least
+
+
+@given(SIZES, SIZES, FILES)
+def test_memory_comes_in_steps_of_4_mib(unpacked: int, packed: int, files: int) -> None:
+    """As hypervisors give it; and never a whole step more than is needed."""
+    assert minimum_mib(unpacked, packed, files) % 4 == 0
+
+
+@pytest.mark.parametrize(
+    ("unpacked", "packed", "files", "needed"),
+    [
+        (0, 0, 0, 88),  # 1.02 × the 84 that a kernel starts with
+        (100 * MIB, 0, 0, 256),  # 1.02 × (twice the files and 48)
+        (100 * MIB, 50 * MIB, 0, 304),
+        (0, 0, 25_600, 256),  # a file takes a page at least
+        (10 * MIB, 0, 2048, 100),  # 1.02 × (84, the files, and 1024 bytes for each)
+    ],
+)
+def test_what_the_model_says(unpacked: int, packed: int, files: int, needed: int) -> None:
+    assert minimum_mib(unpacked, packed, files) == needed
