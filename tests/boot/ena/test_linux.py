@@ -26,6 +26,7 @@ from tests.lengths import length
 
 pytestmark = pytest.mark.boot
 KERNELS = ("bookworm", "trixie")
+NEWEST = "trixie-backports"
 # With `--offloads all` only: segments as no other card hands them over (docs/ena-device.md).
 MERGED = "suspect GRO implementation"
 
@@ -83,7 +84,7 @@ def test_driver(lab: Lab, suite: str) -> None:
         assert guest.trouble(MERGED, r"\bena ") == []  # the driver tells of its reset
 
 
-@pytest.mark.parametrize("suite", KERNELS)
+@pytest.mark.parametrize("suite", [*KERNELS, NEWEST])
 def test_cards_of_every_generation(lab: Lab, suite: str) -> None:
     """One card of each kind in one machine, each with traffic and no rule broken."""
     profiles = ("c5", "t4g", "c6in", "gen8", "strict-firmware", "graviton", "minimal")
