@@ -179,7 +179,7 @@ def _check(cloud: Cloud, queue: str, definition: str) -> None:
     if not revisions or (revision and revision not in revisions):
         raise InputError(
             f"there is no job definition {definition} in {cloud.region}",
-            hint="register examples/batch/job-definition.json, or name yours with --definition",
+            hint="register examples/nightly/job-definition.json, or name yours with --definition",
         )
 
 
