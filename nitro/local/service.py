@@ -26,10 +26,11 @@ from nitro.local.batch.runner import ProcessRunner
 from nitro.local.broker import HostSockets
 from nitro.local.front import Door, GuestDoor
 from nitro.local.imds import Metadata, MetadataServer
+from nitro.local.ntp import TimeServer
 from nitro.local.qemu_hypervisor import QemuHypervisor
 from nitro.local.signature import Key
 from nitro.local.store import BlockStore
-from nitro.local.subnet import METADATA_ADDRESS, S3_ADDRESS, Subnets
+from nitro.local.subnet import METADATA_ADDRESS, S3_ADDRESS, TIME_ADDRESS, Subnets
 from nitro.local.weather import FAIR, Conditions, Forecast
 from nitro.local.weather.gate import Gate
 
@@ -106,7 +107,7 @@ class Service:
             (METADATA_ADDRESS, 80),
             Metadata(self.hypervisor.guest_at, answers=self._site.forecast.metadata_answers),
         )
-        for server in (outside, jobs, inside, metadata):
+        for server in (outside, jobs, inside, metadata, TimeServer((TIME_ADDRESS, 123))):
             self._serve(server)
 
     def stop(self) -> None:
@@ -114,7 +115,7 @@ class Service:
         self._batch.close()
         self.hypervisor.close(_STOP_SECONDS)
 
-    def _serve(self, server: BaseWSGIServer | MetadataServer) -> None:
+    def _serve(self, server: BaseWSGIServer | MetadataServer | TimeServer) -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
 
 

@@ -20,6 +20,9 @@ from nitro.local.watch import Helper
 from nitro.progress import Reporter
 
 METADATA_ADDRESS = "169.254.169.254"  # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
+TIME_ADDRESS = (
+    "169.254.169.123"  # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configure-ec2-ntp.html
+)
 S3_ADDRESS = "169.254.170.1"  # ours: S3 as guests see it
 S3_NAME = "s3.nitro.internal"
 
@@ -92,7 +95,7 @@ class Subnets:
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         link.bring_up("lo")
-        for number, address in enumerate((METADATA_ADDRESS, S3_ADDRESS)):
+        for number, address in enumerate((METADATA_ADDRESS, S3_ADDRESS, TIME_ADDRESS)):
             link.add_ipv4(f"lo:{number}", ipaddress.IPv4Interface(f"{address}/32"))
         for family in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
             Path(f"/proc/sys/net/{family}").write_text("1")
