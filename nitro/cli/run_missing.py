@@ -76,7 +76,7 @@ def complete(
 
     if write and recipe.file is None:
         raise InputError(f"--write: {recipe.name} has no file", hint="write a recipe first")
-    now, good = recipe, False
+    now, good, all_of_it = recipe, False, missing.Lack()
     for _ in range(_TRIES):
         built = image.build(now, report=report, locked=locked, trace=True)
         console = boot(built)
@@ -86,19 +86,19 @@ def complete(
             break
         for line in found.lines(now):
             say(f"it lacks: {line}")
-        now = missing.completed(now, found)
-    _show(recipe, now, good=good, write=write)
+        all_of_it = missing.together(recipe, all_of_it, found)
+        now = missing.completed(recipe, all_of_it)
+    _show(recipe, all_of_it, good=good, tried_all=not found, write=write)
     return good
 
 
-def _show(old: Recipe, new: Recipe, *, good: bool, write: bool) -> None:
-    from nitro.image.missing import Lack
+def _show(old: Recipe, found: Lack, *, good: bool, tried_all: bool, write: bool) -> None:
     from nitro.recipe.edit import with_entries
 
-    files = tuple(file.source for file in new.files[len(old.files) :])
-    found = Lack(files, new.packages[len(old.packages) :])
-    if not good:
+    if not good and tried_all:
         say("the program still does not go well, and nothing more of Debian's is known to help")
+    elif not good:
+        say(f"the program does not go well after {_TRIES} runs, each of which it lacked more in")
     elif not found:
         say("the recipe lacks nothing")
     for line in found.lines(old):

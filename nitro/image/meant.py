@@ -11,19 +11,24 @@ from nitro.image.libraries import Sysroot
 def by(sysroot: Sysroot, path: str, *, everywhere: bool = True) -> str | None:
     """The likeliest file in place of the absolute `path`; None when none is alike.
 
-    Such are /usr/bin/php8.4 for /usr/bin/php, to which package scripts would have made a link, and
-    /usr/sbin/nginx for /usr/bin/nginx. Where `everywhere` is false, as for this machine's root,
-    no other folder is looked at.
+    Such are /usr/bin/php8.4 for /usr/bin/php and /usr/sbin/squid-gnutls for /usr/sbin/squid, to
+    which package scripts would have made links, and /usr/sbin/nginx for /usr/bin/nginx. Where
+    `everywhere` is false, as for this machine's root, no other folder is looked at.
     """
     folder, _, name = path.rstrip("/").rpartition("/")
     if not name:
         return None
     place = sysroot.locate(folder or "/")
     if place is not None and place.is_dir():
+        beside = [one.name for one in place.iterdir()]
         numbered = re.compile(re.escape(name) + r"[-.0-9]+")
-        names = [one.name for one in place.iterdir() if numbered.fullmatch(one.name)]
-        if names:
+        if names := list(filter(numbered.fullmatch, beside)):
             return f"{folder}/{max(names)}"
+        if moved := _elsewhere(sysroot, folder, name) if everywhere else None:
+            return moved
+        names = [one for one in beside if one.startswith((f"{name}-", f"{name}."))]
+        # Of several, such as redis-cli and redis-server, none is likelier.
+        return f"{folder}/{names[0]}" if len(names) == 1 and folder.endswith("bin") else None
     return _elsewhere(sysroot, folder, name) if everywhere else None
 
 

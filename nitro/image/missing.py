@@ -20,8 +20,21 @@ from nitro.image.libraries import Sysroot
 from nitro.recipe import Recipe
 
 _LIBRARY = re.compile(r"lib[A-Za-z0-9_+.-]+\.so\.[0-9][0-9.]*")
-# Folders of many programs, of which a recipe never wants all.
-_SHARED = {"/", "/etc", "/usr", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share", "/usr/libexec"}
+# Folders of many programs, and those of libraries, of which a recipe never wants all.
+_SHARED = {
+    "/",
+    "/etc",
+    "/usr",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/lib",
+    "/usr/share",
+    "/usr/libexec",
+    "/lib",
+    "/var",
+    "/var/lib",
+    "/opt",
+}
 _MANY = 3
 
 
@@ -97,6 +110,33 @@ def completed(recipe: Recipe, found: Lack) -> Recipe:
             "completed": recipe.completed,
         }
     )
+
+
+def together(recipe: Recipe, one: Lack, more: Lack) -> Lack:
+    """All that `recipe` lacks, from two runs of its program.
+
+    A program that stops at the first file that it lacks names one in each run. A second one below
+    the same folder brings that folder, where the recipe puts nothing of its own in it.
+    """
+    own = [file.target for file in recipe.files if not file.source.startswith("/")]
+    files = [*one.files]
+    for path in more.files:
+        above = [_common(path, old) for old in one.files]
+        usable = [folder for folder in above if folder and not _holds(folder, own)]
+        files.append(min(usable, key=len, default=path))
+    kept = [path for path in dict.fromkeys(files) if not {*_above(path)} & {*files}]
+    return Lack(tuple(kept), tuple(dict.fromkeys((*one.packages, *more.packages))))
+
+
+def _common(one: str, other: str) -> str | None:
+    """The folder that both paths lie in; None for a folder of many programs."""
+    folder = next(path for path in _above(one) if path in _above(other))
+    libraries = PurePosixPath(folder).parent == PurePosixPath("/usr/lib") and "-linux-" in folder
+    return None if folder in _SHARED or libraries else folder
+
+
+def _holds(folder: str, paths: Iterable[str]) -> bool:
+    return any(path.startswith(f"{folder}/") for path in paths)
 
 
 def _gathered(held: Sequence[str], tree: Tree | None) -> list[str]:

@@ -64,6 +64,17 @@ def test_until_nothing_helps(path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "files" not in path.read_text()
 
 
+def test_not_for_ever(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run_missing, "lack", lambda now, *_: Lack((f"/etc/{len(now.files)}",)))
+    boot = consoles(*[ended(1)] * 5)
+    assert not run_missing.complete(recipe.load(path), boot, Reporter(), locked=False, write=False)
+    said = capsys.readouterr()
+    assert "does not go well after 5 runs" in said.err
+    assert said.out == 'files += ["/etc/0", "/etc/1", "/etc/2", "/etc/3", "/etc/4"]\n'
+
+
 def test_a_program_that_goes_well_is_left_alone(path: Path) -> None:
     made = recipe.load(path)
     assert run_missing.complete(made, consoles(READY), Reporter(), locked=False, write=True)

@@ -11,6 +11,9 @@ from nitro.image.libraries import Sysroot
 
 FILES = (
     "usr/sbin/nginx",
+    "usr/sbin/squid-gnutls",
+    "usr/bin/redis-cli",
+    "usr/bin/redis-server",
     "etc/nginx",
     "usr/bin/php8.4",
     "usr/share/mariadb/mysql",
@@ -32,6 +35,8 @@ def sysroot(tmp_path: Path) -> Sysroot:
         ("/usr/bin/php", "/usr/bin/php8.4"),
         ("/usr/bin/nginx", "/usr/sbin/nginx"),
         ("/nowhere/bin/nginx", "/usr/sbin/nginx"),
+        ("/usr/sbin/squid", "/usr/sbin/squid-gnutls"),
+        ("/usr/bin/redis", None),
         ("/usr/share/mysql/", "/usr/share/mariadb/mysql"),
         ("/usr/bin/mysql", None),
         ("/usr/bin/[n]ginx", None),

@@ -57,6 +57,23 @@ def test_a_completed_recipe_has_them(tmp_path: Path) -> None:
     assert new.model_copy(update={"files": old.files, "packages": old.packages}) == old
 
 
+def test_files_of_two_runs_below_a_folder_are_the_folder() -> None:
+    one = Lack(("/usr/share/nodejs/a/lexer.js", "/etc/app.conf"), ("liba",))
+    two = Lack(("/usr/share/nodejs/b/fetch.js", "/etc/mime.types"), ("liba", "libb"))
+    files = ("/etc/app.conf", "/usr/share/nodejs", "/etc/mime.types")
+    assert missing.together(recipe(), one, two) == Lack(files, ("liba", "libb"))
+    three = Lack(("/usr/lib/x86_64-linux-gnu/b/1",))
+    libraries = Lack(("/usr/lib/x86_64-linux-gnu/a/1",))
+    assert missing.together(recipe(), libraries, three).files == (*libraries.files, *three.files)
+
+
+def test_a_folder_with_files_of_the_recipes_own_is_not_brought_whole(tmp_path: Path) -> None:
+    own = {"source": "app.conf", "path": "/etc/app/app.conf"}
+    one, two = Lack(("/etc/app/a",)), Lack(("/etc/app/b",))
+    assert missing.together(recipe(files=[own]), one, two).files == ("/etc/app/a", "/etc/app/b")
+    assert missing.together(recipe(), one, two).files == ("/etc/app",)
+
+
 def test_packages_with_scripts_are_those_around_the_recipes_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
