@@ -28,7 +28,7 @@ def made(case: Case, folder: Path) -> Recipe:
     ports = [Port("tcp", case.port)]
     if colon:
         return container.complete(recipe.for_container(f"{kind}:{folder / place}"))
-    if recipe.is_script(case.program):
+    if recipe.is_script(str(folder / case.program)):
         return recipe.for_script(folder / case.program, ports=ports)
     if case.program:
         return recipe.for_program(folder / case.program, ports=ports)
