@@ -55,8 +55,8 @@ def best(qemu: Qemu, *, kvm: Path = Path("/dev/kvm")) -> str:
     try:
         known = json.loads(memory.read_text())
     except (OSError, ValueError):
-        known = {}
-    if known.get("key") != key:
+        known = None
+    if not isinstance(known, dict) or known.get("key") != key or "accelerator" not in known:
         known = {"key": key, "accelerator": "kvm" if boots(qemu, "kvm") else "tcg"}
         memory.write_text(json.dumps(known))
     return str(known["accelerator"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,31 @@ def test_what_was_found_is_remembered_for_that_qemu(tmp_path: Path, kvm: Path) -
     another = Qemu(works_no_more.command, (10, 2))
     assert accel.best(another, kvm=kvm) == "tcg"
     assert (tmp_path / "runs").read_text().count("run") == 2
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", "{}", "\xff"])
+def test_a_damaged_memory_is_made_anew(tmp_path: Path, kvm: Path, text: str) -> None:
+    """A process may have been killed while it wrote it."""
+    qemu = stand_in(tmp_path, WORKS)
+    assert accel.best(qemu, kvm=kvm) == "kvm"
+    memory = tmp_path / "cache" / "accelerator.json"
+    whole = memory.read_text()
+    memory.write_bytes(text.encode("latin-1"))
+    assert accel.best(qemu, kvm=kvm) == "kvm"
+    assert memory.read_text() == whole
+
+
+def test_a_memory_without_an_answer_is_made_anew(tmp_path: Path, kvm: Path) -> None:
+    qemu = stand_in(tmp_path, WORKS)
+    accel.best(qemu, kvm=kvm)
+    memory = tmp_path / "cache" / "accelerator.json"
+    memory.write_text(json.dumps({"key": json.loads(memory.read_text())["key"]}))
+    assert accel.best(qemu, kvm=kvm) == "kvm"
+
+
+@pytest.mark.parametrize("does", ["exit 84", "exit 86", "exit 0", "exit 42"])
+def test_only_the_guests_own_status_says_that_it_booted(
+    tmp_path: Path, kvm: Path, does: str
+) -> None:
+    """The value that it wrote to the debug port, doubled and odd: QEMU's own are others."""
+    assert accel.best(stand_in(tmp_path, does), kvm=kvm) == "tcg"
