@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -130,3 +131,24 @@ def test_each_architecture_has_a_root_of_its_own(fake_apt: FakeApt) -> None:
     for root, name in ((ours, "amd64"), (other, "arm64")):
         assert f"\nArchitectures: {name}\n" in sources(root)
         assert f'APT::Architectures {{ "{name}"; }};' in (root.root / "apt.conf").read_text()
+
+
+@pytest.mark.parametrize(("age", "fetched"), [(3500, 1), (3700, 2)])
+def test_lists_are_fresh_for_an_hour(fake_apt: FakeApt, age: int, fetched: int) -> None:
+    root = AptRoot.open("trixie", X86_64)
+    then = time.time() - age
+    os.utime(root.root / "updated", (then, then))
+    AptRoot.open("trixie", X86_64)
+    assert fake_apt.calls.count("update -q") == fetched
+
+
+def test_apt_has_its_whole_configuration_when_it_first_runs(fake_apt: FakeApt) -> None:
+    """And sees nothing of this machine's own: neither its sources nor its preferences."""
+    root = AptRoot.open("trixie", X86_64).root
+    configuration = (root / "apt.conf").read_text()
+    for part in ("main", "parts", "preferencesparts", "sourcelist"):
+        assert f'Dir::Etc::{part} "/dev/null";' in configuration
+    for folder in ("state/lists/partial", "cache/archives/partial"):
+        assert (root / folder).is_dir()
+    assert (root / "state/status").read_text() == ""
+    assert not list(root.rglob(".*.new"))

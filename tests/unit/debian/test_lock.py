@@ -119,3 +119,11 @@ def test_a_package_is_what_was_written_or_a_mistake(document: object):
         return
     assert found.to_json() == document
     assert type(found.size) is int
+
+
+def test_a_lock_is_pinned_where_no_folder_is_yet(tmp_path: Path):
+    path = tmp_path / "a" / "b" / "debian.lock"
+    Lock(path).put(WANTED, (package("1"),))
+    Lock(path).put(Wanted(("other",)), (package("2"),))
+    assert Lock(path).get(WANTED) == (package("1"),)
+    assert [file.name for file in path.parent.iterdir()] == ["debian.lock"]

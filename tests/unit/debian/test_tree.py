@@ -246,3 +246,35 @@ def test_suite_that_the_mirror_does_not_have(
     monkeypatch.setattr(apt, "archives", lambda: {"debian": f"file:{pool}"})
     with pytest.raises(InputError, match="has no suite 'nosuch'"):
         tree(Wanted(("one",), "nosuch"), lock=lock)
+
+
+@pytest.mark.parametrize("links", [15, 16])
+def test_a_chain_of_sixteen_links_is_followed(tmp_path: Path, links: int):
+    """Fewer than the kernel's 40, and more than any package has."""
+    (tmp_path / "link0").write_text("content")
+    for number in range(1, links + 1):
+        (tmp_path / f"link{number}").symlink_to(f"link{number - 1}")
+    assert Tree(tmp_path, ()).path(f"/link{links}").read_text() == "content"
+
+
+def test_a_folder_that_older_packages_have_at_the_top_is_that_of_usr(
+    make_package: MakePackage, lock: Lock
+):
+    """bin, sbin, lib and lib64: a package that ships any of them must not replace the link."""
+    files = {f"{folder}/{folder}-file": folder for folder in ("bin", "sbin", "lib", "lib64")}
+    lock.put(Wanted(("old",)), (make_package("old", files),))
+    root = tree(Wanted(("old",)), lock=lock).root
+    for folder in ("bin", "sbin", "lib", "lib64"):
+        assert (root / folder).readlink() == Path(f"usr/{folder}")
+        assert (root / "usr" / folder / f"{folder}-file").read_text() == folder
+
+
+def test_what_goes_wrong_is_told_in_english(
+    make_package: MakePackage, lock: Lock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """Messages are looked at by their words: those of a full disk, for one."""
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    lock.put(Wanted(("one",)), (make_package("one", {"a": "1"}),))
+    fake_tar(tmp_path, monkeypatch, 'echo "tar: $LC_ALL" >&2; exit 2')
+    with pytest.raises(NitroError, match=r"\.deb: tar: C$"):
+        tree(Wanted(("one",)), lock=lock)

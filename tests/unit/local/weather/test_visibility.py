@@ -61,3 +61,21 @@ def test_other_resources_and_filters_pass(harmless: ApiCall) -> None:
 def test_where_none_is_late_nothing_is_hidden() -> None:
     day = Day(share=0)
     assert day.visibility.without_hidden(call("DescribeInstances"), LIST) == LIST
+
+
+@pytest.mark.parametrize("name", ["StopInstances", "DescribeInstances", "CreateTags"])
+def test_only_what_creates_a_resource_hides_it(name: str) -> None:
+    """The answers of other calls name instances, too."""
+    day = Day(share=1)
+    other = ANSWER.replace("00001<", "00002<")
+    day.visibility.note_created(call(name), other)
+    assert day.visibility.hides(call("StopInstances", InstanceId_1="i-00000000000000002")) is None
+
+
+def test_the_same_answer_again_hides_nothing_anew() -> None:
+    """A client that repeats a call with its token gets the instance that it has seen."""
+    day = Day(share=1)
+    day.now = 2.0
+    day.visibility.note_created(call("RunInstances"), ANSWER)
+    naming = call("TerminateInstances", InstanceId_1="i-00000000000000001")
+    assert day.visibility.hides(naming) is None
