@@ -22,6 +22,7 @@ HARMLESS: dict[str, str] = {
     r"^(clocksource: |hrtimer: interrupt took|workqueue: \S+ hogged CPU)": (
         "an emulated machine stands still while its host does something else"
     ),
+    r"^net_ratelimit: \d+ callbacks suppressed": "lines like others, which count themselves",
     r"^ena \S+ eth\d+: Command parameter 46 is not supported": (
         "ethtool asks for flow rules, which Amazon's driver refuses aloud"
     ),
