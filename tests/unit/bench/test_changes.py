@@ -130,3 +130,9 @@ def test_outliers_before_a_step_do_not_hide_it():
     values = nights((20, 5.0), (3, 4.0), noise=0.01)
     values[[4, 11]] = [2.0, 11.0]
     assert [change.index for change in changes.find(values)] == [20]
+
+
+@pytest.mark.parametrize(("series", "deviates"), [(0, 3.023), (1, 3.023), (25, 3.891)])
+def test_the_bound_is_that_of_a_two_sided_test_of_all_series(series, deviates):
+    """One night in a hundred: 0.25 % for each of the four windows of a series, on both sides."""
+    assert changes.bound(series) == pytest.approx(deviates, abs=0.001)

@@ -152,4 +152,6 @@ def test_runs_and_nights_share_one_scale():
     assert runs[0]["cy"] < nights[0]["cy"] < 60
     assert ">3.84 Gbit/s<" in svg  # a little room around 4 and 6
     assert ">6.16 Gbit/s<" in svg
+    assert 'x="84.0" y="60" text-anchor="start"' in svg  # at both ends of the frame
+    assert 'x="632.0" y="60" text-anchor="end"' in svg
     assert charts.distribution([5e9], [], "bit/s").count('class="dot"') == 1

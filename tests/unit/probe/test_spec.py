@@ -138,6 +138,7 @@ def test_an_option_reaches_from_its_first_to_its_last_value(option, first, last)
     for value in (first, last):
         [probe] = parse([f"{option}={value}"]).probes
         assert str(getattr(probe, option.partition(":")[2])) == str(value)
+        assert all(str(value) in step.command for step in probe.steps("10.0.0.9"))
     for value in (first - 1, last + 1):
         with pytest.raises(InputError, match=f"cannot be '{value}'"):
             parse([f"{option}={value}"])
@@ -158,3 +159,12 @@ def test_what_listens_at_its_own_port_is_measured_unasked(ports, tools):
     found = [probe.tool for probe in defaults([Port("tcp", number) for number in ports]).probes]
     assert sorted(found) == tools
     assert not defaults([Port("udp", number) for number in ports]).probes
+
+
+@pytest.mark.parametrize("allowances", [True, False])
+def test_a_selection_that_asks_for_allowances_has_them_in_its_plan(allowances):
+    """Between the steps, the client reads what AWS held back."""
+    plan = Selection(None, (Iperf3(),), allowances).plan("10.0.0.9")
+    assert plan.allowances == allowances
+    assert ("allowances-0" in plan.text()) == allowances
+    assert not parse(["iperf3"]).plan("10.0.0.9").allowances
