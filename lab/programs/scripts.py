@@ -9,7 +9,7 @@ _PYTHON = """\
 import http.server
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    def doHTTP_GET(self):
+    def do_GET(self):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"from Python")
