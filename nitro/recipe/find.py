@@ -25,6 +25,8 @@ _NO_PROGRAM = {
     **dict.fromkeys((".zip", ".tar", ".gz", ".xz", ".deb"), ("an archive", "unpack it first")),
     **dict.fromkeys((".exe", ".dll"), ("a program for Windows", "build it for Linux")),
 }
+# A recipe for another tool.
+_CONTAINER = ("Dockerfile", "Containerfile")
 
 
 def is_program(name: str) -> bool:
@@ -57,16 +59,26 @@ def find(name_or_path: str | Path) -> Path:
     if path.suffix.lower() in _NO_PROGRAM and path.is_file():
         what, hint = _NO_PROGRAM[path.suffix.lower()]
         raise InputError(f"{path} is {what}, neither a recipe nor a program", hint=hint)
+    if path.name in _CONTAINER and path.is_file():
+        hint = "build its image, and give what `docker save -o FILE.tar NAME` writes"
+        raise InputError(f"{path} is neither a recipe nor a program", hint=hint)
+    if path.is_dir() and not (path / "recipe.toml").is_file() and not _shipped(name).is_file():
+        hint = f"give the recipe in it; `nitro init {name}` writes one"
+        raise InputError(f"{path} is a folder without a recipe.toml", hint=hint)
     if path.suffix == ".toml" or "/" in name:
         if path.is_dir():
             path = path / "recipe.toml"
         if not path.is_file():
             raise InputError(f"{path}: no such recipe or program", hint="check the path")
         return path
-    shipped = resource("amis") / f"{name}.toml"
+    shipped = _shipped(name)
     if shipped.is_file():
         return shipped
     hint = f"recipes: {', '.join(names())}; or give a path to a recipe or a program"
     if path.is_file():
         hint = f"write ./{name} if you mean the file here"
     raise InputError(f"no recipe {name!r}", hint=hint)
+
+
+def _shipped(name: str) -> Path:
+    return resource("amis") / f"{name}.toml"

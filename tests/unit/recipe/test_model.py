@@ -187,3 +187,22 @@ def test_a_program_that_is_meant_to_end_is_not_started_again(tmp_path: Path) -> 
     assert not recipe.load(written(tmp_path, text)).service
     with pytest.raises(InputError, match=r"test\.toml: service = false: .* on_exit = \"poweroff\""):
         recipe.load(written(tmp_path, text + 'on_exit = "restart"\n'))
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("Dockerfile", "is neither a recipe nor a program"),
+        ("project", "is a folder without a recipe.toml"),
+    ],
+)
+def test_a_project_is_no_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, what: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    (tmp_path / "project").mkdir()
+    for place in (name, f"./{name}"):
+        with pytest.raises(InputError, match=what) as raised:
+            recipe.load(place)
+        assert raised.value.hint
