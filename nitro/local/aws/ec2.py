@@ -106,6 +106,7 @@ class LocalEC2Response(
     """One request. moto's models know no locks, so requests to a region take turns."""
 
     filters: Sequence[Filter] = ()
+    page: pages.Page | None = None
 
     def _dispatch(self, request: Any, full_url: str | None = None, headers: Any = None) -> Any:
         """Every answer has AWS's form; what was not foreseen is `InternalError` and in the log."""
@@ -132,11 +133,12 @@ class LocalEC2Response(
     def _answer(self, request_id: str) -> Any:
         if not self._get_action():
             requests.operation(get_service_model("ec2"), None)
-        self.filters, page = self._take_listing_parameters()
+        self.filters, self.page = self._take_listing_parameters()
         self._refuse_unsupported()
         with self._locked():
             status, headers, body = self._act()
-        return status, headers, answers.finish(body, self.operation, request_id, self.filters, page)
+        body = answers.finish(body, self.operation, request_id, self.filters, self.page)
+        return status, headers, body
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -178,11 +180,21 @@ class LocalEC2Response(
         return self._of_types("InstanceTypeOfferings", offerings)
 
     def _of_types(self, name: str, records: Any) -> ActionResult:
-        """Filtered by type already here: it takes seconds to write all records of a region."""
+        """Filtered by type already here: it takes seconds to write all records of a region.
+
+        For the same reason the page is cut here, where no other filter is to be applied to all.
+        """
+        others = []
         for each in self.filters:
             if each.path == ("instanceType",):
                 records = [one for one in records if each.accepts(one["InstanceType"])]
-        return ActionResult({name: records})
+            else:
+                others.append(each)
+        if self.page is None or others:
+            return ActionResult({name: records})
+        kept, token = self.page.of(list(records))
+        self.page = None
+        return ActionResult({name: kept, "NextToken": token})
 
     def _refuse_unsupported(self) -> None:
         name = self.operation.name

@@ -50,6 +50,12 @@ class LocalS3Backend(S3Backend):  # type: ignore[misc]
         upload.initiated = utcnow()
         return upload
 
+    def get_object_attributes(self, key: Any, attributes_to_get: list[str]) -> dict[str, Any]:
+        """A list in a header may have spaces, and from AWS's JavaScript SDK has."""
+        asked = [each.strip() for each in attributes_to_get]
+        found: dict[str, Any] = super().get_object_attributes(key, asked)
+        return found
+
     def put_object_tagging(self, key: Any, tags: dict[str, str] | None) -> Any:
         """moto refuses all keys that begin with "aws"; S3 keeps only "aws:" for itself."""
         wanted = self.tagger.convert_dict_to_tags_input(tags)

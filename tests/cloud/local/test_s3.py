@@ -186,3 +186,15 @@ def test_only_s3_s_own_tags_begin_with_aws(s3: Any) -> None:
     assert error_code(lambda: tag("aws:source")) == "InvalidTag"
     assert error_code(lambda: tag("k" * 129)) == "InvalidTag"
     assert error_code(lambda: tag(*map(str, range(11)))) == "BadRequest"
+
+
+def test_attributes_may_be_asked_for_with_spaces(s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="a", Body=b"abc", ChecksumAlgorithm="SHA256")
+
+    def space(params: dict[str, Any], **_: Any) -> None:
+        params["headers"]["x-amz-object-attributes"] = "ETag, Checksum, ObjectSize, StorageClass"
+
+    s3.meta.events.register("before-call.s3.GetObjectAttributes", space)
+    found = s3.get_object_attributes(Bucket=BUCKET, Key="a", ObjectAttributes=["ETag"])
+    assert (found["ObjectSize"], found["StorageClass"]) == (3, "STANDARD")
+    assert found["Checksum"]["ChecksumSHA256"]
