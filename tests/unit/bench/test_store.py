@@ -113,3 +113,13 @@ def test_files_are_read_in_the_order_of_their_names(tmp_path):
     store.remove("told/b")
     store.remove("told/b")
     assert store.read("told") == [b"a", b"c"]
+
+
+def test_writing_leaves_no_descriptor_open(tmp_path):
+    """A night writes thousands of files in one process."""
+    store = FolderStore(tmp_path)
+    store.write("a", b"1")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for number in range(5):
+        store.write(f"b/{number}", b"1")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

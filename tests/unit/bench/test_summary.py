@@ -54,6 +54,11 @@ def test_a_regression_is_a_failure_and_a_failed_cell_an_error():
 def test_markdown_has_the_worst_first():
     text = markdown([BAD])
     rows = [line for line in text.splitlines() if line.startswith("| c5.large")]
+    # Without the line of dashes Markdown shows no table.
+    lines = text.splitlines()
+    head = lines.index(rows[0]) - 2
+    assert lines[head].count("|") == lines[head + 1].count("|") == 8
+    assert set(lines[head + 1]) == set("|-:")
     assert "**-10.0 %**" in rows[0]
     assert "+20.0 %" in rows[1]
     assert "5 Gbit/s | 4.50 Gbit/s" in rows[0]
