@@ -56,7 +56,10 @@ def connected(
     Raises InputError for settings that do not fit, RefusedError without credentials.
     """
     settings = config.load(None, region=region, **options)
+    from nitro.cloud.network import check_ranges
     from nitro.cloud.session import Cloud
+
+    check_ranges(settings.allow.split(",") if settings.allow else ())
 
     if settings.cloud == "aws":
         try:

@@ -24,6 +24,10 @@ from tests.unit.cli.runner import nitro_
         (("deploy", "--probe", "ping", "--instance", "c5.large"), "no probe is called 'ping'"),
         (("probe", "i-00000000000000000", *AWS), "i-00000000000000000"),
         (("console", "i-00000000000000000", *AWS), "nitro ls"),
+        (
+            ("deploy", "hello", "--instance", "c5.large", "--allow", "1.2"),
+            "not a range of addresses",
+        ),
         (("deploy", "hello", "--instance", "c5.lagre"), "did you mean c5.large"),
         (("deploy", "hello", "--instance", "big"), "such as c5.large"),
         (("launch", "httpd", "--instance", "c5large"), "such as c5.large"),
