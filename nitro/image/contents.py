@@ -235,7 +235,7 @@ class Contents:
         node = self.rootfs.find(program) if program.startswith("/") else None
         if node is None or not isinstance(node.source, Path) or node.layer == "container":
             return
-        if not node.executable:
+        if not node.mode & 0o111:
             raise self._error(
                 f"command: {program} is not executable",
                 "chmod +x it, or start its interpreter with its path",

@@ -111,6 +111,14 @@ def test_a_script_among_the_files_brings_its_interpreter_when_it_is_the_command(
     assert filled(tmp_path, tree, **{**keys, "files": files})["/usr/bin/lua"].source == own
 
 
+def test_a_command_is_executable_whose_mode_the_recipe_gives(tmp_path: Path) -> None:
+    elves.write(tmp_path / "tree/usr/bin/python3")
+    (tmp_path / "run").write_text("#!/usr/bin/python3\n")
+    files = [{"source": "run", "path": "/app/run", "mode": "0755"}]
+    nodes = filled(tmp_path, tmp_path / "tree", files=files, command=["/app/run"])
+    assert nodes["/app/run"].mode == 0o755
+
+
 @pytest.mark.parametrize(
     "keys",
     [
