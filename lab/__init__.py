@@ -4,6 +4,7 @@ network.py    a network namespace with a bridge, and processes in it
 guest.py      a guest that is told what to do over a serial line
 kernel_log.py what its kernel complains of
 ipxe.py       Debian's iPXE in place of a guest
+dpdk.py       DPDK's testpmd in one
 driver.py     the same with the module `nitro_ena`
 traffic.py    what a guest on a card is put through
 image.py      an image of ours on QEMU's user-mode network

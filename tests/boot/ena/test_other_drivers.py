@@ -1,4 +1,4 @@
-"""Drivers beside Linux's on this card, as Debian ships them: iPXE's."""
+"""Drivers beside Linux's on this card, as Debian ships them: iPXE's and DPDK's."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import ipxe
-from lab.guest import ena_nic
+from lab import dpdk, ipxe
+from lab.guest import boot, ena_nic
 from lab.network import Lab, eventually
 from lab.traffic import tell
 from nitro.local.qemu import Card
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.boot
 
 # iPXE of May 2025 has no LLQ, without which a gen8 card sends nothing.
 IPXE_PROFILES = ("c5", "t4g", "c6in", "strict-firmware", "graviton", "minimal")
+DPDK_PROFILES = ("c5", "t4g", "c6in", "strict-firmware", "graviton", "gen8")
 
 
 def cards(lab: Lab, stack: ExitStack, profiles: tuple[str, ...]) -> tuple[list[Path], list[Card]]:
@@ -39,3 +40,20 @@ def test_ipxe(lab: Lab) -> None:
         for number, profile in enumerate(IPXE_PROFILES):
             assert ipxe.passed(lab, number), profile
             assert tell(controls[number], "rules") == [], profile
+
+
+def test_dpdk(lab: Lab) -> None:
+    """Pings short and long over each card in turn."""
+    with ExitStack() as stack:
+        controls, nics = cards(lab, stack, DPDK_PROFILES)
+        dpdk.add_testpmd(lab)
+        guest = stack.enter_context(boot(lab, dpdk.SUITE, nics, vcpus=2))
+        for number, address in enumerate(dpdk.prepare(guest)):
+            profile = DPDK_PROFILES[number]
+            program = dpdk.Testpmd(guest, address)
+            for size in (56, 1472):
+                dpdk.ping(lab, f"10.99.0.{20 + number}", size)
+            said = program.stop()
+            assert not dpdk.complaints(said), profile
+            assert tell(controls[number], "rules") == [], profile
+        assert guest.trouble("No IRQ assigned to device") == []  # nobody asks for one
