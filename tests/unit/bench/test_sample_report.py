@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from benchmarks import sample_report
+from tools import sample_report
 
 
 def test_the_sample_shows_a_step_a_limit_and_a_failure_of_simulated_nights(tmp_path):

@@ -1,6 +1,6 @@
 """Writes docs/bench-report.html: a report of simulated nights, for a look at one.
 
-    python -m benchmarks.sample_report
+    python -m tools.sample_report
 
 Twenty nights of two drivers on two types. One cell becomes 10 % slower with another image in the
 sixteenth; in the last night one cell is limited by its allowance, and one run fails.
