@@ -19,7 +19,7 @@ MARK = "nitro-strace"
 # 101 openat(AT_FDCWD, "/x", O_RDONLY) = -1 ENOENT (No such file or directory) <0.000021>
 # 101 <... read resumed>"", 32) = 0 <0.51>
 _LINUX = re.compile(
-    MARK + r" +\d+ (?:<\.\.\. (\w+) resumed>|(\w+)\().*\) += (\S+)(?: .*?)??(?: <(\d+\.\d+)>)?\s*"
+    MARK + r" +\d+ +(?:<\.\.\. (\w+) resumed>|(\w+)\().*\) += (\S+)(?: .*?)??(?: <(\d+\.\d+)>)?\s*"
 )
 # /usr/bin/server   0  0.512345678 syscall_read(0x5 <= 3 0x2000 0x10)
 _OSV = re.compile(r"(\S[^()]{0,63}?) +\d{1,4} +(\d{1,12}\.\d{9}) ([a-z]\w*)\((.*)\)\s*")

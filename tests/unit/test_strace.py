@@ -11,7 +11,7 @@ from nitro.strace import Call, Total, calls, totals
 LINUX = """\
 {"nitro":"start","uptime":2.6,"command":"/usr/bin/server"}
 nitro-strace 101 openat(AT_FDCWD, "/etc/a) = b", O_RDONLY) = -1 ENOENT (No such file or directory) <0.000021>
-nitro-strace 101 openat(AT_FDCWD, "/etc/b", O_RDONLY) = 3 <0.000015>
+nitro-strace 101   openat(AT_FDCWD, "/etc/b", O_RDONLY) = 3 <0.000015>
 hello, unnitro-strace 102 read(3, "", 4096)           = 0 <0.000004>
 nitro-strace 102 poll([{fd=3, events=POLLIN}], 1, 1000 <unfinished ...>
 nitro-strace 101 mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, 3, 0) = 0x7f0000000000 <0.000030>

@@ -58,7 +58,7 @@ def add_calls(rootfs: Rootfs, strace: Tree, pattern: str) -> None:
     names = system_calls.matching(pattern)
     every = len(names) == len(system_calls.NAMES)
     traced = "all" if every else ",".join(f"?{name}" for name in names)
-    options = f"--trace={traced} --syscall-times"
+    options = f"--trace='{traced}' --syscall-times"
     _add(rootfs, strace, options, f'{{ print "{MARK} " $0; fflush() }}')
 
 
