@@ -145,6 +145,7 @@ ABOUT_THE_ACCOUNT = {
     "DescribeImageAttribute",
     "DescribeLaunchTemplateVersions",
     "DescribeLaunchTemplates",
+    "DescribeSnapshotAttribute",
     "GetPolicy",
     "GetPolicyVersion",
     "GetRole",

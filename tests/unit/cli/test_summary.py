@@ -88,7 +88,7 @@ def test_the_long_form_has_every_metric(
 def test_an_address_comes_with_a_line_to_copy(
     capsys: pytest.CaptureFixture[str], ports: tuple[Port, ...], last: str
 ) -> None:
-    summary.show_address(DEPLOYMENT, ports)
+    summary.show_address(DEPLOYMENT.instance, ports)
     assert capsys.readouterr().out.splitlines()[-1] == last
 
 

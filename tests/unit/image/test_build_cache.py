@@ -30,6 +30,7 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> build_cache.Image:
         "boot_mode": "legacy-bios",
         "ports": [80, "udp:53"],
         "tags": {},
+        "kernel": {"release": "6.12.0", "command_line": "quiet"},
     }
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     return build_cache.from_manifest(tmp_path / "manifest.json")
