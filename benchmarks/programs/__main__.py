@@ -25,8 +25,8 @@ PAGE = HOME.parents[1] / "docs/programs.md"
 _HEAD = """\
 # Programs
 
-What `python -m benchmarks.programs` built and booted, one try each, with the recipe that a new user
-would write (`lab/programs/` has them).
+What `python -m benchmarks.programs` built and booted, with the recipe that a new user would write
+(`lab/programs/` has them). Each row is one try; unbound's recipe needed a correction before it.
 
 Programs of that folder that are not in the table have not been measured yet.
 
