@@ -17,10 +17,14 @@ NOTIFY_HINTS = 2
 
 
 class EventQueue:
-    """`head` is the driver's free-running 16-bit credit, `produced` counts what was posted."""
+    """`head` is the driver's free-running 16-bit credit, `produced` counts what was posted.
+
+    While it is `paused`, events wait.
+    """
 
     def __init__(self, context: Context) -> None:
         self._memory, self._rules, self._trace = context.memory, context.rules, context.trace
+        self.paused = False
         self.reset()
 
     def reset(self) -> None:
@@ -57,7 +61,7 @@ class EventQueue:
     def flush(self, now: float) -> bool:
         """Write events that waited for credit; True if there was one."""
         wrote = False
-        while self._waiting and self.head != self.produced:
+        while self._waiting and self.head != self.produced and not self.paused:
             (group, syndrome), data = next(iter(self._waiting.items()))
             del self._waiting[group, syndrome]
             try:

@@ -12,7 +12,15 @@ from nitro.ena import llq
 from nitro.ena.admin import AdminQueue
 from nitro.ena.aenq import EventQueue
 from nitro.ena.commands import Commands
-from nitro.ena.constants import RX_DOORBELLS, TX_DOORBELLS, UNMASK, Capability, RxOffload, Status
+from nitro.ena.constants import (
+    RX_DOORBELLS,
+    TX_DOORBELLS,
+    UNMASK,
+    Capability,
+    Reg,
+    RxOffload,
+    Status,
+)
 from nitro.ena.context import Context
 from nitro.ena.faults import Faults
 from nitro.ena.features import Features
@@ -112,8 +120,8 @@ class Device:
         self._send = self._send_traced if trace else port.send
         self._ringing: dict[int, TxQueue] = {}
         self._generation = memory.generation
-        self.blocked = self.starved = self._receiving = False
-        self._bus_master = False
+        self.blocked = self.starved = self._receiving = self._bus_master = False
+        self.events.paused = True
         self.power_on()
 
     # From the guest.
@@ -124,8 +132,14 @@ class Device:
         self._clear()
 
     def set_bus_master(self, on: bool) -> None:
-        """PCI configuration space allows DMA, or no longer."""
-        self._bus_master = on
+        """PCI configuration space allows DMA, or no longer: then memory is left alone.
+
+        What the driver asked for in the meantime is done when DMA is allowed again; frames that
+        arrived are lost.
+        """
+        if on and not self._bus_master:
+            self.rx_path.discard()
+        self._bus_master, self.events.paused = on, not on
 
     def read(self, offset: int) -> int:
         """The guest loads 32 bits at `offset` of BAR 0."""
@@ -141,6 +155,8 @@ class Device:
         if offset < TX_DOORBELLS:
             if not self._bus_master and offset in ASKS_FOR_DMA:
                 self.rules.report_violation("bus-master-off", f"register {offset:#x}")
+                if offset == Reg.MMIO_REG_READ:
+                    return  # the answer would be written to memory
             self.registers.write(offset, value)
         elif offset >= UNMASK:
             self._unmask(offset, value)
@@ -190,11 +206,13 @@ class Device:
     def wants_frames(self) -> bool:
         """Whether `receive` could place a frame now."""
         held = self._shaped is not None and self._shaped.in_free_at > self._clock()
-        return self._receiving and not self.starved and not held
+        return self._bus_master and self._receiving and not self.starved and not held
 
     def run(self) -> None:
         """Do what the guest's doorbells asked for."""
         self._refresh()
+        if not self._bus_master:
+            return
         if self._ringing:
             self._transmit()
         if self.admin.run():
@@ -205,7 +223,7 @@ class Device:
     def receive(self) -> None:
         """Take frames from the port, as many as one turn may."""
         self._refresh()
-        if not self.notices.link_up:
+        if not self.notices.link_up or not self._bus_master:
             self.rx_path.discard()
         elif self._receiving:
             now = self._clock()
@@ -219,7 +237,7 @@ class Device:
         """Do what is due by the clock; return when to come back (seconds of the clock)."""
         now = self._clock()
         due = self.notices.tick(now, tell_link=self._commands.take_link_report())
-        if self._shaped is not None:
+        if self._shaped is not None and self._bus_master:
             if self._ringing and not self.blocked and self._shaped.out_free_at <= now:
                 self._transmit()
             if self._shaped.in_waits and self._shaped.in_free_at <= now:

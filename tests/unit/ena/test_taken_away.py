@@ -176,6 +176,10 @@ def disconnect(guest: Guest) -> None:
     guest.driver.device.power_on()
 
 
+def bus_mastering(guest: Guest) -> None:
+    guest.driver.device.set_bus_master(False)
+
+
 RX = ("rx ring", "rx completions", "rx buffers")
 TX = ("tx ring", "tx completions", "tx data")
 TAKEN: tuple[tuple[Callable[[Guest], None], tuple[str, ...]], ...] = (
@@ -186,9 +190,10 @@ TAKEN: tuple[tuple[Callable[[Guest], None], tuple[str, ...]], ...] = (
     (reset, tuple(REGIONS)),
     (reset_of_the_function, tuple(REGIONS)),
     (disconnect, tuple(REGIONS)),
+    (bus_mastering, tuple(REGIONS)),
 )
 NAMES = ["unmap-all", *(f"unmap-{name}" for name in REGIONS)]
-NAMES += ["destroy-rx", "destroy-tx", "reset", "function-reset", "disconnect"]
+NAMES += ["destroy-rx", "destroy-tx", "reset", "function-reset", "disconnect", "bus-mastering"]
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
@@ -237,6 +242,22 @@ def others_memory(guest: Guest) -> bytes:
     ):
         content[address - BASE : address - BASE + size] = bytes(size)
     return bytes(content)
+
+
+def test_what_was_asked_for_without_bus_mastering_is_done_when_it_is_back() -> None:
+    guest = Guest()
+    rung(guest)
+    bus_mastering(guest)
+    guest.driver.device.run()
+    guest.driver.device.tick()
+    assert guest.driver.port.sent == []
+    before = guest.content("admin")
+    guest.driver.device.set_bus_master(True)
+    guest.driver.device.run()
+    assert [frame for _, frame in guest.driver.port.sent] == [FRAME]
+    guest.driver.now += 2
+    guest.driver.device.tick()
+    assert guest.content("admin") != before
 
 
 @pytest.mark.parametrize("data", ["tx ring", "tx data"])
