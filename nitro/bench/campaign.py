@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import asdict
 from datetime import date
 from typing import Annotated
 
@@ -27,6 +28,7 @@ class _Published(BaseModel):
     driver: str
     ami: str
     digest: str
+    processors: int | None = None
 
 
 class Campaign(BaseModel):
@@ -54,7 +56,7 @@ class Campaign(BaseModel):
         bucket: str | None,
     ) -> Campaign:
         published = tuple(
-            _Published(recipe=recipe, driver=driver, ami=image.ami, digest=image.digest)
+            _Published(recipe=recipe, driver=driver, **asdict(image))
             for (recipe, driver), image in images.items()
         )
         return cls(
@@ -70,7 +72,10 @@ class Campaign(BaseModel):
     @property
     def images(self) -> Images:
         """Each image by recipe and driver."""
-        return {(one.recipe, one.driver): Image(one.ami, one.digest) for one in self.published}
+        return {
+            (one.recipe, one.driver): Image(one.ami, one.digest, one.processors)
+            for one in self.published
+        }
 
     @property
     def folder(self) -> str:

@@ -39,7 +39,8 @@ class Claim:
         """Whether its process is known to be gone."""
         if self.job and self.job == os.environ.get(BATCH_JOB):
             return (self.machine, self.pid, self.began) != (_machine(), os.getpid(), _began("self"))
-        return self.machine == _machine() and _began(str(self.pid)) != self.began
+        here = bool(self.machine) and self.machine == _machine()
+        return here and _began(str(self.pid)) != self.began
 
 
 @contextmanager
@@ -57,13 +58,21 @@ def claimed(store: Store, plan: str, night: date, deployment: str, region: str) 
 
 def abandoned(store: Store, plan: str, night: date, region: str) -> list[str]:
     """The deployments of the night that processes left behind which are gone."""
-    claims = (Claim(**json.loads(text)) for text in store.read(_folder(plan, night)))
+    claims = filter(None, map(_parse, store.read(_folder(plan, night))))
     return [one.deployment for one in claims if one.region == region and one.abandoned]
 
 
 def forget(store: Store, plan: str, night: date, deployment: str) -> None:
     """Nothing is left of an abandoned deployment."""
     store.remove(_path(plan, night, deployment))
+
+
+def _parse(text: str | bytes) -> Claim | None:
+    """None for a note that this version of nitro did not write: nothing is known of its process."""
+    try:
+        return Claim(**json.loads(text))
+    except (ValueError, TypeError):
+        return None
 
 
 def _folder(plan: str, night: date) -> str:
@@ -75,8 +84,12 @@ def _path(plan: str, night: date, deployment: str) -> str:
 
 
 def _machine() -> str:
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    """ "" where there is no /proc: then nothing is known of other processes, either."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
 
 
 def _began(process: str) -> str:

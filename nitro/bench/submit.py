@@ -28,9 +28,8 @@ from nitro.progress import Reporter
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import SubmitJobRequestTypeDef
 
-LARGEST_ARRAY = (
-    10_000  # children; https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html
-)
+# Children; https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html
+LARGEST_ARRAY = 10_000
 ATTEMPTS = 3
 _ACTIVE = {"SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING"}
 

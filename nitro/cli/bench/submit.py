@@ -10,7 +10,7 @@ import typer
 
 from nitro.cli import options
 from nitro.cli.bench.place import Location, place_of, require_extra, store_of
-from nitro.cli.bench.verdict import Night, judge, night_of
+from nitro.cli.bench.verdict import Night, Topic, Webhook, judge, night_of
 from nitro.cli.connection import connected
 from nitro.cli.output import print_json, print_text, reporter
 from nitro.errors import InputError
@@ -18,13 +18,6 @@ from nitro.errors import InputError
 if TYPE_CHECKING:
     from nitro.bench.campaign import Campaign
     from nitro.bench.record import Record
-
-Webhook = Annotated[
-    str | None, typer.Option("--webhook", metavar="URL", help="POST news there as JSON.")
-]
-Topic = Annotated[
-    str | None, typer.Option("--sns", metavar="ARN", help="Publish news to this SNS topic.")
-]
 
 
 def register(app: typer.Typer) -> None:

@@ -23,6 +23,13 @@ Night = Annotated[
     typer.Option("--night", metavar="YYYY-MM-DD", help="UTC date of the night; default: the last."),
 ]
 
+Webhook = Annotated[
+    str | None, typer.Option("--webhook", metavar="URL", help="POST news there as JSON.")
+]
+Topic = Annotated[
+    str | None, typer.Option("--sns", metavar="ARN", help="Publish news to this SNS topic.")
+]
+
 
 def register(app: typer.Typer) -> None:
     for command in (check, triage):
@@ -38,12 +45,8 @@ def check(
     markdown: Annotated[
         Path | None, typer.Option("--markdown", metavar="FILE", help="Also write Markdown.")
     ] = None,
-    webhook: Annotated[
-        str | None, typer.Option("--webhook", metavar="URL", help="POST news there as JSON.")
-    ] = None,
-    sns: Annotated[
-        str | None, typer.Option("--sns", metavar="ARN", help="Publish news to this SNS topic.")
-    ] = None,
+    webhook: Webhook = None,
+    sns: Topic = None,
     record: Location = None,
     cloud: options.CloudName = None,
     region: options.Region = None,

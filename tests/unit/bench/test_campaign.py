@@ -13,7 +13,11 @@ from nitro.errors import InputError
 from tests.unit.bench.samples import NIGHT
 from tests.unit.bench.test_schedule import PLAN
 
-IMAGES = {CLIENT: Image("ami-1", "sha256:1"), ("bench", "nitro"): Image("ami-2", "sha256:2")}
+IMAGES = {
+    CLIENT: Image("ami-1", "sha256:1"),
+    ("bench", "nitro"): Image("ami-2", "sha256:2"),
+    ("osv-iperf3", "kernel"): Image("ami-3", "sha256:3", 1),
+}
 
 
 def made(parts: int = 3) -> Campaign:

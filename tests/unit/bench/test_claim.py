@@ -72,3 +72,24 @@ def test_an_earlier_attempt_of_the_same_job_is_over(store, monkeypatch):
     assert abandoned(store, *PLACE) == []
     with claimed(store, "small", NIGHT, "d-2", "eu-west-1"):
         assert abandoned(store, *PLACE) == []
+
+
+@pytest.mark.parametrize("text", ["", "[", "null", "{}", '{"deployment": "d-1", "later": 1}'])
+def test_a_note_that_cannot_be_read_says_nothing_and_ends_nothing(store, text):
+    store.write(f"running/small/{NIGHT.isoformat()}/d-9.json", text.encode())
+    left_by_a_child(store, "d-1")
+    assert abandoned(store, *PLACE) == ["d-1"]
+
+
+def test_where_there_is_no_proc_nothing_is_known_of_others(store, monkeypatch):
+    left_by_a_child(store, "d-1")
+
+    def missing(*_, **__):
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr("nitro.bench.claim.Path.read_text", missing)
+    with claimed(store, "small", NIGHT, "d-2", "eu-west-1"):
+        monkeypatch.undo()
+        assert abandoned(store, *PLACE) == ["d-1"]
+        monkeypatch.setattr("nitro.bench.claim._machine", lambda: "")
+        assert abandoned(store, *PLACE) == []
