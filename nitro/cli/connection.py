@@ -103,19 +103,15 @@ class _Elsewhere(TypedDict, total=False):
 
 
 def _elsewhere() -> _Elsewhere:
-    """Where AWS's own variable names another endpoint: that, and the key to it.
+    """Where AWS's own variables name another endpoint and a key to it: these.
 
-    Jobs of a local Nitro's Batch find it by this.
+    Jobs of a local Nitro's Batch find it by this. With credentials of another kind, of a profile
+    or a role, AWS_ENDPOINT_URL is an address of AWS's, and boto3's own business.
     """
     url = os.environ.get("AWS_ENDPOINT_URL")
-    if not url:
-        return {}
     key = (os.environ.get("AWS_ACCESS_KEY_ID", ""), os.environ.get("AWS_SECRET_ACCESS_KEY", ""))
-    if not all(key):
-        raise InputError(
-            f"AWS_ENDPOINT_URL is {url}, and there is no key to it",
-            hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or unset AWS_ENDPOINT_URL",
-        )
+    if not url or not all(key) or os.environ.get("AWS_SESSION_TOKEN"):
+        return {}
     guests = os.environ.get("NITRO_GUEST_ENDPOINT_URL")
     return {"endpoint_url": url, "guest_endpoint_url": guests, "key": key}
 
