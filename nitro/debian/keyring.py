@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import tarfile
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from nitro.debian import fetch
 from nitro.debian.package import Package
 from nitro.errors import NitroError
-from nitro.paths import cache_dir
 from nitro.progress import Stage
+from nitro.stored import stored
 
 INSIDE = "/usr/share/keyrings/debian-archive-keyring.gpg"  # of the package
 KEYRING = Path(INSIDE)  # of this machine
@@ -50,23 +51,20 @@ def keyring() -> Path:
         return KEYRING
     dropped = []
     for package in PINNED:
-        path = cache_dir() / f"keyring-{package.sha256[:16]}.gpg"
-        if path.exists():
-            return path
         try:
-            (deb,) = fetch.download([package], Stage())
+            return stored("keyrings", f"{package.sha256}.gpg", partial(_unpack, package))
         except fetch.SupersededError:
             dropped.append(package.version)
-            continue
-        fresh = path.with_name(f".{path.name}.new")
-        fresh.write_bytes(file_of(deb.read_bytes(), INSIDE))
-        fresh.replace(path)
-        return path
     raise NitroError(
         f"this machine has no {KEYRING}, and Debian's archive has no debian-archive-keyring "
         f"{' or '.join(dropped)} any more",
         hint=f"install it: {INSTALL}",
     )
+
+
+def _unpack(package: Package, out: Path) -> None:
+    (deb,) = fetch.download([package], Stage())
+    out.write_bytes(file_of(deb.read_bytes(), INSIDE))
 
 
 def file_of(deb: bytes, path: str) -> bytes:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from nitro.debian import Tree, package_of
 from nitro.errors import InputError
-from nitro.image import command, meant
+from nitro.image import command
 from nitro.image.decisions import Decision
 from nitro.image.excluded import excluder
 from nitro.image.formats import elf
 from nitro.image.libraries import Closure, Sysroot
 from nitro.image.rootfs import Layer, Node, Rootfs
+from nitro.image.similar import similar_path
 from nitro.recipe import File, Recipe
 
 # Where a shell's PATH leads in the guest.
@@ -179,14 +180,17 @@ class Contents:
                 hint = (
                     'add its package, or from = "host"' if kind == "package" else "check the path"
                 )
-                if similar := meant.by(Sysroot(root), file.source, everywhere=kind == "package"):
+                if similar := similar_path(
+                    Sysroot(root), file.source, everywhere=kind == "package"
+                ):
                     hint = f"did you mean {similar}?"
                 raise self._error(f"{file.source} is not {where[kind or 'host']}", hint)
             return file.target, source, root
         source = self.recipe.folder / file.source
         if not source.exists():
             hint = "relative paths start at the recipe"
-            if self.packages and (similar := meant.by(Sysroot(root), f"/usr/bin/{source.name}")):
+            program = f"/usr/bin/{source.name}"
+            if self.packages and (similar := similar_path(Sysroot(root), program)):
                 hint = f"did you mean {similar}?"
             raise self._error(f"{source} does not exist", hint)
         return file.target, source, root
@@ -256,7 +260,7 @@ class Contents:
         if not program.startswith("/") and not self.recipe.base:
             hint = "write the absolute path that it has in the guest"
         path = program if "/" in program else f"/usr/bin/{program}"
-        if self.packages and (similar := meant.by(Sysroot(self.packages.root), path)):
+        if self.packages and (similar := similar_path(Sysroot(self.packages.root), path)):
             hint = f"did you mean {similar}?"
         raise self._error(f"command: {program} is not in the image", hint)
 

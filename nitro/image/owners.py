@@ -11,8 +11,8 @@ from pathlib import Path
 from nitro.debian import Package, Tree
 from nitro.debian.fetch import download
 from nitro.errors import NitroError
-from nitro.image.cache import stored
 from nitro.progress import Stage
+from nitro.stored import stored
 
 
 def packages_owning(tree: Tree, files: Iterable[Path]) -> list[Package]:

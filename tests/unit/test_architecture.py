@@ -21,7 +21,7 @@ MAY_BE_LONGER = {
 SMALL = {
     *("arch", "budget", "check", "config", "console", "documents", "ending", "errors"),
     *("input_file", "listening", "paths", "ports", "printable", "progress", "space"),
-    *("sparse", "strace", "__version__"),
+    *("sparse", "stored", "strace", "__version__"),
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "recipe": set(),

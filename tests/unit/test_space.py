@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from nitro import space
-from nitro.image.cache import stored
+from nitro.stored import stored
 
 
 class Usage(NamedTuple):

@@ -16,9 +16,9 @@ from pathlib import Path
 from nitro.arch import X86_64, Arch
 from nitro.debian import Lock, Package, Tree, Wanted, chroot, trees
 from nitro.errors import InputError
-from nitro.image.cache import stored
 from nitro.paths import cache_dir, resource
 from nitro.progress import Reporter
+from nitro.stored import stored
 
 MODULE = "nitro_ena.ko"
 _KIND = "modules"

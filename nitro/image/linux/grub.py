@@ -15,8 +15,8 @@ from pathlib import Path
 from nitro.arch import Arch
 from nitro.debian import Tree, Wanted
 from nitro.errors import NitroError
-from nitro.image.cache import stored
 from nitro.space import full, says_full
+from nitro.stored import stored
 
 SECTOR = 512
 

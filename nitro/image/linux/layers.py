@@ -19,10 +19,10 @@ from typing import IO, Any
 
 from nitro.debian import Tree, Wanted
 from nitro.errors import NitroError
-from nitro.image.cache import stored
 from nitro.image.formats import cpio
 from nitro.image.rootfs import LAYERS, Layer, Node, Rootfs
 from nitro.space import full, says_full, writing
+from nitro.stored import stored
 
 ZSTD = Wanted(("zstd",))
 

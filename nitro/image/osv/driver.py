@@ -15,10 +15,10 @@ from pathlib import Path
 
 from nitro.arch import X86_64
 from nitro.debian import Package, Tree, Wanted, chroot
-from nitro.image.cache import stored
 from nitro.image.osv import headers
 from nitro.paths import cache_dir, resource
 from nitro.progress import Reporter
+from nitro.stored import stored
 
 MODULE = "nitro_ena.so"
 PATH = f"/usr/lib/fs/{MODULE}"

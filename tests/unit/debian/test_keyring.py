@@ -144,4 +144,4 @@ def test_another_distribution_without_keys_reads_debian(
         assert [package.name for package in apt.resolve(Wanted(("hello",), closure=False))]
     finally:
         mirror.archives.cache_clear()
-    assert list(tmp_path.glob("keyring-*.gpg"))
+    assert list((tmp_path / "keyrings").glob("*.gpg"))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nitro.image import meant
 from nitro.image.libraries import Sysroot
+from nitro.image.similar import similar_path
 
 FILES = (
     "usr/sbin/nginx",
@@ -44,9 +44,9 @@ def sysroot(tmp_path: Path) -> Sysroot:
     ],
 )
 def test_the_likeliest_file(sysroot: Sysroot, path: str, found: str | None) -> None:
-    assert meant.by(sysroot, path) == found
+    assert similar_path(sysroot, path) == found
 
 
 def test_no_other_folder_of_this_machine_is_looked_at(sysroot: Sysroot) -> None:
-    assert meant.by(sysroot, "/usr/bin/nginx", everywhere=False) is None
-    assert meant.by(sysroot, "/usr/bin/php", everywhere=False) == "/usr/bin/php8.4"
+    assert similar_path(sysroot, "/usr/bin/nginx", everywhere=False) is None
+    assert similar_path(sysroot, "/usr/bin/php", everywhere=False) == "/usr/bin/php8.4"

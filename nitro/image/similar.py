@@ -1,4 +1,4 @@
-"""What was probably meant by a path that is not there."""
+"""The file that a path which is not there probably stands for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from nitro.image.libraries import Sysroot
 
 
-def by(sysroot: Sysroot, path: str, *, everywhere: bool = True) -> str | None:
+def similar_path(sysroot: Sysroot, path: str, *, everywhere: bool = True) -> str | None:
     """The likeliest file in place of the absolute `path`; None when none is alike.
 
     Such are /usr/bin/php8.4 for /usr/bin/php and /usr/sbin/squid-gnutls for /usr/sbin/squid, to

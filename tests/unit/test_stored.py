@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nitro.image.cache import stored
+from nitro.stored import stored
 
 
 @pytest.fixture(autouse=True)
