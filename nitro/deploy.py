@@ -161,16 +161,8 @@ class Deployment:
                 "size_bytes": self.image.size_bytes,
                 "build_seconds": self.image.build_seconds,
             },
-            "snapshot": {
-                "id": self.published.snapshot_id,
-                "via": self.published.via,
-                "bytes_uploaded": self.published.bytes_uploaded,
-            },
-            "ami": {
-                "id": self.published.ami_id,
-                "name": self.published.ami_name,
-                "region": self.published.region,
-            },
+            "snapshot": self.published.snapshot_json(),
+            "ami": self.published.ami_json(),
             "instance": self.instance.to_json(),
             "timeline": [{"stage": s.stage, "seconds": s.seconds} for s in self.timeline],
             "probes": [result.to_json() for result in self.probes],

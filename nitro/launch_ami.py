@@ -67,21 +67,12 @@ class Launched:
     leftovers: list[str] = field(default_factory=list)
 
     def to_json(self) -> LaunchDocument:
-        published, instance = self.published, self.instance
         return {
             "deployment": self.id,
             "image": None,
-            "snapshot": {
-                "id": published.snapshot_id,
-                "via": published.via,
-                "bytes_uploaded": published.bytes_uploaded,
-            },
-            "ami": {
-                "id": published.ami_id,
-                "name": published.ami_name,
-                "region": published.region,
-            },
-            "instance": instance.to_json(),
+            "snapshot": self.published.snapshot_json(),
+            "ami": self.published.ami_json(),
+            "instance": self.instance.to_json(),
             "timeline": [{"stage": s.stage, "seconds": s.seconds} for s in self.timeline],
             "probes": [result.to_json() for result in self.probes],
             "program": None,

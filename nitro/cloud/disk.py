@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nitro.arch import X86_64
+from nitro.documents import AmiDocument, SnapshotDocument
 from nitro.ports import Port
 
 if TYPE_CHECKING:
@@ -75,3 +76,9 @@ class Published:
     bytes_uploaded: int
     reused: bool
     via: str = "s3-import"
+
+    def snapshot_json(self) -> SnapshotDocument:
+        return {"id": self.snapshot_id, "via": self.via, "bytes_uploaded": self.bytes_uploaded}
+
+    def ami_json(self) -> AmiDocument:
+        return {"id": self.ami_id, "name": self.ami_name, "region": self.region}
