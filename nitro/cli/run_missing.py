@@ -76,7 +76,7 @@ def complete(
 
     if write and recipe.file is None:
         raise InputError(f"--write: {recipe.name} has no file", hint="write a recipe first")
-    now, good, all_of_it = recipe, False, missing.Lack()
+    now, good, lacks = recipe, False, missing.Lack()
     for _ in range(_TRIES):
         built = image.build(now, report=report, locked=locked, trace=True)
         console = boot(built)
@@ -86,9 +86,9 @@ def complete(
             break
         for line in found.lines(now):
             say(f"it lacks: {line}")
-        all_of_it = missing.together(recipe, all_of_it, found)
-        now = missing.completed(recipe, all_of_it)
-    _show(recipe, all_of_it, good=good, tried_all=not found, write=write)
+        lacks = missing.together(recipe, lacks, found)
+        now = missing.completed(recipe, lacks)
+    _show(recipe, lacks, good=good, tried_all=not found, write=write)
     return good
 
 
@@ -98,7 +98,7 @@ def _show(old: Recipe, found: Lack, *, good: bool, tried_all: bool, write: bool)
     if not good and tried_all:
         say("the program still does not go well, and nothing more of Debian's is known to help")
     elif not good:
-        say(f"the program does not go well after {_TRIES} runs, each of which it lacked more in")
+        say(f"the program still does not go well: it lacked more in each of {_TRIES} runs")
     elif not found:
         say("the recipe lacks nothing")
     for line in found.lines(old):

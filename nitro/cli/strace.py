@@ -53,7 +53,7 @@ def strace(
                     text += fresh
                     say(fresh.rstrip("\r\n"))
             except KeyboardInterrupt:
-                show(totals(calls(text)))
+                _print(instance, totals(calls(text)), as_json=json)
                 raise
     found = totals(calls(text))
     if not found:
@@ -61,7 +61,11 @@ def strace(
             f"the console of {instance} has no traced call",
             hint='strace = "syscall*" in its recipe traces the program',
         )
-    if json:
+    _print(instance, found, as_json=json)
+
+
+def _print(instance: str, found: Sequence[Total], *, as_json: bool) -> None:
+    if as_json:
         document: StraceDocument = {"instance": instance, "calls": [_document(t) for t in found]}
         print_json(document)
     else:

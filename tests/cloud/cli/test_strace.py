@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+
 import pytest
 
 from nitro.cloud import Cloud, DiskImage, instance
@@ -54,6 +57,18 @@ def test_a_live_trace_shows_the_console_and_then_the_table(
     done = nitro_("strace", traced, "--follow", *AWS)
     assert "the program" in done.stderr
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["CALL", "poll", "openat"]
+
+
+def test_an_interrupted_trace_is_counted_as_it_was_asked_for(
+    traced: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> Iterator[str]:
+        yield FIRST.decode()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nitro.cli.console.follow", interrupted)
+    done = nitro_("strace", traced, "--follow", "--json", *AWS, code=130)
+    assert [call["call"] for call in json.loads(done.stdout)["calls"]] == ["openat"]
 
 
 def test_an_instance_that_is_not_traced(

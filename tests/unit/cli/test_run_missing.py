@@ -71,7 +71,7 @@ def test_not_for_ever(
     boot = consoles(*[ended(1)] * 5)
     assert not run_missing.complete(recipe.load(path), boot, Reporter(), locked=False, write=False)
     said = capsys.readouterr()
-    assert "does not go well after 5 runs" in said.err
+    assert "lacked more in each of 5 runs" in said.err
     assert said.out == 'files += ["/etc/0", "/etc/1", "/etc/2", "/etc/3", "/etc/4"]\n'
 
 
