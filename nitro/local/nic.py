@@ -26,6 +26,13 @@ OFFLOADS = ("profile", "all")  # as `nitro device serve` has them
 OFFLOADS_FILE = "offloads"
 SHAPES_FILE = "shapes.json"
 
+# Of the first network interface, as on Nitro instances: systemd then calls it ens5. Linux learns
+# the slot's number from PCIe's own hot-plugging, which ACPI's would hide.
+_SLOT = (
+    *("-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"),
+    *("-device", "pcie-root-port,id=slot5,chassis=105,slot=5"),
+)
+
 
 class Nic(Protocol):
     """A card for one machine, from before it starts until after it ended."""
@@ -105,8 +112,13 @@ class EnaNic:
             os.close(tap)
         self.helper = Helper("the ENA card", self._process, console)
         self._wait_for(socket)
-        device = {"driver": "vfio-user-pci", "socket": {"type": "unix", "path": socket.name}}
-        self.card = Card(("-device", json.dumps(device)), shared_memory=True)
+        device = {
+            "driver": "vfio-user-pci",
+            "bus": "slot5",
+            "socket": {"type": "unix", "path": socket.name},
+        }
+        line = (*_SLOT, "-device", json.dumps(device))
+        self.card = Card(line, shared_memory=True)
 
     def close(self) -> None:
         end(self._process)

@@ -40,8 +40,11 @@ def test_an_ena_card_is_a_process_with_a_socket_for_the_machine(tmp_path: Path) 
         folder=tmp_path,
         console=tmp_path / "console",
     )
-    device = json.loads(nic.card.arguments[1])
+    device = json.loads(nic.card.arguments[-1])
     assert device["driver"] == "vfio-user-pci"
+    (port,) = [word for word in nic.card.arguments if f"id={device['bus']}," in word]
+    assert port.startswith("pcie-root-port,")
+    assert port.endswith(",slot=5"), "systemd names the interface by it: ens5"
     assert (tmp_path / device["socket"]["path"]).is_socket()
     assert nic.card.shared_memory
     write = struct.pack("<QIII", 0x48, 0, 4, 1)  # BAR 0, where there is no register
