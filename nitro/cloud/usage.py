@@ -2,8 +2,8 @@
 
 What something names is not removed: an auto-scaling group whose template names a deregistered AMI
 could start no instance any more, nor one whose template has volumes of a deleted snapshot. Not
-asked: other accounts' templates and instances, which only sharing makes possible, requests for
-fleets and spot instances, CloudFormation, and what has an id in text of its own.
+asked: other accounts' templates and instances, which only sharing makes possible, CloudFormation,
+and what has an id in text of its own.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def users_of(
         return {}
     found: dict[str, list[str]] = defaultdict(list)
     references: dict[str, list[str]] = defaultdict(list)
-    for look in (_instances, _templates, _configurations, _groups, _parameters):
+    for look in (_instances, _templates, _configurations, _groups, _requests, _parameters):
         for id_, user in look(cloud, ids):
             found[id_].append(user)
             if id_.startswith(PARAMETER):
@@ -95,6 +95,31 @@ def _groups(cloud: Cloud, _: Collection[str]) -> _Named:
         for override in template.get("Overrides", []):
             if image_id := override.get("ImageId"):
                 yield image_id, f"auto-scaling group {group['AutoScalingGroupName']}"
+
+
+def _requests(cloud: Cloud, _: Collection[str]) -> _Named:
+    """What starts instances as long as it stands: spot requests, spot fleets and EC2 fleets."""
+    ec2 = cloud.ec2
+    for spot in ec2.get_paginator("describe_spot_instance_requests").paginate():
+        for request in spot["SpotInstanceRequests"]:
+            if request["State"] in ("open", "active"):
+                for id_ in _started_from(request.get("LaunchSpecification", {})):
+                    yield id_, f"spot request {request['SpotInstanceRequestId']}"
+    for fleets in ec2.get_paginator("describe_spot_fleet_requests").paginate():
+        for fleet in fleets["SpotFleetRequestConfigs"]:
+            if not fleet["SpotFleetRequestState"].startswith("cancelled"):
+                for specification in fleet["SpotFleetRequestConfig"].get(
+                    "LaunchSpecifications", []
+                ):
+                    for id_ in _started_from(specification):
+                        yield id_, f"spot fleet {fleet['SpotFleetRequestId']}"
+    for page in ec2.get_paginator("describe_fleets").paginate():
+        for data in page["Fleets"]:
+            if not data["FleetState"].startswith("deleted"):
+                for template in data.get("LaunchTemplateConfigs", []):
+                    for override in template.get("Overrides", []):
+                        if image_id := override.get("ImageId"):
+                            yield image_id, f"fleet {data['FleetId']}"
 
 
 def _parameters(cloud: Cloud, _: Collection[str]) -> _Named:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.validate import ParamValidator
 
 from nitro.cloud import Cloud, ami, usage
 from nitro.cloud.disk import ROOT_DEVICE, Volume
@@ -85,6 +87,65 @@ def test_every_place_that_names_a_snapshot_is_found(bare_cloud: Cloud, image_id:
             "another account, with which it is shared",
         ]
     }
+
+
+def test_requests_that_start_instances_later_are_found(bare_cloud: Cloud, image_id: str) -> None:
+    """Also those of which the local Nitro has none: answers of their models' form."""
+    launch = {"ImageId": image_id}
+    answers: dict[str, dict[str, Any]] = {
+        "DescribeSpotInstanceRequests": {
+            "SpotInstanceRequests": [
+                {"SpotInstanceRequestId": f"sir-{state}", "State": state, **spot}
+                for state in ("open", "active", "cancelled", "closed")
+                for spot in [{"LaunchSpecification": launch}]
+            ]
+        },
+        "DescribeSpotFleetRequests": {
+            "SpotFleetRequestConfigs": [
+                {
+                    "SpotFleetRequestId": f"sfr-{state}",
+                    "SpotFleetRequestState": state,
+                    "SpotFleetRequestConfig": {
+                        "IamFleetRole": "arn:aws:iam::123456789012:role/fleet",
+                        "TargetCapacity": 1,
+                        "LaunchSpecifications": [launch],
+                    },
+                }
+                for state in ("active", "cancelled_running", "cancelled")
+            ]
+        },
+        "DescribeFleets": {
+            "Fleets": [
+                {
+                    "FleetId": f"fleet-{state}",
+                    "FleetState": state,
+                    "LaunchTemplateConfigs": [
+                        {"Overrides": [{"InstanceType": "c5.large"}, launch]}
+                    ],
+                }
+                for state in ("active", "deleted_running", "deleted")
+            ]
+        },
+    }
+    for operation, answer in answers.items():
+        _answer(bare_cloud, operation, answer)
+    assert usage.users_of(bare_cloud, [image_id]) == {
+        image_id: [
+            "spot request sir-open",
+            "spot request sir-active",
+            "spot fleet sfr-active",
+            "fleet fleet-active",
+        ]
+    }
+
+
+def _answer(cloud: Cloud, operation: str, answer: dict[str, Any]) -> None:
+    """What the service would answer to this operation, once checked against its model."""
+    shape: Any = cloud.ec2.meta.service_model.operation_model(operation).output_shape
+    assert not ParamValidator().validate(answer, shape).has_errors()
+    response = SimpleNamespace(status_code=200, headers={})
+    events: Any = cloud.ec2.meta.events  # its stubs do not know that handlers may answer
+    events.register(f"before-call.ec2.{operation}", lambda **_: (response, answer))
 
 
 def test_a_template_may_name_an_earlier_version_of_a_parameter(

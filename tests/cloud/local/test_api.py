@@ -32,18 +32,14 @@ DESCRIBING = sorted(
 )
 
 # What they describe is there in every account.
-NONE_AT_FIRST = {"DescribeAddresses", "DescribeInternetGateways"}
+NONE_AT_FIRST = {
+    *("DescribeAddresses", "DescribeFleets", "DescribeInternetGateways"),
+    *("DescribeSpotFleetRequests", "DescribeSpotInstanceRequests"),
+}
 READ_ONLY = {
-    "DescribeAddresses",
-    "DescribeAvailabilityZones",
-    "DescribeInstanceTypeOfferings",
-    "DescribeInstanceTypes",
-    "DescribeRegions",
-    "DescribeRouteTables",
-    "DescribeSecurityGroupRules",
-    "DescribeSecurityGroups",
-    "DescribeSubnets",
-    "DescribeVpcs",
+    *("DescribeAddresses", "DescribeAvailabilityZones", "DescribeInstanceTypeOfferings"),
+    *("DescribeInstanceTypes", "DescribeRegions", "DescribeRouteTables"),
+    *("DescribeSecurityGroupRules", "DescribeSecurityGroups", "DescribeSubnets", "DescribeVpcs"),
 }
 
 

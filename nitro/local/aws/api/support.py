@@ -136,6 +136,10 @@ HONOURED: Mapping[str, frozenset[str]] = {
         ),
         "DescribeLaunchTemplates": "LaunchTemplateIds LaunchTemplateNames",
         "ModifyLaunchTemplate": "LaunchTemplateId LaunchTemplateName DefaultVersion",
+        # fleets and spot requests: there are none, and none can be made
+        "DescribeFleets": "FleetIds",
+        "DescribeSpotFleetRequests": "SpotFleetRequestIds",
+        "DescribeSpotInstanceRequests": "SpotInstanceRequestIds",
         # instances
         "DescribeInstanceAttribute": "InstanceId Attribute",
         "DescribeInstanceCreditSpecifications": "InstanceIds",
