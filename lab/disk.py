@@ -18,7 +18,7 @@ from nitro.image.rootfs import Node, Rootfs
 
 KERNEL = debian.Wanted(("linux-image-cloud-amd64", "busybox-static"))
 MODULES = ("ena",)
-BUTTON = ("button", "evdev")  # are there for a script that loads them
+OTHERS = ("button", "evdev", "nvme")  # are there for a script that loads them
 SCRIPT = """
 set root=($root,gpt2)
 linux16 /VMLINUZ console=ttyS0 quiet panic=-1
@@ -81,7 +81,7 @@ def make(path: Path) -> Path:
 
 def _archive(tree: debian.Tree, kernel_modules: Path) -> bytes:
     found = modules.in_order(kernel_modules, MODULES)
-    others = modules.in_order(kernel_modules, BUTTON)
+    others = modules.in_order(kernel_modules, OTHERS)
     root = Rootfs()
     files = {
         "/init": INIT.encode(),

@@ -7,9 +7,12 @@ real hypervisor (`nitro.local.qemu_hypervisor`) works in its own time. No AWS ty
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from nitro.errors import NitroError
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,8 @@ class Hypervisor(Protocol):
         The guest is asked first, and has some time, unless `force` is set.
         """
 
-    def reboot(self, instance_id: str) -> None: ...
+    def reboot(self, instance_id: str, meanwhile: Callable[[], None] | None = None) -> None:
+        """Begin to restart the guest. `meanwhile` is called once, while it is down."""
 
     def update(self, guest: Guest) -> None:
         """Replace what the guest reads about itself, and the ports that it is reached on."""
@@ -128,7 +132,19 @@ class Hypervisor(Protocol):
         """The end, 64 KiB or more, of what the guest wrote to its console since the last start."""
 
     def release(self, instance_id: str) -> None:
-        """Forget the guest but for its console: its disk and addresses may go."""
+        """Forget the guest but for its console: its addresses may go."""
+
+    def paused(self, instance_id: str) -> AbstractContextManager[None]:
+        """The guest stands still, and its disks with it, for the length of a `with` block."""
+
+    def attach(self, instance_id: str, disk: Disk) -> None:
+        """Plug a disk into the running guest. Raises NitroError when there is no place for it."""
+
+    def detach(self, instance_id: str, volume_id: str) -> None:
+        """Ask the running guest to let go of a disk. Raises NitroError when it cannot be asked."""
+
+    def attached(self, instance_id: str) -> frozenset[str]:
+        """The volumes that the guest has as disks now; none when it is off."""
 
 
 @dataclass
@@ -136,6 +152,7 @@ class _Imagined:
     guest: Guest
     state: State = State.RUNNING
     console: bytes = b""
+    plugged: set[str] = field(default_factory=set)
 
 
 class NullHypervisor:
@@ -151,7 +168,8 @@ class NullHypervisor:
 
     def start(self, guest: Guest) -> None:
         state = State.FAILED if self.fails else State.RUNNING
-        self.guests[guest.instance_id] = _Imagined(guest, state)
+        disks = {disk.volume_id for disk in guest.disks}
+        self.guests[guest.instance_id] = _Imagined(guest, state, plugged=disks)
 
     def status(self, instance_id: str) -> GuestStatus:
         guest = self.guests[instance_id]
@@ -161,8 +179,10 @@ class NullHypervisor:
     def stop(self, instance_id: str, *, force: bool = False) -> None:
         self.guests[instance_id].state = State.OFF
 
-    def reboot(self, instance_id: str) -> None:
+    def reboot(self, instance_id: str, meanwhile: Callable[[], None] | None = None) -> None:
         self.guests[instance_id].console = b""
+        if meanwhile:
+            meanwhile()
 
     def update(self, guest: Guest) -> None:
         self.guests[guest.instance_id].guest = guest
@@ -172,6 +192,21 @@ class NullHypervisor:
 
     def release(self, instance_id: str) -> None:
         self.released.append(instance_id)
+
+    def paused(self, instance_id: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def attach(self, instance_id: str, disk: Disk) -> None:
+        if self.fails:
+            raise NitroError(self.fails)
+        self.guests[instance_id].plugged.add(disk.volume_id)
+
+    def detach(self, instance_id: str, volume_id: str) -> None:
+        self.guests[instance_id].plugged.discard(volume_id)
+
+    def attached(self, instance_id: str) -> frozenset[str]:
+        imagined = self.guests[instance_id]
+        return frozenset(imagined.plugged if imagined.state is State.RUNNING else ())
 
     def write_console(self, instance_id: str, text: bytes) -> None:
         """Act as the guest: write to its serial console."""

@@ -31,6 +31,8 @@ from nitro.progress import Reporter
 
 STOP_SECONDS = 5.0
 _PM1_ENABLE, _PWRBTN_EN = 0x602, 1 << 8  # the port of ACPI's PM1 enable register, and its bit
+PLACES = 4  # for disks that are added to a running machine
+DISK_FIRMWARE = "1.0"
 ANSWER_SECONDS = 30.0  # for a QEMU that is asked what it can do
 
 
@@ -63,12 +65,30 @@ class Card:
 class Disk:
     """An NVMe disk: a raw file that is written to, and what the guest reads about it.
 
-    `model`: QEMU's own when empty; others need a QEMU that `names_disks`.
+    `model`: QEMU's own when empty; others need a QEMU that `names_disks`. `name`: QEMU's for the
+    device, by which it is taken away.
     """
 
     path: Path
     serial: str = ""
     model: str = ""
+    name: str = ""
+
+
+def place(number: int) -> str:
+    """The bus on which a disk may be added, one of PLACES."""
+    return f"place{number}"
+
+
+# Linux is told by PCI Express itself, which works with either firmware.
+_HOT_PLUG = (
+    *("-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"),
+    *(
+        word
+        for number in range(PLACES)
+        for word in ("-device", f"pcie-root-port,id={place(number)},chassis={64 + number}")
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -87,6 +107,7 @@ class Machine:
     kernel: Path | None = None  # boots this instead of a disk
     initrd: Path | None = None
     append: str = ""
+    hot_plug: bool = False  # disks but the first can come and go while it runs
     hpet: bool = False  # a clock that Nitro instances do not have; see `needs_hpet`
     extra: Sequence[str] = field(default_factory=tuple)
 
@@ -162,7 +183,9 @@ def arguments(
     line += ["-serial", "chardev:console"]
     line += ["-qmp", "unix:qmp,server=on,wait=off"]
     for number, disk in enumerate(machine.disks):
-        line += _nvme(number, disk)
+        line += _nvme(number, disk, removable=machine.hot_plug and number > 0)
+    if machine.hot_plug:
+        line += _HOT_PLUG
     if machine.kernel:
         line += ["-kernel", str(machine.kernel), "-append", machine.append]
     if machine.initrd:
@@ -196,20 +219,23 @@ def ec2_uuid(instance_id: str) -> str:
     return str(UUID(f"ec2{digest[:29]}"))
 
 
-def _nvme(number: int, disk: Disk) -> list[str]:
+def _nvme(number: int, disk: Disk, *, removable: bool) -> list[str]:
     """A disk behind a port of its own.
 
     On the bus itself SeaBIOS places the disk's registers beyond 4 GiB when there is memory, and
     then cannot read it.
     """
-    name, port = f"disk{number}", f"port{number}"
-    serial = _escaped(disk.serial or name)
-    named = f",model={_escaped(disk.model)},firmware-version=1.0" if disk.model else ""
-    drive = f"if=none,id={name},format=raw,cache=unsafe,file={_escaped(disk.path)}"
+    drive, port = f"disk{number}", f"port{number}"
+    name, serial = disk.name or f"nvme{number}", _escaped(disk.serial or drive)
+    hotplug = "on" if removable else "off"
+    line = f"nvme,id={name},bus={port},drive={drive},serial={serial},bootindex={number}"
+    if disk.model:
+        line += f",model={_escaped(disk.model)},firmware-version={DISK_FIRMWARE}"
+    file = f"if=none,id={drive},format=raw,cache=unsafe,file={_escaped(disk.path)}"
     return [
-        *("-device", f"pcie-root-port,id={port},chassis={number},hotplug=off"),
-        *("-drive", drive),
-        *("-device", f"nvme,bus={port},drive={name},serial={serial},bootindex={number}{named}"),
+        *("-device", f"pcie-root-port,id={port},chassis={number},hotplug={hotplug}"),
+        *("-drive", file),
+        *("-device", line),
     ]
 
 
@@ -277,8 +303,11 @@ def press_power_button(folder: Path) -> bool:
         return True
 
 
+Ask = Callable[..., object]  # a command and its arguments → what it returns
+
+
 @contextmanager
-def control(folder: Path, name: str = "qmp") -> Iterator[Callable[..., object]]:
+def control(folder: Path, name: str = "qmp") -> Iterator[Ask]:
     """What gives the QEMU whose socket is `name` in `folder` a command, and returns its answer.
 
     It listens to one connection at a time.

@@ -19,14 +19,14 @@ from pathlib import Path
 
 from nitro.arch import booting
 from nitro.errors import NitroError
-from nitro.local import accel, console_file, qemu, watch
+from nitro.local import accel, console_file, hotplug, qemu, watch
 from nitro.local.broker import HostSockets
-from nitro.local.hypervisor import Guest, GuestStatus, State
+from nitro.local.hypervisor import Disk, Guest, GuestStatus, State
 from nitro.local.nic import EnaNic, Nic, offloads_of, shape_of
 from nitro.local.relay import Relay
 from nitro.local.restart import restart
-from nitro.local.store import BlockStore
 from nitro.local.subnet import Subnets
+from nitro.local.volumes import VolumeFiles
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,6 @@ class _Machine:
     process: subprocess.Popen[bytes] | None = None
     relay: Relay | None = None
     stopping: bool = False
-    released: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
     restarting: threading.Lock = field(default_factory=threading.Lock)  # one at a time
 
@@ -55,19 +54,17 @@ class QemuHypervisor:
     """Implements `nitro.local.hypervisor.Hypervisor` inside the namespace of the local Nitro."""
 
     def __init__(
-        self, store: BlockStore, subnets: Subnets, host: HostSockets, folder: Path
+        self, volumes: VolumeFiles, subnets: Subnets, host: HostSockets, folder: Path
     ) -> None:
-        self._store, self._subnets, self._host = store, subnets, host
+        self._volumes, self._subnets, self._host = volumes, subnets, host
         self._folder = folder
         self._machines: dict[str, _Machine] = {}
         self._tap_numbers = iter(range(1, 10**9))
 
     def start(self, guest: Guest) -> None:
-        before = self._machines.get(guest.instance_id)
         machine = self._machines[guest.instance_id] = _Machine(guest)
-        fresh = before is None
         threading.Thread(
-            target=self._run, args=(machine, fresh), name=guest.instance_id, daemon=True
+            target=self._run, args=(machine,), name=guest.instance_id, daemon=True
         ).start()
 
     def status(self, instance_id: str) -> GuestStatus:
@@ -97,18 +94,30 @@ class QemuHypervisor:
             log.info("%s is ended without its help: %s", instance_id, error)
         process.terminate()
 
-    def reboot(self, instance_id: str) -> None:
+    def reboot(self, instance_id: str, meanwhile: Callable[[], None] | None = None) -> None:
         machine = self._machines[instance_id]
-        if machine.process:
-            threading.Thread(target=self._restart, args=(machine,), daemon=True).start()
+        threading.Thread(target=self._restart, args=(machine, meanwhile), daemon=True).start()
 
-    def _restart(self, machine: _Machine) -> None:
+    def _restart(self, machine: _Machine, meanwhile: Callable[[], None] | None) -> None:
+        """`meanwhile` is called in any case, and the machine goes on whatever becomes of it."""
         instance_id = machine.guest.instance_id
+        waiting = [meanwhile] if meanwhile else []
+
+        def call() -> None:
+            while waiting:
+                try:
+                    waiting.pop()()
+                except Exception:
+                    log.exception("%s: while it was down", instance_id)
+
         with machine.restarting:
             try:
-                restart(self._folder / instance_id, GRACE_SECONDS, lambda: machine.stopping)
+                if machine.process:
+                    given_up = lambda: machine.stopping  # noqa: E731
+                    restart(self._folder / instance_id, GRACE_SECONDS, given_up, call)
             except (NitroError, OSError, ValueError) as error:
                 log.warning("%s could not be restarted: %s", instance_id, error)
+        call()
 
     def update(self, guest: Guest) -> None:
         machine = self._machines[guest.instance_id]
@@ -121,10 +130,51 @@ class QemuHypervisor:
         return console_file.read_end(self._folder / instance_id / CONSOLE)
 
     def release(self, instance_id: str) -> None:
+        """Nothing is held of a guest that is off, but its console."""
+
+    @contextmanager
+    def paused(self, instance_id: str) -> Iterator[None]:
+        folder = self._folder / instance_id
+        stands = self._ask(instance_id, lambda: hotplug.stand_still(folder))
+        try:
+            yield
+        finally:
+            if stands:
+                self._ask(instance_id, lambda: hotplug.go_on(folder))
+
+    def _ask(self, instance_id: str, order: Callable[[], None]) -> bool:
+        """Whether the machine runs and has done it."""
+        if not self._machines[instance_id].process:
+            return False
+        try:
+            order()
+        except (NitroError, OSError, ValueError) as error:
+            log.warning("%s did not do as it was told: %s", instance_id, error)
+            return False
+        return True
+
+    def attach(self, instance_id: str, disk: Disk) -> None:
+        path = self._volumes.make(disk)
+        program = qemu.find(arch=booting(self._machines[instance_id].guest.architecture))
+        try:
+            hotplug.plug(self._folder / instance_id, _described(disk, path, program))
+        except (OSError, ValueError) as error:
+            raise NitroError(f"the machine of {instance_id} does not answer: {error}") from None
+
+    def detach(self, instance_id: str, volume_id: str) -> None:
+        try:
+            hotplug.unplug(self._folder / instance_id, volume_id)
+        except (OSError, ValueError) as error:
+            raise NitroError(f"the machine of {instance_id} does not answer: {error}") from None
+
+    def attached(self, instance_id: str) -> frozenset[str]:
         machine = self._machines[instance_id]
-        machine.released = True
-        if machine.status.state in (State.OFF, State.FAILED):
-            self._remove_disks(machine.guest)
+        if not machine.process:
+            return frozenset()
+        try:
+            return hotplug.plugged(self._folder / instance_id)
+        except (NitroError, OSError, ValueError):  # busy, or about to end: asked again later
+            return frozenset(disk.volume_id for disk in machine.guest.disks)
 
     def guest_at(self, private_ip: str) -> Guest | None:
         """The guest that has this address now."""
@@ -143,12 +193,12 @@ class QemuHypervisor:
                 break
             time.sleep(0.02)
 
-    def _run(self, machine: _Machine, fresh: bool) -> None:
+    def _run(self, machine: _Machine) -> None:
         instance_id = machine.guest.instance_id
         final = GuestStatus(State.OFF)
         try:
             with ExitStack() as undo:
-                process, helpers = self._boot(machine, fresh, undo)
+                process, helpers = self._boot(machine, undo)
                 folder = self._folder / instance_id
                 try:
                     watch.wait_for_end(
@@ -169,26 +219,21 @@ class QemuHypervisor:
             machine.process = None
             machine.status = final
         log.info("%s is off", instance_id)
-        if machine.released:
-            self._remove_disks(machine.guest)
 
     def _boot(
-        self, machine: _Machine, fresh: bool, undo: ExitStack
+        self, machine: _Machine, undo: ExitStack
     ) -> tuple[subprocess.Popen[bytes], list[watch.Helper]]:
         """Start QEMU; returns its process, and those without which the guest has no network."""
         guest = machine.guest
         folder = self._folder / guest.instance_id
         folder.mkdir(parents=True, exist_ok=True)
         program = qemu.find(arch=booting(guest.architecture))
-        if fresh:
-            self._make_disks(guest)
+        paths = [self._volumes.make(disk) for disk in guest.disks]
         nic, helpers = undo.enter_context(self._plugged(guest))
         speed = accel.best(program)
-        model = DISK_MODEL if qemu.names_disks(program) else ""
-        paths = list(self._disk_paths(guest))
         description = qemu.Machine(
             disks=[
-                qemu.Disk(path, disk.volume_id.replace("-", ""), model)
+                _described(disk, path, program)
                 for disk, path in zip(guest.disks, paths, strict=True)
             ],
             vcpus=capped_vcpus(guest.vcpus),
@@ -198,6 +243,7 @@ class QemuHypervisor:
             hpet=any(qemu.needs_hpet(path, speed) for path in paths[:1]),
             console=folder / CONSOLE,
             cards=(nic.card,),
+            hot_plug=True,
             product=guest.instance_type,
             instance_id=guest.instance_id,
         )
@@ -238,21 +284,10 @@ class QemuHypervisor:
         finally:
             subnet.unplug(guest.mac)
 
-    def _make_disks(self, guest: Guest) -> None:
-        for disk, path in zip(guest.disks, self._disk_paths(guest), strict=True):
-            if disk.snapshot_id:
-                self._store.copy_to(disk.snapshot_id, path, disk.size_bytes)
-            else:
-                with path.open("wb") as file:
-                    file.truncate(disk.size_bytes)
 
-    def _remove_disks(self, guest: Guest) -> None:
-        for path in self._disk_paths(guest):
-            path.unlink(missing_ok=True)
-
-    def _disk_paths(self, guest: Guest) -> list[Path]:
-        folder = self._folder / guest.instance_id
-        return [folder / f"disk{number}" for number in range(len(guest.disks))]
+def _described(disk: Disk, path: Path, program: qemu.Qemu) -> qemu.Disk:
+    model = DISK_MODEL if qemu.names_disks(program) else ""
+    return qemu.Disk(path, disk.volume_id.replace("-", ""), model, disk.volume_id)
 
 
 def _dropper(console: Path) -> Callable[[], None]:

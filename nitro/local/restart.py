@@ -14,11 +14,17 @@ from nitro.local import qemu
 LOOK_SECONDS = 0.2  # between two looks at whether the guest has shut down
 
 
-def restart(folder: Path, grace: float, given_up: Callable[[], bool]) -> None:
+def restart(
+    folder: Path,
+    grace: float,
+    given_up: Callable[[], bool],
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
     """Restart the machine whose control socket lies in `folder`.
 
     A guest that listens to the power button has `grace` seconds to shut down; the others are
-    reset at once. When `given_up` says so, the machine is left to what ends it.
+    reset at once. `meanwhile` is called while the machine stands still. When `given_up` says so,
+    the machine is left to what ends it.
     Raises NitroError, OSError or ValueError when QEMU does not do it.
     """
     with qemu.control(folder) as ask:
@@ -32,6 +38,9 @@ def restart(folder: Path, grace: float, given_up: Callable[[], bool]) -> None:
         with qemu.control(folder) as ask:
             ask("set-action", {"shutdown": "poweroff"})
     if not given_up():
+        with qemu.control(folder) as ask:
+            ask("stop")
+        meanwhile()
         with qemu.control(folder) as ask:
             ask("system_reset")
             ask("cont")  # nothing, for a machine that was not paused

@@ -31,6 +31,7 @@ from nitro.local.qemu_hypervisor import QemuHypervisor
 from nitro.local.signature import Key
 from nitro.local.store import BlockStore
 from nitro.local.subnet import METADATA_ADDRESS, S3_ADDRESS, TIME_ADDRESS, Subnets
+from nitro.local.volumes import VolumeFiles
 from nitro.local.weather import FAIR, Conditions, Forecast
 from nitro.local.weather.gate import Gate
 
@@ -48,13 +49,14 @@ class Service:
     guest_url = f"http://{S3_ADDRESS}"
 
     def __init__(self, folder: Path, host: HostSockets, conditions: Conditions = FAIR) -> None:
-        for past in ("instances", "subnets", "jobs"):  # none outlives the daemon
+        for past in ("instances", "subnets", "jobs", "volumes"):  # none outlives the daemon
             shutil.rmtree(folder / past, ignore_errors=True)
         store = BlockStore(folder / "snapshots")
         index = folder / "index"
         index.mkdir(exist_ok=True)
         subnets = Subnets(folder / "subnets")
-        self.hypervisor = QemuHypervisor(store, subnets, host, folder / "instances")
+        volumes = VolumeFiles(folder / "volumes", store)
+        self.hypervisor = QemuHypervisor(volumes, subnets, host, folder / "instances")
         self._site = Site(
             store,
             self.hypervisor,
@@ -63,6 +65,7 @@ class Service:
             index=index,
             forecast=Forecast(conditions),
             qemu_img=disk_formats.find(),
+            volumes=volumes,
         )
         self._gate = None if conditions == FAIR else Gate(self._site.forecast)
         self._undo = ExitStack()

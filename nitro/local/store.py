@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from nitro.sparse import data_blocks, read_block
+from nitro.sparse import data_blocks, read_block, size_of
 
 BLOCK_SIZE = 512 * 1024  # bytes; the only size of the EBS direct API
 _ZERO = bytes(BLOCK_SIZE)
@@ -47,6 +47,21 @@ class BlockStore:
             partial.unlink(missing_ok=True)
         self._blocks.pop(disk, None)
         return size
+
+    def take(self, disk: str, source: Path) -> None:
+        """Make a disk of the raw file `source`, of whose holes nothing is read."""
+        partial = self.path(disk).with_suffix(".partial")
+        try:
+            with source.open("rb") as read, partial.open("wb") as file:
+                for index in data_blocks(read, BLOCK_SIZE):
+                    _write_sparsely(
+                        file.fileno(), index * BLOCK_SIZE, read_block(read, index, BLOCK_SIZE)
+                    )
+                file.truncate(size_of(read))
+            partial.replace(self.path(disk))
+        finally:
+            partial.unlink(missing_ok=True)
+        self._blocks.pop(disk, None)
 
     def write(self, disk: str, index: int, block: bytes) -> None:
         """Store one whole block; the disk grows as needed. OSError when the disk is missing."""

@@ -12,6 +12,9 @@
     status.py     states of volumes, credits, passwords
     quotas.py     what an account may have at a time
     states.py     what those states are, and what EC2 says about them
+    volumes.py    volumes on their own and on instances, and their snapshots
+    instance_attributes.py  what can be changed of an instance
+    instance_images.py  CreateImage
     launch.py     which images and types fit together; from a moto instance to a `Guest`
     copies.py     CopySnapshot and CopyImage between regions
     encryption.py which key a snapshot is encrypted with
@@ -26,7 +29,7 @@
     api/          what EC2 does with every request: names, filters, pages, tokens, envelope
 
 botocore's model is the contract: parameters arrive parsed by it, results leave serialised by it.
-Not here: CreateImage, snapshots of volumes. Those are refused, not faked.
+What is not here is refused, not faked.
 
     with install(Site(BlockStore(folder), NullHypervisor())), mock_aws():
         boto3.client("ec2").import_snapshot(…)

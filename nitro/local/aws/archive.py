@@ -14,7 +14,7 @@ from typing import Any
 
 from nitro.local.aws.encryption import Encryption
 from nitro.local.aws.images import LocalImage, Registration
-from nitro.local.aws.snapshots import DiskSnapshot
+from nitro.local.aws.snapshots import NO_VOLUME, DiskSnapshot
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +76,7 @@ def _restore_snapshot(backend: Any, entry: dict[str, Any]) -> None:
         description=entry["description"],
         started=datetime.fromisoformat(entry["started"]),
         encryption=Encryption(entry.get("kms_key"), entry.get("failure", "")),
+        volume_id=entry.get("volume", NO_VOLUME),
     )
     snapshot.create_volume_permission_userids.update(entry.get("users", []))
     snapshot.create_volume_permission_groups.update(entry.get("groups", []))
@@ -124,6 +125,7 @@ def _entries(
 def _snapshot_entry(snapshot: Any) -> dict[str, Any]:
     return {
         "size_gib": snapshot.volume_size,
+        "volume": snapshot.volume_id,
         "description": snapshot.description,
         "started": snapshot.start_time.isoformat(),
         "users": sorted(snapshot.create_volume_permission_userids),

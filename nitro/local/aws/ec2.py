@@ -29,6 +29,8 @@ from nitro.local.aws.encryption import EncryptionActions, EncryptionBackend
 from nitro.local.aws.image_life import ImageLifeActions
 from nitro.local.aws.images import ImageActions, ImagesBackend
 from nitro.local.aws.imports import ImportActions, ImportsBackend
+from nitro.local.aws.instance_attributes import InstanceAttributeActions
+from nitro.local.aws.instance_images import InstanceImageActions
 from nitro.local.aws.instances import InstanceActions, InstancesBackend
 from nitro.local.aws.interfaces import InterfacesBackend
 from nitro.local.aws.launch_templates import LaunchTemplateActions
@@ -37,6 +39,7 @@ from nitro.local.aws.regions import RegionActions, RegionsBackend
 from nitro.local.aws.site import Site
 from nitro.local.aws.snapshots import SnapshotsBackend
 from nitro.local.aws.status import StatusActions
+from nitro.local.aws.volumes import VolumeActions, VolumesBackend
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +60,7 @@ class LocalEC2Backend(
     ImportsBackend,
     ImagesBackend,
     SnapshotsBackend,
+    VolumesBackend,
     InstancesBackend,
     EC2Backend,  # type: ignore[misc]
 ):
@@ -82,6 +86,7 @@ class LocalEC2Backend(
         """Bring everything that changes by itself to its present state."""
         self.advance_imports()
         self.settle_instances()
+        self.settle_volumes()
 
     @property
     def _url_module(self) -> Any:
@@ -100,6 +105,9 @@ class LocalEC2Response(
     StatusActions,
     ImportActions,
     ImageActions,
+    InstanceAttributeActions,
+    InstanceImageActions,
+    VolumeActions,
     InstanceActions,
     EC2Response,  # type: ignore[misc]
 ):

@@ -205,14 +205,18 @@ class ImagesBackend(ImageLifeBackend):
             self.delete_snapshot(snapshot_id)
         return unshared
 
-    def _check(self, registration: Registration) -> None:
-        check_name(registration.name)
+    def check_image_name(self, name: str) -> None:
+        """Raises EC2ClientError for a name that no image may have, or that one has."""
+        check_name(name)
         for image in self.amis.values():
-            if image.name == registration.name:
+            if image.name == name:
                 raise EC2ClientError(
                     "InvalidAMIName.Duplicate",
-                    f"AMI name {registration.name} is already in use by AMI {image.id}",
+                    f"AMI name {name} is already in use by AMI {image.id}",
                 )
+
+    def _check(self, registration: Registration) -> None:
+        self.check_image_name(registration.name)
         root = registration.root_device_name
         roots = [m for m in registration.mappings if m.get("DeviceName") == root]
         if not any(mapping.get("Ebs", {}).get("SnapshotId") for mapping in roots):

@@ -12,7 +12,7 @@ import json
 import secrets
 from typing import Any
 
-from moto.core.responses import ActionResult, EmptyResult
+from moto.core.responses import ActionResult
 from moto.core.types import Base64EncodedString
 from moto.core.utils import utcnow
 from moto.ec2.exceptions import (
@@ -23,6 +23,7 @@ from moto.ec2.exceptions import (
 from moto.ec2.models.instances import StateReason
 
 from nitro.local.aws import launch, quotas, states
+from nitro.local.aws.api.errors import invalid_value
 from nitro.local.aws.api.tags import RESERVED
 from nitro.local.aws.needs import (
     AllInstances,
@@ -34,15 +35,9 @@ from nitro.local.aws.needs import (
     GetParam,
 )
 from nitro.local.aws.site import Site
+from nitro.local.aws.volumes import set_speed
 from nitro.local.hypervisor import GuestStatus, State
 from nitro.local.link import mac_of
-
-_METADATA_OPTIONS = {
-    "HttpEndpoint": "http_endpoint",
-    "HttpPutResponseHopLimit": "http_put_response_hop_limit",
-    "HttpTokens": "http_tokens",
-    "InstanceMetadataTags": "instance_metadata_tags",
-}
 
 CONSOLE_BYTES = 64 * 1024  # what GetConsoleOutput returns at most
 
@@ -54,6 +49,7 @@ class InstancesBackend:
     amis: dict[str, Any]
     groups: dict[str, dict[str, Any]]
     key_pairs: dict[str, Any]
+    volumes: dict[str, Any]
     enis: dict[str, Any]
     create_tags: CreateTags
     all_instances: AllInstances
@@ -93,6 +89,9 @@ class InstancesBackend:
             instance.local_profile = launch.profile_of(self, profile)
             instance.local_public_key = key.public_key.strip() if key else ""
             instance.placement.group_name = self.group_of_launch
+            for mapping in options["block_device_mappings"]:
+                block = instance.block_device_mapping[mapping["DeviceName"]]
+                set_speed(self.volumes[block.volume_id], mapping["Ebs"])
             self._prepare(instance, image, reservation.id)
             self._power_on(instance)
         if token:
@@ -103,6 +102,12 @@ class InstancesBackend:
         instances = self.get_multi_instances_by_id(instance_ids)
         for instance in instances:
             states.require(instance, "stopped", "running", "pending")
+            root = instance.local_image.root_device_name
+            if root not in instance.block_device_mapping:
+                raise invalid_value(
+                    f"Invalid value '{instance.id}' for instanceId. Instance does not have a "
+                    f"volume attached at root ({root})"
+                )
         changes = []
         for instance in instances:
             before = copy.copy(instance._state)
@@ -318,28 +323,6 @@ class InstanceActions:
         )
         return ActionResult({"Reservations": found})
 
-    def modify_instance_attribute(self) -> ActionResult:
-        """A type is changed while the instance is stopped; groups at any time."""
-        backend = self.ec2_backend
-        (instance,) = backend.get_multi_instances_by_id([self._get_param("InstanceId")])
-        wanted = self._get_param("InstanceType", {}).get("Value")
-        if self._get_param("Attribute") == "instanceType":
-            wanted = self._get_param("Value")
-        if wanted:
-            states.require(instance, "stopped")
-            launch.check_fit(instance.local_image, wanted)
-        if ids := self._get_param("Groups", []):
-            groups = [backend.get_security_group_from_id(id_) for id_ in ids]
-            for id_, group in zip(ids, groups, strict=True):
-                if group is None:
-                    raise EC2ClientError(
-                        "InvalidGroup.NotFound", f"The security group '{id_}' does not exist"
-                    )
-            instance.nics[0]._group_set = instance.security_groups = groups
-            return EmptyResult()
-        result: ActionResult = super().modify_instance_attribute()  # type: ignore[misc]
-        return result
-
     def terminate_instances(self) -> ActionResult:
         self.error_on_dryrun()
         changes = self.ec2_backend.terminate_instances(self._get_param("InstanceIds", []))
@@ -369,20 +352,6 @@ class InstanceActions:
                 "Output": Base64EncodedString.from_encoded_bytes(output),
             }
         )
-
-    def modify_instance_metadata_options(self) -> ActionResult:
-        """What is given changes; moto would reset the rest."""
-        backend = self.ec2_backend
-        (instance,) = backend.get_multi_instances_by_id([self._get_param("InstanceId")])
-        states.require(instance, "pending", "running", "stopping", "stopped")
-        options = instance.metadata_options
-        for name, attribute in _METADATA_OPTIONS.items():
-            if (value := self._get_param(name)) is not None:
-                setattr(options, attribute, value)
-        return ActionResult({"InstanceId": instance.id, "InstanceMetadataOptions": options})
-
-    def get_instance_uefi_data(self) -> EmptyResult:
-        raise EC2ClientError("UnsupportedOperation", "The local Nitro keeps no UEFI data.")
 
 
 def _digest(asked: Any) -> str:

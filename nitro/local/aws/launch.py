@@ -170,25 +170,36 @@ def mappings_of(image: Any, asked: list[dict[str, Any]]) -> list[dict[str, Any]]
         elif "Ebs" in mapping:
             merged[name] = {**merged.get(name, {}), **mapping["Ebs"]}
     for name, ebs in merged.items():
-        _check_size(image, name, ebs)
+        snapshot_id = ebs.get("SnapshotId")
+        least = image.ec2_backend.get_snapshot(snapshot_id).volume_size if snapshot_id else None
+        check_size(name, ebs, least)
+        # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/preserving-volumes-on-termination.html
+        ebs.setdefault("DeleteOnTermination", True)
     return [{"DeviceName": name, "Ebs": ebs} for name, ebs in merged.items()]
 
 
-def _check_size(image: Any, name: str, ebs: dict[str, Any]) -> None:
-    snapshot_id, size = ebs.get("SnapshotId"), ebs.get("VolumeSize")
-    if not snapshot_id:
+def check_size(name: str, ebs: dict[str, Any], least: int | None) -> None:
+    """Give the mapping of the device `name` its size, in GiB; `least` is its snapshot's.
+
+    Raises EC2ClientError when it has neither size nor snapshot, or is too small for it.
+    """
+    size = ebs.get("VolumeSize")
+    if least is None:
         if not size:
             raise EC2ClientError(
                 "MissingParameter", f"The mapping of {name} must have a VolumeSize or a SnapshotId"
             )
-        return
-    least = image.ec2_backend.get_snapshot(snapshot_id).volume_size
-    if ebs.setdefault("VolumeSize", least) < least:
+    elif ebs.setdefault("VolumeSize", least) < least:
+        snapshot = f"snapshot '{ebs['SnapshotId']}'" if "SnapshotId" in ebs else "its content"
         raise EC2ClientError(
             "InvalidBlockDeviceMapping",
-            f"Volume of size {size}GB is smaller than snapshot '{snapshot_id}', expect size >= "
-            f"{least}GB",
+            f"Volume of size {size}GB is smaller than {snapshot}, expect size >= {least}GB",
         )
+
+
+def disk_of(volume: Any, device: str = "") -> Disk:
+    """The volume as a hypervisor needs to know it."""
+    return Disk(device, volume.size * GIB, volume.snapshot_id, volume.id)
 
 
 def disks_of(backend: Any, instance: Any, root: str) -> tuple[Disk, ...]:
@@ -198,7 +209,7 @@ def disks_of(backend: Any, instance: Any, root: str) -> tuple[Disk, ...]:
         for name, block in instance.block_device_mapping.items()
     }
     return tuple(
-        Disk(name, volumes[name].size * GIB, volumes[name].snapshot_id, volumes[name].id)
+        disk_of(volumes[name], name)
         for name in sorted(volumes, key=lambda name: (name != root, name))
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nitro.local.hypervisor import Hypervisor
 from nitro.local.store import BlockStore
+from nitro.local.volumes import VolumeFiles
 from nitro.local.weather import FAIR, Forecast
 
 
@@ -55,7 +56,7 @@ class Site:
     """Everything below the API, shared by all regions.
 
     `index` is the folder in which snapshots and images are remembered; None: they are not.
-    `qemu_img` is the start of a command line.
+    `qemu_img` is the start of a command line. `volumes` are beside the store unless they are given.
     """
 
     store: BlockStore
@@ -66,3 +67,8 @@ class Site:
     index: Path | None = None
     forecast: Forecast = field(default_factory=lambda: Forecast(FAIR))
     qemu_img: Sequence[str] = ("qemu-img",)
+    volumes: VolumeFiles = field(default=None)  # type: ignore[assignment]  # set below
+
+    def __post_init__(self) -> None:
+        if self.volumes is None:
+            self.volumes = VolumeFiles(self.store.folder / "volumes", self.store)

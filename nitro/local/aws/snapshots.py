@@ -1,7 +1,4 @@
-"""Snapshots with bytes behind them, that take time to complete and stay while an image needs them.
-
-A snapshot of a volume is refused: no volume here outlives its instance.
-"""
+"""Snapshots with bytes behind them, that take time to complete and stay while they are needed."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
-from moto.ec2.exceptions import EC2ClientError, InvalidSnapshotInUse
+from moto.ec2.exceptions import InvalidSnapshotInUse
 from moto.ec2.models.elastic_block_store import Snapshot
 
 from nitro.local.aws.encryption import Encryption
@@ -33,8 +30,9 @@ class DiskSnapshot(Snapshot):  # type: ignore[misc]
         completes_at: float = 0.0,
         started: datetime | None = None,
         encryption: Encryption = NOT_ENCRYPTED,
+        volume_id: str = NO_VOLUME,
     ) -> None:
-        volume = SimpleNamespace(id=NO_VOLUME, size=size_gib)
+        volume = SimpleNamespace(id=volume_id, size=size_gib)
         super().__init__(backend, snapshot_id, volume, description, kms_key_id=encryption.key_arn)
         self.failure = encryption.failure  # why it does not complete
         if started:
@@ -82,12 +80,6 @@ class SnapshotsBackend:
     def add_snapshot(self, snapshot: DiskSnapshot) -> DiskSnapshot:
         self.snapshots[snapshot.id] = snapshot
         return snapshot
-
-    def create_snapshot(self, *_: Any, **__: Any) -> Any:
-        raise EC2ClientError(
-            "UnsupportedOperation",
-            "The local Nitro makes snapshots by ImportSnapshot or the EBS direct API only.",
-        )
 
     def delete_snapshot(self, snapshot_id: str) -> Any:
         for image in self.amis.values():

@@ -81,6 +81,20 @@ class Nitro:
         wait(lambda: self.image(image_id)["State"] == "available", PATIENCE)
         return str(image_id)
 
+    def block(self, snapshot_id: str, index: int) -> bytes:
+        """Of a snapshot, waiting for it to complete."""
+        (snapshot,) = self.ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"]
+        if snapshot["State"] != "completed":
+            self.ec2.get_waiter("snapshot_completed").wait(
+                SnapshotIds=[snapshot_id], WaiterConfig={"Delay": 1}
+            )
+        blocks = self.ebs.list_snapshot_blocks(SnapshotId=snapshot_id)["Blocks"]
+        tokens = {each["BlockIndex"]: each["BlockToken"] for each in blocks}
+        answer = self.ebs.get_snapshot_block(
+            SnapshotId=snapshot_id, BlockIndex=index, BlockToken=tokens[index]
+        )
+        return bytes(answer["BlockData"].read())
+
     def image(self, image_id: str) -> Any:
         return self.ec2.describe_images(ImageIds=[image_id])["Images"][0]
 

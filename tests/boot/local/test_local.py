@@ -17,6 +17,7 @@ import pytest
 from lab import disk
 from nitro import local
 from nitro.cloud import Cloud
+from nitro.image.linux.disk import CORE_SECTOR
 from nitro.launch_ami import LaunchRequest, launch_ami
 from nitro.ports import Port
 from nitro.probe import ToolProber
@@ -133,7 +134,7 @@ def test_two_instances_and_the_host_reach_each_other(
     nitro.wait_for_state(server["InstanceId"], "terminated")
     for instance in (server, client):
         assert not processes(instance["InstanceId"])
-        assert not list((nitro.folder / "instances" / instance["InstanceId"]).glob("disk*"))
+    assert not list((nitro.folder / "volumes").iterdir()), "they go with their instances"
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"http://{server['PublicIpAddress']}:{PORT}/", timeout=5)
     nitro.ec2.delete_security_group(GroupId=group)
@@ -237,6 +238,38 @@ def test_a_guest_that_listens_shuts_down_by_itself(
     assert nitro.console(instance_id).count("pressed") == times
     nitro.ec2.terminate_instances(InstanceIds=[instance_id])
     nitro.wait_for_state(instance_id, "terminated")
+
+
+def test_volumes_of_a_running_instance(nitro: Nitro, bios_image: str) -> None:
+    """One comes, is written, kept as a snapshot and goes; the instance becomes an image."""
+    script = (
+        "insmod /nvme-core.ko; insmod /nvme.ko; echo watching\n"
+        "until [ -e /dev/nvme1n1 ]; do sleep 1; done\n"
+        "echo kept by the guest > /dev/nvme1n1; sync; echo disk is written\n"
+        "while [ -e /dev/nvme1n1 ]; do sleep 1; done\n"
+        "echo disk is gone; echo root changed > /dev/nvme0n1p1; sync; echo root is written\n"
+    )
+    instance = nitro.run(bios_image, script)
+    instance_id, zone = instance["InstanceId"], instance["Placement"]["AvailabilityZone"]
+    nitro.wait_for_console(instance_id, "watching")
+    volume_id = nitro.ec2.create_volume(AvailabilityZone=zone, Size=1)["VolumeId"]
+    nitro.ec2.attach_volume(VolumeId=volume_id, InstanceId=instance_id, Device="/dev/sdf")
+    nitro.wait_for_console(instance_id, "disk is written")
+    kept = nitro.ec2.create_snapshot(VolumeId=volume_id)["SnapshotId"]
+    nitro.ec2.detach_volume(VolumeId=volume_id)
+    nitro.ec2.get_waiter("volume_available").wait(
+        VolumeIds=[volume_id], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    nitro.wait_for_console(instance_id, "root is written")
+    assert nitro.block(kept, 0).startswith(b"kept by the guest\n")
+    baked = nitro.ec2.create_image(InstanceId=instance_id, Name="baked")["ImageId"]
+    wait(lambda: nitro.image(baked)["State"] == "available", PATIENCE)
+    (mapping,) = nitro.image(baked)["BlockDeviceMappings"]
+    partition = nitro.block(mapping["Ebs"]["SnapshotId"], 0)[CORE_SECTOR * 512 :]
+    assert partition.startswith(b"root changed\n")
+    nitro.ec2.terminate_instances(InstanceIds=[instance_id])
+    nitro.wait_for_state(instance_id, "terminated")
+    nitro.ec2.delete_volume(VolumeId=volume_id)
 
 
 def test_an_image_outlives_down_and_up(nitro: Nitro, snapshot_id: str, bios_image: str) -> None:

@@ -31,9 +31,3 @@ def test_snapshots_are_found_by_their_tags(account: Account) -> None:
         Filters=[{"Name": "tag:nitro:digest", "Values": ["sha256:1"]}], OwnerIds=["self"]
     )["Snapshots"]
     assert (found["SnapshotId"], found["Tags"]) == (snapshot_id, tags)
-
-
-def test_snapshots_of_volumes_are_refused(account: Account) -> None:
-    volume = account.ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
-    code = error_code(lambda: account.ec2.create_snapshot(VolumeId=volume))
-    assert code == "UnsupportedOperation"

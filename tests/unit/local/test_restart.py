@@ -41,6 +41,8 @@ class StandIn:
                 assert self.action == "pause", "QEMU would have ended"
                 self.status = "shutdown"
             return {"status": self.status}
+        if command == "stop":
+            self.status = "paused"
         if command == "cont":
             self.status = "running"
         return {}
@@ -79,19 +81,22 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restart, "LOOK_SECONDS", 0)
 
 
-def restarted(machine: StandIn, folder: Path, grace: float = 60, given_up: bool = False) -> None:
+def restarted(machine: StandIn, folder: Path, grace: float = 60, given_up: bool = False) -> str:
+    """Returns the machine's status meanwhile; "": it was not restarted."""
+    meanwhile: list[str] = []
     with serving(machine, folder):
-        restart.restart(folder, grace, lambda: given_up)
+        restart.restart(folder, grace, lambda: given_up, lambda: meanwhile.append(machine.status))
     assert machine.action == "poweroff"
+    return "".join(meanwhile)
 
 
 def test_a_guest_that_listens_shuts_down_before_the_reset(tmp_path: Path) -> None:
     machine = StandIn(looks=3)
-    restarted(machine, tmp_path)
+    assert restarted(machine, tmp_path) == "paused"
     assert machine.status == "running"
     commands = [each for each in machine.given if each != "qmp_capabilities"]
     assert commands.count("query-status") == 3
-    assert commands[-3:] == ["set-action", "system_reset", "cont"]
+    assert commands[-4:] == ["set-action", "stop", "system_reset", "cont"]
 
 
 def test_a_guest_that_does_not_listen_is_reset(tmp_path: Path) -> None:
@@ -112,7 +117,7 @@ def test_a_machine_that_is_stopped_meanwhile_is_not_started_again(
     tmp_path: Path, looks: float
 ) -> None:
     machine = StandIn(looks=looks)
-    restarted(machine, tmp_path, given_up=True)
+    assert restarted(machine, tmp_path, given_up=True) == ""
     assert "system_reset" not in machine.given
     assert ("quit" in machine.given) is (looks == 1)
 

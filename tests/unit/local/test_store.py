@@ -104,3 +104,23 @@ def test_a_linked_disk_outlives_the_one_that_it_was(tmp_path: Path) -> None:
     store.delete("a")
     assert store.used("b") == [0]
     assert store.read("b", 0).startswith(b"data")
+
+
+def test_a_raw_file_is_taken_with_its_holes(tmp_path: Path) -> None:
+    store, source = BlockStore(tmp_path / "blocks"), tmp_path / "source"
+    with source.open("wb") as file:
+        file.write(b"first")
+        file.seek(64 * BLOCK_SIZE)
+        file.write(b"last")
+        file.truncate(100 * BLOCK_SIZE + 1)
+    store.take("disk", source)
+    assert store.path("disk").read_bytes() == source.read_bytes()
+    assert store.used("disk") == [0, 64]
+    assert store.path("disk").stat().st_blocks * 512 < 4 * BLOCK_SIZE
+
+
+def test_nothing_is_left_of_a_file_that_cannot_be_taken(tmp_path: Path) -> None:
+    store = BlockStore(tmp_path / "blocks")
+    with pytest.raises(OSError, match="absent"):
+        store.take("disk", tmp_path / "absent")
+    assert not list(store.folder.iterdir())

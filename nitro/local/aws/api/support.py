@@ -18,6 +18,13 @@ _RULE = (
     "SourceSecurityGroupOwnerId"
 )
 
+_MAPPING = (
+    "BlockDeviceMappings.DeviceName BlockDeviceMappings.NoDevice "
+    "BlockDeviceMappings.Ebs.DeleteOnTermination BlockDeviceMappings.Ebs.Iops "
+    "BlockDeviceMappings.Ebs.SnapshotId BlockDeviceMappings.Ebs.Throughput "
+    "BlockDeviceMappings.Ebs.VolumeSize BlockDeviceMappings.Ebs.VolumeType"
+)
+
 HONOURED: Mapping[str, frozenset[str]] = {
     operation: frozenset(names.split())
     for operation, names in {
@@ -70,9 +77,18 @@ HONOURED: Mapping[str, frozenset[str]] = {
             "SourceRegion SourceSnapshotId Description Encrypted KmsKeyId DestinationRegion "
             "PresignedUrl TagSpecifications"
         ),
-        "CreateVolume": (
-            "AvailabilityZone Size SnapshotId VolumeType Iops Throughput TagSpecifications"
+        "AttachVolume": "VolumeId InstanceId Device",
+        "CreateSnapshot": "VolumeId Description TagSpecifications",
+        "CreateSnapshots": (
+            "InstanceSpecification.InstanceId InstanceSpecification.ExcludeBootVolume "
+            "InstanceSpecification.ExcludeDataVolumeIds Description CopyTagsFromSource "
+            "TagSpecifications"
         ),
+        "CreateVolume": (
+            "AvailabilityZone Size SnapshotId VolumeType Iops Throughput TagSpecifications "
+            "Encrypted KmsKeyId"
+        ),
+        "DetachVolume": "VolumeId InstanceId Device Force",
         "DeleteSnapshot": "SnapshotId",
         "DeleteVolume": "VolumeId",
         "DescribeImportSnapshotTasks": "ImportTaskIds",
@@ -106,6 +122,7 @@ HONOURED: Mapping[str, frozenset[str]] = {
             "SourceRegion SourceImageId Name Description Encrypted KmsKeyId CopyImageTags "
             "TagSpecifications"
         ),
+        "CreateImage": (f"InstanceId Name Description NoReboot TagSpecifications {_MAPPING}"),
         "DeregisterImage": "ImageId DeleteAssociatedSnapshots",
         "DescribeImageAttribute": "ImageId Attribute",
         "DescribeImages": "ImageIds Owners ExecutableUsers IncludeDeprecated IncludeDisabled",
@@ -151,7 +168,8 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "GetPasswordData": "InstanceId",
         "ModifyInstanceAttribute": (
             "InstanceId Attribute Value InstanceType DisableApiTermination DisableApiStop Groups "
-            "InstanceInitiatedShutdownBehavior SourceDestCheck UserData"
+            "InstanceInitiatedShutdownBehavior SourceDestCheck UserData "
+            "BlockDeviceMappings.DeviceName BlockDeviceMappings.Ebs.DeleteOnTermination"
         ),
         "ModifyInstanceMetadataOptions": (
             "InstanceId HttpTokens HttpPutResponseHopLimit HttpEndpoint InstanceMetadataTags"
@@ -160,10 +178,7 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "RunInstances": (
             "ImageId InstanceType MinCount MaxCount KeyName SecurityGroupIds SecurityGroups "
             "SubnetId UserData InstanceInitiatedShutdownBehavior TagSpecifications "
-            "BlockDeviceMappings.DeviceName BlockDeviceMappings.NoDevice "
-            "BlockDeviceMappings.Ebs.DeleteOnTermination BlockDeviceMappings.Ebs.Iops "
-            "BlockDeviceMappings.Ebs.SnapshotId BlockDeviceMappings.Ebs.Throughput "
-            "BlockDeviceMappings.Ebs.VolumeSize BlockDeviceMappings.Ebs.VolumeType "
+            f"{_MAPPING} BlockDeviceMappings.Ebs.Encrypted BlockDeviceMappings.Ebs.KmsKeyId "
             "NetworkInterfaces.AssociatePublicIpAddress NetworkInterfaces.DeleteOnTermination "
             "NetworkInterfaces.Description NetworkInterfaces.DeviceIndex NetworkInterfaces.Groups "
             "NetworkInterfaces.SubnetId PrivateIpAddress IamInstanceProfile MetadataOptions "

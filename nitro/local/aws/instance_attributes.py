@@ -1,0 +1,65 @@
+"""What of an instance can be changed after its launch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.exceptions import EC2ClientError
+
+from nitro.local.aws import launch, states
+from nitro.local.aws.needs import GetParam
+from nitro.local.aws.volumes import keep_volumes
+
+_METADATA_OPTIONS = {
+    "HttpEndpoint": "http_endpoint",
+    "HttpPutResponseHopLimit": "http_put_response_hop_limit",
+    "HttpTokens": "http_tokens",
+    "InstanceMetadataTags": "instance_metadata_tags",
+}
+
+
+class InstanceAttributeActions:
+    """Part of the EC2 responses; see `nitro.local.aws.ec2`."""
+
+    ec2_backend: Any
+    _get_param: GetParam
+
+    def modify_instance_attribute(self) -> ActionResult:
+        """A type is changed while the instance is stopped; groups at any time."""
+        backend = self.ec2_backend
+        (instance,) = backend.get_multi_instances_by_id([self._get_param("InstanceId")])
+        wanted = self._get_param("InstanceType", {}).get("Value")
+        if self._get_param("Attribute") == "instanceType":
+            wanted = self._get_param("Value")
+        if wanted:
+            states.require(instance, "stopped")
+            launch.check_fit(instance.local_image, wanted)
+        if ids := self._get_param("Groups", []):
+            groups = [backend.get_security_group_from_id(id_) for id_ in ids]
+            for id_, group in zip(ids, groups, strict=True):
+                if group is None:
+                    raise EC2ClientError(
+                        "InvalidGroup.NotFound", f"The security group '{id_}' does not exist"
+                    )
+            instance.nics[0]._group_set = instance.security_groups = groups
+            return EmptyResult()
+        if mappings := self._get_param("BlockDeviceMappings", []):
+            keep_volumes(backend, instance, mappings)
+            return EmptyResult()
+        result: ActionResult = super().modify_instance_attribute()  # type: ignore[misc]
+        return result
+
+    def modify_instance_metadata_options(self) -> ActionResult:
+        """What is given changes; moto would reset the rest."""
+        backend = self.ec2_backend
+        (instance,) = backend.get_multi_instances_by_id([self._get_param("InstanceId")])
+        states.require(instance, "pending", "running", "stopping", "stopped")
+        options = instance.metadata_options
+        for name, attribute in _METADATA_OPTIONS.items():
+            if (value := self._get_param(name)) is not None:
+                setattr(options, attribute, value)
+        return ActionResult({"InstanceId": instance.id, "InstanceMetadataOptions": options})
+
+    def get_instance_uefi_data(self) -> EmptyResult:
+        raise EC2ClientError("UnsupportedOperation", "The local Nitro keeps no UEFI data.")
