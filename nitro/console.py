@@ -28,6 +28,13 @@ _OSV = re.compile(r"OSv (v?\d[\w.+-]*)")
 _OSV_ADDRESS = re.compile(r"(eth\d+): (\d+\.\d+\.\d+\.\d+)")
 _OSV_CLOCK = re.compile(r"(?:\t.+: (\d+\.\d+)ms, \(\+\d+\.\d+ms\)|Booted up in (\d+\.\d+) ms)")
 _OSV_COMMAND = re.compile(r"Cmdline: (.*)")
+# How the program ended, which OSv says with --verbose: that it called exit, that main returned
+# another status than 0, or only that OSv goes down. The program's last line may lack its end.
+_OSV_STATUS = re.compile(r"program (?:exited with status|\S.* returned) (-?\d{1,11})$")
+_OSV_DOWN = re.compile(r"(?:VFS: unmounting /dev|Powering off\.)$")
+_OSV_NOT_STARTED = ". Powering off."
+_OSV_LONGEST = 400  # characters, from the end of a line, in which that is looked for
+_CANNOT_START = 126  # as a shell has it
 
 
 @dataclass(frozen=True)
@@ -51,9 +58,9 @@ def located(text: str) -> Iterator[tuple[int, int, Milestone]]:
     """The milestones in order, each with where in the text it begins and ends."""
     osv: _OsvConsole | None = None
     for line in LINE.finditer(text):
-        if osv:
-            for milestone in osv.read(line[0]):
-                yield line.start(), line.end(), milestone
+        if osv and not osv.ended:
+            for start, milestone in osv.read(line[0]):
+                yield line.start() + start, line.end(), milestone
         elif found := _OSV.fullmatch(line[0]):
             osv = _OsvConsole()
             yield line.start(), line.end(), Milestone("kernel", 0.0, {"release": found[0]})
@@ -82,20 +89,34 @@ class _OsvConsole:
 
     def __init__(self) -> None:
         self._clock: float | None = None
-        self._started = False
+        self._started = self.ended = False
 
-    def read(self, line: str) -> Iterator[Milestone]:
-        """Those that a line is; what the program prints is not looked at."""
+    def read(self, line: str) -> Iterator[tuple[int, Milestone]]:
+        """Those that a line is or ends in, each with where in it that begins."""
         if self._started:
-            return
-        if found := _OSV_CLOCK.fullmatch(line):
+            yield from self._end(line)
+        elif found := _OSV_CLOCK.fullmatch(line):
             self._clock = float(found[1] or found[2]) / 1000
         elif found := _OSV_ADDRESS.fullmatch(line):
-            yield Milestone("address", None, {"interface": found[1], "address": found[2]})
+            yield 0, Milestone("address", None, {"interface": found[1], "address": found[2]})
         elif found := _OSV_COMMAND.fullmatch(line):
             self._started = True
-            yield Milestone("start", self._clock, {"command": found[1]})
-            yield Milestone("ready", self._clock)
+            yield 0, Milestone("start", self._clock, {"command": found[1]})
+            yield 0, Milestone("ready", self._clock)
+
+    def _end(self, line: str) -> Iterator[tuple[int, Milestone]]:
+        """The end of the program, if the line has it."""
+        begin = max(0, len(line) - _OSV_LONGEST)
+        if line.endswith(_OSV_NOT_STARTED):
+            start, code = len(line), _CANNOT_START
+        elif found := _OSV_STATUS.search(line, begin):
+            start, code = found.start(), int(found[1]) & 0xFF
+        elif found := _OSV_DOWN.search(line, begin):
+            start, code = found.start(), 0
+        else:
+            return
+        self.ended = True
+        yield start, Milestone("exit", None, {"code": code, "restart": False})
 
 
 def tail(text: str, lines: int = 20) -> str:

@@ -188,6 +188,7 @@ def deploy(
     check_ranges(request.allow)
     recipe = request.recipe
     selection = _selection(request, prober)
+    ttl = _ttl(request, selection)
     from_host = request.measure_from == "host" and bool(selection.probes)
     # A security group of the user's own may open the ports, too.
     if from_host and not request.allow and not request.security_groups:
@@ -235,7 +236,6 @@ def deploy(
                     )
                     for one, built in zip(recipes, images, strict=True)
                 ]
-            ttl = _ttl(request, selection)
             placement = _create_placement(cloud, undo, request, instance_type, ttl)
             processors = instance_types.processors(
                 instance_type, request.processors, images[0].processors, report
@@ -316,7 +316,15 @@ def _program(results: Sequence[Result]) -> ProgramEnd:
 
 
 def _ttl(request: DeployRequest, selection: Selection) -> timedelta | None:
-    """How long the instance lives: longer than the deployment can take, unless it is to stay."""
+    """How long the instance lives: longer than the deployment can take, unless it is to stay.
+
+    Raises InputError for one that the guest would not keep to.
+    """
+    if request.ttl and request.keep is Keep.INSTANCE and request.recipe.flavour == "osv":
+        raise InputError(
+            f"{request.recipe.name}: OSv does not end by itself after a time to live",
+            hint="leave --ttl out, and end the instance with `nitro destroy`",
+        )
     if request.ttl or request.keep is Keep.INSTANCE:
         return request.ttl
     return longest_measurement(selection) + MARGIN

@@ -114,6 +114,9 @@ def run(
     made = recipe_arg.find(recipe, port, env, arguments, kernel, report=report)
     if strace is not None:
         made = with_trace(made, strace)
+    if made.flavour == "osv" and (shell or uefi):
+        option, lacks = ("--shell", "has no shell") if shell else ("--uefi", "boots by BIOS only")
+        raise InputError(f"{option}: OSv {lacks}", hint="leave it out, or --kernel linux")
     if complete:
 
         def boot(built: Image) -> str:

@@ -25,8 +25,6 @@ def status(console: str, memory_mib: int) -> int:
         hint = f"it lacks memory: try --memory {2 * memory_mib}" if panic.lacks_memory else None
         raise NitroError(f"the kernel panicked: {panic.reason}", hint=hint)
     ends = ending.endings(console)
-    if not ends and _ran_on_osv(console):
-        return 0
     if not ends:
         raise NitroError(
             "the machine ended before its program did", hint="its console says how far it came"
@@ -47,14 +45,6 @@ def explain_scripts(recipe: Recipe, built: Image) -> None:
     if found := scripted(recipe, json.loads(built.manifest_path.read_text())):
         say(f"nitro: package scripts do not run: {', '.join(found)}")
         say("       users, folders and links that they make are the keys user, folders and links")
-
-
-def _ran_on_osv(console: str) -> bool:
-    """Whether OSv started the program: it powers off when that ends, and does not say how."""
-    said = {milestone.name: milestone for milestone in milestones(console)}
-    kernel = said.get("kernel")
-    release = str(kernel.fields.get("release")) if kernel else ""
-    return release.startswith("OSv ") and "start" in said
 
 
 def explain_silence(console: str, ports: Sequence[int]) -> None:

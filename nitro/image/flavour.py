@@ -83,8 +83,7 @@ def create(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> Flav
 
     Raises InputError when there is none of that name.
     """
-    name = recipe.kernel.partition(":")[0]
-    if name not in FLAVOURS:
+    if recipe.flavour not in FLAVOURS:
         known = ", ".join(FLAVOURS)
         raise InputError(f"{recipe.name}: no kernel {recipe.kernel!r}", hint=f"known: {known}")
-    return FLAVOURS[name](recipe, lock, report, trace)
+    return FLAVOURS[recipe.flavour](recipe, lock, report, trace)

@@ -224,6 +224,11 @@ class Recipe(_Table):
         return named(self.architecture)
 
     @property
+    def flavour(self) -> str:
+        """The flavour of kernel, without the name of one of them."""
+        return self.kernel.partition(":")[0]
+
+    @property
     def argv(self) -> tuple[str, ...]:
         """The command line to run in the guest."""
         return self.command or (self.programs[0].target,)

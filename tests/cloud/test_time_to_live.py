@@ -12,10 +12,12 @@ import pytest
 from nitro.client import BOOT_WITHIN
 from nitro.cloud import Cloud, DiskImage
 from nitro.cloud.launch import RUNNING_DEADLINE
+from nitro.errors import InputError
 from nitro.local.hypervisor import NullHypervisor
 from nitro.probe import Boot, Selection
 from nitro.probe.tools.http import Http
-from tests.cloud.joint import deploy, running, small_disk
+from tests.cloud.conftest import NOTHING, everything
+from tests.cloud.joint import RECIPE, deploy, running, small_disk
 
 
 @pytest.fixture
@@ -48,3 +50,11 @@ def test_a_server_that_is_kept_ends_itself_only_when_it_was_told_to(
 ) -> None:
     running(cloud, disk, ttl=ttl)
     assert (server_expires(hypervisor) is not None) is ends
+
+
+def test_osv_does_not_end_itself(cloud: Cloud, disk: DiskImage) -> None:
+    osv = RECIPE.model_copy(update={"kernel": "osv:mine"})
+    with pytest.raises(InputError, match="OSv does not end by itself"):
+        running(cloud, disk, recipe=osv, ttl=timedelta(hours=2))
+    assert everything(cloud) == NOTHING
+    assert running(cloud, disk, recipe=osv).ok

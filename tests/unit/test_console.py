@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,8 +53,39 @@ def test_osv_without_a_chart():
     assert milestones(OSV + COMMAND)[-1] == Milestone("ready", None)
 
 
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("hello\r\nprogram /usr/bin/iperf3 returned 3\r\nPowering off.\r\n", 3),
+        ("no end of lineprogram exited with status 4\r\nVFS: unmounting /dev\r\n", 4),
+        ("program exited with status 0\r\nPowering off.\r\n", 0),
+        ("program /a b returned -1\r\n", 255),
+        ("hello\r\nVFS: unmounting /dev\r\nVFS: unmounting /\r\nPowering off.\r\n", 0),
+        ("Failed to load object: /usr/bin/iperf3. Powering off.\r\n", 126),
+        ("x" * 100_000 + "program exited with status 5", 5),
+    ],
+)
+def test_osv_says_how_the_program_ended(said: str, code: int):
+    *_, ready, end = milestones(OSV + COMMAND + said)
+    assert (ready.name, end) == (
+        "ready",
+        Milestone("exit", None, {"code": code, "restart": False}),
+    )
+
+
+def test_before_its_program_osv_unmounts_what_it_mounts_again():
+    assert "exit" not in [m.name for m in milestones(OSV + "VFS: unmounting /dev\r\n" + COMMAND)]
+
+
+def test_an_osv_that_starts_anew():
+    again = milestones((OSV + COMMAND + "Powering off.\r\n") * 2)
+    names = [milestone.name for milestone in again]
+    assert names == ["kernel", "driver", "address", "start", "ready", "exit"] * 2
+
+
 def test_osvs_words_mean_nothing_elsewhere():
     assert milestones("[1.0] OSv v1 \r\neth0: 10.0.0.1\r\n" + COMMAND) == []
+    assert milestones("program exited with status 3\r\nPowering off.\r\n") == []
 
 
 def test_noise_around_a_milestone():

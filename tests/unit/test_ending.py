@@ -93,6 +93,14 @@ def test_osv_stops_in_its_own_words() -> None:
     assert ending.panic(text.removeprefix("OSv v0.57.0\r\n")) is None
 
 
+def test_osvs_program_ends_with_its_status() -> None:
+    console = "OSv v0.57.0\r\nCmdline: /usr/bin/x\r\none\r\ntwoprogram exited with status 3\r\n"
+    [end] = ending.endings(f"{console}[I/26 dhcp]: Unicasting\r\nPowering off.\r\n")
+    assert str(end) == "ended with status 3"
+    assert not end.restarts
+    assert ending.output(f"{console}Powering off.\r\n") == "one\ntwo"
+
+
 def test_the_output_is_the_last_runs_without_the_guests_lines() -> None:
     first, second = run(1, 0.2, "one", restart=True), run(0, 0.2, "two", "", "three")
     ready = '{"nitro":"ready","uptime":2.6,"ports":[]}'

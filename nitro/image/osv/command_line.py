@@ -22,7 +22,8 @@ def make(argv: Sequence[str], env: Mapping[str, str], options: Sequence[str] = (
 
     Raises ValueError for what OSv cannot be told.
     """
-    words = ["--rootfs=ramfs", "--bootchart", *options]
+    # Only with --verbose does OSv say how the program ended.
+    words = ["--rootfs=ramfs", "--bootchart", "--verbose", *options]
     words += [f"--env={key}={value}" for key, value in sorted(env.items())]
     return " ".join([*map(_option, words), *map(_argument, argv)])
 

@@ -19,6 +19,7 @@ from nitro.image.osv import (
     disk,
     doctor,
     driver,
+    ignored,
     programs,
     ramfs,
     store,
@@ -164,6 +165,8 @@ class Osv:
             rootfs.add(driver.PATH, Node("system", "nitro", source=self._compiled(trees)))
         if self.recipe.strace:
             self._check_trace(self.recipe.strace)
+        for one in ignored.keys(self.recipe):
+            self.report.note(f"{self.recipe.name}: {ignored.say(one)}")
         self._command_line()  # refused before anything is written
         return ()
 
@@ -219,6 +222,7 @@ class Osv:
             Decision("kernel", f"osv:{self._stored.name}, OSv {version}", named),
             Decision("launch", self._launch, self._chosen.why),
             *(Decision("warning", recipe.argv[0], one) for one in self._chosen.warnings),
+            *ignored.keys(recipe),
             Decision("driver", recipe.driver, asked(recipe, "driver", own)),
             *(
                 [Decision("processors", f"{doctor.OWN_DRIVER_PROCESSORS}", doctor.ONE_PROCESSOR)]
@@ -249,6 +253,8 @@ class Osv:
             argv = (_INTERPRETER, *argv)
         # The kernel looks for the pattern anywhere in a name.
         options = [f"--trace=^{recipe.strace}", "--strace"] if recipe.strace else []
+        if recipe.working_directory:
+            options.append(f"--cwd={recipe.working_directory}")
         try:
             line = command_line.make(argv, recipe.env, options)
             disk.check_command_line(line)

@@ -246,8 +246,16 @@ def test_what_cannot_be_understood_is_125_too(words: tuple[str, ...]) -> None:
     assert done.exit_code == 125
 
 
-def test_osv_powers_off_when_its_program_ends_and_does_not_say_how() -> None:
+def test_the_status_of_a_program_on_osv() -> None:
     started = "OSv v0.57.0\r\nCmdline: /usr/bin/x\r\n"
-    assert run_end.status(started, 64) == 0
+    assert run_end.status(f"{started}Powering off.\r\n", 64) == 0
+    assert run_end.status(f"{started}program /usr/bin/x returned 3\r\n", 64) == 3
     with pytest.raises(NitroError, match="before its program did"):
-        run_end.status("OSv v0.57.0\r\n", 64)
+        run_end.status(started, 64)
+
+
+@pytest.mark.parametrize("option", ["--shell", "--uefi"])
+def test_what_osv_does_not_have_is_refused(option: str) -> None:
+    done = CliRunner().invoke(app, ["run", "osv-hello", option])
+    assert done.exit_code == 125
+    assert f"{option}: OSv " in done.stderr

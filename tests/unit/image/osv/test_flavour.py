@@ -13,6 +13,7 @@ from nitro.errors import InputError
 from nitro.image import Image, decisions
 from nitro.image.inspect import inspect
 from nitro.image.osv import disk, store
+from nitro.progress import Reporter
 from nitro.recipe import Recipe
 from tests.unit.image import elves
 from tests.unit.image.osv.kernel import SAMPLE, build
@@ -59,7 +60,7 @@ def files(built: Image) -> set[str]:
 def test_an_image_is_built_and_read_back(root: Path) -> None:
     built = image.build(made(root, command=("/usr/bin/static", "a b"), env={"A": "b"}))
     assert disk.read(built.path).command_line == (
-        '--rootfs=ramfs --bootchart --env=A=b /usr/bin/static "a b"'
+        '--rootfs=ramfs --bootchart --verbose --env=A=b /usr/bin/static "a b"'
     )
     manifest = json.loads(built.manifest_path.read_text())
     assert manifest["kernel"]["release"] == "OSv v0.57.0-1-g0"
@@ -104,6 +105,25 @@ def test_linuxs_linker_gets_all_libraries_and_starts_the_program(root: Path) -> 
 def test_strace_is_an_option_of_the_kernel(root: Path) -> None:
     built = image.build(made(root, strace="syscall*"))
     assert " --trace=^syscall* --strace " in disk.read(built.path).command_line
+
+
+def test_the_command_starts_where_the_recipe_says(root: Path) -> None:
+    built = image.build(made(root, working_directory="/srv/my site"))
+    assert " --cwd=/srv/my\\ site " in disk.read(built.path).command_line
+    assert "/srv/my site/" in files(built)
+
+
+def test_what_has_no_effect_is_said_and_explained(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    report = Reporter()
+    monkeypatch.setattr(report, "note", said.append)
+    built = image.build(made(root, on_exit="restart"), report=report)
+    assert 'test: on_exit = "restart" has no effect: OSv powers off' in "\n".join(said)
+    assert [one.choice for one in decisions.of(built) if one.subject == "ignored"] == [
+        'on_exit = "restart"'
+    ]
 
 
 @pytest.mark.parametrize(
