@@ -20,7 +20,6 @@ from moto.ec2.responses import EC2Response
 
 from nitro.local.aws import absent, archive
 from nitro.local.aws.api import answers, filters, pages, requests, support, tags
-from nitro.local.aws.api.errors import unsupported
 from nitro.local.aws.api.filters import Filter
 from nitro.local.aws.api.tokens import Tokens
 from nitro.local.aws.attributes import AttributeActions, AttributesBackend
@@ -205,14 +204,9 @@ class LocalEC2Response(
         return ActionResult({name: kept, "NextToken": token})
 
     def _refuse_unsupported(self) -> None:
-        name = self.operation.name
-        honoured = absent.HONOURED.get(name) or support.HONOURED.get(name)
-        if honoured is None:
-            raise unsupported(f"The local Nitro does not support {name}.")
-        if names := support.ignored(honoured, requests.paths(self.params)):
-            raise unsupported(f"The local Nitro does not support {', '.join(names)} of {name}.")
+        support.check(self.operation.name, self.params)
         tags.check(self.params)
-        if self.params.get("DryRun") and name not in _OWN_DRY_RUN:
+        if self.params.get("DryRun") and self.operation.name not in _OWN_DRY_RUN:
             raise DryRunClientError()
 
     def _take_listing_parameters(self) -> tuple[list[Filter], pages.Page | None]:

@@ -11,6 +11,11 @@ from nitro.local.aws import launch, states
 from nitro.local.aws.needs import GetParam
 from nitro.local.aws.volumes import keep_volumes
 
+_HARDWARE = {
+    "EbsOptimized": "ebs_optimized",
+    "EnaSupport": "ena_support",
+    "SriovNetSupport": "sriov_net_support",
+}
 _METADATA_OPTIONS = {
     "HttpEndpoint": "http_endpoint",
     "HttpPutResponseHopLimit": "http_put_response_hop_limit",
@@ -47,8 +52,33 @@ class InstanceAttributeActions:
         if mappings := self._get_param("BlockDeviceMappings", []):
             keep_volumes(backend, instance, mappings)
             return EmptyResult()
+        if self._set_hardware(instance):
+            return EmptyResult()
         result: ActionResult = super().modify_instance_attribute()  # type: ignore[misc]
         return result
+
+    def _set_hardware(self, instance: Any) -> bool:
+        """Whether it is one of those that are changed while the instance is stopped."""
+        for name, attribute in _HARDWARE.items():
+            value = self._get_param(name, {}).get("Value")
+            if value is not None:
+                states.require(instance, "stopped")
+                setattr(instance, attribute, value)
+                return True
+        return False
+
+    def monitor_instances(self) -> ActionResult:
+        return self._monitor("enabled")
+
+    def unmonitor_instances(self) -> ActionResult:
+        return self._monitor("disabled")
+
+    def _monitor(self, state: str) -> ActionResult:
+        found = self.ec2_backend.get_multi_instances_by_id(self._get_param("InstanceIds"))
+        for instance in found:
+            instance.monitoring_state = state
+        records = [{"InstanceId": each.id, "Monitoring": {"State": state}} for each in found]
+        return ActionResult({"InstanceMonitorings": records})
 
     def modify_instance_metadata_options(self) -> ActionResult:
         """What is given changes; moto would reset the rest."""

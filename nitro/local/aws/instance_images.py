@@ -62,6 +62,7 @@ class InstanceImageActions:
         registration = replace(
             instance.local_image.registration,
             name=name,
+            ena_support=instance.ena_support,
             description=self._get_param("Description", ""),
             mappings=[{"DeviceName": device, "Ebs": ebs} for device, ebs in mappings.items()],
         )

@@ -25,6 +25,7 @@ from moto.ec2.models.instances import StateReason
 from nitro.local.aws import launch, quotas, states
 from nitro.local.aws.api.errors import invalid_value
 from nitro.local.aws.api.tags import RESERVED
+from nitro.local.aws.launch_templates import with_template
 from nitro.local.aws.needs import (
     AllInstances,
     Check,
@@ -284,6 +285,7 @@ class InstanceActions:
     def run_instances(self) -> ActionResult:
         """What a launch names is looked at first, for a dry run as well."""
         backend = self.ec2_backend
+        self.params, template = with_template(backend, self.params)
         self.params["ImageId"] = launch.image_id_of(backend, self._get_param("ImageId"))
         launch.check_names(
             backend, self._get_param("KeyName"), self._get_param("IamInstanceProfile", {})
@@ -312,6 +314,11 @@ class InstanceActions:
         result = super().run_instances()  # type: ignore[misc]
         for instance in result.result.instances:
             instance.disable_api_termination = self._get_param("DisableApiTermination", False)
+            instance.local_credits = self._get_param("CreditSpecification", {}).get("CpuCredits")
+            if template:
+                named = {"id": template.template.id, "version": str(template.number)}
+                of_template = {f"{RESERVED}ec2launchtemplate:{k}": v for k, v in named.items()}
+                backend.create_tags([instance.id], of_template)
         return result
 
     def describe_instances(self) -> ActionResult:

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/manage-launch-template-versi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -16,6 +16,7 @@ from moto.ec2.exceptions import (
 )
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
 
+from nitro.local.aws.api import support
 from nitro.local.aws.api.errors import missing_parameter
 from nitro.local.aws.images import plain
 from nitro.local.aws.needs import GetParam, GetTags
@@ -42,6 +43,32 @@ class LocalTemplate(LaunchTemplate):  # type: ignore[misc]
 
     def default_version(self) -> Any:
         return self.get_version(DEFAULT)
+
+
+def with_template(backend: Any, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    """What RunInstances is asked for, its launch template included, and the template's version.
+
+    What the request says counts before what the template says. Raises EC2ClientError for a
+    template that does not exist, or that has what the local Nitro does not honour.
+    """
+    given = dict(parameters)
+    named = given.pop("LaunchTemplate", None)
+    if named is None:
+        return given, None
+    template = _named(backend, named.get("LaunchTemplateId"), named.get("LaunchTemplateName"))
+    version = template.get_version(named.get("Version", DEFAULT))
+    merged = {**version.data, **given}
+    support.check("RunInstances", merged)
+    return merged, version
+
+
+def _named(backend: Any, id_: str | None, name: str | None) -> Any:
+    if bool(id_) == bool(name):
+        raise EC2ClientError(
+            "InvalidParameterCombination",
+            "Specify either the launch template id or the launch template name.",
+        )
+    return backend.get_launch_template(id_) if id_ else backend.get_launch_template_by_name(name)
 
 
 class LaunchTemplateActions:
@@ -140,15 +167,11 @@ class LaunchTemplateActions:
         return bool(self._get_param("LaunchTemplateId") or self._get_param("LaunchTemplateName"))
 
     def _template(self) -> Any:
-        id_, name = self._get_param("LaunchTemplateId"), self._get_param("LaunchTemplateName")
-        if bool(id_) == bool(name):
-            raise EC2ClientError(
-                "InvalidParameterCombination",
-                "Specify either the launch template id or the launch template name.",
-            )
-        if id_:
-            return self.ec2_backend.get_launch_template(id_)
-        return self.ec2_backend.get_launch_template_by_name(name)
+        return _named(
+            self.ec2_backend,
+            self._get_param("LaunchTemplateId"),
+            self._get_param("LaunchTemplateName"),
+        )
 
     def _data(self) -> dict[str, Any]:
         data: dict[str, Any] = plain(self._get_param("LaunchTemplateData", {}))

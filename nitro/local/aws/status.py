@@ -54,9 +54,7 @@ class StatusActions:
         records = [
             {
                 "InstanceId": each.id,
-                "CpuCredits": "standard"
-                if each.instance_type.startswith(_STANDARD)
-                else "unlimited",
+                "CpuCredits": each.local_credits or _default_credits(each.instance_type),
             }
             for each in burstable
             if each.state != "terminated"
@@ -69,3 +67,7 @@ class StatusActions:
         return ActionResult(
             {"InstanceId": instance.id, "PasswordData": "", "Timestamp": instance.launch_time}
         )
+
+
+def _default_credits(type_name: str) -> str:
+    return "standard" if type_name.startswith(_STANDARD) else "unlimited"

@@ -237,9 +237,9 @@ def test_a_token_belongs_to_its_request(account: Account) -> None:
     assert code == "InvalidNextToken"
 
 
-def test_lists_may_be_counted_from_zero(account: Account) -> None:
+def test_lists_may_be_counted_from_zero_and_one_may_have_no_number(account: Account) -> None:
     snapshot = account.snapshot()
-    status, _ = call("CreateTags", ResourceId__0=snapshot, Tag__0__Key="a", Tag__0__Value="b")
+    status, _ = call("CreateTags", ResourceId=snapshot, Tag__0__Key="a", Tag__0__Value="b")
     assert status == 200
     (found,) = account.ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"]
     assert found["Tags"] == [{"Key": "a", "Value": "b"}]

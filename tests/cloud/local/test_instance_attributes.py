@@ -80,3 +80,26 @@ def test_a_running_guest_reads_what_has_changed(account: Account, image_id: str)
     assert guest.metadata_tags == {"team": "kernel"}
     account.ec2.modify_instance_metadata_options(InstanceId=instance_id, HttpEndpoint="disabled")
     assert not account.hypervisor.guests[instance_id].guest.metadata_enabled
+
+
+def test_hardware_is_changed_while_stopped(account: Account, image_id: str) -> None:
+    instance_id = account.run(image_id)["InstanceId"]
+    change = account.ec2.modify_instance_attribute
+    running = error_code(lambda: change(InstanceId=instance_id, EnaSupport={"Value": False}))
+    assert running == "IncorrectInstanceState"
+    account.ec2.stop_instances(InstanceIds=[instance_id])
+    account.ec2.describe_instances()
+    change(InstanceId=instance_id, EnaSupport={"Value": False})
+    change(InstanceId=instance_id, EbsOptimized={"Value": True})
+    change(InstanceId=instance_id, SriovNetSupport={"Value": "simple"})
+    instance = account.instance(instance_id)
+    assert (instance["EnaSupport"], instance["EbsOptimized"]) == (False, True)
+
+
+def test_monitoring_is_turned_on_and_off(account: Account, image_id: str) -> None:
+    instance_id = account.run(image_id)["InstanceId"]
+    for operation, state in (("monitor", "enabled"), ("unmonitor", "disabled")):
+        call = getattr(account.ec2, f"{operation}_instances")
+        (answer,) = call(InstanceIds=[instance_id])["InstanceMonitorings"]
+        assert answer == {"InstanceId": instance_id, "Monitoring": {"State": state}}
+        assert account.instance(instance_id)["Monitoring"]["State"] == state

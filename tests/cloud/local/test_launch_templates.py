@@ -101,3 +101,72 @@ def test_what_does_not_exist_is_refused(account: Account, template: str) -> None
         assert error_code(call) == code
     ec2.delete_launch_template(LaunchTemplateName=NAME)
     assert not ec2.describe_launch_templates()["LaunchTemplates"]
+
+
+def test_an_instance_is_launched_from_a_template(account: Account) -> None:
+    snapshot_id = account.snapshot()
+    first, second = (account.image(snapshot_id, name=name) for name in ("one", "two"))
+    data = {
+        "ImageId": first,
+        "InstanceType": "t3.micro",
+        "Monitoring": {"Enabled": True},
+        "CreditSpecification": {"CpuCredits": "standard"},
+        "BlockDeviceMappings": [{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 2}}],
+        "TagSpecifications": [
+            {"ResourceType": "instance", "Tags": [{"Key": "from", "Value": "template"}]}
+        ],
+    }
+    created = account.ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData=data)
+    template_id = created["LaunchTemplate"]["LaunchTemplateId"]
+    account.ec2.create_launch_template_version(
+        LaunchTemplateId=template_id, SourceVersion="1", LaunchTemplateData={"ImageId": second}
+    )
+
+    def run(**template: str) -> Any:
+        given = {"MinCount": 1, "MaxCount": 1, "LaunchTemplate": template}
+        return account.ec2.run_instances(**given)["Instances"][0]
+
+    made = run(LaunchTemplateName="web")
+    assert (made["ImageId"], made["InstanceType"]) == (first, "t3.micro")
+    instance = account.instance(made["InstanceId"])
+    assert instance["Monitoring"]["State"] == "enabled"
+    assert len(instance["BlockDeviceMappings"]) == 2
+    tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
+    assert tags["from"] == "template"
+    assert tags["aws:ec2launchtemplate:id"] == template_id
+    assert tags["aws:ec2launchtemplate:version"] == "1"
+    (credit,) = account.ec2.describe_instance_credit_specifications()[
+        "InstanceCreditSpecifications"
+    ]
+    assert credit["CpuCredits"] == "standard"
+    assert run(LaunchTemplateId=template_id, Version="$Latest")["ImageId"] == second
+    own = account.ec2.run_instances(
+        MinCount=1,
+        MaxCount=1,
+        InstanceType="c5.large",
+        LaunchTemplate={"LaunchTemplateName": "web"},
+    )["Instances"][0]
+    assert own["InstanceType"] == "c5.large", "the request counts before the template"
+
+
+def test_a_template_that_cannot_be_launched_is_refused(account: Account) -> None:
+    image_id = account.image(account.snapshot())
+    account.ec2.create_launch_template(
+        LaunchTemplateName="licensed",
+        LaunchTemplateData={
+            "ImageId": image_id,
+            "LicenseSpecifications": [{"LicenseConfigurationArn": "arn:aws:x"}],
+        },
+    )
+
+    def run(**template: str) -> str:
+        given = {"MinCount": 1, "MaxCount": 1, "LaunchTemplate": template}
+        return error_code(lambda: account.ec2.run_instances(**given))
+
+    assert run(LaunchTemplateName="licensed") == "UnsupportedOperation"
+    assert run(LaunchTemplateName="absent") == "InvalidLaunchTemplateName.NotFoundException"
+    assert run(LaunchTemplateName="licensed", Version="7") == (
+        "InvalidLaunchTemplateId.VersionNotFound"
+    )
+    assert run(LaunchTemplateName="a", LaunchTemplateId="lt-1") == "InvalidParameterCombination"
+    assert not account.ec2.describe_instances()["Reservations"]

@@ -60,14 +60,19 @@ def parse(model: OperationModel, query: Iterable[tuple[str, str]]) -> dict[str, 
     return parsed
 
 
-def paths(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """The names of all values given, without the numbers in lists: `Filters.Name`."""
+def values(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """All values given, with their names, without the numbers in lists: `Filters.Name`."""
     for name, value in parameters.items():
         for each in value if isinstance(value, list) else [value]:
             if isinstance(each, dict):
-                yield from paths(each, f"{prefix}{name}.")
+                yield from values(each, f"{prefix}{name}.")
             else:
-                yield f"{prefix}{name}"
+                yield f"{prefix}{name}", each
+
+
+def paths(parameters: Mapping[str, Any]) -> Iterator[str]:
+    """The names of `values`."""
+    return (name for name, _ in values(parameters))
 
 
 def _plant(tree: _Tree, name: str, value: str) -> None:
@@ -114,6 +119,8 @@ def _structure(shape: StructureShape, node: Any, path: str) -> dict[str, Any]:
 def _list(shape: ListShape, node: Any, path: str) -> list[Any]:
     if node == "":
         return []
+    if isinstance(node, str) and not isinstance(shape.member, StructureShape | ListShape):
+        node = {"1": node}  # older clients write a list of one without its number
     if not isinstance(node, dict) or not all(key.isdecimal() for key in node):
         raise _unknown(path if not isinstance(node, dict) else f"{path}.{next(iter(node))}")
     ordered = sorted(node, key=int)

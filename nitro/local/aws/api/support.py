@@ -10,8 +10,11 @@ docs/local-api.md is made from this table.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from nitro.local.aws import absent
+from nitro.local.aws.api import defaults, requests
+from nitro.local.aws.api.errors import unsupported
 
 _RULE = (
     "GroupId IpPermissions IpProtocol FromPort ToPort CidrIp SourceSecurityGroupName "
@@ -169,11 +172,13 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "ModifyInstanceAttribute": (
             "InstanceId Attribute Value InstanceType DisableApiTermination DisableApiStop Groups "
             "InstanceInitiatedShutdownBehavior SourceDestCheck UserData "
-            "BlockDeviceMappings.DeviceName BlockDeviceMappings.Ebs.DeleteOnTermination"
+            "BlockDeviceMappings.DeviceName BlockDeviceMappings.Ebs.DeleteOnTermination "
+            "EnaSupport SriovNetSupport EbsOptimized"
         ),
         "ModifyInstanceMetadataOptions": (
             "InstanceId HttpTokens HttpPutResponseHopLimit HttpEndpoint InstanceMetadataTags"
         ),
+        "MonitorInstances": "InstanceIds",
         "RebootInstances": "InstanceIds",
         "RunInstances": (
             "ImageId InstanceType MinCount MaxCount KeyName SecurityGroupIds SecurityGroups "
@@ -183,11 +188,13 @@ HONOURED: Mapping[str, frozenset[str]] = {
             "NetworkInterfaces.Description NetworkInterfaces.DeviceIndex NetworkInterfaces.Groups "
             "NetworkInterfaces.SubnetId PrivateIpAddress IamInstanceProfile MetadataOptions "
             "Placement.AvailabilityZone Placement.GroupName DisableApiTermination DisableApiStop "
-            "EbsOptimized CpuOptions.CoreCount CpuOptions.ThreadsPerCore"
+            "EbsOptimized CpuOptions.CoreCount CpuOptions.ThreadsPerCore LaunchTemplate "
+            "Monitoring.Enabled CreditSpecification.CpuCredits"
         ),
         "StartInstances": "InstanceIds",
         "StopInstances": "InstanceIds Force",
         "TerminateInstances": "InstanceIds",
+        "UnmonitorInstances": "InstanceIds",
     }.items()
 }
 
@@ -290,6 +297,19 @@ SERVICES: Mapping[str, Mapping[str, frozenset[str]]] = {
 }
 
 
+def check(operation: str, parameters: Mapping[str, Any]) -> None:
+    """Raises EC2ClientError for what the local Nitro would not act on in an EC2 request."""
+    honoured = absent.HONOURED.get(operation) or HONOURED.get(operation)
+    if honoured is None:
+        raise unsupported(f"The local Nitro does not support {operation}.")
+    honoured |= defaults.ONLY.get(operation, {}).keys()
+    given = list(requests.values(parameters))
+    if names := ignored(honoured, (name for name, _ in given)):
+        raise unsupported(f"The local Nitro does not support {', '.join(names)} of {operation}.")
+    if said := defaults.others(operation, given):
+        raise unsupported(f"The local Nitro does not support {', '.join(said)} of {operation}.")
+
+
 def ignored(honoured: frozenset[str], given: Iterable[str]) -> list[str]:
     """Those of the given parameters (`A.B` paths) that the local Nitro would not act on."""
     return sorted({name for name in given if not _prefixes(name) & (honoured | _COMMON)})
@@ -315,7 +335,10 @@ def page() -> str:
     for service, operations in {"ec2": HONOURED, **SERVICES}.items():
         lines += ["", f"## {_TITLES[service]}", "", "| Operation | Parameters |", "|---|---|"]
         for operation, names in sorted(operations.items()):
-            lines.append(f"| {operation} | {', '.join(f'`{name}`' for name in sorted(names))} |")
+            shown = {name: f"`{name}`" for name in names}
+            for name, value in defaults.listed(operation).items():
+                shown[name] = f"`{name}` (only `{value}`)"
+            lines.append(f"| {operation} | {', '.join(shown[name] for name in sorted(shown))} |")
     lines += [
         "",
         "## Empty lists of EC2",
