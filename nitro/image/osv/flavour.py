@@ -125,7 +125,8 @@ class Osv:
                 self.report.note(warning)
 
     def supplies(self, name: str) -> bool:
-        return self._launch == "osv" and programs.plays(name)
+        known = self._choice is not None  # nothing is supplied to a program that nobody has seen
+        return known and self._launch == "osv" and programs.plays(name)
 
     @property
     def _chosen(self) -> Choice:

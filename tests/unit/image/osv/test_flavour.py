@@ -11,8 +11,11 @@ import pytest
 from nitro import image, recipe
 from nitro.errors import InputError
 from nitro.image import Image, decisions
+from nitro.image.builder import lock_of
 from nitro.image.inspect import inspect
+from nitro.image.libraries import Sysroot
 from nitro.image.osv import disk, store
+from nitro.image.osv.flavour import Osv
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
 from tests.unit.image import elves
@@ -70,6 +73,15 @@ def test_an_image_is_built_and_read_back(root: Path) -> None:
     assert found.matches_manifest
     assert built.boot_mode == "legacy-bios"
     assert built.minimum_memory_mib == 96
+
+
+def test_nothing_is_supplied_before_the_program_has_been_seen(root: Path) -> None:
+    dynamic = made(root, "dynamic")
+    flavour = Osv(dynamic, lock_of(dynamic), Reporter())
+    assert not flavour.supplies("libc.so.6")
+    flavour.examine("/usr/bin/dynamic", root / "usr/bin/dynamic", Sysroot(root, root))
+    assert flavour.supplies("libc.so.6")
+    assert not flavour.supplies("liba.so.1")
 
 
 def test_osvs_own_driver_is_run_with_one_processor(root: Path, tmp_path: Path) -> None:
@@ -173,7 +185,11 @@ def test_another_kernel_than_the_recipes_is_not_remembered_for_it(
         ({"user": "nobody"}, "OSv has no users"),
         ({"command": ("/usr/bin/static", "$A")}, "dollar"),
         ({"command": ("/usr/bin/static", "x" * 40_000)}, "the command line has"),
-        ({"command": ("/etc/fstab",)}, "is not among programs"),
+        ({"command": ("/etc/fstab",)}, "/etc/fstab is not in the image"),
+        (
+            {"files": [{"source": "/usr/bin/static", "path": "/x"}], "command": ("/x",)},
+            "/x is not among programs",
+        ),
         ({"launch": "linux-ld"}, "does not fit"),
         ({"kernel": "linux", "launch": "osv"}, "launch is for OSv"),
         ({"files": [{"source": "/usr/bin/static", "path": "/" + "x" * 120}]}, "longer than the"),
