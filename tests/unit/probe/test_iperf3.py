@@ -268,6 +268,14 @@ def test_a_whole_interval_without_a_byte_is_a_connection_that_hung(seconds, size
             parse(json.dumps(document))
 
 
+def test_the_send_window_of_osv_is_no_count_of_retransmits():
+    document = json.loads(recorded("iperf3-3.18/tcp-out.json"))
+    document["end"]["sum_sent"]["retransmits"] = 8192  # what OSv v0.57.0-398 gave
+    assert "tcp_out_retransmits" in parse(json.dumps(document)).metrics
+    document["end"]["sender_tcp_congestion"] = "newreno"
+    assert "tcp_out_retransmits" not in parse(json.dumps(document)).metrics
+
+
 @pytest.mark.parametrize(
     ("instance", "client", "metrics"),
     [
