@@ -31,11 +31,11 @@ test-fast: $(VENV)/.test
 	$(PYTEST) -n 2 -q --cov --cov-report=
 	$(VENV)/bin/python tools/coverage_total.py
 
-# Minutes: boots virtual machines, compiles, fuzzes. What only computes runs on both cores; a virtual
-# machine needs both for itself and its card.
+# Minutes: boots virtual machines, compiles, fuzzes. Two at a time: a guest waits for its card, its
+# peer or a clock for half of its time.
 test-slow: $(VENV)/.test
 	$(PYTEST) -n 2 --dist loadfile -m "(slow or driver) and not boot" --durations=5
-	$(PYTEST) -m boot --durations=15
+	$(PYTEST) -n 2 --dist loadfile -m boot --durations=15
 
 # An hour, for a night: traffic, resets and fuzzing in their long forms (docs/reliability.md).
 soak: $(VENV)/.test
