@@ -19,4 +19,4 @@ def compose(tree: Path, files: Mapping[str, bytes], out: Path) -> None:
     nodes = ramfs.read(kernel.segment, kernel.entries)
     nodes |= {path: Node("program", "benchmark", source=file) for path, file in files.items()}
     with out.open("wb") as file:
-        ramfs.write(file, kernel.segment, kernel.layout, nodes)
+        file.writelines(ramfs.compose(kernel.segment, kernel.layout, nodes).chunks())

@@ -214,12 +214,12 @@ def _write(parts: _Parts) -> Image:
     scratch = Path(tempfile.mkdtemp(dir=images))
     try:
         path = scratch / build_cache.DISK
-        with writing(images):
+        # Hashing leaves Python's lock alone.
+        with writing(images), ThreadPoolExecutor(1) as pool:
+            inputs = pool.submit(manifest.inputs, parts.rootfs)
             kernel = parts.flavour.write_disk(parts.rootfs, parts.trees, path)
-        with ThreadPoolExecutor(1) as pool:  # hashing leaves Python's lock alone
-            disk = pool.submit(manifest.digest, path)
-            files = manifest.inputs(parts.rootfs)
-            digest = disk.result()
+            digest = kernel.get("digest") or manifest.digest(path)
+            files = inputs.result()
         _dump(scratch / build_cache.MANIFEST, _manifest(parts, kernel, digest, path, files))
         bill = manifest.bill_of_materials(recipe.name, recipe.suite, parts.packages, parts.rootfs)
         _dump(scratch / build_cache.BILL, bill)

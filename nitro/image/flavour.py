@@ -66,8 +66,8 @@ class Flavour(Protocol):
     def write_disk(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree], out: Path) -> dict[str, Any]:
         """Write the bootable disk to `out`, the same bytes for the same inputs.
 
-        Returns the manifest's keys "kernel" ("release" and "command_line") and "layers". Raises
-        ValueError when the contents are too large.
+        Returns the manifest's keys "kernel" ("release" and "command_line"), "layers" and, when it
+        is known already, "digest". Raises ValueError when the contents are too large.
         """
 
 

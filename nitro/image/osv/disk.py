@@ -11,9 +11,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from nitro.image import digesting
 from nitro.image.osv import ramfs
 from nitro.image.osv.artifact import COUNT, PAYLOAD, SECTOR, UNIT, Kernel
 from nitro.image.osv.layout import Entry, read_table
@@ -53,27 +55,25 @@ class Contents:
     entries: list[Entry]
 
 
-def write(out: Path, kernel: Kernel, command_line: str, nodes: Mapping[str, Node]) -> None:
+def write(out: Path, kernel: Kernel, command_line: str, nodes: Mapping[str, Node]) -> str:
     """Write the disk with `nodes` (absolute path → node) as the RAMFS to `out`.
 
-    Raises ValueError when the command line is too long, or `nodes` do not fit into the kernel.
+    Returns its digest, `sha256:…`. Raises ValueError when the command line is too long, or `nodes`
+    do not fit into the kernel.
     """
     line = check_command_line(command_line)
-    place = PAYLOAD + _KERNEL
+    composed = ramfs.compose(kernel.segment, kernel.layout, nodes)
+    units = -(-(_KERNEL + composed.size) // UNIT)
+    sector = bytearray(kernel.boot_sector or BOOT_SECTOR)
+    struct.pack_into("<H", sector, COUNT, units)
+    page = bytearray(_NOTE_AT)
+    struct.pack_into("<I", page, _ENTRY, _LOADED + _ROUTINE)
+    page[_ROUTINE : _ROUTINE + 1] = _RETURN
+    page += _NOTE.pack(_NOTE_MAGIC, kernel.layout.table)
+    start = (sector + line).ljust(PAYLOAD, b"\0") + page.ljust(_KERNEL, b"\0")
+    padding = bytes(units * UNIT - _KERNEL - composed.size)
     with out.open("wb") as file:
-        file.seek(place)
-        size = ramfs.write(file, kernel.segment, kernel.layout, nodes)
-        units = -(-(_KERNEL + size) // UNIT)
-        file.truncate(PAYLOAD + units * UNIT)
-        sector = bytearray(kernel.boot_sector or BOOT_SECTOR)
-        struct.pack_into("<H", sector, COUNT, units)
-        file.seek(0)
-        file.write(sector + line)
-        page = bytearray(_NOTE_AT)
-        struct.pack_into("<I", page, _ENTRY, _LOADED + _ROUTINE)
-        page[_ROUTINE : _ROUTINE + 1] = _RETURN
-        file.seek(PAYLOAD)
-        file.write(page + _NOTE.pack(_NOTE_MAGIC, kernel.layout.table))
+        return digesting.write(file, chain([start], composed.chunks(), [padding]))
 
 
 def check_command_line(text: str) -> bytes:

@@ -235,7 +235,7 @@ class Osv:
 
     def write_disk(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree], out: Path) -> dict[str, Any]:
         line = self._command_line()
-        disk.write(out, self._kernel, line, rootfs.nodes)
+        digest = disk.write(out, self._kernel, line, rootfs.nodes)
         about = self._stored.about
         kernel: dict[str, Any] = {
             "release": f"OSv {about['version']}",
@@ -245,7 +245,7 @@ class Osv:
         }
         if self._runs_own_driver:
             kernel["processors"] = doctor.OWN_DRIVER_PROCESSORS
-        return {"kernel": kernel, "layers": []}
+        return {"kernel": kernel, "layers": [], "digest": digest}
 
     def _command_line(self) -> str:
         recipe = self.recipe

@@ -1,4 +1,4 @@
-"""Writes a kernel with another RAMFS: in the old one's place, or grown.
+"""Composes a kernel with another RAMFS: in the old one's place, or grown.
 
 Contents begin at pages, as programs map them. What fits into the room of the old RAMFS goes there.
 What does not goes behind the kernel, and only the table into the old place: the memory that the
@@ -9,13 +9,10 @@ no more than its own memory.
 
 from __future__ import annotations
 
-import os
-import shutil
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from nitro.image.osv.layout import ENTRY, FILE, LINK, NAME_MAX, Entry, Layout
 from nitro.image.osv.segment import LINKED_ABOVE_PHYSICAL, Segment
@@ -37,11 +34,34 @@ class _Planned:
     place: int
 
 
-def write(out: BinaryIO, segment: Segment, layout: Layout, nodes: Mapping[str, Node]) -> int:
-    """Write the kernel's ELF file with `nodes` (absolute path → node) at the position of `out`.
+@dataclass(frozen=True)
+class Composed:
+    """A kernel's ELF file with another RAMFS, of `size` bytes.
 
-    Returns how many bytes that are. Raises ValueError when they do not fit.
+    `kernel` is its start, with the table; of `contents`, in the order of their places, what does
+    not lie behind that goes into it.
     """
+
+    kernel: bytearray
+    contents: list[_Planned]
+    size: int
+
+    def chunks(self) -> Iterator[bytes | bytearray]:
+        """The file's bytes in order. Raises ValueError when a file has changed meanwhile."""
+        end = len(self.kernel)
+        inside = [entry for entry in self.contents if entry.place < end]
+        for entry in inside:
+            self.kernel[entry.place : entry.place + entry.size] = b"".join(_blocks(entry))
+        yield self.kernel
+        for entry in self.contents[len(inside) :]:
+            yield bytes(entry.place - end)
+            yield from _blocks(entry)
+            end = entry.place + entry.size
+        yield bytes(self.size - end)
+
+
+def compose(segment: Segment, layout: Layout, nodes: Mapping[str, Node]) -> Composed:
+    """The kernel with `nodes` (absolute path → node). Raises ValueError when they do not fit."""
     entries = list(_entries(nodes))
     if len(entries) > layout.capacity:
         raise ValueError(
@@ -49,7 +69,7 @@ def write(out: BinaryIO, segment: Segment, layout: Layout, nodes: Mapping[str, N
         )
     planned, end = _in_place(layout, entries)
     if end <= layout.table + layout.room:
-        data = bytearray(segment.without_sections())
+        data = segment.resized(len(segment.data), segment.memory)
     else:
         data, planned, end = _grown(segment, layout, entries)
     data[layout.table : layout.table + layout.room] = bytes(layout.room)
@@ -57,19 +77,11 @@ def write(out: BinaryIO, segment: Segment, layout: Layout, nodes: Mapping[str, N
         offset = entry.place - layout.table
         at = layout.table + number * ENTRY.size
         ENTRY.pack_into(data, at, entry.size, offset, entry.kind, entry.name)
-    start = out.tell()
-    out.write(data)
-    for entry in planned:
-        out.seek(start + entry.place)
-        _copy(entry, out)
-    size = max(len(data), end)
-    out.seek(0, os.SEEK_END)
-    out.write(bytes(start + size - out.tell()))
-    return size
+    return Composed(data, planned, max(len(data), end))
 
 
 def fits(layout: Layout, nodes: Mapping[str, Node]) -> bool:
-    """Whether `nodes` fit into the place of the old RAMFS. Raises ValueError as `write`."""
+    """Whether `nodes` fit into the place of the old RAMFS. Raises ValueError as `compose`."""
     return _in_place(layout, list(_entries(nodes)))[1] <= layout.table + layout.room
 
 
@@ -105,7 +117,7 @@ def _grown(
         raise ValueError(
             f"kernel and files take {end / 1e6:.0f} MB, and OSv maps its first GiB of memory only"
         )
-    data = bytearray(segment.resized(end, end))
+    data = segment.resized(end, end)
     data.extend(bytes(first - len(data)))
     struct.pack_into("<I", data, layout.end_operand, segment.address + end)
     return data, planned, end
@@ -149,13 +161,15 @@ def _entries(nodes: Mapping[str, Node]) -> Iterator[tuple[bytes, int, bytes | Pa
             yield name, FILE, node.source or b"", node.size
 
 
-def _copy(entry: _Planned, out: BinaryIO) -> None:
-    """Write the content at the position of `out`. Raises ValueError when it has changed."""
+def _blocks(entry: _Planned) -> Iterator[bytes]:
+    """The content, piece by piece. Raises ValueError when it has changed."""
     if isinstance(entry.content, bytes):
-        out.write(entry.content)
+        yield entry.content
         return
-    before = out.tell()
-    with entry.content.open("rb") as file:
-        shutil.copyfileobj(file, out, _BLOCK)
-    if out.tell() - before != entry.size:
+    size = 0
+    with entry.content.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK):
+            size += len(block)
+            yield block
+    if size != entry.size:
         raise ValueError(f"{entry.content} changed while it was copied")

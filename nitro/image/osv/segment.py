@@ -69,15 +69,15 @@ class Segment:
 
     def without_sections(self) -> bytes:
         """The ELF file of the segment alone: no section headers, symbols or debug information."""
-        return self.resized(len(self.data), self.memory)
+        return bytes(self.resized(len(self.data), self.memory))
 
-    def resized(self, stored: int, memory: int) -> bytes:
+    def resized(self, stored: int, memory: int) -> bytearray:
         """`data` with headers that say how many bytes are stored and taken in memory."""
         data = bytearray(self.data)
         struct.pack_into("<QQ", data, self.header + _PHDR.size - 16, stored, memory)
         _EHDR_PHDRS.pack_into(data, _SHOFF, 0)
         _EHDR_PHENT.pack_into(data, _SHNUM, 0, 0)
-        return bytes(data)
+        return data
 
     @property
     def entry(self) -> int:

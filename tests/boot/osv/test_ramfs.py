@@ -58,7 +58,7 @@ def check(said: Said, nodes: Mapping[str, Node], way: str) -> None:
 def test_from_pvh(kernel: Kernel, nodes: dict[str, Node], tmp_path: Path) -> None:
     path = tmp_path / "kernel.elf"
     with path.open("wb") as out:
-        ramfs.write(out, kernel.segment, kernel.layout, nodes)
+        out.writelines(ramfs.compose(kernel.segment, kernel.layout, nodes).chunks())
     check(boot(tmp_path, kernel=path, append=LINE), nodes, "pvh")
 
 
@@ -92,7 +92,7 @@ def test_half_a_gibibyte(kernel: Kernel, tmp_path: Path) -> None:
     nodes = {"/large": file(tmp_path / "large"), "/small": file(b"behind it")}
     path = tmp_path / "kernel.elf"
     with path.open("wb") as out:
-        ramfs.write(out, kernel.segment, kernel.layout, nodes)
+        out.writelines(ramfs.compose(kernel.segment, kernel.layout, nodes).chunks())
     said = boot(tmp_path, kernel=path, append=LINE, memory_mib=640)
     assert said.files == expected(nodes).files
 

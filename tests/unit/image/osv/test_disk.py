@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nitro.image import manifest
 from nitro.image.osv import artifact, disk
 from nitro.image.osv.artifact import PAYLOAD, UNIT, Kernel
 from nitro.image.osv.layout import Layout
@@ -24,7 +25,8 @@ NODES = {
 
 def test_a_disk_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "disk"
-    disk.write(path, KERNEL, "--rootfs=ramfs /a \N{GREEK SMALL LETTER ALPHA}", NODES)
+    digest = disk.write(path, KERNEL, "--rootfs=ramfs /a \N{GREEK SMALL LETTER ALPHA}", NODES)
+    assert digest == manifest.digest(path)
     found = disk.read(path)
     assert found.command_line == "--rootfs=ramfs /a \N{GREEK SMALL LETTER ALPHA}"
     assert [(entry.name, entry.size) for entry in found.entries] == [("/a", 100_000), ("/b", 2)]
