@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,9 @@ _OSV_COMMAND = re.compile(r"Cmdline: (.*)")
 _OSV_STATUS = re.compile(r"program (?:exited with status|\S.* returned) (-?\d{1,11})$")
 _OSV_DOWN = re.compile(r"(?:VFS: unmounting /dev|Powering off\.)$")
 _OSV_NOT_STARTED = ". Powering off."
+#: OSv's abort, before its backtrace: of the program, or of the kernel for a fault of the program
+OSV_ABORTED = re.compile(r"(?:Aborted|Assertion failed: .*)$")
+_ABORT = 128 + signal.SIGABRT
 _OSV_LONGEST = 400  # characters, from the end of a line, in which that is looked for
 _CANNOT_START = 126  # as a shell has it
 
@@ -90,6 +94,7 @@ class _OsvConsole:
     def __init__(self) -> None:
         self._clock: float | None = None
         self._started = self.ended = False
+        self._before = ""  # the last line with something in it
 
     def read(self, line: str) -> Iterator[tuple[int, Milestone]]:
         """Those that a line is or ends in, each with where in it that begins."""
@@ -107,8 +112,16 @@ class _OsvConsole:
     def _end(self, line: str) -> Iterator[tuple[int, Milestone]]:
         """The end of the program, if the line has it."""
         begin = max(0, len(line) - _OSV_LONGEST)
+        before, self._before = self._before, line[-_OSV_LONGEST:] or self._before
+        if line == "[registers]":  # the kernel's own fault
+            self.ended = True
+            return
         if line.endswith(_OSV_NOT_STARTED):
             start, code = len(line), _CANNOT_START
+        elif line == "[backtrace]" and OSV_ABORTED.search(
+            before, max(0, len(before) - _OSV_LONGEST)
+        ):
+            start, code = 0, _ABORT
         elif found := _OSV_STATUS.search(line, begin):
             start, code = found.start(), int(found[1]) & 0xFF
         elif found := _OSV_DOWN.search(line, begin):

@@ -11,7 +11,7 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
-from nitro.console import Milestone, located
+from nitro.console import OSV_ABORTED, Milestone, located
 
 QUICK = 10.0  # seconds: a program that ran for less ended quickly
 LOOP = 3  # quick ends in a row that make a crash loop
@@ -34,7 +34,7 @@ _LACKS_MEMORY = re.compile(
 # OSv's first line, and how it says that it stops; the reason is in the line before
 _OSV = re.compile(r"^OSv v?\d", re.MULTILINE)
 _OSV_STOPS = re.compile(
-    r"^([^\r\n]*)\r?\n(?:\[registers\]|\[backtrace\]|Halting\.|Aborted)\r?$", re.MULTILINE
+    r"^([^\r\n]*)\r?\n(?:\r?\n)?(?:\[registers\]|\[backtrace\]|Halting\.)\r?$", re.MULTILINE
 )
 
 
@@ -122,10 +122,17 @@ def panic(text: str) -> Panic | None:
     """The kernel's panic, if there was one."""
     found = _PANIC.search(text)
     if not found and _OSV.search(text) and (stopped := _OSV_STOPS.search(text)):
-        return Panic(stopped[1].strip(), lacks_memory="Out of memory" in stopped[1])
+        reason = stopped[1].strip()
+        if OSV_ABORTED.search(reason) and _started(text, stopped.start()):
+            return None  # the program's end
+        return Panic(reason, lacks_memory="Out of memory" in reason)
     if not found:
         return None
     return Panic(found[1].strip(), bool(_LACKS_MEMORY.search(text, 0, found.start())))
+
+
+def _started(text: str, until: int) -> bool:
+    return any(m.name == "start" and last <= until for _, last, m in located(text))
 
 
 def output(text: str) -> str:

@@ -63,6 +63,9 @@ def test_osv_without_a_chart():
         ("hello\r\nVFS: unmounting /dev\r\nVFS: unmounting /\r\nPowering off.\r\n", 0),
         ("Failed to load object: /usr/bin/iperf3. Powering off.\r\n", 126),
         ("x" * 100_000 + "program exited with status 5", 5),
+        ("textAborted\r\n\r\n[backtrace]\r\n0x1\r\nPowering off.\r\n", 134),
+        ("Assertion failed: a == b (x.c: main: 3)\r\n\r\n[backtrace]\r\nPowering off.\r\n", 134),
+        ("Aborted\r\ngoes on\r\n[backtrace]\r\nPowering off.\r\n", 0),
     ],
 )
 def test_osv_says_how_the_program_ended(said: str, code: int):
@@ -71,6 +74,12 @@ def test_osv_says_how_the_program_ended(said: str, code: int):
         "ready",
         Milestone("exit", None, {"code": code, "restart": False}),
     )
+
+
+def test_a_fault_of_osv_itself_is_no_end_of_the_program():
+    fault = "page fault outside application, addr: 0x1\r\n[registers]\r\nRIP: 0\r\n"
+    text = OSV + COMMAND + fault + "Aborted\r\n\r\n[backtrace]\r\n0x1\r\nPowering off.\r\n"
+    assert [m.name for m in milestones(text)][-1] == "ready"
 
 
 def test_before_its_program_osv_unmounts_what_it_mounts_again():

@@ -93,6 +93,18 @@ def test_osv_stops_in_its_own_words() -> None:
     assert ending.panic(text.removeprefix("OSv v0.57.0\r\n")) is None
 
 
+def test_what_aborts_on_osv_is_the_program_once_it_has_started() -> None:
+    aborted, start = "Aborted\r\n\r\n[backtrace]\r\n0x1\r\n", "Cmdline: /usr/bin/x\r\n"
+    assert ending.panic(f"OSv v0.57.0\r\n{aborted}") == ending.Panic("Aborted", lacks_memory=False)
+    text = f"OSv v0.57.0\r\n{start}{aborted}Powering off.\r\n"
+    assert ending.panic(text) is None
+    assert [end.status for end in ending.endings(text)] == [134]
+    fault = "page fault outside application, addr: 0x1"
+    text = f"OSv v0.57.0\r\n{start}{fault}\r\n[registers]\r\nRIP: 0\r\n{aborted}Powering off.\r\n"
+    assert ending.panic(text) == ending.Panic(fault, lacks_memory=False)
+    assert ending.endings(text) == []
+
+
 def test_osvs_program_ends_with_its_status() -> None:
     console = "OSv v0.57.0\r\nCmdline: /usr/bin/x\r\none\r\ntwoprogram exited with status 3\r\n"
     [end] = ending.endings(f"{console}[I/26 dhcp]: Unicasting\r\nPowering off.\r\n")

@@ -22,8 +22,9 @@ def make(argv: Sequence[str], env: Mapping[str, str], options: Sequence[str] = (
 
     Raises ValueError for what OSv cannot be told.
     """
-    # Only with --verbose does OSv say how the program ended.
-    words = ["--rootfs=ramfs", "--bootchart", "--verbose", *options]
+    # Only with --verbose does OSv say how the program ended; a kernel that aborts would halt with
+    # its processors on.
+    words = ["--rootfs=ramfs", "--bootchart", "--verbose", "--power-off-on-abort", *options]
     words += [f"--env={key}={value}" for key, value in sorted(env.items())]
     return " ".join([*map(_option, words), *map(_argument, argv)])
 

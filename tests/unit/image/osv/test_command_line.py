@@ -10,8 +10,8 @@ from nitro.image.osv.command_line import make
 def test_options_come_first_and_the_program_last() -> None:
     line = make(["/usr/bin/server", "-p", "80"], {"B": "2", "A": "a b"}, ["--strace"])
     assert line == (
-        "--rootfs=ramfs --bootchart --verbose --strace --env=A=a\\ b --env=B=2 "
-        "/usr/bin/server -p 80"
+        "--rootfs=ramfs --bootchart --verbose --power-off-on-abort --strace "
+        "--env=A=a\\ b --env=B=2 /usr/bin/server -p 80"
     )
 
 

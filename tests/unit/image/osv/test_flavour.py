@@ -63,7 +63,7 @@ def files(built: Image) -> set[str]:
 def test_an_image_is_built_and_read_back(root: Path) -> None:
     built = image.build(made(root, command=("/usr/bin/static", "a b"), env={"A": "b"}))
     assert disk.read(built.path).command_line == (
-        '--rootfs=ramfs --bootchart --verbose --env=A=b /usr/bin/static "a b"'
+        '--rootfs=ramfs --bootchart --verbose --power-off-on-abort --env=A=b /usr/bin/static "a b"'
     )
     manifest = json.loads(built.manifest_path.read_text())
     assert manifest["kernel"]["release"] == "OSv v0.57.0-1-g0"
