@@ -43,10 +43,10 @@ class Nitro:
             connect(name, **self.options) for name in ("ec2", "s3", "ebs")
         )
 
-    def import_disk(self, disk: Path) -> str:
+    def import_disk(self, disk: Path, kind: str = "RAW") -> str:
         self.s3.create_bucket(Bucket="disks")
         self.s3.upload_file(str(disk), "disks", disk.name)
-        container = {"Format": "RAW", "UserBucket": {"S3Bucket": "disks", "S3Key": disk.name}}
+        container = {"Format": kind, "UserBucket": {"S3Bucket": "disks", "S3Key": disk.name}}
         task_id = self.ec2.import_snapshot(DiskContainer=container)["ImportTaskId"]
 
         def imported() -> str | None:
