@@ -199,7 +199,7 @@ class AttributeActions:
         ]
         if operation := self._get_param("OperationType"):
             changes[operation] += listed
-        elif listed:
+        elif listed and not (changes["add"] or changes["remove"]):  # which say the same then
             raise EC2ClientError("MissingParameter", "OperationType is needed with this list.")
         for target in [*changes["add"], *changes["remove"]]:
             for name, value in target.items():

@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
-from xml.etree import ElementTree
 
 from moto.core.utils import utcnow
 from moto.s3 import urls
@@ -25,7 +24,7 @@ from moto.s3.models import OWNER, S3Backend
 from moto.s3.responses import S3Response
 from moto.utilities.utils import get_partition
 
-from nitro.local.aws import regions
+from nitro.local.aws import regions, s3_operations, s3_parts
 from nitro.local.aws.api import faults, forms
 from nitro.local.aws.checksums import ALGORITHMS, composite, encoded
 
@@ -93,6 +92,8 @@ class LocalS3Response(S3Response):  # type: ignore[misc]
         request_id = str(uuid.uuid4())
         try:
             status, headers, body = answer(*arguments)
+        except s3_parts.Refusal as refusal:
+            return _refused(refusal.code, refusal.message, request_id, refusal.status)
         except NotImplementedError:
             return _refused("NotImplemented", "This is not implemented here.", request_id, 501)
         except Exception as error:
@@ -110,13 +111,22 @@ class LocalS3Response(S3Response):  # type: ignore[misc]
 
     def _bucket_response(self, request: Any, full_url: str) -> Any:
         self._check_numbers()
+        s3_operations.check(request.method, "bucket", self.querystring)
         # Any region tells where a bucket is; in which one it is made is checked by moto.
         anywhere = "location" in self.querystring or request.method == "PUT"
         wrong = self._wrong_region(bucket_matters=not anywhere)
-        return wrong or super()._bucket_response(request, full_url)
+        if wrong:
+            return wrong
+        if body := s3_operations.constant_answer(request.method, self.querystring):
+            self.backend.get_bucket(self.bucket_name)  # which must exist
+            return 200, {"content-type": "application/xml"}, body
+        if request.method == "PUT" and "policy" in self.querystring:
+            s3_operations.check_policy(self.body)
+        return super()._bucket_response(request, full_url)
 
     def _key_response(self, request: Any, full_url: str) -> Any:
         self._check_numbers()
+        s3_operations.check(request.method, "object", self.querystring)
         return self._wrong_region() or super()._key_response(request, full_url)
 
     def _check_numbers(self) -> None:
@@ -209,7 +219,7 @@ class LocalS3Response(S3Response):  # type: ignore[misc]
     def upload_part(self) -> Any:
         algorithm, value = self._get_checksum({})
         upload = self._upload()
-        wanted = _algorithm(upload)
+        wanted = s3_parts.algorithm_of(upload)
         if wanted and algorithm and algorithm != wanted:
             raise S3ClientError(
                 "InvalidRequest",
@@ -253,11 +263,11 @@ class LocalS3Response(S3Response):  # type: ignore[misc]
 
     def _whole_checksum(self, upload: Any, body: bytes) -> tuple[str, str, str] | None:
         """Algorithm, type and value for the finished object, checked against what was sent."""
-        algorithm = _algorithm(upload)
+        algorithm = s3_parts.algorithm_of(upload)
         if algorithm is None:
             return None
-        kind, values, data = _kind(upload), [], []
-        for listed in _listed_parts(body):
+        kind, values, data = s3_parts.checksum_type(upload), [], []
+        for listed in s3_parts.listed(body):
             number = int(listed.get("PartNumber", "0"))
             part = upload.parts.get(number)
             if part is None:
@@ -310,13 +320,35 @@ class LocalS3Response(S3Response):  # type: ignore[misc]
 
     # What is told
 
+    def get_object(self) -> Any:
+        """With a part number, that part alone; moto gives the whole object."""
+        part = self._part(self.bucket_name, self.parse_key_name())
+        status, sent, body = super().get_object()
+        if part is None or status != 200:
+            return status, sent, body
+        return 206, {**sent, **part.headers}, body[part.first : part.last + 1]
+
+    def _part(self, bucket_name: str, key_name: str) -> s3_parts.Part | None:
+        """What the request asks for by a part number."""
+        number = self._get_int_param("partNumber")
+        version_id = self.querystring.get("versionId", [None])[0]
+        if number is None or "uploadId" in self.querystring:
+            return None
+        key = self.backend.get_object(bucket_name, key_name, version_id)
+        return s3_parts.part_of(key, number) if key else None
+
     def head_object(
         self, bucket_name: str, query: dict[str, Any], key_name: str, headers: Any
     ) -> Any:
         if query.get("versionId") == ["null"]:
             query = {name: value for name, value in query.items() if name != "versionId"}
+        part = self._part(bucket_name, key_name)
+        if part:
+            query = {name: value for name, value in query.items() if name != "partNumber"}
         status, sent, body = super().head_object(bucket_name, query, key_name, headers)
         key = self.backend.get_object(bucket_name, key_name) if status == 200 else None
+        if part and status == 200:
+            return 206, {**sent, **part.headers}, body
         if key and key.checksum_algorithm and headers.get("x-amz-checksum-mode") == "ENABLED":
             sent[f"x-amz-checksum-{key.checksum_algorithm.lower()}"] = _told(key)
             sent["x-amz-checksum-type"] = key.checksum_type or "FULL_OBJECT"
@@ -346,10 +378,10 @@ def _dated(response: LocalS3Response, result: dict[str, Any]) -> None:
 
 def _with_checksums(response: LocalS3Response, result: dict[str, Any]) -> None:
     upload = response._upload()
-    algorithm = _algorithm(upload)
+    algorithm = s3_parts.algorithm_of(upload)
     if upload is None or algorithm is None:
         return
-    result["ChecksumAlgorithm"], result["ChecksumType"] = algorithm, _kind(upload)
+    result["ChecksumAlgorithm"], result["ChecksumType"] = algorithm, s3_parts.checksum_type(upload)
     for each in result["Parts"]:
         each[f"Checksum{algorithm}"] = upload.parts[each["PartNumber"]].checksum_value
 
@@ -362,34 +394,7 @@ _AMENDED: Mapping[str, Callable[[LocalS3Response, dict[str, Any]], None]] = {
 }
 
 
-def _algorithm(upload: Any | None) -> str | None:
-    found = upload.metadata.get("x-amz-checksum-algorithm") if upload else None
-    return str(found) if found else None
-
-
-def _kind(upload: Any) -> str:
-    default = "FULL_OBJECT" if _algorithm(upload) == "CRC64NVME" else "COMPOSITE"
-    return str(upload.metadata.get("x-amz-checksum-type") or default)
-
-
 def _told(key: Any) -> str:
     return (
         f"{key.checksum_value}-{key.checksum_parts}" if key.checksum_parts else key.checksum_value
     )
-
-
-def _listed_parts(body: bytes) -> list[dict[str, str]]:
-    """The parts that CompleteMultipartUpload lists: element → text."""
-    try:
-        root = ElementTree.fromstring(body)
-    except ElementTree.ParseError:
-        raise S3ClientError("MalformedXML", "The XML you provided was not well-formed.") from None
-    return [
-        {_bare(child.tag): (child.text or "").strip('"') for child in part}
-        for part in root
-        if _bare(part.tag) == "Part"
-    ]
-
-
-def _bare(tag: str) -> str:
-    return tag.rpartition("}")[2]

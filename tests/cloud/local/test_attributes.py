@@ -33,7 +33,8 @@ def encrypted_image(account: Account, **key: str) -> str:
 def test_an_image_is_shared_in_both_forms(account: Account) -> None:
     image = account.image(account.snapshot())
     change = account.ec2.modify_image_attribute
-    change(ImageId=image, LaunchPermission={"Add": [{"UserId": "1" * 12}]})
+    same = {"UserIds": ["1" * 12]}  # as Packer says it a second time, without an OperationType
+    change(ImageId=image, LaunchPermission={"Add": [{"UserId": "1" * 12}]}, **same)
     change(
         ImageId=image,
         OperationType="add",

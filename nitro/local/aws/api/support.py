@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nitro.local.aws import absent
+from nitro.local.aws import absent, s3_operations
 from nitro.local.aws.api import defaults, requests
 from nitro.local.aws.api.errors import unsupported
 
@@ -339,6 +339,18 @@ def page() -> str:
             for name, value in defaults.listed(operation).items():
                 shown[name] = f"`{name}` (only `{value}`)"
             lines.append(f"| {operation} | {', '.join(shown[name] for name in sorted(shown))} |")
+    lines += [
+        "",
+        "## S3",
+        "",
+        "Every operation that is not here is answered `NotImplemented`.",
+        "",
+        ", ".join(
+            f"`{name}`"
+            for name in sorted(s3_operations.selectors())
+            if s3_operations.honoured(name)
+        ),
+    ]
     lines += [
         "",
         "## Empty lists of EC2",
