@@ -30,8 +30,8 @@ COMPILER = Wanted(("g++-12", "libboost-dev", "dash"), "bookworm")
 _KIND = "osv-modules"
 _FOLDERS = ("core", "osv")
 _COMMON = "-O2 -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -fno-stack-protector"
-# As OSv compiles modules of its own: conf/base.mk and the Makefile, for the configuration by
-# kconfig that came after v0.57.0.
+# As OSv compiles modules of its own: conf/base.mk and the Makefile. The configuration is in headers
+# since OSv has kconfig, and in options before.
 _INCLUDES = (
     *("-Iarch/x64", "-I.", "-Iinclude", "-Iarch/common", "-isystem include/glibc-compat"),
     *("-isystem external/x64/acpica/source/include", "-isystem /usr/include/c++/12"),
@@ -50,8 +50,10 @@ _SCRIPT = f"""
 cd {chroot.WORK}/objects
 gcc-12 -std=c11 {_COMMON} -fno-asynchronous-unwind-tables -c {chroot.WORK}/core/*.c
 cd {chroot.WORK}/headers
+options=
+if [ -e {headers.OPTIONS} ]; then options=@{headers.OPTIONS}; fi
 g++-12 -std=gnu++14 {_COMMON} -fvisibility-inlines-hidden -fno-omit-frame-pointer -msse2 \\
-    -Wno-pointer-arith {" ".join(_INCLUDES)} {" ".join(_DEFINES)} -c {chroot.WORK}/osv/*.cc
+    -Wno-pointer-arith {" ".join(_INCLUDES)} {" ".join(_DEFINES)} $options -c {chroot.WORK}/osv/*.cc
 g++-12 -shared -nodefaultlibs -s -Wl,-z,now,--gc-sections -Wl,-soname,{MODULE} \\
     -o {chroot.WORK}/{MODULE} *.o {chroot.WORK}/objects/*.o
 """

@@ -138,7 +138,7 @@ def add(
     if source is not None and not source.exists():
         raise InputError(f"{source}: no such file or folder", hint="check --source")
     kernel = artifact.read(file)
-    packed = headers.collect(source, kernel.version) if source else None
+    packed = headers.collect(source, kernel.version, kernel.segment) if source else None
     about = describe(kernel, name, origin, found, str(source.resolve()) if source else "")
     home = _home()
     with tempfile.TemporaryDirectory(dir=home, prefix=".new-") as scratch, writing(home):
