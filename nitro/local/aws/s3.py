@@ -12,7 +12,7 @@ import hashlib
 import logging
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
@@ -20,11 +20,11 @@ from urllib.parse import unquote
 from moto.core.utils import utcnow
 from moto.s3 import urls
 from moto.s3.exceptions import BadRequest, InvalidTagError, S3ClientError
-from moto.s3.models import OWNER, S3Backend
+from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
 from moto.utilities.utils import get_partition
 
-from nitro.local.aws import regions, s3_operations, s3_parts
+from nitro.local.aws import regions, s3_listing, s3_operations, s3_parts
 from nitro.local.aws.api import faults, forms
 from nitro.local.aws.checksums import ALGORITHMS, composite, encoded
 
@@ -218,7 +218,7 @@ class LocalS3Response(S3Response):  # type: ignore[misc]
 
     def upload_part(self) -> Any:
         algorithm, value = self._get_checksum({})
-        upload = self._upload()
+        upload = self.upload()
         wanted = s3_parts.algorithm_of(upload)
         if wanted and algorithm and algorithm != wanted:
             raise S3ClientError(
@@ -240,7 +240,7 @@ class LocalS3Response(S3Response):  # type: ignore[misc]
     ) -> Any:
         if "uploads" in query:
             self._check_upload_checksums()
-        upload = self._upload()
+        upload = self.upload()
         whole = self._whole_checksum(upload, body) if upload else None
         answer = super()._key_response_post(request, body, bucket_name, query, key_name)
         if upload and answer[0] == 200:
@@ -312,7 +312,7 @@ class LocalS3Response(S3Response):  # type: ignore[misc]
         end = "</CompleteMultipartUploadResult>"
         return status, headers, text.replace(end, told + end)
 
-    def _upload(self) -> Any | None:
+    def upload(self) -> Any | None:
         """The upload in parts that the request names."""
         bucket = self.backend.buckets.get(self.bucket_name)
         identifier = self.querystring.get("uploadId", [""])[0]
@@ -355,43 +355,16 @@ class LocalS3Response(S3Response):  # type: ignore[misc]
         return status, sent, body
 
     def serialized(self, action_result: Any) -> Any:
-        amend = _AMENDED.get(str(self.data.get("Action")))
-        if amend and isinstance(action_result.result, dict):
-            amend(self, action_result.result)
-        return super().serialized(action_result)
+        operation = str(self.data.get("Action"))
+        if isinstance(action_result.result, dict):
+            s3_listing.amend(self, operation, action_result.result)
+        status, sent, body = super().serialized(action_result)
+        return status, sent, s3_listing.encode(operation, body, self.querystring)
 
 
 def _refused(code: str, message: str, request_id: str, status: int = 400) -> Any:
     kind, body = forms.error("s3", code, message, request_id)
     return status, {"content-type": kind, "x-amz-request-id": request_id}, body
-
-
-def _owned(_response: LocalS3Response, result: dict[str, Any]) -> None:
-    result["Owner"] = {"ID": OWNER, "DisplayName": "webfile"}  # as everywhere else
-
-
-def _dated(response: LocalS3Response, result: dict[str, Any]) -> None:
-    uploads = response.backend.list_multipart_uploads(response.bucket_name)
-    for each in result["Uploads"]:
-        each["Initiated"] = uploads[each["UploadId"]].initiated
-
-
-def _with_checksums(response: LocalS3Response, result: dict[str, Any]) -> None:
-    upload = response._upload()
-    algorithm = s3_parts.algorithm_of(upload)
-    if upload is None or algorithm is None:
-        return
-    result["ChecksumAlgorithm"], result["ChecksumType"] = algorithm, s3_parts.checksum_type(upload)
-    for each in result["Parts"]:
-        each[f"Checksum{algorithm}"] = upload.parts[each["PartNumber"]].checksum_value
-
-
-#: operation → what is changed of its answer
-_AMENDED: Mapping[str, Callable[[LocalS3Response, dict[str, Any]], None]] = {
-    "ListBuckets": _owned,
-    "ListMultipartUploads": _dated,
-    "ListParts": _with_checksums,
-}
 
 
 def _told(key: Any) -> str:
