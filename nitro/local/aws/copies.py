@@ -18,17 +18,13 @@ from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.utils import random_ami_id, random_snapshot_id
 
-from nitro.local.aws import launch, regions
+from nitro.local.aws import launch, quotas, regions
 from nitro.local.aws.api.errors import invalid_value
 from nitro.local.aws.encryption import Encryption
 from nitro.local.aws.images import LocalImage, check_name
 from nitro.local.aws.needs import GetParam, GetTags
 from nitro.local.aws.site import Site
 from nitro.local.aws.snapshots import DiskSnapshot
-
-# Copies that a region makes at a time.
-# https://docs.aws.amazon.com/general/latest/gr/ebs-service.html
-MOST_COPIES = 20
 
 
 class CopiesBackend:
@@ -49,12 +45,7 @@ class CopiesBackend:
     ) -> DiskSnapshot:
         """A pending copy here of a completed snapshot of any region."""
         under_way = [s for s in self.snapshots.values() if s.copied and s.status == "pending"]
-        if len(under_way) >= MOST_COPIES:
-            raise EC2ClientError(
-                "ResourceLimitExceeded",
-                f"Too many snapshot copies in progress. The limit is {MOST_COPIES} for this "
-                "destination region.",
-            )
+        quotas.COPIES.check(len(under_way))
         snapshot = DiskSnapshot(
             self,
             random_snapshot_id(),

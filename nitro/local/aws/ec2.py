@@ -18,7 +18,7 @@ from moto.ec2.exceptions import DryRunClientError
 from moto.ec2.models import EC2Backend
 from moto.ec2.responses import EC2Response
 
-from nitro.local.aws import absent, archive
+from nitro.local.aws import absent, archive, quotas
 from nitro.local.aws.api import answers, filters, pages, requests, support, tags
 from nitro.local.aws.api.filters import Filter
 from nitro.local.aws.api.tokens import Tokens
@@ -166,6 +166,7 @@ class LocalEC2Response(
             return self.serialized(absent.answer(self.operation, asked))
         if body := backend.tokens.find(name, asked):
             return 200, {}, body
+        quotas.check(backend, name, asked)
         try:
             status, headers, body = self.call_action()
         finally:

@@ -24,7 +24,7 @@ from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
 from moto.utilities.utils import get_partition
 
-from nitro.local.aws import regions, s3_listing, s3_operations, s3_parts
+from nitro.local.aws import quotas, regions, s3_listing, s3_operations, s3_parts
 from nitro.local.aws.api import faults, forms
 from nitro.local.aws.checksums import ALGORITHMS, composite, encoded
 
@@ -43,6 +43,12 @@ _NUMBERS = frozenset(
 
 class LocalS3Backend(S3Backend):  # type: ignore[misc]
     """All buckets of a partition."""
+
+    def create_bucket(self, *arguments: Any, **options: Any) -> Any:
+        if len(self.buckets) >= quotas.BUCKETS.most:
+            message = "You have attempted to create more buckets than allowed"
+            raise s3_parts.Refusal(quotas.BUCKETS.code, message, 400)
+        return super().create_bucket(*arguments, **options)
 
     def create_multipart_upload(self, *arguments: Any, **options: Any) -> Any:
         upload = super().create_multipart_upload(*arguments, **options)

@@ -1,4 +1,4 @@
-"""A deployment with real machines on a day of bad weather."""
+"""Deployments with real machines in bad weather: one in `make test`, five more in `make soak`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.boot.commands import Nitro
+from tests.lengths import LONG
 
 pytestmark = pytest.mark.boot
 
@@ -38,6 +39,29 @@ def test_a_deployment_measures_all_the_same(tmp_path: Path) -> None:
         nitro.run("local", "down", "--force")
     for fault in ("throttled", "answer lost", "not visible"):
         assert f"weather: {fault}: " in log
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(not LONG, reason="minutes: `make soak` runs it")
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_a_drawn_day_ends_as_a_fair_one_or_with_one_error(tmp_path: Path, seed: int) -> None:
+    """Of the days that `nitro local up --weather SEED` draws."""
+    nitro = Nitro(tmp_path)
+    nitro.run("local", "up", "--weather", str(seed))
+    try:
+        process = nitro.start("deploy", "--instance", "c5.large", "--ephemeral", "--probe", "http")
+        _, told = process.communicate(timeout=600)
+        log = (tmp_path / "state" / "local" / "log").read_text()
+        assert "Traceback" not in told
+        errors = [line for line in told.splitlines() if line.startswith("nitro: ")]
+        assert len(errors) == (process.returncode != 0), told
+        if "credentials expired" in log:
+            nitro.run("local", "down", "--force")  # the day is over, and so are its instances
+        else:
+            assert nitro.left() == []
+    finally:
+        nitro.run("local", "down", "--force")
+    print(f"\nday {seed}: {errors or 'measured'}")
 
 
 def test_the_selftest_passes_with_real_machines(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from nitro.local.aws.api import support
 from nitro.local.error_answer import in_form
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
+from tests.lengths import length
 
 HEADERS = {"Authorization": "AWS4-HMAC-SHA256 Credential=X/20260101/us-east-1/{}/aws4_request"}
 WORDS = st.one_of(
@@ -37,7 +38,10 @@ VALUES = st.recursive(
 )
 JSON = ("kms", "service-quotas", "ssm")  # by the names of their models
 QUERY = ("autoscaling", "iam", "sts")
-FEW = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(
+    max_examples=length(short=40, long=1500),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +128,11 @@ def test_services_of_resources_answer_by_their_model(clients: Any, service: str,
     operation = model.operation_model(data.draw(st.sampled_from(model.operation_names)))
     members = operation.input_shape.members if operation.input_shape else {}
     path, _, fixed = operation.http["requestUri"].partition("?")
-    path = path.replace("{Key+}", quote(data.draw(WORDS))).replace("{Bucket}", "bucket")
+    key = data.draw(st.one_of(st.just("key"), WORDS))
+    path = path.replace("{Key+}", quote(key)).replace("{Bucket}", "bucket")
+    if service == "s3":
+        for there in ("/bucket", "/bucket/key"):
+            clients["s3"].put(there, data=b"")
     for name in members:
         path = path.replace(
             f"{{{members[name].serialization.get('name', name)}}}", quote(data.draw(WORDS))

@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from nitro.local.aws import Site, install
-from nitro.local.aws.copies import MOST_COPIES
+from nitro.local.aws.quotas import COPIES
 from nitro.local.store import BLOCK_SIZE
 
 from .conftest import Account, error_code
@@ -121,7 +121,7 @@ def test_a_region_makes_a_limited_number_of_copies_at_a_time(
     account: Account, other: Account
 ) -> None:
     source = account.snapshot()
-    for _ in range(MOST_COPIES):
+    for _ in range(COPIES.most):
         copied(other, source)
     assert error_code(lambda: copied(other, source)) == "ResourceLimitExceeded"
     assert copied(account, source)  # the limit is each region's own
