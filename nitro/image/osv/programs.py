@@ -32,6 +32,15 @@ PLAYED = frozenset(
 # Bytes of thread-local storage of a program that OSv's linker has room for in each thread, where
 # the kernel was built as its Makefile says: app_local_exec_tls_size.
 _THREAD_LOCAL = 512
+# What releases up to v0.57.0 say of a static program before they halt.
+_NOT_STATIC = b"Statically linked executables are not supported!"
+# Without optimization OSv's copying of memory nests calls of these, deeper than the 256 bytes
+# (arch-elf.hh) that it leaves on the stack below the arguments of a program's entry point.
+_NESTED_COPY = "_ZN16unaligned_copierI"
+_DEBUG = (
+    "the kernel was built without optimization (mode=debug), and its copying of memory overwrites "
+    "its stack when it starts {}: a page fault; use a release build"
+)
 # What Linux's dynamic linker cannot do without.
 _ESSENTIAL = frozenset({"arch_prctl", "brk", "mmap"})
 
@@ -69,14 +78,24 @@ def choose(
             f'{program}: launch = "{wish}" does not fit: it is linked {is_not}',
             hint="leave launch out, and nitro chooses",
         )
+    if (not dynamic or wish == "linux-ld") and _NOT_STATIC in kernel.data:
+        what = "Linux's linker" if dynamic else "static programs"
+        raise InputError(
+            f"{program}: the kernel does not start {what}: it is of v0.57.0 or older",
+            hint="use a dynamically linked program" if not dynamic else "leave launch out",
+        )
     if not dynamic:
         why = "asked for" if wish else "it is linked statically: no interpreter, no libraries"
-        return Choice("static", why, _static(path, demands.of_static(program, kernel)))
+        warnings = _static(path, demands.of_static(program, kernel))
+        return Choice("static", why, (*_overwritten("a static program", kernel), *warnings))
     closure = Closure(sysroot, supplied=plays)
     closure.add(path, program, [])  # a library that is missing is refused when it is looked for
     lacks = demands.of_dynamic(path, program, closure.found, kernel)
     launch, why = (wish, "asked for") if wish else _dynamic(path, found, lacks, kernel)
-    return Choice(launch, why, _warnings(path, lacks, launch))
+    warnings = _warnings(path, lacks, launch)
+    if launch == "linux-ld":
+        warnings = (*_overwritten("Linux's linker", kernel), *warnings)
+    return Choice(launch, why, warnings)
 
 
 def _dynamic(path: str, found: elf.Object, lacks: Demands, kernel: Segment) -> tuple[Launch, str]:
@@ -94,7 +113,15 @@ def _dynamic(path: str, found: elf.Object, lacks: Demands, kernel: Segment) -> t
         return "osv", "it is linked dynamically, and the kernel exports all that it imports"
     if not system_calls.offered_by(kernel) >= _ESSENTIAL:
         return "osv", f"{reason}, but it has no system calls for Linux's linker, either"
+    if _overwritten("", kernel):
+        return "osv", f"{reason}, but a kernel built without optimization starts no other linker"
     return "linux-ld", reason
+
+
+def _overwritten(what: str, kernel: Segment) -> tuple[str, ...]:
+    """The warning of a kernel that ends when it starts `what` at its entry point."""
+    nests = any(name.startswith(_NESTED_COPY) for name in kernel.symbols)
+    return (_DEBUG.format(what),) if nests else ()
 
 
 def _warnings(path: str, lacks: Demands, launch: Launch) -> tuple[str, ...]:

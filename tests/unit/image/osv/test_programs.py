@@ -99,6 +99,34 @@ def test_nothing_is_said_of_the_calls_of_a_kernel_that_does_not_name_its_own(
     assert not chosen(program, kernel=Segment.parse(build(calls=()))).warnings
 
 
+def test_a_debug_build_starts_nothing_at_its_entry_point(tmp_path: Path) -> None:
+    """Its copying of memory is not inlined, and overwrites the stack."""
+    copier = "_ZN16unaligned_copierILj14ELj8EE6storerILj9EvEclE"
+    debug = Segment.parse(build(exports=["printf", copier]))
+    static = elves.write(tmp_path / "usr/bin/static", code=WRITE)
+    [warning] = chosen(static, kernel=debug).warnings
+    assert warning.startswith("the kernel was built without optimization (mode=debug)")
+    program = dynamic(tmp_path, "printf")
+    assert not chosen(program, kernel=debug).warnings
+    [warning] = chosen(program, "linux-ld", debug).warnings
+    assert "when it starts Linux's linker: a page fault" in warning
+    found = chosen(dynamic(tmp_path, "getcontext"), kernel=debug)
+    assert found.launch == "osv"
+    assert found.why.endswith("a kernel built without optimization starts no other linker")
+    assert "getcontext" in found.warnings[0]
+
+
+def test_an_older_release_is_given_dynamic_programs_only(tmp_path: Path) -> None:
+    says = b"Statically linked executables are not supported!\n"
+    old = Segment.parse(build(exports=["printf"], calls=(), says=says))
+    with pytest.raises(InputError, match="the kernel does not start static programs: it is of v0"):
+        chosen(elves.write(tmp_path / "usr/bin/static"), kernel=old)
+    program = dynamic(tmp_path, "getcontext")
+    assert chosen(program, kernel=old).launch == "osv"
+    with pytest.raises(InputError, match="the kernel does not start Linux's linker"):
+        chosen(program, "linux-ld", old)
+
+
 def test_the_recipe_overrides(tmp_path: Path) -> None:
     program = dynamic(tmp_path, "getcontext")
     assert chosen(program, "linux-ld") == Choice("linux-ld", "asked for")
