@@ -16,30 +16,34 @@ def excluder(folder: Path, recipe: Recipe) -> Callable[[Path], bool]:
 
     The patterns are gitignore's. Those of the recipe, and of the .nitroignore beside it, start at
     the recipe's folder (at `folder`, when that lies elsewhere); those of a .nitroignore in `folder`
-    start there. Raises InputError for a pattern that is none.
+    start there. One that would leave out `folder` itself does not count: the recipe names that.
+    Raises InputError for a pattern that is none.
     """
     home = recipe.folder if folder.is_relative_to(recipe.folder) else folder
-    rules = [_Rules(home, recipe.exclude, "the key exclude")]
+    rules = [_Rules(home, folder, recipe.exclude, "the key exclude")]
     for place in dict.fromkeys((recipe.folder, folder)):
         file = place / IGNORE_FILE
         if file.is_file():
             lines = file.read_text(errors="surrogateescape").splitlines()
             start = home if place == recipe.folder else folder
-            rules.append(_Rules(start, lines, str(file)))
+            rules.append(_Rules(start, folder, lines, str(file)))
     used = [rule for rule in rules if rule.patterns]
     return lambda path: path.name == IGNORE_FILE or any(rule.match(path) for rule in used)
 
 
 class _Rules:
-    def __init__(self, start: Path, patterns: Sequence[str], where: str) -> None:
+    def __init__(self, start: Path, folder: Path, patterns: Sequence[str], where: str) -> None:
         self.patterns = patterns
         self._start = start
         if not patterns:
             return
         from pathspec import GitIgnoreSpec
 
+        inside = f"{folder.relative_to(start)}/"
         try:
-            self._spec = GitIgnoreSpec.from_lines(patterns)
+            self._spec = GitIgnoreSpec.from_lines(
+                one for one in patterns if not GitIgnoreSpec.from_lines([one]).match_file(inside)
+            )
         except ValueError as error:
             raise InputError(f"{where}: {error}", hint="write it as in .gitignore") from None
 

@@ -158,7 +158,8 @@ class Rootfs:
         excluded: Callable[[Path], bool],
     ) -> None:
         if source.is_symlink():
-            self.add(path, replace(like, target=str(source.readlink())))
+            if not self._has_file_of(path, source):
+                self.add(path, replace(like, target=str(source.readlink())))
         elif source.is_dir():
             self.add(path, replace(like, permissions=None))
             for child in sorted(source.iterdir()):
@@ -170,6 +171,14 @@ class Rootfs:
             copied.files.append((path, source))
         else:
             copied.special.append(source)
+
+    def _has_file_of(self, path: str, link: Path) -> bool:
+        """Whether the file that `link` leads to is at `path` already, as a program of the recipe:
+        an environment's interpreter."""
+        old = self.nodes.get(self.settle(path))
+        if old is None or not isinstance(old.source, Path):
+            return False
+        return link.exists() and old.source.samefile(link)
 
     def __contains__(self, path: str) -> bool:
         return self.settle(path) in self.nodes

@@ -45,6 +45,14 @@ def test_nitroignore_beside_the_recipe_and_in_the_folder(app: Path) -> None:
     assert copied(app.parent, app) == {"app.py"}
 
 
+def test_a_folder_that_the_recipe_names_is_not_left_out_itself(app: Path) -> None:
+    """As an environment in a project's folder: left out of the project, and taken for itself."""
+    patterns = ("/app/a/", "*.log", "a", "data/")
+    assert "a/x.log" not in copied(app.parent, app, *patterns)
+    assert copied(app.parent, app / "a", "/app/a/", "a") == {"x.log", "keep.log"}
+    assert copied(app.parent, app / "a", *patterns, "!keep.log") == {"keep.log"}
+
+
 def test_a_pattern_that_is_none(app: Path) -> None:
     with pytest.raises(InputError, match=r"the key exclude: .*as in \.gitignore"):
         copied(app.parent, app, "!")
