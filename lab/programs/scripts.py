@@ -122,7 +122,7 @@ ports = [4567]
         """\
 runtime = "perl"
 packages = ["libmojolicious-perl"]
-files = ["app.pl", "/usr/share/perl5"]
+files = ["app.pl"]
 command = ["app.pl", "daemon", "-l", "http://*:3000"]
 ports = [3000]
 """,

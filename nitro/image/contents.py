@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nitro.debian import Tree, package_of
 from nitro.errors import InputError
-from nitro.image import command
+from nitro.image import command, links
 from nitro.image.decisions import Decision
 from nitro.image.excluded import excluder
 from nitro.image.formats import elf
@@ -44,6 +44,8 @@ class Contents:
     #: interpreter, script and root, until it is known what else the guest has
     _wanted: list[tuple[str, str, Path]] = field(default_factory=list)
     _closures: dict[Path, Closure] = field(default_factory=dict)
+    #: what only a link of the packages asked for, and the link
+    _led_to: dict[str, str] = field(default_factory=dict)
 
     def add(self) -> None:
         """Raises InputError for what the recipe names and is not there."""
@@ -58,6 +60,7 @@ class Contents:
         self._started()
         for interpreter, script, root in self._wanted:
             self._interpreter(interpreter, script, root)
+        self._links()
         self._plugins()
         home = self._closure(self._sysroot("folder"))
         for library in self.recipe.libraries:
@@ -73,8 +76,11 @@ class Contents:
 
     @property
     def decisions(self) -> list[Decision]:
-        """Which libraries came in and stayed out, and for whom."""
-        found = []
+        """Which files and libraries came in and stayed out, and for whom."""
+        found = [
+            Decision("file", f"{path}, from Debian", f"the link {link} leads there")
+            for path, link in self._led_to.items()
+        ]
         for root, closure in sorted(self._closures.items()):
             _, origin = self._layer_of(root)
             found += [
@@ -129,13 +135,33 @@ class Contents:
         raise self._error(f"{path}, the interpreter of {script}, is missing", "add its package")
 
     def _file(self, file: File) -> None:
-        path, source, root = self._find(file)
+        try:
+            path, source, root = self._find(file)
+        except InputError:
+            if file.optional:
+                return
+            raise
         if not source.is_dir() and not source.is_file():
             raise self._error(f"{source} is not a file or a folder", "leave it out")
-        layer, origin = self._layer_of(root, file)
-        mode = int(file.mode, 8) if file.mode else None
+        self._copy(path, source, root, self._layer_of(root, file), file.mode)
+
+    def _links(self) -> None:
+        """Bring what links of the packages lead to, where the recipe has the links alone."""
+        if self.packages is None:
+            return
+        root = self.packages.root
+        while lacks := links.lacking(self.rootfs, Sysroot(root)):
+            for path, (source, link) in sorted(lacks.items()):
+                if path not in self.rootfs:  # it may have come with another one's folder
+                    self._copy(path, source, root, self._layer_of(root))
+                    self._led_to[path] = link
+
+    def _copy(
+        self, path: str, source: Path, root: Path, where: tuple[Layer, str], mode: str | None = None
+    ) -> None:
+        """Put a file, or a folder but for what the recipe excludes, into the guest."""
         excluded = excluder(source, self.recipe) if source.is_dir() else lambda _: False
-        copied = self.rootfs.copy(path, source, layer, origin, mode, excluded)
+        copied = self.rootfs.copy(path, source, *where, int(mode, 8) if mode else None, excluded)
         if copied.special:
             self.notes.append(f"left out, as no file: {', '.join(map(str, copied.special))}")
         for inside, found in copied.files:

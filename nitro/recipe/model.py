@@ -109,6 +109,8 @@ class File(_Table):
     mode: _Mode | None = None
     #: None: root
     owner: _Owner | None = None
+    #: whether the recipe goes without where the source is not there; for `files`
+    optional: bool = False
 
     @property
     def target(self) -> str:

@@ -19,7 +19,7 @@ class Needs:
 
     packages: tuple[str, ...] = ()
     programs: tuple[str | dict[str, str], ...] = ()
-    files: tuple[str | dict[str, str], ...] = ()
+    files: tuple[str | dict[str, Any], ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     exclude: tuple[str, ...] = ()
 
@@ -31,6 +31,11 @@ class Needs:
             "exclude": list(self.exclude),
         }
         return {**lists, "env": dict(self.env)}
+
+
+def where_there(*paths: str) -> tuple[dict[str, Any], ...]:
+    """Folders into which packages of libraries put theirs, if there are such packages."""
+    return tuple({"source": path, "optional": True} for path in paths)
 
 
 class Runtime(Protocol):

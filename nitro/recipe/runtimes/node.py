@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nitro.arch import Arch
-from nitro.recipe.runtimes.base import Needs, Plain
+from nitro.recipe.runtimes.base import Needs, Plain, where_there
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Node(Plain):
         return Needs(
             packages=("nodejs",),
             programs=("/usr/bin/node",),
-            files=("/usr/share/nodejs",),
+            files=("/usr/share/nodejs", *where_there(f"/usr/lib/{arch.triplet}/nodejs")),
             env={"NODE_ENV": "production"},
         )
 

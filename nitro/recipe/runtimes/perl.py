@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nitro.arch import Arch
-from nitro.recipe.runtimes.base import Needs, Plain
+from nitro.recipe.runtimes.base import Needs, Plain, where_there
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,10 @@ class Perl(Plain):
         return Needs(
             packages=("perl",),
             programs=("/usr/bin/perl",),
-            files=("/usr/share/perl", f"{libraries}/perl", f"{libraries}/perl-base"),
+            files=(
+                *("/usr/share/perl", f"{libraries}/perl", f"{libraries}/perl-base"),
+                *where_there("/usr/share/perl5", f"{libraries}/perl5"),
+            ),
             exclude=("/cross-config-*", "/debian-config-data-*", "CORE/", "*.pod"),
         )
 

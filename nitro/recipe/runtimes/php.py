@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from nitro.arch import Arch
-from nitro.recipe.runtimes.base import HOME, Needs
+from nitro.recipe.runtimes.base import HOME, Needs, where_there
 
 _PORT = 80
 
@@ -30,7 +30,7 @@ class Php:
         return Needs(
             packages=("php-cli",),
             programs=(f"/usr/bin/php{version}",),
-            files=("/usr/lib/php", common),
+            files=("/usr/lib/php", common, *where_there("/usr/share/php")),
         )
 
     def command(self, version: str, arch: Arch) -> Sequence[str]:

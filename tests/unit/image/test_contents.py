@@ -12,7 +12,7 @@ from nitro.debian import Tree
 from nitro.errors import InputError
 from nitro.image.contents import Contents
 from nitro.image.rootfs import Node, Rootfs
-from nitro.recipe import Recipe
+from nitro.recipe import Recipe, for_script
 from tests.unit.image import elves
 
 
@@ -242,3 +242,63 @@ def test_a_program_that_package_scripts_would_have_linked(tmp_path: Path) -> Non
         elves.write(tree / f"usr/bin/{name}")
     with pytest.raises(InputError, match=r"did you mean /usr/bin/php8\.4\?"):
         filled(tmp_path, tree, programs=[{"source": "/usr/bin/php"}])
+
+
+def test_links_of_the_packages_bring_what_they_lead_to(tmp_path: Path) -> None:
+    """As Debian has it: a web framework links the scripts of other packages into its own folder."""
+    tree = tmp_path / "tree"
+    (tree / "usr/share/perl5/public").mkdir(parents=True)
+    for link, target in (
+        ("script.js", "../../javascript/a/script.js"),
+        ("folder", "/usr/share/javascript/b"),
+        ("made-later", "/etc/alternatives/x"),
+        ("manual", "/usr/share/doc/a"),
+        ("circle", "circle"),
+    ):
+        (tree / "usr/share/perl5/public" / link).symlink_to(target)
+    for path in ("javascript/a/script.js", "javascript/a/other.js", "doc/a"):
+        (tree / "usr/share" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / "usr/share" / path).write_text("")
+    elves.write(tree / "usr/share/javascript/b/addon.node", needed=["liba.so"])
+    (tree / "usr/share/javascript/b/again").symlink_to("../c")
+    (tree / "usr/share/javascript/c").write_text("")
+    elves.write(tree / "usr/lib/liba.so")
+    elves.write(tree / "usr/bin/perl")
+    keys: dict[str, Any] = {"files": [{"source": "/usr/share/perl5"}], "command": ["/usr/bin/perl"]}
+    nodes = filled(tmp_path, tree, **keys)
+    shared = "/usr/share/javascript"
+    assert {f"{shared}/a/script.js", f"{shared}/b/addon.node", f"{shared}/c"} <= set(nodes)
+    assert "/usr/lib/liba.so" in nodes
+    assert f"{shared}/a/other.js" not in nodes
+    assert not {"/etc/alternatives/x", "/usr/share/doc/a"} & set(nodes)
+
+
+def test_an_optional_folder_may_be_missing(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    elves.write(tree / "usr/bin/perl")
+    files = [{"source": "/usr/share/perl5", "optional": True}]
+    keys: dict[str, Any] = {"files": files, "command": ["/usr/bin/perl"]}
+    assert "/usr/share/perl5" not in filled(tmp_path, tree, **keys)
+    (tree / "usr/share/perl5").mkdir(parents=True)
+    assert "/usr/share/perl5" in filled(tmp_path, tree, **keys)
+
+
+def test_an_environment_in_a_projects_folder_is_taken_whole(tmp_path: Path) -> None:
+    interpreter = elves.write(tmp_path / "python/bin/python3.11")
+    (tmp_path / "python/lib/python3.11").mkdir(parents=True)
+    (tmp_path / "python/lib/python3.11/os.py").touch()
+    project = tmp_path / "project"
+    for path in (".venv/bin/flask", ".venv/lib/python3.11/site-packages/flask.py", "app.py"):
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).touch()
+    (project / ".venv/pyvenv.cfg").write_text(f"home = {interpreter.parent}\nversion = 3.11.2\n")
+    (project / ".venv/bin/python3").symlink_to(interpreter)
+    (project / ".venv/bin/python").symlink_to("python3")
+    made = for_script(project / "app.py")
+    rootfs = Rootfs()
+    Contents(made, None, rootfs, lambda _: False).add()
+    inside = {path.removeprefix(f"{project}/") for path in rootfs.nodes}
+    assert {".venv/bin/python", ".venv/bin/flask", ".venv/pyvenv.cfg"} <= inside
+    assert ".venv/lib/python3.11/site-packages/flask.py" in inside
+    assert "/app/app.py" in rootfs.nodes
+    assert not [path for path in rootfs.nodes if path.startswith("/app/.venv")]
