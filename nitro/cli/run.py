@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nitro.local.attach import Session
 
 
-_ROOM = 64  # MiB for the program, beside what it takes to boot its image
+_ROOM = 512  # MiB for the program, of which QEMU takes from this machine only what is used
 
 # How the guest's init is asked for a shell: a field of DMI that it looks at.
 _SHELL = ("-smbios", "type=1,sku=nitro-shell")
@@ -50,7 +50,7 @@ def run(
         ),
     ] = None,
     memory: Annotated[
-        int | None, typer.Option(help="MiB of memory; default: the image's minimum, and 64 more.")
+        int | None, typer.Option(help="MiB of memory; default: the image's minimum, and 512 more.")
     ] = None,
     vcpus: Annotated[int, typer.Option(help="Virtual CPUs.")] = 1,
     uefi: Annotated[bool, typer.Option("--uefi", help="Boot by UEFI instead of BIOS.")] = False,

@@ -36,7 +36,7 @@ def script(folder: Nitro, *lines: str) -> str:
     ],
 )
 def test_run_exits_with_the_programs_status(folder: Nitro, line: str, code: int, says: str) -> None:
-    done = folder.run("run", script(folder, line), code=code)
+    done = folder.run("run", script(folder, line), "--memory", "192", code=code)
     assert says in done.stderr
 
 

@@ -113,7 +113,7 @@ def test_the_machine_is_what_was_asked_for(
     assert run(monkeypatch, "--memory", "300") == 0
     assert "Ctrl-] exits" in capfd.readouterr().err
     first, second = machines
-    assert (first.vcpus, first.memory_mib, first.boot_mode) == (2, 160, "uefi")
+    assert (first.vcpus, first.memory_mib, first.boot_mode) == (2, 608, "uefi")
     assert (second.memory_mib, second.boot_mode) == (300, "legacy-bios")
 
 
@@ -209,7 +209,7 @@ def test_a_program_that_was_killed_for_memory_is_told_how_much_to_try(
         (
             b"[    2.1] Initramfs unpacking failed: write error\r\n"
             b"[    7.9] Kernel panic - not syncing: No working init found.\r\n",
-            "it lacks memory: try --memory 320",
+            "it lacks memory: try --memory 1216",
         ),
     ],
 )
