@@ -27,6 +27,7 @@ _PANIC = re.compile(
     r"^\[ *\d+\.\d+\].{0,20}? (?:Kernel panic - not syncing: |(?=kernel BUG at ))([^\r\n]*)",
     re.MULTILINE,
 )
+_NO_SPACE = re.compile(r"No space left on device", re.IGNORECASE)  # strerror(ENOSPC)
 _LACKS_MEMORY = re.compile(
     r"^\[ *\d+\.\d+\].{0,20}? (?:Initramfs unpacking failed: |Out of memory)",
     re.MULTILINE,
@@ -72,13 +73,15 @@ class Ending:
     """One end of the program.
 
     `status` is the shell's: 128 + n for signal n. `seconds` is how long it ran, None where the
-    console no longer says. `restarts`: the guest starts it again.
+    console no longer says. `restarts`: the guest starts it again. `no_space`: it failed, and had
+    said that there was no space left on the device.
     """
 
     status: int
     seconds: float | None
     restarts: bool
     out_of_memory: OutOfMemory | None = None
+    no_space: bool = False
 
     @property
     def quick(self) -> bool:
@@ -88,7 +91,9 @@ class Ending:
         after = "" if self.seconds is None else f" after {self.seconds:.1f} s"
         if self.out_of_memory:
             return f"was killed for lack of memory{after}: {self.out_of_memory}"
-        return f"ended with status {self.status}{_signal(self.status)}{after}"
+        why = ": there was no space left for its files, which are kept in memory"
+        end = f"ended with status {self.status}{_signal(self.status)}{after}"
+        return end + (why if self.no_space else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +163,7 @@ def _ending(exited: Milestone, start: Milestone | None, said: str) -> Ending:
         seconds=_between(start, exited),
         restarts=exited.fields.get("restart") is True,
         out_of_memory=_out_of_memory(said, start) if code == 128 + signal.SIGKILL else None,
+        no_space=bool(code) and bool(_NO_SPACE.search(said)),
     )
 
 

@@ -35,6 +35,8 @@ def status(console: str, memory_mib: int) -> int:
         say(f"nitro: the program {last}{times}")
     if last.out_of_memory and (lacking := last.out_of_memory.lacking):
         say(f"       try --memory {memory_mib + lacking}")
+    elif last.no_space:
+        say(f"       try --memory {2 * memory_mib}")
     return last.status
 
 

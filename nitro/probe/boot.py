@@ -130,6 +130,8 @@ def _ended(ends: Sequence[Ending], text: str, watch: Watch) -> BootFailed:
     if last.out_of_memory:
         lacking = last.out_of_memory.lacking
         hint = watch.larger(lacking) if lacking else None
+    elif last.no_space:
+        hint = "choose an instance type with more memory"
     elif last.status == 0:
         hint = "a recipe whose program is meant to end says so: service = false"
     return BootFailed(f"the program {last}{times}", tail(ending.output(text)), hint=hint)

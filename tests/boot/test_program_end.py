@@ -32,6 +32,7 @@ def script(folder: Nitro, *lines: str) -> str:
     [
         ("exit 7", 7, "the program ended with status 7"),
         ("kill -SEGV $$", 139, "SIGSEGV"),
+        ("dd if=/dev/zero of=/big bs=1M || exit 9", 9, "there was no space left for its files"),
         (f"exec {BUSY_LOOP}", 137, "was killed for lack of memory"),
     ],
 )

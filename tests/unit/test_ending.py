@@ -93,6 +93,14 @@ def test_osv_stops_in_its_own_words() -> None:
     assert ending.panic(text.removeprefix("OSv v0.57.0\r\n")) is None
 
 
+def test_a_program_that_failed_for_lack_of_space() -> None:
+    said = "dd: writing '/big': No space left on device"
+    [end] = ending.endings(run(1, 0.2, said))
+    assert str(end).endswith(": there was no space left for its files, which are kept in memory")
+    [end] = ending.endings(run(0, 0.2, said))
+    assert not end.no_space
+
+
 def test_what_aborts_on_osv_is_the_program_once_it_has_started() -> None:
     aborted, start = "Aborted\r\n\r\n[backtrace]\r\n0x1\r\n", "Cmdline: /usr/bin/x\r\n"
     assert ending.panic(f"OSv v0.57.0\r\n{aborted}") == ending.Panic("Aborted", lacks_memory=False)
