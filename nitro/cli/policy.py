@@ -27,6 +27,14 @@ def policy(
     partition: Annotated[
         str, typer.Option(metavar="aws|aws-cn|aws-us-gov", help="The partition of the account.")
     ] = "aws",
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="SSM parameter that AMIs are launched by (deploy) or published under (publish); "
+            "may be repeated and end in `*`. Default: none to launch by, any to publish under.",
+        ),
+    ] = None,
     verbose: options.Verbose = False,
 ) -> None:
     """Print the IAM policy that commands need, or the role of VM Import.
@@ -35,5 +43,7 @@ def policy(
     """
     from nitro.cloud import policies
 
-    scope = policies.Scope(account=account, bucket=bucket, partition=partition)
+    scope = policies.Scope(
+        account=account, bucket=bucket, partition=partition, parameters=tuple(parameter or ())
+    )
     print_json(policies.document(name, scope))

@@ -38,7 +38,11 @@ def document(name: str, scope: Scope) -> dict[str, Any]:
 
 
 def _deploy(scope: Scope) -> list[Statement]:
+    """`parameters` are those that AMIs to launch are named by; without them, none may be read."""
+    names = scope.parameters
+    find = [_allow("FindAmi", ["ssm:GetParameter"], scope.ssm(*names))] if names else []
     return [
+        *find,
         _allow(
             "Look",
             [
@@ -89,7 +93,6 @@ def _deploy(scope: Scope) -> list[Statement]:
             scope.ec2("placement-group", "security-group", "snapshot", "subnet"),
         ),
         _allow("LaunchOurs", ["ec2:RunInstances"], scope.ec2("image"), _OURS),
-        _allow("FindAmi", ["ssm:GetParameter"], scope.ssm("*")),
         _allow(
             "TagOnCreation",
             ["ec2:CreateTags"],
@@ -293,7 +296,7 @@ def _publish(scope: Scope) -> list[Statement]:
         _allow(
             "Parameters",
             ["ssm:DeleteParameter", "ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"],
-            scope.ssm("*"),
+            scope.ssm(*scope.parameters or ["*"]),
         ),
         _allow(
             "UseKeys",

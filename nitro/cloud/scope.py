@@ -11,11 +11,12 @@ Statement = dict[str, Any]
 
 @dataclass(frozen=True)
 class Scope:
-    """What a policy is made for. `bucket` may end in `*`."""
+    """What a policy is made for. `bucket` and each of the SSM `parameters` may end in `*`."""
 
     account: str = "ACCOUNT"
     bucket: str = ""
     partition: str = "aws"
+    parameters: tuple[str, ...] = ()
 
     @property
     def bucket_arn(self) -> str:
@@ -30,7 +31,8 @@ class Scope:
 
     def ssm(self, *names: str) -> list[str]:
         """ARNs of parameters of this account."""
-        return [f"arn:{self.partition}:ssm:*:{self.account}:parameter/{name}" for name in names]
+        start = f"arn:{self.partition}:ssm:*:{self.account}:parameter"
+        return [f"{start}/{name.removeprefix('/')}" for name in names]
 
     def kms(self, *paths: str) -> list[str]:
         """ARNs of keys or aliases, of whatever account: it may be another one's key."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 from botocore.awsrequest import AWSResponse, HTTPHeaders
+from moto.iam.models import iam_backends
 from typer.testing import CliRunner
 
 from nitro.cli import app
@@ -47,6 +50,7 @@ from tests.cloud.conftest import RUN, connect, everything, make_bucket, make_dis
 from tests.cloud.joint import FakeProber, deploy
 
 DOCS = Path(__file__).parents[2] / "docs/aws.md"
+PARAMETER = "/images/bench"
 SCOPE = policies.Scope(account=ACCOUNT)
 
 
@@ -74,18 +78,43 @@ def test_every_action_and_condition_is_one_that_aws_knows(name: str) -> None:
                     assert key in known or f"{prefix}/${{TagKey}}" in known, (action, key)
 
 
-def assert_needed(name: str, asked: list[Question]) -> None:
-    """The policy allows all that was asked, and no statement or action of it can go."""
-    statements = policies.document(name, SCOPE)["Statement"]
+def assert_needed(
+    name: str, asked: list[Question], scope: policies.Scope = SCOPE, free: Iterable[str] = ()
+) -> None:
+    """The policy allows all that was asked, and nothing of it can go.
+
+    No statement, action or resource of it is without need, and no condition without effect: it
+    refuses the same calls on what is not tagged as ours, but for the actions in `free`.
+    """
+    statements = policies.document(name, scope)["Statement"]
     denied = [str(each) for each in asked if not Evaluator(statements).allows(each)]
     assert not denied, "\n".join(denied)
     for statement in statements:
-        for action in statement["Action"]:
-            fewer = [a for a in statement["Action"] if a != action]
-            rest = [{**each, "Action": fewer} if each is statement else each for each in statements]
-            assert not all(Evaluator(rest).allows(question) for question in asked), (
-                f"nothing needs {action} of {statement['Sid']}"
+        for part in ("Action", "Resource"):
+            for dropped in (listed := _listed(statement[part])):
+                fewer = {part: [each for each in listed if each != dropped]}
+                rest = Evaluator(_replaced(statements, statement, fewer))
+                assert not all(rest.allows(question) for question in asked), (
+                    f"nothing needs {dropped} of {statement['Sid']}"
+                )
+    foreign = [replace(question, context={}) for question in asked if question.context]
+    refused = [each for each in foreign if not Evaluator(statements).allows(each)]
+    allowed = {each.action for each in foreign} - {each.action for each in refused}
+    assert allowed == set(free)
+    for statement in statements:
+        if "Condition" in statement:
+            wider = Evaluator(_replaced(statements, statement, {"Condition": {}}))
+            assert any(wider.allows(each) for each in refused), (
+                f"the condition of {statement['Sid']} refuses nothing"
             )
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _replaced(statements: list[Any], statement: Any, part: dict[str, Any]) -> list[Any]:
+    return [{**each, **part} if each is statement else each for each in statements]
 
 
 def test_the_role_can_be_made_with_its_policy(bare_cloud: Cloud) -> None:
@@ -115,6 +144,8 @@ def test_everything_else_can_be_done_with_the_main_policy(
     server = deploy(user, disk, keep=Keep.INSTANCE).instance
     console_output(user, server.id)
     named_ami(user)
+    connect().ec2.create_placement_group(GroupName="together", Strategy="cluster")
+    named_ami(user, placement_group="together")
     fetch_result(user)
     interrupted_import(user, make_disk(tmp_path / "other.raw", seed=2), site)
     loose_ends(cloud)
@@ -126,7 +157,9 @@ def test_everything_else_can_be_done_with_the_main_policy(
     # The policy names one bucket: what was asked of the given one is asked of ours, too.
     ours = f":::{storage.own_bucket_name(user)}"
     renamed = [replace(each, resource=each.resource.replace(":::shared", ours)) for each in asked]
-    assert_needed("deploy", renamed)
+    scope = replace(SCOPE, parameters=(PARAMETER,))
+    # An interrupted import's snapshot has no tags yet.
+    assert_needed("deploy", renamed, scope, free=["ec2:DeleteSnapshot"])
 
 
 def test_a_given_bucket_is_allowed_when_it_is_named(cloud: Cloud, disk: DiskImage) -> None:
@@ -140,16 +173,22 @@ def test_a_given_bucket_is_allowed_when_it_is_named(cloud: Cloud, disk: DiskImag
 
 
 def attach_policy(cloud: Cloud) -> None:
+    """Two: one of the account's own, and one that AWS manages."""
     document = json.dumps(role.permissions(cloud, "another"))
     arn = cloud.iam.create_policy(PolicyName="p", PolicyDocument=document)["Policy"]["Arn"]
-    cloud.iam.attach_role_policy(RoleName=role.NAME, PolicyArn=arn)
+    held = iam_backends[ACCOUNT]["aws"].managed_policies
+    of_aws = copy.copy(held[arn])
+    of_aws.account_id = "aws"
+    held[of_aws.arn] = of_aws
+    for each in (arn, of_aws.arn):
+        cloud.iam.attach_role_policy(RoleName=role.NAME, PolicyArn=each)
 
 
-def named_ami(user: Cloud) -> None:
+def named_ami(user: Cloud, **options: Any) -> None:
     """An AMI that is launched by the parameter that names it."""
     image_id = everything(connect())["images"][0]
-    connect().ssm.put_parameter(Name="/images/bench", Value=image_id, Type="String")
-    request = LaunchRequest("resolve:ssm:/images/bench", "c5.large")
+    connect().ssm.put_parameter(Name=PARAMETER, Value=image_id, Type="String", Overwrite=True)
+    request = LaunchRequest(f"resolve:ssm:{PARAMETER}", "c5.large", **options)
     launch_ami(user, request, prober=FakeProber(), report=Reporter())
 
 
@@ -200,6 +239,24 @@ def test_the_command_prints_a_policy_for_an_account_and_a_bucket() -> None:
     assert json.loads(printed.stdout) == policies.document(
         "deploy", policies.Scope(account="1" * 12, bucket="b")
     )
+
+
+def test_parameters_are_read_when_they_are_named() -> None:
+    """None of an account's secrets otherwise."""
+    names = ["/images/bench", "team/*"]
+    words = [word for name in names for word in ("--parameter", name)]
+    for policy, default in (("deploy", False), ("publish", True)):
+        named, plain = (
+            Evaluator(
+                json.loads(CliRunner().invoke(app, ["policy", policy, *more]).stdout)["Statement"]
+            )
+            for more in (words, [])
+        )
+        start = "arn:aws:ssm:eu-west-1:ACCOUNT:parameter"
+        read = [Question("ssm:GetParameter", f"{start}/{name}") for name in ("images/bench", "x/y")]
+        assert [named.allows(each) for each in read] == [True, False]
+        assert named.allows(Question("ssm:GetParameter", f"{start}/team/a/b"))
+        assert [plain.allows(each) for each in read] == [default, default]
 
 
 def test_the_command_names_the_policies_that_there_are() -> None:
