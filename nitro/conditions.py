@@ -55,10 +55,13 @@ def read_console(text: str) -> GuestReport:
     found = {m.name: m for m in said}
     # The last driver: one that brings no network makes room for another.
     driver = found.get("driver", _SILENT).fields
+    kernel = str(found.get("kernel", _SILENT).fields.get("release", "unknown"))
+    if not driver and kernel.startswith("OSv ") and "address" in found:
+        driver = {"kind": "kernel", "version": kernel}  # which does not name itself
     module = str(driver.get("driver", "unknown"))
     version, fallback = driver.get("version"), found.get("fallback")
     return GuestReport(
-        kernel=str(found.get("kernel", _SILENT).fields.get("release", "unknown")),
+        kernel=kernel,
         nic=_CARDS.get(module, module),
         driver=str(driver.get("kind", "unknown")),
         driver_version=None if version is None else str(version),

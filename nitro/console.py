@@ -33,6 +33,7 @@ _OSV_COMMAND = re.compile(r"Cmdline: (.*)")
 # another status than 0, or only that OSv goes down. The program's last line may lack its end.
 _OSV_STATUS = re.compile(r"program (?:exited with status|\S.* returned) (-?\d{1,11})$")
 _OSV_DOWN = re.compile(r"(?:VFS: unmounting /dev|Powering off\.)$")
+_OSV_SIGNAL = re.compile(r"Uncaught signal (\d{1,2}) \(\S.*\)\. Powering off\.$")
 _OSV_NOT_STARTED = ". Powering off."
 #: OSv's abort, before its backtrace: of the program, or of the kernel for a fault of the program
 OSV_ABORTED = re.compile(r"(?:Aborted|Assertion failed: .*)$")
@@ -116,7 +117,9 @@ class _OsvConsole:
         if line == "[registers]":  # the kernel's own fault
             self.ended = True
             return
-        if line.endswith(_OSV_NOT_STARTED):
+        if found := _OSV_SIGNAL.search(line, begin):
+            start, code = found.start(), 128 + int(found[1])
+        elif line.endswith(_OSV_NOT_STARTED):
             start, code = len(line), _CANNOT_START
         elif line == "[backtrace]" and OSV_ABORTED.search(
             before, max(0, len(before) - _OSV_LONGEST)

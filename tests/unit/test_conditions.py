@@ -85,6 +85,14 @@ def test_a_guest_that_says_nothing_is_unknown() -> None:
     assert read_console('{"nitro":"driver","uptime":1,"driver":"tulip"}').nic == "tulip"
 
 
+def test_osvs_own_driver_does_not_say_so() -> None:
+    booted = "OSv v0.57.0\r\neth0: 172.31.32.4\r\nCmdline: /usr/bin/x\r\n"
+    assert read_console(booted) == GuestReport("OSv v0.57.0", "unknown", "kernel", "OSv v0.57.0")
+    ours = '{"nitro":"driver","uptime":0.3,"driver":"nitro_ena","kind":"nitro"}\r\n'
+    assert read_console(booted.replace("eth0", f"{ours}eth0")).driver == "nitro"
+    assert read_console("OSv v0.57.0\r\nCmdline: /usr/bin/x\r\n").driver == "unknown"
+
+
 def test_warnings_of_a_guest_are_kept_in_order() -> None:
     lines = [f'{{"nitro":"warning","uptime":1,"what":"{what}"}}\n' for what in ("first", "second")]
     assert read_console("".join(lines)).warnings == ("first", "second")

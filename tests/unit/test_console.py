@@ -62,6 +62,7 @@ def test_osv_without_a_chart():
         ("program /a b returned -1\r\n", 255),
         ("hello\r\nVFS: unmounting /dev\r\nVFS: unmounting /\r\nPowering off.\r\n", 0),
         ("Failed to load object: /usr/bin/iperf3. Powering off.\r\n", 126),
+        ('Uncaught signal 6 ("Aborted"). Powering off.\r\n', 134),
         ("x" * 100_000 + "program exited with status 5", 5),
         ("textAborted\r\n\r\n[backtrace]\r\n0x1\r\nPowering off.\r\n", 134),
         ("Assertion failed: a == b (x.c: main: 3)\r\n\r\n[backtrace]\r\nPowering off.\r\n", 134),

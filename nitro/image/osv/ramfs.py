@@ -65,7 +65,8 @@ def compose(segment: Segment, layout: Layout, nodes: Mapping[str, Node]) -> Comp
     entries = list(_entries(nodes))
     if len(entries) > layout.capacity:
         raise ValueError(
-            f"{len(entries)} files, and this kernel's RAMFS has room for {layout.capacity}"
+            f"{len(entries)} files, and this kernel's RAMFS has room for {layout.capacity}; "
+            "a kernel that was built with more in its RAMFS has more"
         )
     planned, end = _in_place(layout, entries)
     if end <= layout.table + layout.room:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nitro import recipe
+from nitro import ending, recipe, strace
 from nitro.console import milestones
 from nitro.debian import tree
 from nitro.image import build
@@ -62,6 +62,19 @@ def test_the_shipped_recipe_says_hello(osv: store.Stored, own: bool, tmp_path: P
         "start",
         "ready",
     ]
+
+
+def test_the_folder_the_calls_and_the_end_of_a_program(osv: store.Stored, tmp_path: Path) -> None:
+    shell = ("/usr/bin/busybox", "sh", "-c", "pwd; exit 3")
+    changes = {"command": shell, "working_directory": "/srv/a b", "strace": "syscall*"}
+    made = recipe.load("osv-hello").model_copy(update={"driver": "kernel", **changes})
+    text = console(made, tmp_path)
+    [end] = ending.endings(text)
+    assert (end.status, end.restarts) == (3, False)
+    assert "/srv/a b\n" in ending.output(text)
+    counted = {total.name: total.count for total in strace.totals(strace.calls(text))}
+    assert counted["write"] >= 1
+    assert not ending.panic(text)
 
 
 @pytest.mark.skipif(not SOURCE, reason="NITRO_OSV_SOURCE is not set")
