@@ -26,6 +26,7 @@ from nitro.image import (
     flavour,
     manifest,
     owners,
+    scripts,
     users,
 )
 from nitro.image.build_cache import Image
@@ -139,7 +140,9 @@ def lock_of(recipe: Recipe, *, locked: bool = False) -> Lock:
 def _packages(recipe: Recipe) -> Wanted | None:
     if not recipe.packages:
         return None
-    return Wanted(recipe.packages, recipe.suite, arch=recipe.arch)
+    # Every Debian system has bash, so that no package depends on it.
+    bash = ("bash",) if scripts.needs_bash(recipe) and "bash" not in recipe.packages else ()
+    return Wanted((*recipe.packages, *bash), recipe.suite, arch=recipe.arch)
 
 
 def _own(recipe: Recipe) -> list[Wanted]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from nitro.debian import Tree, package_of
 from nitro.errors import InputError
-from nitro.image import command, links
+from nitro.image import command, links, scripts
 from nitro.image.decisions import Decision
 from nitro.image.excluded import excluder
 from nitro.image.formats import elf
@@ -17,9 +18,6 @@ from nitro.image.libraries import Closure, Sysroot
 from nitro.image.rootfs import Layer, Node, Rootfs
 from nitro.image.similar import similar_path
 from nitro.recipe import File, Recipe
-
-# Where a shell's PATH leads in the guest.
-_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin")
 
 
 @dataclass
@@ -73,6 +71,7 @@ class Contents:
                 if self.base not in found.parents:
                     self._put(path, found, layer, origin)
         self._command()
+        self._launcher()
 
     @property
     def decisions(self) -> list[Decision]:
@@ -104,7 +103,7 @@ class Contents:
             self._check(source)
             self._closure(root).add(path, source)
             return
-        self._wanted += [(interpreter, path, root) for interpreter in _interpreters(source)]
+        self._wanted += [(interpreter, path, root) for interpreter in scripts.interpreters(source)]
 
     def _only_in_command(self) -> tuple[File, ...]:
         """The program that the command starts, where the packages have it and no key names it."""
@@ -121,7 +120,7 @@ class Contents:
         if self.supplies(path) or (path.startswith("/") and path in self.rootfs):
             return
         sysroot = Sysroot(root, self.base)
-        places = [path] if path.startswith("/") else [f"{folder}/{path}" for folder in _PATH]
+        places = [path] if path.startswith("/") else [f"{folder}/{path}" for folder in scripts.PATH]
         for place in places:
             source = sysroot.locate(place)
             if source is not None and source.is_file():
@@ -132,7 +131,8 @@ class Contents:
                 if elf.is_elf(source):
                     self._closure(root).add(place, source)
                 return
-        raise self._error(f"{path}, the interpreter of {script}, is missing", "add its package")
+        hint = scripts.package_line(path, self.recipe) if self.packages else "add its package"
+        raise self._error(f"{path}, the interpreter of {script}, is missing", hint)
 
     def _file(self, file: File) -> None:
         try:
@@ -272,7 +272,7 @@ class Contents:
             )
         if not elf.is_elf(node.source) and program not in [script for _, script, _ in self._wanted]:
             root = self._sysroot("package" if node.layer == "packages" else "folder")
-            self._wanted += [(one, program, root) for one in _interpreters(node.source)]
+            self._wanted += [(one, program, root) for one in scripts.interpreters(node.source)]
 
     def _command(self) -> None:
         program = self.recipe.argv[0]
@@ -290,6 +290,18 @@ class Contents:
             hint = f"did you mean {similar}?"
         raise self._error(f"command: {program} is not in the image", hint)
 
+    def _launcher(self) -> None:
+        """Say what the command's script names of the packages, which come in only when named."""
+        program = self.recipe.argv[0]
+        node = self.rootfs.find(program) if program.startswith("/") else None
+        if self.packages is None or node is None or node.layer != "packages":
+            return
+        if lacks := scripts.lacking(program, self.rootfs, Sysroot(self.packages.root)):
+            self.notes.append(
+                f"{program} names what the image has not; if it needs that: "
+                f"files += {json.dumps(lacks)}"
+            )
+
     def _error(self, what: str, hint: str) -> InputError:
         return InputError(f"{self._name}: {what}", hint=hint)
 
@@ -305,16 +317,3 @@ def _add_unwinder(closure: Closure) -> None:
     if libc is not None:
         with suppress(InputError):  # a system without it has no program that needs it
             closure.library("libgcc_s.so.1", libc)
-
-
-def _interpreters(script: Path) -> list[str]:
-    """Who runs a script, from its first line: ["/usr/bin/env", "python3"]."""
-    with script.open("rb") as file:
-        first = file.readline(256)
-    if not first.startswith(b"#!"):
-        raise InputError(f"{script}: not a program", hint="give an ELF executable or a script")
-    words = first[2:].decode(errors="replace").split()
-    if words and words[0].endswith("/env"):
-        names = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
-        return ["/usr/bin/env", *names[:1]]
-    return words[:1]
