@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from nitro.debian import Tree, package_of
 from nitro.errors import InputError
@@ -17,7 +17,7 @@ from nitro.image.formats import elf
 from nitro.image.libraries import Closure, Sysroot
 from nitro.image.rootfs import Layer, Node, Rootfs
 from nitro.image.similar import similar_path
-from nitro.recipe import File, Recipe
+from nitro.recipe import File, Recipe, runtime
 
 
 @dataclass
@@ -281,6 +281,7 @@ class Contents:
         else:
             known = program in self.rootfs
         if known or self.supplies(program):
+            self._script()
             return
         hint = "add it to programs"
         if not program.startswith("/") and not self.recipe.base:
@@ -301,6 +302,17 @@ class Contents:
                 f"{program} names what the image has not; if it needs that: "
                 f"files += {json.dumps(lacks)}"
             )
+
+    def _script(self) -> None:
+        """Refuse a runtime's command whose script is not there: its start would say so, hidden in a
+        console."""
+        words = [word for word in self.recipe.argv[1:3] if word != "-jar"][:1]
+        language = runtime.of_script(words[0]) if words else None
+        if not self.recipe.runtime or language is None or words[0].startswith("-"):
+            return
+        path = str(PurePosixPath("/", self.recipe.working_directory or "", words[0]))
+        if path not in self.rootfs:
+            raise self._error(f"command: {path} is not in the image", "add it to files")
 
     def _error(self, what: str, hint: str) -> InputError:
         return InputError(f"{self._name}: {what}", hint=hint)

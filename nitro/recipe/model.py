@@ -141,6 +141,8 @@ class Recipe(_Table):
     kernel: str = Field(default="linux", pattern=_KERNEL)
     #: a language whose interpreter and libraries are brought, as `nitro.recipe.runtime` knows it
     runtime: str | None = None
+    #: folder of an environment of this machine that takes the place of the runtime's packages
+    environment: str | None = None
     #: Debian suite of kernel and packages
     suite: str = Field(default="trixie", pattern=r"^[a-z][a-z-]*$")
     boot_mode: BootMode = "legacy-bios"
@@ -264,7 +266,7 @@ def load(name_or_path: str | Path) -> Recipe:
         )
     place = {"folder": path.parent.resolve(), "file": path}
     try:
-        keys = runtime.expand(document)
+        keys = runtime.expand(document, path.parent)
     except InputError as error:
         raise InputError(f"{path}: {error.what}", hint=error.hint) from None
     recipe = _checked(path, {"name": path.stem, **keys, **place})

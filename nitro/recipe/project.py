@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nitro.recipe import runtime
+from nitro.recipe.runtime import interpreter_of
 from nitro.recipe.runtimes.base import HOME, Runtime
 
 _ELF = b"\x7fELF"
@@ -60,54 +61,43 @@ from = {json.dumps(f"docker-archive:{name}.tar")}
 def _script(folder: Path, language: Runtime) -> str:
     marks = [mark for mark in language.marks if (folder / mark).exists()]
     why = f"{marks[0]} is there" if marks else f"scripts end in {language.suffixes[0]}"
-    environment = language.environment(folder)
-    found = _start(folder, language)
-    script = found or f"app{language.suffixes[0]}"
+    command = _start(folder, language)
     lines = []
-    if environment is None:
+    if environment := language.environment(folder.resolve()):
+        name = Path(interpreter_of(environment)).parents[1].name
+        lines += [
+            f"# {name} is a virtual environment: it is taken with the interpreter and the standard",
+            "# library that it was made from, from this machine.",
+            f'runtime = "{language.name}"',
+            f'environment = "{name}"',
+        ]
+    else:
         lines += [
             f"# {why}: the interpreter and its library come from Debian.",
             f'runtime = "{language.name}"',
         ]
-    else:
-        keys = environment.keys()
-        lines += [
-            "# A virtual environment is there: it is taken with the interpreter and the standard",
-            "# library that it was made from, from this machine.",
-            f"programs = {_array(keys['programs'])}",
-            f"exclude = {_array([*keys['exclude'], *runtime.EXCLUDED])}",
-            'env = { PYTHONUNBUFFERED = "1" }',
-        ]
-    files = [{"source": ".", "path": HOME}]
-    if environment is not None:
-        files = [*environment.keys()["files"], *files]
+        if "requirements.txt" in marks or "pyproject.toml" in marks:
+            lines += [
+                "# What the project requires is not there. Make an environment beside this file",
+                "# (python3 -m venv .venv; .venv/bin/pip install …) and name it here:",
+                '# environment = ".venv"',
+                "# or name Debian's packages:",
+                '# packages = ["python3-flask"]',
+            ]
     lines += [
         f"# The folder goes to {HOME}; .nitroignore names what to leave out.",
-        f"files = {_array(files)}",
+        f"files = {_array([{'source': '.', 'path': HOME}])}",
+        f"exclude = {_array(list(runtime.EXCLUDED))}",
     ]
-    if environment is None:
-        lines.append(f"exclude = {_array(list(runtime.EXCLUDED))}")
-    else:
-        lines.append(f'working_directory = "{HOME}"')
-    if not found:
+    if command is None:
         lines.append("# No script has a usual name: write the one to start.")
+        command = [f"app{language.suffixes[0]}"]
     lines += [
-        f"command = {_array(_command(script, language, environment is not None, folder))}",
+        f"command = {_array(command)}",
         "# The port that the program listens on.",
         f"ports = [{_PORT}]",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _command(script: str, language: Runtime, own: bool, folder: Path) -> list[str]:
-    between, _ = language.serves(script, (_PORT,))
-    words = [*between] if between else [script]
-    environment = language.environment(folder) if own else None
-    if environment is not None:
-        first = environment.programs[0]
-        assert isinstance(first, dict)
-        words = [first["path"], f"{HOME}/{script}"]
-    return words
 
 
 def _program(place: Path, folder: Path, why: str, build: str) -> str:
@@ -136,8 +126,8 @@ def _programs(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _start(folder: Path, language: Runtime) -> str | None:
-    """The script that starts the project, as package.json or a usual name says it."""
+def _start(folder: Path, language: Runtime) -> list[str] | None:
+    """What the interpreter is given to start the project, as package.json or a usual name says."""
     package = folder / "package.json"
     if language.name == "node" and package.is_file():
         try:
@@ -145,10 +135,16 @@ def _start(folder: Path, language: Runtime) -> str | None:
         except (ValueError, AttributeError):
             main = None
         if isinstance(main, str) and (folder / main).is_file():
-            return main
+            return [main]
+    if language.name == "python" and (folder / "manage.py").is_file():  # Django's
+        return ["manage.py", "runserver", f"0.0.0.0:{_PORT}", "--noreload"]
     scripts = _scripts(folder, language)
     usual = [f"{name}{suffix}" for name in _STARTS for suffix in language.suffixes]
-    return next((name for name in usual if name in scripts), scripts[0] if scripts else None)
+    script = next((name for name in usual if name in scripts), scripts[0] if scripts else None)
+    if script is None:
+        return None
+    between, _ = language.serves(script, (_PORT,))
+    return [*between] if between else [script]
 
 
 def _scripts(folder: Path, language: Runtime) -> list[str]:

@@ -43,8 +43,9 @@ def is_script(path: str) -> bool:
     return of_script(path) is not None and Path(path).is_file()
 
 
-def expand(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe's keys with those that its `runtime` brings; its own come last and win.
+def expand(document: Mapping[str, Any], folder: Path = Path()) -> dict[str, Any]:
+    """The keys of a recipe in `folder` with those that its `runtime` brings; its own come last and
+    win.
 
     A command that does not begin with an absolute path is what the interpreter is given; without
     one, the first file of the runtime is. Raises InputError for a runtime that is none.
@@ -55,21 +56,32 @@ def expand(document: Mapping[str, Any]) -> dict[str, Any]:
     runtime, version = _find(name, str(document.get("suite", SUITE)))
     arch = named(str(document.get("architecture", X86_64.ec2)))
     own = {**document, "files": [_placed(one) for one in document.get("files", ())]}
-    joined = _join(runtime.needs(version, arch), own)
+    start = list(runtime.command(version, arch))
+    if (environment := document.get("environment")) is None:
+        joined = _join(runtime.needs(version, arch), own)
+    else:
+        needs = _environment(runtime, folder, str(environment))
+        joined = _join(needs, {**own, "exclude": [*EXCLUDED, *document.get("exclude", ())]})
+        start[0] = interpreter_of(needs)
     command = document.get("command")
     if command is None:
         script = _script(runtime, own["files"])
         between, _ = runtime.serves(script, ())
         command = [*between, *([] if between else [script])]
-        joined["command"] = [*runtime.command(version, arch), *command]
+        joined["command"] = [*start, *command]
     elif not (command and str(command[0]).startswith("/")):
-        start = runtime.command(version, arch)
         # "-jar" and such are for a file's path.
         start = start[:1] if command and str(command[0]).startswith("-") else start
         joined["command"] = [*start, *command]
     if own["files"]:
         joined.setdefault("working_directory", HOME)
     return joined
+
+
+def interpreter_of(environment: Needs) -> str:
+    """The guest path of an environment's interpreter."""
+    first = environment.programs[0]
+    return first if isinstance(first, str) else first["path"]
 
 
 def script_keys(
@@ -87,9 +99,7 @@ def script_keys(
     if needs is None:
         needs = runtime.needs(version, X86_64)
     else:
-        first = needs.programs[0]
-        assert isinstance(first, dict)
-        start = [first["path"], *start[1:]]
+        start[0] = interpreter_of(needs)
     target = f"{HOME}/{path.name}"
     between, listening = runtime.serves(target, ports)
     words = [*between, *([] if between else [target]), *arguments]
@@ -131,6 +141,16 @@ def _find(name: str, suite: str) -> tuple[Runtime, str]:
         hint = f"Debian {suite} has {', '.join(versions)}"
         raise InputError(f"no {runtime.name} of version {match[2]}", hint=hint)
     return runtime, match[2] or versions[0]
+
+
+def _environment(runtime: Runtime, folder: Path, name: str) -> Needs:
+    needs = runtime.environment(folder.resolve(), name)
+    if needs is None:
+        raise InputError(
+            f"environment: {folder / name} is no virtual environment of {runtime.name}",
+            hint="make one there, or leave environment out for Debian's packages",
+        )
+    return needs
 
 
 def _join(needs: Needs, own: Mapping[str, Any]) -> dict[str, Any]:

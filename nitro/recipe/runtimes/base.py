@@ -61,8 +61,9 @@ class Runtime(Protocol):
         ports that listen then: where a web server is meant, the runtime's own.
         """
 
-    def environment(self, folder: Path) -> Needs | None:
-        """What an environment of this machine in `folder` brings instead of Debian's packages.
+    def environment(self, folder: Path, name: str | None = None) -> Needs | None:
+        """What an environment of this machine in `folder`, an absolute path, brings instead of
+        Debian's packages; `name` is its folder's, None that of any usual one.
 
         Its first program is the interpreter. None when `folder` has no such environment.
         """
@@ -75,5 +76,5 @@ class Plain:
     def serves(self, script: str, ports: Sequence[int]) -> tuple[Sequence[str], Sequence[int]]:
         return (), ports
 
-    def environment(self, folder: Path) -> Needs | None:
+    def environment(self, folder: Path, name: str | None = None) -> Needs | None:
         return None

@@ -42,7 +42,7 @@ class Php:
         port = next(iter(ports), _PORT)
         return ("-S", f"0.0.0.0:{port}", "-t", HOME), ports or (port,)
 
-    def environment(self, folder: Path) -> Needs | None:
+    def environment(self, folder: Path, name: str | None = None) -> Needs | None:
         return None
 
 

@@ -39,11 +39,10 @@ class Python(Plain):
     def command(self, version: str, arch: Arch) -> Sequence[str]:
         return (f"/usr/bin/python{version}",)
 
-    def environment(self, folder: Path) -> Needs | None:
-        found = next(
-            (one for one in (".venv", "venv") if (folder / one / "pyvenv.cfg").is_file()), None
-        )
-        return _virtual(folder / found) if found else None
+    def environment(self, folder: Path, name: str | None = None) -> Needs | None:
+        homes = [folder / one for one in ((".venv", "venv") if name is None else (name,))]
+        found = next((home for home in homes if (home / "pyvenv.cfg").is_file()), None)
+        return _virtual(found) if found else None
 
 
 def _virtual(home: Path) -> Needs:

@@ -302,3 +302,18 @@ def test_an_environment_in_a_projects_folder_is_taken_whole(tmp_path: Path) -> N
     assert ".venv/lib/python3.11/site-packages/flask.py" in inside
     assert "/app/app.py" in rootfs.nodes
     assert not [path for path in rootfs.nodes if path.startswith("/app/.venv")]
+
+
+def test_a_script_that_is_not_there_is_said_at_build(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    elves.write(tree / "usr/bin/node")
+    (tmp_path / "server.js").touch()
+    keys: dict[str, Any] = {
+        "runtime": "node",
+        "files": [{"source": "server.js", "path": "/app/server.js"}],
+        "working_directory": "/app",
+    }
+    for command in (["server.js"], ["/app/server.js"], ["-e", "1"], ["--version"]):
+        filled(tmp_path, tree, command=["/usr/bin/node", *command], **keys)
+    with pytest.raises(InputError, match=r"command: /app/sever\.js is not in the image"):
+        filled(tmp_path, tree, command=["/usr/bin/node", "sever.js"], **keys)

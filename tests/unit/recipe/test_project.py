@@ -83,8 +83,22 @@ def test_a_virtual_environment(tmp_path: Path):
     (app / ".venv/pyvenv.cfg").write_text(f"home = {base}/bin\nversion = {version}.2\n")
     (app / "app.py").touch()
     found = written(app)
-    assert found.argv == (str(app / ".venv/bin/python"), "/app/app.py")
+    assert found.argv == (str(app / ".venv/bin/python"), "app.py")
+    assert found.working_directory == "/app"
     assert not found.packages
+    assert "/.venv/" in found.exclude
+
+
+def test_what_a_python_project_requires_is_no_package_of_debians(tmp_path: Path):
+    (tmp_path / "requirements.txt").write_text("flask\n")
+    text = project.recipe_for(tmp_path)
+    assert "python3 -m venv .venv" in text
+    assert written(tmp_path).argv[-1] == "app.py"
+
+
+def test_django_is_started_by_its_own_script(tmp_path: Path):
+    (tmp_path / "manage.py").touch()
+    assert written(tmp_path).argv[-4:] == ("manage.py", "runserver", "0.0.0.0:8080", "--noreload")
 
 
 def test_a_folder_of_nothing_known_gets_an_example(tmp_path: Path):

@@ -108,6 +108,14 @@ def test_a_virtual_environment_is_taken_with_its_interpreter(tmp_path: Path) -> 
     assert found.argv == (str(project / ".venv/bin/python"), "/app/app.py")
     sources = {file.source for file in found.files}
     assert {str(base / f"lib/python{version}"), str(project / ".venv")} <= sources
+    recipe_file = project / "web.toml"
+    recipe_file.write_text('runtime = "python"\nenvironment = ".venv"\nfiles = ["app.py"]\n')
+    named = recipe.load(recipe_file)
+    assert named.argv == (str(project / ".venv/bin/python"), "/app/app.py")
+    assert not named.packages
+    recipe_file.write_text('runtime = "python"\nenvironment = "env"\nfiles = ["app.py"]\n')
+    with pytest.raises(InputError, match="project/env is no virtual environment of python"):
+        recipe.load(recipe_file)
     (base / f"lib/python{version}/os.py").unlink()
     with pytest.raises(InputError, match="the Python of this environment is not at"):
         recipe.for_script(project / "app.py")
