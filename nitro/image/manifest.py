@@ -13,6 +13,7 @@ from typing import Any
 
 from nitro import __version__
 from nitro.debian import Package
+from nitro.image.digests import Digests
 from nitro.image.rootfs import Rootfs
 
 VERSION = 1
@@ -26,11 +27,19 @@ def digest(path: Path) -> str:
 
 def inputs(rootfs: Rootfs) -> list[dict[str, Any]]:
     """Every file of the guest: path, size, SHA-256, where it came from."""
-    return [
-        {"path": path, "size": node.size, "sha256": node.sha256(), "origin": node.origin}
+    known = Digests()
+    found = [
+        {
+            "path": path,
+            "size": node.size,
+            "sha256": node.sha256(known.sha256),
+            "origin": node.origin,
+        }
         for path, node in sorted(rootfs.nodes.items())
         if node.source is not None
     ]
+    known.keep()
+    return found
 
 
 def packages(found: Iterable[Package]) -> list[dict[str, Any]]:

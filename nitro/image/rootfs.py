@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from nitro.errors import InputError
+from nitro.image.digests import of_file
 
 Layer = Literal["system", "container", "packages", "program"]
 """What changes together: ours, a container image's, Debian's, the user's. Each is compressed on
@@ -63,16 +63,20 @@ class Node:
             return self.source.stat().st_size
         return len(self.source or b"")
 
-    def sha256(self) -> str:
-        return self._digest
+    def sha256(self, of_file: Callable[[Path], str] = of_file) -> str:
+        """The hex digits of the content's digest; `of_file` computes or knows that of a file.
 
-    @cached_property
-    def _digest(self) -> str:
-        """Read once: manifest and bill of materials name the same bytes."""
-        if isinstance(self.source, Path):
-            with self.source.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        return hashlib.sha256(self.source or b"").hexdigest()
+        Computed once: manifest and bill of materials name the same bytes.
+        """
+        kept = vars(self)
+        if "_digest" not in kept:
+            source = self.source
+            kept["_digest"] = (
+                of_file(source)
+                if isinstance(source, Path)
+                else hashlib.sha256(source or b"").hexdigest()
+            )
+        return str(kept["_digest"])
 
 
 @dataclass(frozen=True)
