@@ -43,7 +43,7 @@ _FSTAB = (
     b"none /dev devfs defaults 0 0\nnone /proc procfs defaults 0 0\nnone /sys sysfs defaults 0 0\n"
 )
 # What the kernel itself opens by these names, and an OSv build would have put into the RAMFS.
-_KEPT = ("/libenviron.so",)
+_KEPT = ("/libenviron.so", "/libvdso.so")
 
 
 @dataclass
@@ -173,15 +173,20 @@ class Osv:
 
     def _check_trace(self, pattern: str) -> None:
         kernel = self._kernel.segment
-        lacks = None
+        lacks, found = None, system_calls.tracepoints(kernel, pattern)
         if not system_calls.writes_traces(kernel):
             lacks = "does not write traces to the console"
-        elif not system_calls.tracepoints(kernel, pattern):
+        elif not found:
             lacks = f'has no tracepoint that begins with "{pattern}"'
         if lacks:
             raise InputError(
                 f"{self.recipe.name}: strace: osv:{self._stored.name} {lacks}",
                 hint='strace = "syscall*" takes every call, from OSv of October 2023 on',
+            )
+        if self._launch == "osv" and all(name.startswith("syscall_") for name in found):
+            self.report.note(
+                f"{self.recipe.name}: {self.recipe.argv[0]} makes no system calls, as OSv links it "
+                'with its own functions: strace = "vfs*" shows those for files, "tcp*" for TCP'
             )
 
     def _compiled(self, trees: Mapping[Wanted, Tree]) -> Path:

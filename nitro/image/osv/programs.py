@@ -92,7 +92,7 @@ def choose(
     closure.add(path, program, [])  # a library that is missing is refused when it is looked for
     lacks = demands.of_dynamic(path, program, closure.found, kernel)
     launch, why = (wish, "asked for") if wish else _dynamic(path, found, lacks, kernel)
-    warnings = _warnings(path, lacks, launch)
+    warnings = _warnings(path, lacks, launch, kernel)
     if launch == "linux-ld":
         warnings = (*_overwritten("Linux's linker", kernel), *warnings)
     return Choice(launch, why, warnings)
@@ -124,15 +124,18 @@ def _overwritten(what: str, kernel: Segment) -> tuple[str, ...]:
     return (_DEBUG.format(what),) if nests else ()
 
 
-def _warnings(path: str, lacks: Demands, launch: Launch) -> tuple[str, ...]:
+def _warnings(path: str, lacks: Demands, launch: Launch, kernel: Segment) -> tuple[str, ...]:
     said = []
     if lacks.processes:
         said.append(_one_process(f"{path} calls {some(lacks.processes)}"))
     if lacks.symbols and launch == "osv":
         whose = some(dict.fromkeys(lacks.symbols.values()))
+        way = ' (launch = "linux-ld" uses glibc\'s)'
+        if _NOT_STATIC in kernel.data or _overwritten("", kernel):
+            way = ""
         said.append(
             f"the kernel does not export {some(lacks.symbols)}, of {whose}: the program ends when "
-            'it uses one (launch = "linux-ld" uses glibc\'s)'
+            f"it uses one{way}"
         )
     return tuple(said)
 

@@ -23,6 +23,7 @@ from tests.unit.image.osv.kernel import SAMPLE, build
 
 LINUX = "/lib64/ld-linux-x86-64.so.2"
 ENVIRON = (0, b"/libenviron.so", b"environ")
+VDSO = (0, b"/libvdso.so", b"vdso")
 ROOM = (0, b"/room", bytes(30_000))
 
 
@@ -38,7 +39,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         elves.write(root / "usr/lib/x86_64-linux-gnu" / name)
     elves.write(root / "usr/lib64/ld-linux-x86-64.so.2")
     (root / "lib64").symlink_to("usr/lib64")
-    (tmp_path / "loader.elf").write_bytes(build([*SAMPLE, ENVIRON, ROOM]))
+    (tmp_path / "loader.elf").write_bytes(build([*SAMPLE, ENVIRON, VDSO, ROOM]))
     store.add("mine", tmp_path / "loader.elf", origin="here")
     return root
 
@@ -97,7 +98,7 @@ def test_osvs_own_driver_is_run_with_one_processor(root: Path, tmp_path: Path) -
 
 def test_the_kernels_own_files_stay_out_but_for_what_it_opens(root: Path) -> None:
     found = files(image.build(made(root)))
-    assert {"/libenviron.so", "/etc/fstab", "/dev/", "/usr/bin/static"} <= found
+    assert {"/libenviron.so", "/libvdso.so", "/etc/fstab", "/dev/", "/usr/bin/static"} <= found
     assert "/libenv.so" not in found
 
 
@@ -117,6 +118,19 @@ def test_linuxs_linker_gets_all_libraries_and_starts_the_program(root: Path) -> 
 def test_strace_is_an_option_of_the_kernel(root: Path) -> None:
     built = image.build(made(root, strace="syscall*"))
     assert " --trace=^syscall* --strace " in disk.read(built.path).command_line
+
+
+def test_a_program_that_makes_no_system_calls_is_told(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    report = Reporter()
+    monkeypatch.setattr(report, "note", said.append)
+    image.build(made(root, strace="syscall*"), report=report)
+    assert not [line for line in said if "system calls" in line]
+    image.build(made(root, "dynamic", strace="syscall*", launch="osv"), report=report)
+    [line] = [line for line in said if "system calls" in line]
+    assert line.startswith("test: /usr/bin/dynamic makes no system calls")
 
 
 def test_the_command_starts_where_the_recipe_says(root: Path) -> None:
