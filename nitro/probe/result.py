@@ -14,6 +14,7 @@ _SCALES = {
     "s": ((1e-6, "µs"), (1e-3, "ms"), (1.0, "s")),
     "bit/s": ((1.0, "bit/s"), (1e3, "kbit/s"), (1e6, "Mbit/s"), (1e9, "Gbit/s")),
 }
+_ROUNDED = 0.9995  # the least part of 1 that three digits round to it
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,11 @@ class Metric:
         """For people: three digits and a fitting prefix, `2.31 Gbit/s`."""
         value, unit = self.value, self.unit
         if scales := _SCALES.get(unit):
-            factor, unit = max((s for s in scales if s[0] <= abs(value)), default=scales[0])
+            reached = (s for s in scales if _ROUNDED * s[0] <= abs(value))
+            factor, unit = max(reached, default=scales[0])
             value /= factor
-        digits = 0 if abs(value) >= 100 or value == int(value) else 1 if abs(value) >= 10 else 2
+        size = abs(value) / _ROUNDED
+        digits = 0 if size >= 100 or value == int(value) else 1 if size >= 10 else 2
         return f"{value:,.{digits}f} {unit}"
 
 
