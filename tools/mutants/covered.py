@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ import xml.etree.ElementTree as ET
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from coverage import CoverageData
@@ -28,17 +30,37 @@ class Covered:
     def tests(self, file: str, line: int, *, at_import: bool) -> list[str]:
         """The tests to ask about a line, those of fewest files and least time first.
 
-        A line that runs at import is asked of all tests that run something of the file.
+        A line that runs at import is asked of all tests that run something of the file, and of
+        those in files that name the module: one that holds only data runs for no test.
         """
         lines = self.files.get(file, {})
         found = lines.get(line, [])
         if at_import and line in lines:
-            found = sorted({test for tests in lines.values() for test in tests})
+            running = {test for tests in lines.values() for test in tests}
+            found = sorted(running | {test for test in self.seconds if _names(test, file)})
         stem = Path(file).stem
         return sorted(
             found,
             key=lambda test: (f"test_{stem}" not in test, self.seconds.get(test, 1.0), test),
         )
+
+
+def _names(test: str, file: str) -> bool:
+    """Whether the file of `test` imports the module `file`."""
+    package, _, module = file.removesuffix(".py").replace("/", ".").rpartition(".")
+    return (package, module) in _imports(test.partition("::")[0])
+
+
+@cache
+def _imports(path: str) -> frozenset[tuple[str, str]]:
+    """Module and name of each `from … import …` of a file, and a module with each of its names."""
+    found: set[tuple[str, str]] = set()
+    if Path(path).is_file():
+        for node in ast.walk(ast.parse(Path(path).read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                package, _, module = node.module.rpartition(".")
+                found |= {(package, module), *((node.module, one.name) for one in node.names)}
+    return frozenset(found)
 
 
 def measure(root: Path, paths: Sequence[str] = ()) -> Covered:

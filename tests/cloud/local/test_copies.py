@@ -145,6 +145,7 @@ def test_an_image_is_copied_with_its_disk_and_runs(account: Account, other: Acco
     )
     (mapping,) = found["BlockDeviceMappings"]
     disk = mapping["Ebs"]["SnapshotId"]
+    assert mapping["Ebs"]["Encrypted"] is False
     described = snapshot(other, disk)["Description"]
     assert described.startswith(f"Copied for DestinationAmi {target} from SourceAmi {source} for ")
     assert set(blocks(other, disk)) == {0, 2}

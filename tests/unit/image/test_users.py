@@ -57,6 +57,15 @@ def test_folders_and_files_have_owners() -> None:
     assert (tool.uid, tool.gid, tool.source) == (1000, 4, b"tool")
 
 
+def test_a_folder_that_files_have_brought_gets_another_owner_and_mode() -> None:
+    rootfs = made(
+        programs=[{"source": "/usr/bin/tool"}],
+        folders=[{"path": "/usr/bin", "owner": "4", "mode": "0750"}],
+    )
+    assert (rootfs.nodes["/usr/bin"].mode, rootfs.nodes["/usr/bin"].uid) == (0o750, 4)
+    assert "/usr/bin/tool" in rootfs.nodes
+
+
 def test_an_owner_that_nobody_knows() -> None:
     with pytest.raises(InputError, match="/etc/passwd of the guest has no nobody-here"):
         made(folders=[{"path": "/data", "owner": "nobody-here"}])

@@ -267,6 +267,18 @@ def test_bad_interrupt_requests(
     client.call(8, struct.pack("<IIIII", 20, flags, index, start, count), expect=expected)
 
 
+def test_an_interrupt_that_is_none_has_no_description(client: Client):
+    for index, expected in ((4, 0), (5, errno.EINVAL)):
+        client.call(7, struct.pack("<4I", 16, 0, index, 0), expect=expected)
+
+
+def test_registers_read_in_other_sizes_are_zero(client: Client):
+    """Only words are registers; firmware that reads a byte or eight gets an answer all the same."""
+    assert client.read(BAR0, Reg.VERSION, 4) != bytes(4)
+    assert client.read(BAR0, Reg.VERSION, 8) == bytes(8)
+    assert client.read(BAR0, Reg.VERSION + 1, 1) == bytes(1)
+
+
 def test_an_llq_entry_comes_in_posted_writes(client: Client):
     entry = bytes(range(128))
     for at in (*range(0, 128, 8), 1 << 20):  # the last one lies past the end
