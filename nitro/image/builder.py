@@ -22,6 +22,7 @@ from nitro.image import (
     build_cache,
     bytecode,
     decisions,
+    declared,
     extras,
     flavour,
     manifest,
@@ -170,6 +171,7 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
     bytecode.add(rootfs, own, report)
     extras.add(rootfs, recipe.extras, extra)
     users.add(rootfs, recipe)
+    declared.add(rootfs, recipe, own.root if own else None)
     packages = [*kernel.add(rootfs, trees), *(extra.packages if extra else ())]
     if own is not None:
         packages += owners.packages_owning(own, rootfs.sources())

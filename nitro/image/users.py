@@ -25,7 +25,7 @@ def add(rootfs: Rootfs, recipe: Recipe) -> None:
                 f"{recipe.name}: the container image has no user {name}",
                 hint="name one of its own, or a number",
             )
-        _make(rootfs, name)
+        _make(rootfs, name, f"/home/{name}")
     for file in (*recipe.programs, *recipe.files):
         if file.owner:
             _own(rootfs, file.target, *ids(rootfs, file.owner))
@@ -79,17 +79,23 @@ def _ids(rootfs: Rootfs, path: str) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _make(rootfs: Rootfs, name: str) -> None:
+def declare(rootfs: Rootfs, name: str) -> None:
+    """Make a user without a home, of whom a package says that there must be one."""
+    if name not in _ids(rootfs, _PASSWD):
+        _make(rootfs, name, "/")
+
+
+def _make(rootfs: Rootfs, name: str, home: str) -> None:
     taken = {uid for uid, _ in _ids(rootfs, _PASSWD).values()}
     taken |= {gid for gid, _ in _ids(rootfs, _GROUP).values()}
     number = next(uid for uid in range(_FIRST, 1 << 16) if uid not in taken)
     groups = _ids(rootfs, _GROUP)
     gid = groups[name][0] if name in groups else number
-    home = f"/home/{name}"
     _append(rootfs, _PASSWD, f"{name}:x:{number}:{gid}::{home}:/bin/sh\n")
     if name not in groups:
         _append(rootfs, _GROUP, f"{name}:x:{gid}:\n")
-    rootfs.add(home, Node("program", "the recipe", uid=number, gid=gid))
+    if home != "/":
+        rootfs.add(home, Node("program", "the recipe", uid=number, gid=gid))
 
 
 def _append(rootfs: Rootfs, path: str, line: str) -> None:

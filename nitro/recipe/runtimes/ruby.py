@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nitro.arch import Arch
-from nitro.recipe.runtimes.base import Needs, Plain
+from nitro.recipe.runtimes.base import Needs, Plain, where_there
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Ruby(Plain):
                 "/usr/lib/ruby",
                 f"/usr/lib/{arch.triplet}/ruby",
                 "/usr/share/rubygems-integration",
+                # of gems with a compiled part, such as Puma
+                *where_there(f"/usr/lib/{arch.triplet}/rubygems-integration"),
             ),
         )
 
