@@ -46,8 +46,8 @@ def add(rootfs: Rootfs, recipe: Recipe, packages: Path | None) -> None:
     """
     if packages is None or recipe.base or not recipe.kernel.startswith("linux"):
         return
-    for name in declared_users(packages, recipe.packages):
-        users.declare(rootfs, name)
+    for name, group in declared_users(packages, recipe.packages).items():
+        users.declare(rootfs, name, group)
     for folder in (*declared_folders(packages, recipe.packages), *folders_of(packages)):
         if rootfs.find(folder.path) is None:
             uid, gid = _ids(rootfs, folder, recipe.user)
@@ -66,11 +66,15 @@ def folders_of(packages: Path) -> list[Folder]:
     return found
 
 
-def declared_users(packages: Path, names: tuple[str, ...]) -> list[str]:
-    """The users of sysusers.d."""
-    lines = _lines(packages / "usr/lib/sysusers.d", names)
-    found = [words[1] for words in lines if len(words) > 1 and words[0].rstrip("!-") == "u"]
-    return [name for name in dict.fromkeys(found) if _USER.fullmatch(name)]
+def declared_users(packages: Path, names: tuple[str, ...]) -> dict[str, str]:
+    """The users of sysusers.d, each with its group, which is called like the user or not."""
+    found: dict[str, str] = {}
+    for words in _lines(packages / "usr/lib/sysusers.d", names):
+        kind, name, numbers = [*words, "-", "-"][:3]
+        group = numbers.partition(":")[2]
+        if kind.rstrip("!-") == "u" and _USER.fullmatch(name):
+            found.setdefault(name, group if _USER.fullmatch(group) else name)
+    return found
 
 
 def declared_folders(packages: Path, names: tuple[str, ...]) -> list[Folder]:

@@ -79,21 +79,22 @@ def _ids(rootfs: Rootfs, path: str) -> dict[str, tuple[int, int]]:
     return found
 
 
-def declare(rootfs: Rootfs, name: str) -> None:
+def declare(rootfs: Rootfs, name: str, group: str) -> None:
     """Make a user without a home, of whom a package says that there must be one."""
     if name not in _ids(rootfs, _PASSWD):
-        _make(rootfs, name, "/")
+        _make(rootfs, name, "/", group)
 
 
-def _make(rootfs: Rootfs, name: str, home: str) -> None:
+def _make(rootfs: Rootfs, name: str, home: str, group: str = "") -> None:
+    group = group or name
     taken = {uid for uid, _ in _ids(rootfs, _PASSWD).values()}
     taken |= {gid for gid, _ in _ids(rootfs, _GROUP).values()}
     number = next(uid for uid in range(_FIRST, 1 << 16) if uid not in taken)
     groups = _ids(rootfs, _GROUP)
-    gid = groups[name][0] if name in groups else number
+    gid = groups[group][0] if group in groups else number
     _append(rootfs, _PASSWD, f"{name}:x:{number}:{gid}::{home}:/bin/sh\n")
-    if name not in groups:
-        _append(rootfs, _GROUP, f"{name}:x:{gid}:\n")
+    if group not in groups:
+        _append(rootfs, _GROUP, f"{group}:x:{gid}:\n")
     if home != "/":
         rootfs.add(home, Node("program", "the recipe", uid=number, gid=gid))
 

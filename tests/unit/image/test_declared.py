@@ -63,6 +63,14 @@ def test_folders_and_users_that_are_declared(tmp_path: Path) -> None:
     assert below(rootfs) == {"/run/varnish": (0o2755, uid, gid), "/run/x": (0o700, 0, 0)}
 
 
+def test_two_users_of_one_group(tmp_path: Path) -> None:
+    declare(tmp_path, "sysusers", "g varnish -\nu varnish 50:varnish\nu vcache -:varnish\n")
+    rootfs = made(tmp_path)
+    first, second = users.ids(rootfs, "varnish"), users.ids(rootfs, "vcache")
+    assert first[0] != second[0]
+    assert first[1] == second[1] == users.ids(rootfs, "0:varnish")[1]
+
+
 @pytest.mark.parametrize(
     "line",
     ["f /run/file", "d /etc/x", "d /run/%u", "d /run/../etc", "d", "'", "L /run/x - - - - /etc"],
