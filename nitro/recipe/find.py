@@ -56,6 +56,8 @@ def find(name_or_path: str | Path) -> Path:
     """
     name = str(name_or_path)
     path = Path(name)
+    if name.startswith(("http://", "https://")):
+        raise InputError(f"{name} is an address", hint="download it, and give the file's path")
     if path.suffix.lower() in _NO_PROGRAM and path.is_file():
         what, hint = _NO_PROGRAM[path.suffix.lower()]
         raise InputError(f"{path} is {what}, neither a recipe nor a program", hint=hint)
@@ -75,6 +77,8 @@ def find(name_or_path: str | Path) -> Path:
     if shipped.is_file():
         return shipped
     hint = f"recipes: {', '.join(names())}; or give a path to a recipe or a program"
+    if re.fullmatch(r"[a-z0-9][a-z0-9._-]*(:[A-Za-z0-9._-]+|@sha256:[0-9a-f]+)", name):
+        hint = f"write docker://{name} if you mean a container image"
     if path.is_file():
         hint = f"write ./{name} if you mean the file here"
     raise InputError(f"no recipe {name!r}", hint=hint)

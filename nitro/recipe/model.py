@@ -28,7 +28,7 @@ from pydantic import (
 from nitro.arch import X86_64, Arch, named
 from nitro.errors import InputError
 from nitro.ports import Port, tcp_numbers
-from nitro.recipe import reference, runtime
+from nitro.recipe import patterns, reference, runtime
 from nitro.recipe.find import find, is_program, name_from
 
 Extra = Literal[
@@ -46,12 +46,7 @@ DEFAULT_EXTRAS: tuple[Extra, ...] = ("passwd", "nsswitch", "resolv", "certificat
 Launch = Literal["osv", "static", "linux-ld"]
 BootMode = Literal["legacy-bios", "uefi", "uefi-preferred"]
 
-_NAME = r"^[a-z0-9][a-z0-9.-]{0,62}$"
-# Debian Policy, 5.6.1
-_PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
 _MAX_MEMORY_MIB = 32 << 20  # 32 TiB: the largest instances have 24
-_KERNEL = r"^[a-z][a-z0-9]*(:[A-Za-z0-9][A-Za-z0-9._-]*)?$"
-_TRACED = r"^[a-z][a-z0-9_*]*$"
 # tomllib takes time with the square of the length of a dotted key.
 _MAX_FILE = 64 << 10
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -91,7 +86,7 @@ _OWNER = (
     r"^([A-Za-z_][A-Za-z0-9_.-]{0,31}|[0-9]{1,10})(:([A-Za-z_][A-Za-z0-9_.-]{0,31}|[0-9]{1,10}))?$"
 )
 _Owner = Annotated[str, Field(pattern=_OWNER)]
-_Mode = Annotated[str, Field(pattern=r"^[0-7]{3,4}$")]
+_Mode = Annotated[str, Field(pattern=patterns.OCTAL)]
 
 
 class File(_Table):
@@ -131,22 +126,22 @@ class Folder(_Table):
 class Recipe(_Table):
     """A recipe, checked. Paths in it are relative to `folder`."""
 
-    name: str = Field(pattern=_NAME)
+    name: str = Field(pattern=patterns.NAME)
     description: str = ""
     #: the container image that the recipe changes or adds to, as nitro.recipe.reference reads it
     base: Annotated[str, AfterValidator(_reference)] | None = Field(default=None, alias="from")
     #: as EC2 calls it
     architecture: str = X86_64.ec2
     #: the flavour of kernel, and after a colon the name of one where a flavour has several
-    kernel: str = Field(default="linux", pattern=_KERNEL)
+    kernel: str = Field(default="linux", pattern=patterns.KERNEL)
     #: a language whose interpreter and libraries are brought, as `nitro.recipe.runtime` knows it
     runtime: str | None = None
     #: folder of an environment of this machine that takes the place of the runtime's packages
     environment: str | None = None
     #: Debian suite of kernel and packages
-    suite: str = Field(default="trixie", pattern=r"^[a-z][a-z-]*$")
+    suite: str = Field(default="trixie", pattern=patterns.SUITE)
     boot_mode: BootMode = "legacy-bios"
-    packages: tuple[Annotated[str, Field(pattern=_PACKAGE)], ...] = ()
+    packages: tuple[Annotated[str, Field(pattern=patterns.PACKAGE)], ...] = ()
     programs: tuple[File, ...] = ()
     files: tuple[File, ...] = ()
     folders: tuple[Folder, ...] = ()
@@ -166,14 +161,14 @@ class Recipe(_Table):
     #: where the command starts; None: in /
     working_directory: _Absolute | None = None
     #: what asks the command to end; None: TERM
-    stop_signal: str | None = Field(default=None, pattern=r"^[A-Z0-9+-]{1,12}$")
+    stop_signal: str | None = Field(default=None, pattern=patterns.SIGNAL)
     ports: tuple[_Port, ...] = ()
     #: the driver of the ENA card: nitro's own, with the kernel's to fall back to, or the kernel's
     driver: Literal["nitro", "kernel"] = "nitro"
     #: how OSv starts the program; None: chosen by its ELF file
     launch: Launch | None = None
     #: trace the program's system calls whose names begin so; None: none
-    strace: str | None = Field(default=None, pattern=_TRACED)
+    strace: str | None = Field(default=None, pattern=patterns.TRACED)
     #: None: computed from the image
     minimum_memory_mib: Annotated[int, Field(ge=64, le=_MAX_MEMORY_MIB)] | None = None
     extras: tuple[Extra, ...] = DEFAULT_EXTRAS
@@ -279,14 +274,14 @@ def with_kernel(recipe: Recipe, kernel: str | None) -> Recipe:
     """The recipe with another kernel than its own; None: its own. Raises InputError."""
     if kernel is None:
         return recipe
-    if not re.fullmatch(_KERNEL, kernel):
+    if not re.fullmatch(patterns.KERNEL, kernel):
         raise InputError(f"--kernel {kernel} is not a kernel's name", hint="such as osv:mine")
     return recipe.model_copy(update={"kernel": kernel, "changed": True})
 
 
 def with_trace(recipe: Recipe, pattern: str) -> Recipe:
     """The recipe with its system calls traced whose names begin so. Raises InputError."""
-    if not re.fullmatch(_TRACED, pattern):
+    if not re.fullmatch(patterns.TRACED, pattern):
         raise InputError(
             f"--strace {pattern!r} is not a call's name", hint='such as open, or "syscall*" for all'
         )
@@ -384,5 +379,7 @@ def _checked(path: Path, document: Mapping[str, Any]) -> Recipe:
             ) from None
         # pydantic's word is Python's, the reader's is TOML's.
         message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+        if first["type"] == "string_pattern_mismatch":
+            message = f"{first['input']!r} is not {patterns.meant(first['ctx']['pattern'])}"
         where = f"{path}: {key}" if key else str(path)
         raise InputError(f"{where}: {message}", hint="see docs/recipes.md") from None

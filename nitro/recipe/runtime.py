@@ -90,8 +90,9 @@ def script_keys(
     """The keys of a recipe for the script at `path`, with what lies beside it.
 
     That is the whole folder of a project, which a file such as package.json shows, and otherwise
-    the scripts of the same language.
+    the scripts of the same language. Raises InputError for a damaged one.
     """
+    runtime.check(path)
     folder = path.resolve().parent
     version = runtime.versions[SUITE][0]
     needs = runtime.environment(folder)

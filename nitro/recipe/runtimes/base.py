@@ -61,6 +61,9 @@ class Runtime(Protocol):
         ports that listen then: where a web server is meant, the runtime's own.
         """
 
+    def check(self, script: Path) -> None:
+        """Raises InputError for a file that the interpreter could not start."""
+
     def environment(self, folder: Path, name: str | None = None) -> Needs | None:
         """What an environment of this machine in `folder`, an absolute path, brings instead of
         Debian's packages; `name` is its folder's, None that of any usual one.
@@ -75,6 +78,9 @@ class Plain:
 
     def serves(self, script: str, ports: Sequence[int]) -> tuple[Sequence[str], Sequence[int]]:
         return (), ports
+
+    def check(self, script: Path) -> None:
+        return
 
     def environment(self, folder: Path, name: str | None = None) -> Needs | None:
         return None

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from nitro.arch import Arch
+from nitro.errors import InputError
 from nitro.recipe.runtimes.base import Needs, Plain
+
+_MAX_MANIFEST = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,28 @@ class Java(Plain):
 
     def command(self, version: str, arch: Arch) -> Sequence[str]:
         return (f"{_home(version, arch)}/bin/java", "-jar")
+
+    def check(self, script: Path) -> None:
+        try:
+            with zipfile.ZipFile(script) as archive:
+                info = archive.getinfo("META-INF/MANIFEST.MF")
+                manifest = archive.read(info) if info.file_size < _MAX_MANIFEST else b""
+        except (
+            zipfile.BadZipFile,
+            EOFError,
+            NotImplementedError,
+            RuntimeError,
+            zlib.error,
+        ) as error:
+            what = f"{script}: not a Java archive that can be read: {error}"
+            raise InputError(what, hint="it may be damaged; build it again") from None
+        except KeyError:
+            manifest = b""
+        if b"\nmain-class:" not in b"\n" + manifest.lower():
+            raise InputError(
+                f"{script}: a Java archive without a Main-Class, which java -jar starts",
+                hint='give the application\'s, or a recipe with command = ["-cp", "…", "CLASS"]',
+            )
 
 
 def _home(version: str, arch: Arch) -> str:

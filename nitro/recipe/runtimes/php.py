@@ -42,6 +42,9 @@ class Php:
         port = next(iter(ports), _PORT)
         return ("-S", f"0.0.0.0:{port}", "-t", HOME), ports or (port,)
 
+    def check(self, script: Path) -> None:
+        return
+
     def environment(self, folder: Path, name: str | None = None) -> Needs | None:
         return None
 

@@ -88,14 +88,19 @@ def test_every_key(tmp_path: Path) -> None:
         ('file = "/"', "unknown key 'file'", "remove it"),
         ('[[files]]\nsource = "a"\nto = "/b"', "'files.0.to'", "source, path, from, mode"),
         ('files = [{ source = "a", path = "b" }]', "files.0.path", "docs/recipes.md"),
-        ('files = [{ source = "a", mode = "rwx" }]', "files.0.mode", "docs/recipes.md"),
+        (
+            'files = [{ source = "a", mode = "rwx" }]',
+            "files.0.mode: 'rwx' is not an octal",
+            "docs/recipes.md",
+        ),
         ('files = [{ source = "" }]', "files.0.source", "docs/recipes.md"),
+        ('command = ["/x"]\nuser = "A B"', "user: 'A B' is not", "docs/recipes.md"),
         ("", "no command", 'add command = ["/usr/bin/'),
         ("command = []", "command", "docs/recipes.md"),
         ('command = ["/x"]\nports = [0]', "ports.0: 0 is not a port", "docs/recipes.md"),
         ('command = ["/x"]\nports = "80"', "ports: Input should be a list", "docs/recipes.md"),
         ('command = ["/x"]\nports = ["sctp:1"]', "'sctp:1' is not a port", "docs/recipes.md"),
-        ('command = ["/x"]\nname = "Ä"', "name", "docs/recipes.md"),
+        ('command = ["/x"]\nname = "Ä"', "name: 'Ä' is not a name of a-z", "docs/recipes.md"),
         ('command = ["/x"]\narchitecture = "arm64"', "architecture", "docs/recipes.md"),
         (
             'command = ["/x"]\nnic = "stock"',
@@ -103,7 +108,11 @@ def test_every_key(tmp_path: Path) -> None:
             'driver = "kernel"',
         ),
         ('command = ["/x"]\npackages = ["-oA=b"]', "packages.0", "docs/recipes.md"),
-        ('command = ["/x"]\npackages = ["a/stable"]', "packages.0", "docs/recipes.md"),
+        (
+            'command = ["/x"]\npackages = ["a/stable"]',
+            "'a/stable' is not the name of a Debian",
+            "docs/recipes.md",
+        ),
         ('command = ["/x"]\nextras = ["magic"]', "extras.0", "docs/recipes.md"),
         ('command = ["/x"]\nenv = { "A-B" = "1" }', "'A-B' is not the name", "docs/recipes.md"),
         (
@@ -126,7 +135,13 @@ def test_mistakes_are_explained(tmp_path: Path, text: str, what: str, hint: str)
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("benhc", "recipes: bench"), ("./nothing", "check the path"), ("no.toml", "check the path")],
+    [
+        ("benhc", "recipes: bench"),
+        ("./nothing", "check the path"),
+        ("no.toml", "check the path"),
+        ("redis:8", "write docker://redis:8 if"),
+        ("https://example.com/app.toml", "download it"),
+    ],
 )
 def test_recipe_that_is_not_there(name: str, hint: str) -> None:
     with pytest.raises(InputError) as raised:

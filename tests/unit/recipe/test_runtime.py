@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nitro import recipe
 from nitro.errors import InputError
@@ -43,6 +47,8 @@ def test_two_lines_are_a_recipe(tmp_path: Path, name: str, script: str) -> None:
 @pytest.mark.parametrize(("name", "script"), SCRIPTS.items())
 def test_a_script_is_a_program(tmp_path: Path, name: str, script: str) -> None:
     (tmp_path / script).write_text("")
+    if name == "java":
+        jar(tmp_path / script, "Main-Class: Main\n")
     assert recipe.is_script(str(tmp_path / script))
     found = recipe.for_script(tmp_path / script, arguments=["-x"], ports=[Port("tcp", 8080)])
     assert found.argv[-2:] == (f"/app/{script}", "-x")
@@ -135,3 +141,37 @@ def test_what_is_refused(keys: dict[str, Any], why: str) -> None:
     with pytest.raises(InputError) as caught:
         runtime.expand({"files": [], **keys})
     assert why in str(caught.value)
+
+
+def jar(path: Path, manifest: str | None) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("Main.class", b"")
+        if manifest is not None:
+            archive.writestr("META-INF/MANIFEST.MF", manifest)
+    return path
+
+
+@pytest.mark.parametrize("line", ["Main-Class: Main", "main-class: Main"])
+def test_an_archive_with_a_main_class_is_run(tmp_path: Path, line: str) -> None:
+    path = jar(tmp_path / "app.jar", f"Manifest-Version: 1.0\r\n{line}\r\n")
+    assert recipe.for_script(path).argv[1:] == ("-jar", "/app/app.jar")
+
+
+@pytest.mark.parametrize("manifest", [None, "", "Manifest-Version: 1.0\n", "X-Main-Class: Main\n"])
+def test_an_archive_without_a_main_class_is_refused(tmp_path: Path, manifest: str | None) -> None:
+    with pytest.raises(InputError, match="a Java archive without a Main-Class"):
+        recipe.for_script(jar(tmp_path / "app.jar", manifest))
+
+
+@given(st.integers(0, 200), st.binary(max_size=8))
+def test_a_damaged_archive_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, at: int, data: bytes
+) -> None:
+    path = jar(tmp_path_factory.mktemp("jar") / "app.jar", "Main-Class: Main\n")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:at] + data)
+    with pytest.raises(InputError, match="a Java archive"):
+        recipe.for_script(path)
+    path.write_bytes(whole[:at] + data + whole[at + len(data) :])
+    with suppress(InputError):
+        recipe.for_script(path)
