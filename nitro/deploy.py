@@ -38,6 +38,7 @@ from nitro.documents import DeployDocument, InstanceDocument, ProgramDocument
 from nitro.ending import endings, output
 from nitro.errors import InputError
 from nitro.image import Image
+from nitro.image.missing import scripts_hint
 from nitro.interfaces import ImageBuilder, Prober
 from nitro.measure import (
     Measurement,
@@ -49,6 +50,7 @@ from nitro.measure import (
     select_probes,
 )
 from nitro.probe import Boot, Result, Selection
+from nitro.probe.boot import BootFailed
 from nitro.progress import Reporter, Span
 from nitro.recipe import Recipe
 
@@ -277,6 +279,9 @@ def deploy(
                 _leftovers(cloud, server, images, request),
                 program=_program(results) if measurement.ends and results else None,
             )
+    except BootFailed as error:
+        error.hint = error.hint or scripts_hint(recipe, images[0].manifest_path)
+        raise
     except CleanUpError as error:  # what was measured is not lost for that
         deployment.not_removed = error.left
     return deployment

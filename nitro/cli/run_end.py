@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -42,11 +41,12 @@ def status(console: str, memory_mib: int) -> int:
 
 def explain_scripts(recipe: Recipe, built: Image) -> None:
     """Say which packages that the recipe names have scripts that would have made something."""
-    from nitro.image.missing import scripted
+    from nitro.image.missing import scripts_hint
 
-    if found := scripted(recipe, json.loads(built.manifest_path.read_text())):
-        say(f"nitro: package scripts do not run: {', '.join(found)}")
-        say("       users, folders and links that they make are the keys user, folders and links")
+    if hint := scripts_hint(recipe, built.manifest_path):
+        what, _, makes = hint.partition("; ")
+        say(f"nitro: {what}")
+        say(f"       {makes}")
 
 
 def explain_silence(console: str, ports: Sequence[int]) -> None:

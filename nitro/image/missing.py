@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nitro import debian
@@ -94,6 +94,14 @@ def scripted(recipe: Recipe, manifest: Mapping[str, Any]) -> list[str]:
     near = {name.partition("-")[0] for name in recipe.packages}
     packages = [(one["name"], one["sha256"]) for one in manifest.get("packages", ())]
     return making(pair for pair in packages if pair[0].partition("-")[0] in near)
+
+
+def scripts_hint(recipe: Recipe, manifest: Path) -> str | None:
+    """A line on packages with scripts, for a program that died, from the file of its image."""
+    if not recipe.packages or not (found := scripted(recipe, json.loads(manifest.read_text()))):
+        return None
+    makes = "users, folders and links that they make are the keys user, folders and links"
+    return f"package scripts do not run: {', '.join(found)}; {makes}"
 
 
 def completed(recipe: Recipe, found: Lack) -> Recipe:

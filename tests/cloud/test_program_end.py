@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,18 @@ def test_a_program_that_ends_badly_fails_the_deployment(
         deploy(cloud, disk, prober=ending(hypervisor, 3), recipe=recipe, selection=boot_only)
     assert getattr(failure.value, "console", "") == "41 + 1 = 42"
     assert everything(connect())["instances"] == []
+
+
+def test_packages_whose_scripts_did_not_run_are_named(
+    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = [{"name": "nginx-common", "sha256": "0"}, {"name": "other", "sha256": "1"}]
+    disk.path.with_suffix(".json").write_text(json.dumps({"packages": packages}))
+    monkeypatch.setattr("nitro.image.missing.making", lambda pairs: [name for name, _ in pairs])
+    recipe = RECIPE.model_copy(update={"packages": ("nginx",)})
+    options: dict[str, Any] = {"recipe": recipe, "selection": Selection(Boot())}
+    with pytest.raises(ProbeError, match=r"with status 3 .*; package scripts .*: nginx-common;"):
+        deploy(cloud, disk, prober=ending(hypervisor, 3), **options)
 
 
 @pytest.mark.parametrize(
