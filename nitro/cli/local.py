@@ -69,11 +69,16 @@ def down(
     ] = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Stop it and its instances; AMIs and snapshots are kept."""
+    """Stop it and its instances; AMIs, snapshots and SSM parameters are kept, nothing else."""
     from nitro import local
 
     report = reporter()
     stopped = local.down(report, force=force)
+    if stopped:
+        report.note(
+            "AMIs, snapshots and SSM parameters are kept; buckets, volumes, networks, keys and "
+            "launch templates are gone"
+        )
     report.close()
     say("stopped" if stopped else "it was not running")
 

@@ -101,7 +101,9 @@ def test_local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "export AWS_ACCESS_KEY_ID=key",
         "export AWS_SECRET_ACCESS_KEY='it'\"'\"'s secret'",
     ]
-    assert nitro_("local", "down").stderr == "stopped\n"
+    told = nitro_("local", "down").stderr
+    assert told.endswith("stopped\n")
+    assert "buckets, volumes, networks, keys and launch templates are gone" in told
     assert nitro_("local", "down").stderr == "it was not running\n"
     monkeypatch.setattr(nitro.local, "status", lambda: Status(None, None, tmp_path))
     assert json_of("local-status", "local", "status")["running"] is False
