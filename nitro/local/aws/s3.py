@@ -44,11 +44,12 @@ _NUMBERS = frozenset(
 class LocalS3Backend(S3Backend):  # type: ignore[misc]
     """All buckets of a partition."""
 
-    def create_bucket(self, *arguments: Any, **options: Any) -> Any:
+    def create_bucket(self, bucket_name: str, *arguments: Any, **options: Any) -> Any:
+        s3_operations.check_bucket_name(bucket_name)
         if len(self.buckets) >= quotas.BUCKETS.most:
             message = "You have attempted to create more buckets than allowed"
             raise s3_parts.Refusal(quotas.BUCKETS.code, message, 400)
-        return super().create_bucket(*arguments, **options)
+        return super().create_bucket(bucket_name, *arguments, **options)
 
     def create_multipart_upload(self, *arguments: Any, **options: Any) -> Any:
         upload = super().create_multipart_upload(*arguments, **options)

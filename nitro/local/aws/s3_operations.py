@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Sto
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
@@ -46,6 +47,12 @@ _HONOURED: Mapping[tuple[str, str], frozenset[str]] = {
     }.items()
 }
 
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_BUCKET = re.compile(r"(?=.{3,63}$)[a-z0-9]([a-z0-9-]|\.(?!\.))*[a-z0-9]")
+_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
+_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+_ADDRESS = re.compile(r"\d+(\.\d+){3}")
+
 #: kinds of configurations that no bucket here has → the element of an empty list of them
 _NO_CONFIGURATIONS = {
     "analytics": "ListBucketAnalyticsConfigurationResult",
@@ -82,6 +89,13 @@ def constant_answer(method: str, query: Mapping[str, Any]) -> str | None:
     if "requestPayment" in query:
         return _xml("RequestPaymentConfiguration", "<Payer>BucketOwner</Payer>")
     return None
+
+
+def check_bucket_name(name: str) -> None:
+    """Raises Refusal for a name that no bucket may have."""
+    reserved = name.startswith(_STARTS) or name.endswith(_ENDS)
+    if reserved or not _BUCKET.fullmatch(name) or _ADDRESS.fullmatch(name):
+        raise Refusal("InvalidBucketName", "The specified bucket is not valid.", 400)
 
 
 def check_policy(body: bytes) -> None:

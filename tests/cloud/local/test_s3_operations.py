@@ -78,3 +78,30 @@ def test_a_bucket_policy_is_kept(s3: Any) -> None:
     policy = POLICY + f'"Resource": "arn:aws:s3:::{BUCKET}/*"}}]}}'
     s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
     assert s3.get_bucket_policy(Bucket=BUCKET)["Policy"] == policy
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("UPPER", "InvalidBucketName"),
+        ("under_score", "InvalidBucketName"),
+        ("ab", "InvalidBucketName"),
+        ("a" * 64, "InvalidBucketName"),
+        ("two..dots", "InvalidBucketName"),
+        ("-begins", "InvalidBucketName"),
+        ("ends-", "InvalidBucketName"),
+        ("192.168.5.4", "InvalidBucketName"),
+        ("sthree-name", "InvalidBucketName"),
+        ("name-s3alias", "InvalidBucketName"),
+        ("a.b-c.9", None),
+        ("a" * 63, None),
+    ],
+)
+def test_a_bucket_has_a_name_of_aws(account: Account, name: str, code: str | None) -> None:
+    def create() -> None:
+        account.s3.create_bucket(Bucket=name)
+
+    if code is None:
+        create()
+    else:
+        assert error_code(create) == code
