@@ -15,14 +15,18 @@ from pathlib import Path
 
 from nitro.arch import X86_64
 from nitro.debian import Package, Tree, Wanted, chroot
+from nitro.errors import NitroError
 from nitro.image.osv import headers
 from nitro.paths import cache_dir, resource
 from nitro.progress import Reporter
 from nitro.stored import stored
 
 MODULE = "nitro_ena.so"
-PATH = f"/usr/lib/fs/{MODULE}"
+FOLDER = "/usr/lib/fs"
 """OSv opens each shared object in this folder before it starts its network."""
+OPENED = FOLDER.encode() + b"\0"
+"""What a kernel that does so has in its data."""
+PATH = f"{FOLDER}/{MODULE}"
 
 #: OSv's own builds are made with this compiler, and C++'s ABI is that of its headers, too
 COMPILER = Wanted(("g++-12", "libboost-dev", "dash"), "bookworm")
@@ -76,7 +80,14 @@ def compile_module(archive: Path, version: str, tools: Tree, report: Reporter) -
             report.stage(f"compile the ENA driver for OSv {version}"),
             tempfile.TemporaryDirectory(dir=path.parent) as scratch,
         ):
-            shutil.move(_compile(Path(scratch), archive, tools), path)
+            try:
+                module = _compile(Path(scratch), archive, tools)
+            except NitroError as error:
+                raise NitroError(
+                    f"the ENA driver does not compile for OSv {version}: {error.what}",
+                    hint=error.hint or "it is for v0.57.0 and later",
+                ) from None
+            shutil.move(module, path)
 
     return stored(_KIND, _key(archive, tools.packages), compile_to)
 

@@ -95,14 +95,25 @@ class Osv:
 
     @property
     def _headers(self) -> Path:
-        found = self._stored.headers
-        if found is None:
-            name, version = self._stored.name, self._stored.about["version"]
+        found, name = self._stored.headers, self._stored.name
+        which = f"osv:{name} ({self._stored.about['version']})"
+        if driver.OPENED not in self._kernel.segment.data:
             raise InputError(
-                f"the nitro driver cannot be compiled for osv:{name} ({version}): no headers",
-                hint='nitro kernel add --source TREE, or driver = "kernel" for OSv\'s own',
+                f"{which} opens no modules in {driver.FOLDER}, as OSv does since v0.55.0",
+                hint=f"add a newer kernel; {self._without_driver}",
+            )
+        if found is None:
+            raise InputError(
+                f"the nitro driver cannot be compiled for {which}: no headers",
+                hint=f"nitro kernel add --source TREE; {self._without_driver}",
             )
         return found
+
+    @property
+    def _without_driver(self) -> str:
+        if "ena" in self._stored.about["drivers"]:
+            return 'driver = "kernel" uses OSv\'s own'
+        return 'driver = "kernel" does without a network, as this kernel has no driver of its own'
 
     def inputs(self) -> Sequence[Path]:
         folder = self._stored.path.parent
@@ -199,7 +210,7 @@ class Osv:
             raise InputError(
                 f"osv:{self._stored.name} does not export what the nitro driver needs: "
                 f"{', '.join(sorted(lacks)[:3])}",
-                hint='driver = "kernel" uses OSv\'s own, or add a kernel with all symbols',
+                hint=f"add a kernel with all symbols; {self._without_driver}",
             )
         return self._module
 

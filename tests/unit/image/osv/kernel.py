@@ -35,10 +35,12 @@ def build(
     exports: Sequence[str] = (),
     calls: Sequence[str] = CALLS,
     says: bytes = b"",
+    modules: bool = True,
 ) -> bytes:
     """The kernel with these entries in its RAMFS; `size`: bytes that it has at least.
 
     `exports` are names of its dynamic symbols, `calls` of its system calls; `says` is more text.
+    `modules`: whether it opens those in /usr/lib/fs.
     """
     contents = b"".join(content for *_, content in entries)
     end = max(TABLE + 128 * (len(entries) + 1) + len(contents), size)
@@ -52,7 +54,7 @@ def build(
     _export(kernel, exports)
     text = b"OSv " + version + b"\n\0" + b"N3aws3enaE\0"
     text += b"  --strace \0" if calls else b""
-    text += says + b"\0"
+    text += says + b"\0" + (b"/usr/lib/fs\0" if modules else b"")
     text += b"".join(b"trace_syscall_%s\0" % call.encode() for call in calls)
     kernel[0x300 : 0x300 + len(text)] = text
     struct.pack_into("<I", kernel, 0x800, START32)

@@ -115,6 +115,26 @@ def test_linuxs_linker_gets_all_libraries_and_starts_the_program(root: Path) -> 
     assert "/usr/lib/x86_64-linux-gnu/libc.so.6" in files(built)
 
 
+@pytest.mark.parametrize(
+    ("own", "hint"), [(True, "uses OSv's own"), (False, "does without a network")]
+)
+def test_a_driver_that_cannot_be_in_the_image(
+    own: bool, hint: str, root: Path, tmp_path: Path
+) -> None:
+    """Without headers, or in a kernel that would not open it: what else there is, is said."""
+    exports = ["_ZN3aws3ena5probeEPN2hw9hw_deviceE"]
+    wanted = [(True, "cannot be compiled for osv:mine"), (False, "opens no modules in /usr/lib/fs")]
+    for modules, what in wanted:
+        content = build([ENVIRON, ROOM], modules=modules, exports=exports)
+        if not own:
+            content = content.replace(b"N3aws3enaE", b"N3aws3enbE")
+        (tmp_path / "loader.elf").write_bytes(content)
+        store.add("mine", tmp_path / "loader.elf", origin="here")
+        with pytest.raises(InputError, match=what) as refused:
+            image.build(made(root, driver="nitro"))
+        assert hint in (refused.value.hint or "")
+
+
 def test_strace_is_an_option_of_the_kernel(root: Path) -> None:
     built = image.build(made(root, strace="syscall*"))
     assert " --trace=^syscall* --strace " in disk.read(built.path).command_line
