@@ -88,6 +88,7 @@ def _add_url(
 
     settings = config.load(region=region, profile=profile)
     account = {"profile": settings.profile, "region": settings.region}
+    source_origin = None
     with tempfile.TemporaryDirectory(prefix="nitro-kernel-") as folder:
         path = Path(folder) / "file"
         with report.stage("download kernel") as stage:
@@ -97,11 +98,13 @@ def _add_url(
                 url, sha256 = offer.url, sha256 or offer.sha256
                 download(url, path, stage, **account)
                 if offer.headers_url and source is None:
-                    source = Path(folder) / "headers.tar.gz"
+                    source, source_origin = Path(folder) / "headers.tar.gz", offer.headers_url
                     download(offer.headers_url, source, stage, **account)
                     store.check_file(source, offer.headers_sha256, offer.headers_url)
         report.close()
-        return store.add(name, path, origin=url, sha256=sha256, source=source)
+        return store.add(
+            name, path, origin=url, sha256=sha256, source=source, source_origin=source_origin
+        )
 
 
 @app.command("ls")

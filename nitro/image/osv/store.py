@@ -125,9 +125,17 @@ def summary(about: KernelDocument) -> dict[str, str]:
 
 
 def add(
-    name: str, file: Path, *, origin: str, sha256: str | None = None, source: Path | None = None
+    name: str,
+    file: Path,
+    *,
+    origin: str,
+    sha256: str | None = None,
+    source: Path | None = None,
+    source_origin: str | None = None,
 ) -> Stored:
     """Keep the kernel in `file`, which came from `origin`, as `name`; it replaces one of that name.
+
+    `source` is what its headers are taken from, and `source_origin` where that came from.
 
     Raises InputError for a name that cannot be, a file that is no kernel or has another SHA-256
     than it should, and a source that does not exist.
@@ -139,7 +147,8 @@ def add(
         raise InputError(f"{source}: no such file or folder", hint="check --source")
     kernel = artifact.read(file)
     packed = headers.collect(source, kernel.version, kernel.segment) if source else None
-    about = describe(kernel, name, origin, found, str(source.resolve()) if source else "")
+    whence = source_origin or (str(source.resolve()) if source else "")
+    about = describe(kernel, name, origin, found, whence)
     home = _home()
     with tempfile.TemporaryDirectory(dir=home, prefix=".new-") as scratch, writing(home):
         folder = Path(scratch) / "kernel"

@@ -13,6 +13,7 @@ import pytest
 
 from tests.unit.cli.runner import json_of, nitro_
 from tests.unit.image.osv.kernel import build
+from tests.unit.image.osv.test_headers import tree
 
 
 @pytest.fixture
@@ -63,11 +64,13 @@ def test_add_as_json(file: Path) -> None:
 
 
 def test_a_kernel_from_a_server(file: Path, server: str, tmp_path: Path) -> None:
-    nitro_("kernel", "add", "mine", str(file))
+    source = tree(tmp_path / "osv")
+    nitro_("kernel", "add", "mine", str(file), "--source", str(source))
     printed = nitro_("kernel", "export", str(tmp_path / "site")).stdout.strip()
     assert printed == str(tmp_path / "site" / "index.json")
     by_index = json_of("kernel", "kernel", "add", "mine", f"{server}/index.json")
     assert by_index["origin"] == f"{server}/mine.elf"
+    assert by_index["source"] == f"{server}/mine.headers.tar.gz"
     sha256 = hashlib.sha256((tmp_path / "site/mine.elf").read_bytes()).hexdigest()
     words = ("kernel", "add", "again", f"{server}/mine.elf", "--sha256")
     nitro_(*words, sha256)
