@@ -21,6 +21,7 @@ from nitro.image.osv import (
     driver,
     ignored,
     programs,
+    python,
     ramfs,
     store,
     system_calls,
@@ -177,6 +178,8 @@ class Osv:
             rootfs.add(driver.PATH, Node("system", "nitro", source=self._compiled(trees)))
         if self.recipe.strace:
             self._check_trace(self.recipe.strace)
+        if python.is_script(self._argv):
+            self.report.note(f"{self.recipe.name}: {python.WHY}: use -m, in its folder")
         for one in ignored.keys(self.recipe):
             self.report.note(f"{self.recipe.name}: {ignored.say(one)}")
         self._command_line()  # refused before anything is written
@@ -240,6 +243,11 @@ class Osv:
             Decision("launch", self._launch, self._chosen.why),
             *(Decision("warning", recipe.argv[0], one) for one in self._chosen.warnings),
             *ignored.keys(recipe),
+            *(
+                [Decision("command", " ".join(self._argv), python.WHY)]
+                if python.is_script(recipe.argv)
+                else []
+            ),
             Decision("driver", recipe.driver, asked(recipe, "driver", own)),
             *(
                 [Decision("processors", f"{doctor.OWN_DRIVER_PROCESSORS}", doctor.ONE_PROCESSOR)]
@@ -263,9 +271,13 @@ class Osv:
             kernel["processors"] = doctor.OWN_DRIVER_PROCESSORS
         return {"kernel": kernel, "layers": [], "digest": digest}
 
+    @property
+    def _argv(self) -> tuple[str, ...]:
+        return python.as_module(self.recipe.argv, self.recipe.working_directory or "/")
+
     def _command_line(self) -> str:
         recipe = self.recipe
-        argv = recipe.argv
+        argv = self._argv
         if self._launch == "linux-ld":
             argv = (_INTERPRETER, *argv)
         # The kernel looks for the pattern anywhere in a name.

@@ -159,6 +159,16 @@ def test_the_command_starts_where_the_recipe_says(root: Path) -> None:
     assert "/srv/my site/" in files(built)
 
 
+@pytest.mark.parametrize(("folder", "end"), [("/app", "-m app"), ("/", "/app/app.py")])
+def test_a_python_script_is_started_as_a_module(root: Path, folder: str, end: str) -> None:
+    elves.write(root / "usr/bin/python3.13")
+    command = ("/usr/bin/python3.13", "/app/app.py")
+    built = image.build(made(root, "python3.13", command=command, working_directory=folder))
+    assert disk.read(built.path).command_line.endswith(f" /usr/bin/python3.13 {end}")
+    [choice] = [one.choice for one in decisions.of(built) if one.subject == "command"]
+    assert choice.endswith(end)
+
+
 def test_what_has_no_effect_is_said_and_explained(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
