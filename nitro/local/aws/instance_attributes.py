@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -59,6 +60,13 @@ class InstanceAttributeActions:
 
     def _set_hardware(self, instance: Any) -> bool:
         """Whether it is one of those that are changed while the instance is stopped."""
+        data = self._get_param("UserData", {}).get("Value")
+        if data is not None:
+            states.require(instance, "stopped")
+            encoded = base64.b64encode(data if isinstance(data, bytes) else data.encode()).decode()
+            launch.check_user_data(encoded)
+            instance.user_data = encoded
+            return True
         for name, attribute in _HARDWARE.items():
             value = self._get_param(name, {}).get("Value")
             if value is not None:

@@ -290,6 +290,8 @@ class InstanceActions:
         launch.check_names(
             backend, self._get_param("KeyName"), self._get_param("IamInstanceProfile", {})
         )
+        launch.check_groups(backend, self.params)
+        launch.check_user_data(self._get_param("UserData"))
         image = launch.usable_image(backend, self.params["ImageId"])
         launch.check_fit(image, self._get_param("InstanceType", "m1.small"))
         if image.imds_support == "v2.0":  # of an AMI that asks for it

@@ -23,6 +23,8 @@ from nitro.local.aws.parameters import PREFIX
 from nitro.local.aws.snapshots import GIB
 from nitro.local.hypervisor import Disk, Guest, Network, PortRange, Profile
 
+USER_DATA_BYTES = 16384  # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html
+
 
 def image_id_of(backend: Any, given: str | None) -> str | None:
     """The image that a request names, by its id or by an SSM parameter.
@@ -52,6 +54,27 @@ def check_names(backend: Any, key: str | None, profile: Mapping[str, str]) -> No
                 f"Value ({wanted}) for parameter iamInstanceProfile.{member.lower()} is invalid. "
                 f"Invalid IAM Instance Profile {'name' if member == 'Name' else 'ARN'}"
             )
+
+
+def check_groups(backend: Any, asked: Mapping[str, Any]) -> None:
+    """Raises EC2ClientError for a security group, by name or id, that there is none of."""
+    named = [*asked.get("SecurityGroups", []), *asked.get("SecurityGroupIds", [])]
+    named += [name for nic in asked.get("NetworkInterfaces", []) for name in nic.get("Groups", [])]
+    for name in named:
+        if backend.get_security_group_by_name_or_id(name) is None:
+            raise EC2ClientError(
+                "InvalidGroup.NotFound", f"The security group '{name}' does not exist"
+            )
+
+
+def check_user_data(data: Any) -> None:
+    """Raises EC2ClientError for more than an instance takes; `data` is in base64."""
+    try:
+        decoded = _decoded(data) or b""
+    except ValueError:  # which moto refuses
+        return
+    if len(decoded) > USER_DATA_BYTES:
+        raise invalid_value(f"User data is limited to {USER_DATA_BYTES} bytes")
 
 
 def profile_of(backend: Any, wanted: Mapping[str, str]) -> Profile | None:

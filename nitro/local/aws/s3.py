@@ -134,6 +134,7 @@ class LocalS3Response(S3Response):  # type: ignore[misc]
     def _key_response(self, request: Any, full_url: str) -> Any:
         self._check_numbers()
         s3_operations.check(request.method, "object", self.querystring)
+        s3_operations.check_key(self.parse_key_name())
         return self._wrong_region() or super()._key_response(request, full_url)
 
     def _check_numbers(self) -> None:

@@ -98,6 +98,12 @@ def check_bucket_name(name: str) -> None:
         raise Refusal("InvalidBucketName", "The specified bucket is not valid.", 400)
 
 
+def check_key(key: str) -> None:
+    """Raises Refusal for a key that is longer than any may be."""
+    if len(key.encode(errors="replace")) > 1024:
+        raise Refusal("KeyTooLongError", "Your key is too long", 400)
+
+
 def check_policy(body: bytes) -> None:
     """Raises S3ClientError for a bucket policy that is none."""
     try:

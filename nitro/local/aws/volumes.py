@@ -29,6 +29,15 @@ _log = logging.getLogger(__name__)
 
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html
 _DEVICE = re.compile(r"/dev/(sd[a-z][0-9]{0,2}|xvd[a-z]{1,2}[0-9]{0,2}|hd[a-z])")
+# GiB; https://docs.aws.amazon.com/ebs/latest/userguide/ebs-volume-types.html
+_SIZES = {
+    "standard": (1, 1024),
+    "io1": (4, 16384),
+    "io2": (4, 65536),
+    "gp3": (1, 65536),
+    "sc1": (125, 16384),
+    "st1": (125, 16384),
+}
 _ATTACHABLE = ("running", "stopped")  # states of an instance
 
 
@@ -254,6 +263,18 @@ class VolumeActions:
                     f"Volume size {size} is smaller than snapshot '{snapshot_id}', expect size "
                     f">= {snapshot.volume_size}"
                 )
+        zones = [zone.name for zone in backend.describe_availability_zones()]
+        if self._get_param("AvailabilityZone") not in zones:
+            raise EC2ClientError(
+                "InvalidZone.NotFound",
+                f"The zone '{self._get_param('AvailabilityZone')}' does not exist.",
+            )
+        kind = self._get_param("VolumeType", "gp2")
+        least, most = _SIZES.get(kind, (1, 16384))
+        if size is not None and not least <= size <= most:
+            raise invalid_value(
+                f"Volume of {size}GiB: a volume of type {kind} has {least} to {most}GiB."
+            )
         result: ActionResult = super().create_volume()  # type: ignore[misc]
         if snapshot_id:
             backend.site.volumes.make(disk_of(result.result))

@@ -103,3 +103,16 @@ def test_monitoring_is_turned_on_and_off(account: Account, image_id: str) -> Non
         (answer,) = call(InstanceIds=[instance_id])["InstanceMonitorings"]
         assert answer == {"InstanceId": instance_id, "Monitoring": {"State": state}}
         assert account.instance(instance_id)["Monitoring"]["State"] == state
+
+
+def test_user_data_is_changed_while_stopped(account: Account, image_id: str) -> None:
+    instance_id = account.run(image_id, UserData="old")["InstanceId"]
+    account.ec2.stop_instances(InstanceIds=[instance_id])
+    account.ec2.describe_instances()
+    change = account.ec2.modify_instance_attribute
+    change(InstanceId=instance_id, UserData={"Value": b"new"})
+    too_much = {"Value": b"x" * 16385}
+    code = error_code(lambda: change(InstanceId=instance_id, UserData=too_much))
+    assert code == "InvalidParameterValue"
+    account.ec2.start_instances(InstanceIds=[instance_id])
+    assert account.hypervisor.guests[instance_id].guest.user_data == b"new"

@@ -72,3 +72,15 @@ def test_cores_that_a_type_does_not_have_are_refused(account: Account, type_name
     one = {"CoreCount": 1, "ThreadsPerCore": 1}
     launched = {"InstanceType": type_name, "CpuOptions": one}
     assert error_code(lambda: account.run(image_id, **launched)) == "InvalidParameterValue"
+
+
+def test_what_a_launch_cannot_take_is_refused(account: Account) -> None:
+    image_id = account.image(account.snapshot())
+    for options, code in (
+        ({"SecurityGroups": ["absent"]}, "InvalidGroup.NotFound"),
+        ({"SecurityGroupIds": ["sg-12345678"]}, "InvalidGroup.NotFound"),
+        ({"NetworkInterfaces": [{"DeviceIndex": 0, "Groups": ["sg-1"]}]}, "InvalidGroup.NotFound"),
+        ({"UserData": "x" * 16385}, "InvalidParameterValue"),
+    ):
+        assert error_code(lambda options=options: account.run(image_id, **options)) == code  # type: ignore[misc]
+    account.run(image_id, SecurityGroups=["default"], UserData="x" * 16384)

@@ -105,3 +105,10 @@ def test_a_bucket_has_a_name_of_aws(account: Account, name: str, code: str | Non
         create()
     else:
         assert error_code(create) == code
+
+
+def test_a_key_has_so_many_bytes(s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="k" * 1024)
+    for key in ("k" * 1025, "ü" * 513):
+        code = error_code(lambda key=key: s3.put_object(Bucket=BUCKET, Key=key))  # type: ignore[misc]
+        assert code == "KeyTooLongError"

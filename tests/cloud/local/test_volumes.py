@@ -269,3 +269,19 @@ def test_a_snapshot_of_a_volume_outlives_the_process(account: Account, instance:
     with install(after):
         (found,) = account.ec2.describe_snapshots(SnapshotIds=[made["SnapshotId"]])["Snapshots"]
     assert (found["VolumeId"], found["State"]) == (root_of(instance), "completed")
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"AvailabilityZone": "us-east-1z"}, "InvalidZone.NotFound"),
+        ({"Size": 0}, "InvalidParameterValue"),
+        ({"Size": 16385}, "InvalidParameterValue"),
+        ({"Size": 1, "VolumeType": "st1"}, "InvalidParameterValue"),
+    ],
+)
+def test_a_volume_that_ebs_does_not_have_is_refused(
+    account: Account, options: dict[str, Any], code: str
+) -> None:
+    assert error_code(lambda: volume(account, **options)) == code
+    assert account.ec2.describe_volumes()["Volumes"] == []
