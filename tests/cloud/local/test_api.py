@@ -32,10 +32,7 @@ DESCRIBING = sorted(
 )
 
 # What they describe is there in every account.
-NONE_AT_FIRST = {
-    *("DescribeAddresses", "DescribeFleets", "DescribeInternetGateways"),
-    *("DescribeSpotFleetRequests", "DescribeSpotInstanceRequests"),
-}
+NONE_AT_FIRST = {"DescribeAddresses", "DescribeInternetGateways"}
 READ_ONLY = {
     *("DescribeAddresses", "DescribeAvailabilityZones", "DescribeInstanceTypeOfferings"),
     *("DescribeInstanceTypes", "DescribeRegions", "DescribeRouteTables"),

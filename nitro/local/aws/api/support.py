@@ -156,10 +156,6 @@ HONOURED: Mapping[str, frozenset[str]] = {
         ),
         "DescribeLaunchTemplates": "LaunchTemplateIds LaunchTemplateNames",
         "ModifyLaunchTemplate": "LaunchTemplateId LaunchTemplateName DefaultVersion",
-        # fleets and spot requests: there are none, and none can be made
-        "DescribeFleets": "FleetIds",
-        "DescribeSpotFleetRequests": "SpotFleetRequestIds",
-        "DescribeSpotInstanceRequests": "SpotInstanceRequestIds",
         # instances
         "DescribeInstanceAttribute": "InstanceId Attribute",
         "DescribeInstanceCreditSpecifications": "InstanceIds",
