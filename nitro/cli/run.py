@@ -123,7 +123,15 @@ def run(
             report.close()
             decided = partial(run_missing.decided, made)
             size = memory or built.minimum_memory_mib + _ROOM
-            session = _boot(built, forwards, size, vcpus, uefi=uefi, decided=decided)
+            session = _boot(
+                built,
+                forwards,
+                size,
+                vcpus,
+                uefi=uefi,
+                decided=decided,
+                settle=run_missing.SETTLE,
+            )
             return session.written.decode(errors="replace")
 
         good = run_missing.complete(made, boot, report, locked=locked, write=write)
@@ -165,8 +173,11 @@ def _boot(
     uefi: bool,
     shell: bool = False,
     decided: Callable[[str], bool] = lambda _: False,
+    settle: float = 0,
 ) -> Session:
-    """Run a machine until it ends, loops, or its console shows that all is `decided`."""
+    """Run a machine until it ends, loops, or `settle` seconds after its console shows that all is
+    `decided`.
+    """
     from nitro import ending, space
     from nitro.local import accel, attach, nic, qemu
 
@@ -201,7 +212,7 @@ def _boot(
         )
         with qemu.boot(emulator, machine, folder, pipes=True) as process:
             session = attach.attach(
-                process, sys.stdin.fileno(), sys.stdout.fileno(), enough=is_over
+                process, sys.stdin.fileno(), sys.stdout.fileno(), enough=is_over, settle=settle
             )
             if process.poll() not in (None, 0):
                 raise NitroError(f"QEMU failed: {(folder / 'qemu.log').read_text().strip()}")

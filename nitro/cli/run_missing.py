@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nitro.recipe import Recipe
 
 _TRIES = 5
+SETTLE = 3.0  # seconds for which a program that listens is watched: it may end at once
 
 
 def lack(recipe: Recipe, built: Image, console: str) -> Lack:
@@ -45,11 +46,13 @@ def show(recipe: Recipe, built: Image, console: str) -> None:
 
 
 def went_well(recipe: Recipe, console: str) -> bool:
-    """Whether the program listens on its ports, or has ended with status 0."""
-    seen = milestones(console)
-    if any(one.name == "exit" and one.fields.get("code") == 0 for one in seen):
-        return True
-    return bool(recipe.tcp_ports) and any(one.name == "ready" for one in seen)
+    """Whether the program listens on its ports, or has ended with status 0, by the last it did."""
+    for one in reversed(milestones(console)):
+        if one.name == "exit":
+            return one.fields.get("code") == 0
+        if one.name == "ready" and recipe.tcp_ports:
+            return True
+    return False
 
 
 def decided(recipe: Recipe, console: str) -> bool:

@@ -6,6 +6,7 @@ import os
 import selectors
 import subprocess
 import termios
+import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -30,12 +31,13 @@ def attach(
     screen: int,
     *,
     enough: Callable[[bytes], bool] = lambda _: False,
+    settle: float = 0,
 ) -> Session:
     """Copy `process`'s output to the descriptor `screen`, and `keyboard` to its input.
 
     The process must have been started with pipes. Returns once it has ended, the keyboard said
-    Ctrl-], or `enough` is true of all that was written; a keyboard that is no terminal may end
-    before.
+    Ctrl-], or `settle` seconds after `enough` became true of all that was written; a keyboard that
+    is no terminal may end before.
     """
     assert process.stdin
     assert process.stdout
@@ -44,8 +46,10 @@ def attach(
         events.register(process.stdout, selectors.EVENT_READ)
         with suppress(PermissionError):  # a plain file or /dev/null: nobody types
             events.register(keyboard, selectors.EVENT_READ)
-        while True:
-            for key, _ in events.select():
+        until: float | None = None
+        while until is None or time.monotonic() < until:
+            left = None if until is None else max(0.0, until - time.monotonic())
+            for key, _ in events.select(left):
                 data = os.read(key.fd, _CHUNK)
                 if key.fd == process.stdout.fileno():
                     if not data:
@@ -54,13 +58,14 @@ def attach(
                     _write_all(screen, data)
                     # Only a line that may say so is worth looking at everything again.
                     if any(mark in data for mark in _MARKS) and enough(bytes(written)):
-                        return Session(bytes(written))
+                        until = until or time.monotonic() + settle
                 elif not data:
                     events.unregister(keyboard)
                 elif LEAVE in data:
                     return Session(bytes(written), left=True)
                 else:
                     _write_all(process.stdin.fileno(), data)
+    return Session(bytes(written))
 
 
 @contextmanager

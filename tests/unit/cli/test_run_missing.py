@@ -89,7 +89,13 @@ def test_write_needs_a_file(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("console", "known", "good"),
-    [("", False, False), (READY, True, True), (ended(0), True, True), (ended(3), True, False)],
+    [
+        ("", False, False),
+        (READY, True, True),
+        (ended(0), True, True),
+        (ended(3), True, False),
+        (READY + ended(1), True, False),
+    ],
 )
 def test_how_it_went(path: Path, console: str, known: bool, good: bool) -> None:
     made = recipe.load(path)

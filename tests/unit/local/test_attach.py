@@ -79,3 +79,19 @@ def test_enough_ends_it_while_the_machine_runs(cat: subprocess.Popen[bytes]):
     assert cat.poll() is None
     for fd in (keys, typed, read, write):
         os.close(fd)
+
+
+def test_what_comes_while_it_settles_counts(cat: subprocess.Popen[bytes]):
+    typed, keys = os.pipe()
+    read, write = os.pipe()
+    os.write(keys, b'"nitro" ready\n')
+
+    def ready(written: bytes) -> bool:
+        os.write(keys, b"more\n")
+        return b"ready" in written
+
+    session = attach(cat, typed, write, enough=ready, settle=0.1)
+    assert session == Session(b'"nitro" ready\nmore\n')
+    assert cat.poll() is None
+    for fd in (keys, typed, read, write):
+        os.close(fd)
