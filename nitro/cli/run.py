@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _ROOM = 512  # MiB for the program, of which QEMU takes from this machine only what is used
 
+_SIGNALS = 128  # statuses from here on are of programs that a signal ended
+
 # How the guest's init is asked for a shell: a field of DMI that it looks at.
 _SHELL = ("-smbios", "type=1,sku=nitro-shell")
 
@@ -161,6 +163,8 @@ def run(
     status = run_end.status(console, memory_mib)
     if status:
         run_end.explain_scripts(made, built)
+        if status < _SIGNALS and not missing and made.flavour == "linux":
+            say("       --missing lists the files that the program looked for and did not find")
     raise typer.Exit(status)
 
 

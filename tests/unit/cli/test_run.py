@@ -140,6 +140,23 @@ def test_traced_calls_are_counted_at_the_end(
 
 
 @pytest.mark.parametrize(
+    ("status", "words", "told"),
+    [(1, (), True), (127, (), True), (0, (), False), (137, (), False), (1, ("--missing",), False)],
+)
+def test_a_program_that_fails_may_lack_a_file(
+    status: int,
+    words: tuple[str, ...],
+    told: bool,
+    machines: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(SESSION, "is", ended(status))
+    assert run(monkeypatch, *words) == status
+    assert ("--missing lists the files" in capfd.readouterr().err) is told
+
+
+@pytest.mark.parametrize(
     ("words", "says"),
     [
         (("--strace", "open", "--missing"), "--strace excludes --missing"),
