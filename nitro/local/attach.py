@@ -56,8 +56,11 @@ def attach(
                         return Session(bytes(written))
                     written += data
                     _write_all(screen, data)
-                    # Only a line that may say so is worth looking at everything again.
-                    if any(mark in data for mark in _MARKS) and enough(bytes(written)):
+                    # Only a line that may say so, which may come in pieces, is worth looking at
+                    # everything again.
+                    line = written.rfind(b"\n", 0, len(written) - len(data)) + 1
+                    said = bytes(written[line:])
+                    if any(mark in said for mark in _MARKS) and enough(bytes(written)):
                         until = until or time.monotonic() + settle
                 elif not data:
                     events.unregister(keyboard)

@@ -95,3 +95,19 @@ def test_what_comes_while_it_settles_counts(cat: subprocess.Popen[bytes]):
     assert cat.poll() is None
     for fd in (keys, typed, read, write):
         os.close(fd)
+
+
+def test_a_line_that_comes_in_pieces_is_enough(cat: subprocess.Popen[bytes]):
+    typed, keys = os.pipe()
+    read, write = os.pipe()
+    os.write(keys, b'"nitro"')
+
+    def ready(written: bytes) -> bool:
+        if written == b'"nitro"':
+            os.write(keys, b" ready\n")
+        return b"ready" in written
+
+    session = attach(cat, typed, write, enough=ready)
+    assert session == Session(b'"nitro" ready\n')
+    for fd in (keys, typed, read, write):
+        os.close(fd)
