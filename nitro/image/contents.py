@@ -175,7 +175,12 @@ class Contents:
         """
         lacking: dict[str, str] = {}
         for inside, found, root in self._loaded:
-            if elf.read(found).machine != self.recipe.arch.elf_machine:
+            try:
+                machine = elf.read(found).machine
+            except InputError as error:
+                self.notes.append(f"{inside} will not load: {error.what}")
+                continue
+            if machine != self.recipe.arch.elf_machine:
                 continue  # such as one of several that a package has, each for its machine
             lacks: list[str] = []
             self._closure(root).add(inside, found, lacks)

@@ -12,7 +12,7 @@ from nitro.debian import Tree
 from nitro.errors import InputError
 from nitro.image.contents import Contents
 from nitro.image.rootfs import Node, Rootfs
-from nitro.recipe import Recipe, for_script
+from nitro.recipe import File, Recipe, for_script
 from tests.unit.image import elves
 
 
@@ -317,3 +317,22 @@ def test_a_script_that_is_not_there_is_said_at_build(tmp_path: Path) -> None:
         filled(tmp_path, tree, command=["/usr/bin/node", *command], **keys)
     with pytest.raises(InputError, match=r"command: /app/sever\.js is not in the image"):
         filled(tmp_path, tree, command=["/usr/bin/node", "sever.js"], **keys)
+
+
+def test_a_damaged_library_in_a_folder_is_a_note(tmp_path: Path) -> None:
+    """As projects have among the samples of their tests; a damaged program is refused."""
+    elves.write(tmp_path / "server")
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples/cut.so").write_bytes(b"\x7fELF\2\1")
+    recipe = Recipe(
+        name="test",
+        folder=tmp_path,
+        programs=(File(source="server"),),
+        files=(File(source="samples", path="/app"),),
+    )
+    contents = Contents(recipe, None, Rootfs(), lambda _: False)
+    contents.add()
+    (note,) = contents.notes
+    assert note.startswith("/app/cut.so will not load: ")
+    with pytest.raises(InputError, match=r"cut\.so"):
+        filled(tmp_path, programs=[{"source": "samples/cut.so"}])
