@@ -26,7 +26,8 @@ _HEAD = """\
 # Programs
 
 What `python -m benchmarks.programs` built and booted, with the recipe that a new user would write
-(`lab/programs/` has them). Each row is one try; unbound's recipe needed a correction before it.
+(`lab/programs/` has them). Each row is one try. Before it, the
+recipes of unbound, etcd and the changed container image needed a correction.
 
 Programs of that folder that are not in the table have not been measured yet.
 
