@@ -26,7 +26,7 @@ docs: $(VENV)/.test
 pictures: $(VENV)/.test
 	$(VENV)/bin/python tools/pictures.py
 
-# Five minutes on two cores: no virtual machine, no download.
+# Seven minutes on two cores: no virtual machine, no download.
 test-fast: $(VENV)/.test
 	$(PYTEST) -n 2 -q --cov --cov-report=
 	$(VENV)/bin/python tools/coverage_total.py

@@ -121,9 +121,7 @@ class _OsvConsole:
             start, code = found.start(), 128 + int(found[1])
         elif line.endswith(_OSV_NOT_STARTED):
             start, code = len(line), _CANNOT_START
-        elif line == "[backtrace]" and OSV_ABORTED.search(
-            before, max(0, len(before) - _OSV_LONGEST)
-        ):
+        elif line == "[backtrace]" and OSV_ABORTED.search(before):
             start, code = 0, _ABORT
         elif found := _OSV_STATUS.search(line, begin):
             start, code = found.start(), int(found[1]) & 0xFF

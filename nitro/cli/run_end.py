@@ -44,9 +44,7 @@ def explain_scripts(recipe: Recipe, built: Image) -> None:
     from nitro.image.missing import scripts_hint
 
     if hint := scripts_hint(recipe, built.manifest_path):
-        what, _, makes = hint.partition("; ")
-        say(f"nitro: {what}")
-        say(f"       {makes}")
+        say(f"       {hint}")
 
 
 def explain_silence(console: str, ports: Sequence[int]) -> None:

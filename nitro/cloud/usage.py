@@ -36,7 +36,7 @@ def users_of(
         return {}
     found: dict[str, list[str]] = defaultdict(list)
     references: dict[str, list[str]] = defaultdict(list)
-    for look in (_instances, _templates, _configurations, _groups, _requests, _parameters):
+    for look in _PLACES:
         for id_, user in look(cloud, ids):
             found[id_].append(user)
             if id_.startswith(PARAMETER):
@@ -97,29 +97,32 @@ def _groups(cloud: Cloud, _: Collection[str]) -> _Named:
                 yield image_id, f"auto-scaling group {group['AutoScalingGroupName']}"
 
 
-def _requests(cloud: Cloud, _: Collection[str]) -> _Named:
-    """What starts instances as long as it stands: spot requests, spot fleets and EC2 fleets."""
-    ec2 = cloud.ec2
-    for spot in ec2.get_paginator("describe_spot_instance_requests").paginate():
-        for request in spot["SpotInstanceRequests"]:
-            if request["State"] in ("open", "active"):
-                for id_ in _started_from(request.get("LaunchSpecification", {})):
-                    yield id_, f"spot request {request['SpotInstanceRequestId']}"
-    for fleets in ec2.get_paginator("describe_spot_fleet_requests").paginate():
-        for fleet in fleets["SpotFleetRequestConfigs"]:
-            if not fleet["SpotFleetRequestState"].startswith("cancelled"):
-                for specification in fleet["SpotFleetRequestConfig"].get(
-                    "LaunchSpecifications", []
-                ):
-                    for id_ in _started_from(specification):
-                        yield id_, f"spot fleet {fleet['SpotFleetRequestId']}"
-    for page in ec2.get_paginator("describe_fleets").paginate():
-        for data in page["Fleets"]:
-            if not data["FleetState"].startswith("deleted"):
-                for template in data.get("LaunchTemplateConfigs", []):
-                    for override in template.get("Overrides", []):
-                        if image_id := override.get("ImageId"):
-                            yield image_id, f"fleet {data['FleetId']}"
+def _spot_requests(cloud: Cloud, _: Collection[str]) -> _Named:
+    pages = cloud.ec2.get_paginator("describe_spot_instance_requests").paginate()
+    for raw in (raw for page in pages for raw in page["SpotInstanceRequests"]):
+        if raw["State"] in ("open", "active"):
+            for id_ in _started_from(raw.get("LaunchSpecification", {})):
+                yield id_, f"spot request {raw['SpotInstanceRequestId']}"
+
+
+def _spot_fleets(cloud: Cloud, _: Collection[str]) -> _Named:
+    pages = cloud.ec2.get_paginator("describe_spot_fleet_requests").paginate()
+    for raw in (raw for page in pages for raw in page["SpotFleetRequestConfigs"]):
+        if not raw["SpotFleetRequestState"].startswith("cancelled"):
+            for launch in raw["SpotFleetRequestConfig"].get("LaunchSpecifications", []):
+                for id_ in _started_from(launch):
+                    yield id_, f"spot fleet {raw['SpotFleetRequestId']}"
+
+
+def _fleets(cloud: Cloud, _: Collection[str]) -> _Named:
+    """A fleet may override its template's image, as an auto-scaling group may."""
+    pages = cloud.ec2.get_paginator("describe_fleets").paginate()
+    for raw in (raw for page in pages for raw in page["Fleets"]):
+        if not raw["FleetState"].startswith("deleted"):
+            for template in raw.get("LaunchTemplateConfigs", []):
+                for override in template.get("Overrides", []):
+                    if image_id := override.get("ImageId"):
+                        yield image_id, f"fleet {raw['FleetId']}"
 
 
 def _parameters(cloud: Cloud, _: Collection[str]) -> _Named:
@@ -176,3 +179,10 @@ def _shares(cloud: Cloud, ids: Collection[str]) -> _Named:
 
 def _of_kind(ids: Collection[str], prefix: str) -> list[str]:
     return sorted(id_ for id_ in ids if id_.startswith(prefix))
+
+
+#: everywhere in a region that may name an image or a snapshot, but for what shares it
+_PLACES = (
+    *(_instances, _templates, _configurations, _groups),
+    *(_spot_requests, _spot_fleets, _fleets, _parameters),
+)

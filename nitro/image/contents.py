@@ -20,6 +20,10 @@ from nitro.image.similar import similar_path
 from nitro.recipe import File, Recipe, runtime
 
 
+class _Missing(InputError):
+    """What a recipe names is not where it says."""
+
+
 @dataclass
 class Contents:
     """Fills `rootfs` from a recipe. `packages` is the recipe's own tree, if it has one.
@@ -137,7 +141,7 @@ class Contents:
     def _file(self, file: File) -> None:
         try:
             path, source, root = self._find(file)
-        except InputError:
+        except _Missing:
             if file.optional:
                 return
             raise
@@ -215,7 +219,7 @@ class Contents:
                     Sysroot(root), file.source, everywhere=kind == "package"
                 ):
                     hint = f"did you mean {similar}?"
-                raise self._error(f"{file.source} is not {where[kind or 'host']}", hint)
+                raise self._error(f"{file.source} is not {where[kind or 'host']}", hint, _Missing)
             return file.target, source, root
         source = self.recipe.folder / file.source
         if not source.exists():
@@ -223,7 +227,7 @@ class Contents:
             program = f"/usr/bin/{source.name}"
             if self.packages and (similar := similar_path(Sysroot(root), program)):
                 hint = f"did you mean {similar}?"
-            raise self._error(f"{source} does not exist", hint)
+            raise self._error(f"{source} does not exist", hint, _Missing)
         return file.target, source, root
 
     def _sysroot(self, kind: str) -> Path:
@@ -319,8 +323,8 @@ class Contents:
         if path not in self.rootfs:
             raise self._error(f"command: {path} is not in the image", "add it to files")
 
-    def _error(self, what: str, hint: str) -> InputError:
-        return InputError(f"{self._name}: {what}", hint=hint)
+    def _error(self, what: str, hint: str, kind: type[InputError] = InputError) -> InputError:
+        return kind(f"{self._name}: {what}", hint=hint)
 
     @property
     def _name(self) -> str:

@@ -44,7 +44,7 @@ def add(rootfs: Rootfs, recipe: Recipe, packages: Path | None) -> None:
 
     A folder of theirs belongs to the user that runs the command, unless it is declared otherwise.
     """
-    if packages is None or recipe.base or not recipe.kernel.startswith("linux"):
+    if packages is None or recipe.base or recipe.flavour != "linux":
         return
     for name, group in declared_users(packages, recipe.packages).items():
         users.declare(rootfs, name, group)

@@ -26,12 +26,8 @@ OFFLOADS = ("profile", "all")  # as `nitro device serve` has them
 OFFLOADS_FILE = "offloads"
 SHAPES_FILE = "shapes.json"
 
-# Of the first network interface, as on Nitro instances: systemd then calls it ens5. Linux learns
-# the slot's number from PCIe's own hot-plugging, which ACPI's would hide.
-_SLOT = (
-    *("-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"),
-    *("-device", "pcie-root-port,id=slot5,chassis=105,slot=5"),
-)
+# Of the first network interface, as on Nitro instances: systemd then calls it ens5.
+_SLOT = ("-device", "pcie-root-port,id=slot5,chassis=105,slot=5")
 
 
 class Nic(Protocol):

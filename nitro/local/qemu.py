@@ -80,14 +80,13 @@ def place(number: int) -> str:
     return f"place{number}"
 
 
-# Linux is told by PCI Express itself, which works with either firmware.
-_HOT_PLUG = (
-    *("-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"),
-    *(
-        word
-        for number in range(PLACES)
-        for word in ("-device", f"pcie-root-port,id={place(number)},chassis={64 + number}")
-    ),
+# PCI Express itself tells Linux of disks that come and go, and of a slot's number, with either
+# firmware; ACPI's way would hide both.
+_NATIVE_HOT_PLUG = ("-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off")
+_PLACES = tuple(
+    word
+    for number in range(PLACES)
+    for word in ("-device", f"pcie-root-port,id={place(number)},chassis={64 + number}")
 )
 
 
@@ -185,7 +184,7 @@ def arguments(
     for number, disk in enumerate(machine.disks):
         line += _nvme(number, disk, removable=machine.hot_plug and number > 0)
     if machine.hot_plug:
-        line += _HOT_PLUG
+        line += [*_NATIVE_HOT_PLUG, *_PLACES]
     if machine.kernel:
         line += ["-kernel", str(machine.kernel), "-append", machine.append]
     if machine.initrd:

@@ -110,10 +110,12 @@ class QemuHypervisor:
                 except Exception:
                     log.exception("%s: while it was down", instance_id)
 
+        def given_up() -> bool:
+            return machine.stopping
+
         with machine.restarting:
             try:
                 if machine.process:
-                    given_up = lambda: machine.stopping  # noqa: E731
                     restart(self._folder / instance_id, GRACE_SECONDS, given_up, call)
             except (NitroError, OSError, ValueError) as error:
                 log.warning("%s could not be restarted: %s", instance_id, error)

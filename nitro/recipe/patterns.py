@@ -18,7 +18,7 @@ _MEANT = {
     TRACED: "the beginning of a system call's name, such as open",
     OCTAL: "an octal mode, such as 0755",
     SUITE: "a suite of Debian's, such as trixie",
-    SIGNAL: "a signal, such as SIGTERM",
+    SIGNAL: "a signal, such as QUIT",
 }
 
 

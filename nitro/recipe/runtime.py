@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import re
 from collections.abc import Mapping, Sequence
@@ -52,6 +53,8 @@ def expand(document: Mapping[str, Any], folder: Path = Path()) -> dict[str, Any]
     """
     name = document.get("runtime")
     if not isinstance(name, str):
+        if "environment" in document:
+            raise InputError("environment is there without runtime", hint='add runtime = "python"')
         return dict(document)
     runtime, version = _find(name, str(document.get("suite", SUITE)))
     arch = named(str(document.get("architecture", X86_64.ec2)))
@@ -145,7 +148,8 @@ def _find(name: str, suite: str) -> tuple[Runtime, str]:
 
 
 def _environment(runtime: Runtime, folder: Path, name: str) -> Needs:
-    needs = runtime.environment(folder.resolve(), name)
+    home = Path(os.path.normpath(folder.resolve() / name))  # its links stay as they are
+    needs = runtime.environment(home.parent, home.name)
     if needs is None:
         raise InputError(
             f"environment: {folder / name} is no virtual environment of {runtime.name}",

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 _INTERPRETER = re.compile(r"python3(\.\d+)?")
 
-WHY = "Python cannot open a script on OSv (FIOCLEX fails), but a module"
+WHY = "on OSv Python cannot open a script (FIOCLEX fails); it can open a module"
 
 
 def is_script(argv: Sequence[str]) -> bool:

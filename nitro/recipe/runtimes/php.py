@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from nitro.arch import Arch
-from nitro.recipe.runtimes.base import HOME, Needs, where_there
+from nitro.recipe.runtimes.base import HOME, Needs, Plain, where_there
 
 _PORT = 80
 
 
 @dataclass(frozen=True)
-class Php:
+class Php(Plain):
     name: str = "php"
     suffixes: tuple[str, ...] = (".php",)
     marks: tuple[str, ...] = ("composer.json", "index.php")
@@ -41,12 +41,6 @@ class Php:
             return (), ports
         port = next(iter(ports), _PORT)
         return ("-S", f"0.0.0.0:{port}", "-t", HOME), ports or (port,)
-
-    def check(self, script: Path) -> None:
-        return
-
-    def environment(self, folder: Path, name: str | None = None) -> Needs | None:
-        return None
 
 
 RUNTIME = Php()

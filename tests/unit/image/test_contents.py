@@ -281,6 +281,10 @@ def test_an_optional_folder_may_be_missing(tmp_path: Path) -> None:
     assert "/usr/share/perl5" not in filled(tmp_path, tree, **keys)
     (tree / "usr/share/perl5").mkdir(parents=True)
     assert "/usr/share/perl5" in filled(tmp_path, tree, **keys)
+    elves.write(tmp_path / "server")
+    nowhere = [{"source": "/x", "from": "package", "optional": True}]
+    with pytest.raises(InputError, match="the recipe has no packages"):
+        filled(tmp_path, programs=[{"source": "server"}], files=nowhere)
 
 
 def test_an_environment_in_a_projects_folder_is_taken_whole(tmp_path: Path) -> None:

@@ -122,6 +122,13 @@ def test_a_virtual_environment_is_taken_with_its_interpreter(tmp_path: Path) -> 
     recipe_file.write_text('runtime = "python"\nenvironment = "env"\nfiles = ["app.py"]\n')
     with pytest.raises(InputError, match="project/env is no virtual environment of python"):
         recipe.load(recipe_file)
+    (project / "other").mkdir()
+    beside = project / "other/web.toml"
+    beside.write_text('runtime = "python"\nenvironment = "../.venv"\nfiles = ["../app.py"]\n')
+    assert recipe.load(beside).argv[0] == str(project / ".venv/bin/python")
+    beside.write_text('environment = ".venv"\nfiles = ["../app.py"]\n')
+    with pytest.raises(InputError, match="environment is there without runtime"):
+        recipe.load(beside)
     (base / f"lib/python{version}/os.py").unlink()
     with pytest.raises(InputError, match="the Python of this environment is not at"):
         recipe.for_script(project / "app.py")
