@@ -26,16 +26,15 @@ _HEAD = """\
 # Programs
 
 What `python -m benchmarks.programs` built and booted, with the recipe that a new user would write
-(`lab/programs/` has them). Each row is one try. Before it, the
-recipes of unbound, etcd and the changed container image needed a correction.
+(`lab/programs/` has them). Each row is one try. Before it, the recipes of unbound, of etcd and of
+the changed container image needed a correction.
 
 Programs of that folder that are not in the table have not been measured yet.
 
 - *Lines*: of the recipe; 0 where the program's path is enough.
 - *Memory*: what nitro computed, and what the machine had.
-- *Answer*: seconds from the start of QEMU to the first right answer, under TCG on two cores, mostly
-  idle. From valkey to mosquitto, for redis, Python's server, FastAPI and PostgreSQL it is exact;
-  the others were asked every five seconds.
+- *Answer*: seconds from the start of QEMU to the first right answer, under TCG on two cores with
+  little other work.
 
 | Program | Kind | Lines | Image | Memory | Answer | Measured |
 |---|---|---|---|---|---|---|
