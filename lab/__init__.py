@@ -7,6 +7,7 @@ ipxe.py       Debian's iPXE in place of a guest
 dpdk.py       DPDK's testpmd in one
 driver.py     the same with the module `nitro_ena`
 traffic.py    what a guest on a card is put through
+sampler.py    where the processor time of a card goes
 image.py      an image of ours on QEMU's user-mode network
 disk.py       a bootable disk that owes nothing to our images but the formats
 programs      hostile.py (a client of the card that writes noise), echo.py, metadata.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -137,6 +138,16 @@ class Lab:
         self._running[name].kill()
         self._running[name].wait()
 
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a process."""
+        self._running[name].send_signal(number)
+
+    def processor_seconds(self, name: str) -> float:
+        """Processor time that a process has taken so far, the kernel's for it included."""
+        stat = Path(f"/proc/{self._running[name].pid}/stat").read_text().rpartition(")")[2]
+        fields = stat.split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
@@ -154,10 +165,14 @@ class Lab:
         ]
 
     @contextmanager
-    def card(self, socket: Path, *options: str, tap: str = "tap0") -> Iterator[Path]:
-        """The card's server on `tap`; yields its control socket."""
+    def card(
+        self, socket: Path, *options: str, tap: str = "tap0", samples: Path | None = None
+    ) -> Iterator[Path]:
+        """The card's server on `tap`; yields its control socket. With `samples` its processor
+        time is sampled into that file (see `sampler.py`)."""
         control = self.folder / f"{socket.name}.control"
-        command = [sys.executable, "-m", "nitro.ena", "serve", "--socket", str(socket)]
+        sampler = ["-m", "lab.sampler", str(samples)] if samples else ["-m"]
+        command = [sys.executable, *sampler, "nitro.ena", "serve", "--socket", str(socket)]
         command += ["--port", f"tap:{tap}", "--control", str(control), *options]
         with self.start(f"ena-{socket.name}", command):
             eventually("the card's socket", socket.exists)

@@ -55,6 +55,12 @@ def iperf(guest: Guest, *options: str, peer: str = HOST, seconds: float = 2) -> 
     assert min(rates) > FLOWS_AT, f"{rates} Mbit/s with {options}"
 
 
+def round_trips(guest: Guest, peer: str = HOST, seconds: int = 2) -> float:
+    """TCP_RR transactions a second, with the host's netserver."""
+    command = f"netperf -H {peer} -t TCP_RR -l {seconds} -P 0"
+    return float(guest.run(command, seconds=seconds + 60).split()[5])
+
+
 def counters(guest: Guest, interface: str = "eth0") -> dict[str, int]:
     lines = guest.run(f"ethtool -S {interface}").splitlines()
     found = (re.match(r"\s*(\S+): (\d+)$", line) for line in lines)

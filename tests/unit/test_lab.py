@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import time
 from pathlib import Path
 
 import pytest
 
-from lab import kernel_log
+from lab import kernel_log, sampler
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,3 +59,22 @@ def test_what_is_harmless_is_a_pattern_with_a_reason() -> None:
     for pattern, reason in kernel_log.HARMLESS.items():
         assert not re.search(pattern, "ena 0000:00:03.0 eth0: keep alive watchdog timeout")
         assert len(reason.split()) > 3
+
+
+def busy(seconds: float) -> None:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+def test_samples_tell_who_takes_the_processor_and_begin_anew_when_written(tmp_path: Path) -> None:
+    out = tmp_path / "samples"
+    with sampler.sampling(out):
+        busy(0.05)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        first = sampler.read(out)
+    assert first[0].function == f"{Path(__file__).stem}.{busy.__name__}"
+    assert 2 < first[0].own <= first[0].total
+    (caller,) = (line for line in first if "samples_tell" in line.function)
+    assert caller.own < first[0].own <= caller.total
+    assert all(line.function != first[0].function for line in sampler.read(out))
