@@ -52,6 +52,7 @@ COLUMNS = (
     Column("streams", _COUNT, "connections at a time"),
     Column("message_bytes", _COUNT, "null: the tool's default"),
     Column("rate", _TEXT, "of each UDP stream"),
+    Column("mtu", _COUNT, "of the client's card during the run; null: the network's"),
     Column("plan_digest", _TEXT, "SHA-256 of the plan"),
     Column("digest", _TEXT, "SHA-256 of the server's disk image"),
     Column("cloud", _TEXT, "aws or local"),

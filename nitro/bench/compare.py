@@ -25,7 +25,7 @@ Numbers = npt.NDArray[np.float64]
 
 _FACTORS = (
     *("plan", "instance_type", "region", "image", "driver", "protocol", "direction"),
-    *("streams", "message_bytes", "rate"),
+    *("streams", "message_bytes", "rate", "mtu"),
 )
 _KEYS = {c.name for c in (*COLUMNS, *PARTITIONS)} - {"metrics", "allowances", "raw", "id"}
 # A night is compared as a date, so that only its own files are read.

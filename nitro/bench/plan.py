@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from nitro import input_file
 from nitro.errors import InputError
-from nitro.probe import Selection, parse
+from nitro.probe import AtMtu, Mtu, Selection, parse
 
 Driver = Literal["nitro", "kernel"]
 Protocol = Literal[
@@ -59,7 +59,8 @@ class Test:
     """One run of one tool. `message_bytes` None: the tool's default; `streams` are connections.
 
     `direction` is the server's, as in docs/probes.md; None where requests are answered.
-    `rate` of a UDP test is that of each stream, as iperf3 writes it: "100M".
+    `rate` of a UDP test is that of each stream, as iperf3 writes it: "100M". `mtu` None: that of
+    the network.
     """
 
     __test__ = False  # for pytest, which takes every class of this name for its own
@@ -69,6 +70,7 @@ class Test:
     streams: int = 1
     message_bytes: int | None = None
     rate: str | None = None
+    mtu: int | None = None
 
 
 @dataclass(frozen=True, order=True)
@@ -88,6 +90,7 @@ class Cell:
         words += [f"streams={test.streams}"] if test.streams > 1 else []
         words += [f"bytes={test.message_bytes}"] if test.message_bytes else []
         words += [f"rate={test.rate}"] if test.rate else []
+        words += [f"mtu={test.mtu}"] if test.mtu else []
         return " ".join(words)
 
 
@@ -131,6 +134,7 @@ class TestMatrix(_Model):
     streams: tuple[Annotated[int, Field(ge=1, le=128)], ...] = Field(default=(1,), min_length=1)
     message_bytes: tuple[Annotated[int, Field(ge=1, le=1 << 20)], ...] = ()
     rates: tuple[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,11}[KMG]?$")], ...] = ()
+    mtu: tuple[Mtu, ...] = ()
 
     @model_validator(mode="after")
     def _fits_the_protocol(self) -> Self:
@@ -140,6 +144,8 @@ class TestMatrix(_Model):
             raise ValueError("netperf has one stream: leave streams out")
         if self.protocol == "http" and self.message_bytes:
             raise ValueError("http has no message_bytes: the page's size is the image's")
+        if "udp" in self.protocol and self.mtu:
+            raise ValueError("UDP has no mtu: the client's would not bound what the server sends")
         return self
 
     def tests(self) -> list[Test]:
@@ -151,6 +157,7 @@ class TestMatrix(_Model):
             self.streams,
             self.message_bytes or (None,),
             self.rates or (None,),
+            self.mtu or (None,),
         )
         return sorted({Test(*factors) for factors in found}, key=repr)
 
@@ -207,7 +214,10 @@ class Plan(_Model):
     def digest(self) -> str:
         """Of all that the plan says."""
         # Without keys that came later and are not used: the digest of an old plan stays.
-        unused = {number: {"images"} for number, tests in enumerate(self.test) if not tests.images}
+        unused = {
+            number: {key for key in ("images", "mtu") if not getattr(tests, key)}
+            for number, tests in enumerate(self.test)
+        }
         text = self.model_dump_json(exclude={"test": unused})
         return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
@@ -252,4 +262,7 @@ def selection(test: Test, seconds: int) -> Selection:
         case _:
             options |= {"connections": test.streams}
     words = ",".join(f"{key}={value}" for key, value in options.items())
-    return parse([f"{tool}:{words}"])
+    found = parse([f"{tool}:{words}"])
+    if test.mtu is None:
+        return found
+    return Selection(probes=tuple(AtMtu(probe=one, mtu=test.mtu) for one in found.probes))

@@ -112,7 +112,9 @@ class Record:
         database.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
         # A file has each sample once; only where a night has several may they repeat each other.
         whole, parts = _by_partition(files)
-        selects = []
+        # Columns that all files are older than.
+        database.register("none", SCHEMA.empty_table())
+        selects = ["SELECT * FROM none"]
         if whole:
             self._register(database, "whole", whole)
             selects.append("SELECT * FROM whole")
@@ -134,7 +136,7 @@ class Record:
             return
         database.execute(
             f"CREATE VIEW {name} AS SELECT * FROM read_parquet({_listed(files)}, "
-            "hive_partitioning = true, "
+            "union_by_name = true, hive_partitioning = true, "
             "hive_types = {'night': DATE, 'plan': VARCHAR})"
         )
 

@@ -12,6 +12,7 @@ AWS.
 
 from nitro.probe.allowances import Allowance
 from nitro.probe.boot import Boot
+from nitro.probe.mtu import AtMtu, Mtu
 from nitro.probe.plan import Plan
 from nitro.probe.prober import ToolProber
 from nitro.probe.result import Metric, Result
@@ -19,8 +20,10 @@ from nitro.probe.spec import Selection, defaults, parse
 
 __all__ = [
     "Allowance",
+    "AtMtu",
     "Boot",
     "Metric",
+    "Mtu",
     "Plan",
     "Result",
     "Selection",

@@ -97,11 +97,13 @@ def test_measuring_from_this_machine(
     assert out["metrics"]["tcp_out"]["value"] > 1e6
 
 
-def test_a_shaped_type_is_limited_by_its_allowance(nitro: Nitro, tmp_path: Path):
+def test_a_shaped_type_is_limited_by_its_allowance_and_a_test_has_its_mtu(
+    nitro: Nitro, tmp_path: Path
+):
     (tmp_path / "plan.toml").write_text(
         'name = "shaped"\nseconds = 1\nrepetitions = 1\nwarm_up = 0\n'
         '[matrix]\ndrivers = ["kernel"]\ntypes = ["c5.xlarge"]\n'
-        '[[test]]\nprotocol = "iperf3-tcp"\ndirections = ["in"]\n'
+        '[[test]]\nprotocol = "iperf3-tcp"\ndirections = ["in"]\nmtu = [1500]\n'
     )
     nitro.run("local", "up", "--shape", "c5.xlarge:in=8M")
     where = ("--record", str(tmp_path / "record"))
@@ -113,6 +115,9 @@ def test_a_shaped_type_is_limited_by_its_allowance(nitro: Nitro, tmp_path: Path)
     rates = "SELECT value FROM metrics WHERE metric = 'tcp_in'"
     [row] = json.loads(nitro.run("bench", "query", "--json", *where, rates).stdout)
     assert 1e6 < row["value"] < 9e6
+    [row] = json.loads(nitro.run("bench", "query", "--json", *where, "FROM samples").stdout)
+    assert row["mtu"] == 1500
+    assert '"tcp_mss_default":\t1448' in row["raw"]  # what the MTU leaves, with timestamps
     assert nitro.left() == []
 
 

@@ -121,6 +121,16 @@ def test_every_test_becomes_one_step_of_the_tool(tmp_path):
         assert words in text
 
 
+def test_a_test_under_an_mtu_is_a_cell_of_its_own_and_sets_it_at_the_client(tmp_path):
+    text = TEXT.replace("streams = [1, 4]", 'directions = ["in"]\nmtu = [1500, 9001]')
+    cells = load(tmp_path, text).cells("eu-west-1")
+    assert "c5.large eu-west-1 bench nitro iperf3-tcp in mtu=1500" in {cell.key for cell in cells}
+    steps = {cell.test.mtu: selection(cell.test, 2).plan("192.0.2.1").steps for cell in cells}
+    assert steps[9001][0].command.startswith("at-mtu 9001 iperf3 ")
+    assert not steps[None][0].command.startswith("at-mtu")
+    assert (steps[1500][0].name, steps[1500][0].port) == ("iperf3-tcp-in", 5201)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -134,6 +144,8 @@ def test_every_test_becomes_one_step_of_the_tool(tmp_path):
         (('"iperf3-tcp"\n', '"iperf3-tcp"\nrates = ["1M"]\n'), "rates"),
         (('"netperf-tcp-rr"\n', '"netperf-tcp-rr"\nstreams = [2]\n'), "streams"),
         (('"netperf-tcp-rr"', '"http"'), "message_bytes"),
+        (('"netperf-tcp-rr"\n', '"netperf-udp-rr"\nmtu = [1500]\n'), "UDP has no mtu"),
+        (("[1, 4]", "[1]\nmtu = [100]"), "test.0.mtu.0"),
         (("[1, 4]", '[1]\nimages = ["other"]'), "images has 'other'"),
         (('name = "small"', 'name = "../x"'), "name"),
         (("seed = 7", "max_cost = 2.5"), "the price of c5.large"),

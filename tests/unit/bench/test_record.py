@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 
+import pyarrow.parquet as pq
 import pytest
 
 from nitro.errors import InputError
-from tests.unit.bench.samples import NIGHT, sample
+from tests.unit.bench.samples import CELL, NIGHT, sample
 
 OTHER_NIGHT = date(2026, 11, 27)
 
@@ -117,3 +119,21 @@ def test_a_record_without_samples_says_so(record):
     record.append([sample()])
     with pytest.raises(InputError, match="of the plan other"):
         record.query("SELECT 1", plan="other")
+
+
+def test_files_without_a_column_that_came_later_are_read_with_those_that_have_it(record):
+    """Alone in their folders, and beside others."""
+    record.append([sample(repetition=0)])
+    [old] = record.store.folder.rglob("*.parquet")
+    rows = pq.read_table(old).drop_columns(["mtu"])
+    pq.write_table(rows, old)
+    assert record.query("SELECT mtu FROM samples").to_pylist() == [{"mtu": None}]
+    later = replace(CELL, test=replace(CELL.test, mtu=1500))
+    record.append([sample(cell=later, night=OTHER_NIGHT)])
+    sql = "SELECT mtu, count(*) AS n FROM samples GROUP BY mtu ORDER BY mtu"
+    assert record.query(sql).to_pylist() == [{"mtu": 1500, "n": 1}, {"mtu": None, "n": 1}]
+    record.append([sample(cell=later)])
+    assert record.query(sql).to_pylist() == [{"mtu": 1500, "n": 2}, {"mtu": None, "n": 1}]
+    assert len(record.ids("small", NIGHT)) == 2
+    record.compact("small", NIGHT)
+    assert record.query(sql).to_pylist() == [{"mtu": 1500, "n": 2}, {"mtu": None, "n": 1}]
