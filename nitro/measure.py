@@ -52,7 +52,8 @@ class Measurement:
     `measure_from` is one of MEASURE_FROM. `client_ami` is None where no client is needed.
     `launched` is the moment, by the monotonic clock, from which the time to the first connection
     counts; it is measured where `first_tcp_port` can be reached from here. `ends`: the program is
-    meant to end, and is waited for.
+    meant to end, and is waited for. `watched`: its guest tells on the console how far it has come,
+    as those of nitro's images do; any other is measured once its ports answer.
     """
 
     server: Instance
@@ -64,6 +65,7 @@ class Measurement:
     bucket: str | None = None
     first_tcp_port: int | None = None
     ends: bool = False
+    watched: bool = True
     launched: float = field(default_factory=time.monotonic)
 
 
@@ -136,10 +138,11 @@ def run_probes(
             larger=lambda mib: larger(cloud, measurement.instance_type, mib),
             sleep=cloud.sleep,
         )
-        with report.stage("boot") as stage:
-            deadline = (selection.boot or Boot()).seconds
-            booted = prober.wait_boot(watch, deadline=deadline, stage=stage)
-        results += [booted] if selection.boot else []
+        if measurement.watched:
+            with report.stage("boot") as stage:
+                deadline = (selection.boot or Boot()).seconds
+                booted = prober.wait_boot(watch, deadline=deadline, stage=stage)
+            results += [booted] if selection.boot else []
         if running:
             results += running.results()
         elif plan.steps:

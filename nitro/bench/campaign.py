@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
 from typing import Annotated
@@ -24,11 +25,13 @@ INDEX = "AWS_BATCH_JOB_ARRAY_INDEX"  # set in each child of an array job
 
 class _Published(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+    region: str
     recipe: str  # "" of the client
     driver: str
     ami: str
     digest: str
     processors: int | None = None
+    start: str | None = None
 
 
 class Campaign(BaseModel):
@@ -51,13 +54,14 @@ class Campaign(BaseModel):
         region: str,
         *,
         parts: int,
-        images: Images,
+        images: Mapping[str, Images],
         subnet: str | None,
         bucket: str | None,
     ) -> Campaign:
         published = tuple(
-            _Published(recipe=recipe, driver=driver, **asdict(image))
-            for (recipe, driver), image in images.items()
+            _Published(region=place, recipe=recipe, driver=driver, **asdict(image))
+            for place, found in images.items()
+            for (recipe, driver), image in found.items()
         )
         return cls(
             plan=plan,
@@ -70,12 +74,13 @@ class Campaign(BaseModel):
         )
 
     @property
-    def images(self) -> Images:
-        """Each image by recipe and driver."""
-        return {
-            (one.recipe, one.driver): Image(one.ami, one.digest, one.processors)
-            for one in self.published
-        }
+    def images(self) -> dict[str, Images]:
+        """Each region's images."""
+        found: dict[str, Images] = {region: {} for region in self.plan.regions(self.region)}
+        for one in self.published:
+            image = Image(one.ami, one.digest, one.processors, one.start)
+            found.setdefault(one.region, {})[one.recipe, one.driver] = image
+        return found
 
     @property
     def folder(self) -> str:
@@ -114,6 +119,6 @@ def read(store: Store, folder: str) -> Campaign:
         raise InputError(
             f"the record has no job {folder}", hint="`nitro bench submit` writes it"
         ) from None
-    if CLIENT not in found.images:
+    if any(CLIENT not in images for images in found.images.values()):
         raise InputError(f"{folder}: no client's image")
     return found

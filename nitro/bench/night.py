@@ -10,41 +10,29 @@ as failed, and the night goes on.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 
+from nitro.bench.budget import Budget, prices_of
 from nitro.bench.claim import abandoned, claimed, forget
-from nitro.bench.images import CLIENT, Images, ports, published
+from nitro.bench.images import Images, ports
+from nitro.bench.pairs import Pairs
 from nitro.bench.plan import Machine, Plan, Task
 from nitro.bench.record import Record
 from nitro.bench.sample import Circumstances, Sample, from_result, sample_id
 from nitro.bench.schedule import WHOLE, Part, clients, groups, lifetime, selected
-from nitro.cloud import (
-    Cloud,
-    InstanceType,
-    Keep,
-    Placement,
-    Undo,
-    create_placement,
-    find_instance_type,
-    inventory,
-    launch,
-    new_deployment,
-    preflight,
-)
-from nitro.cloud.errors import ignoring
-from nitro.cloud.instance_types import processors
+from nitro.bench.sites import Site, sites_of
+from nitro.cloud import Cloud, Keep, Undo, create_placement, inventory, new_deployment
 from nitro.cloud.inventory import remove
+from nitro.cloud.network import find_subnets
 from nitro.documents.bench import NightDocument
 from nitro.errors import Interrupted, NitroError
 from nitro.interfaces import ImageBuilder, Prober
-from nitro.measure import Measurement, run_probes
-from nitro.probe import Result, Selection
+from nitro.measure import Measurement
+from nitro.probe import Result
 from nitro.progress import Reporter
-
-_ATTEMPTS = 2  # at a repetition of a machine
 
 
 @dataclass
@@ -72,25 +60,18 @@ class NightReport:
 class _Night:
     """A night under way."""
 
-    cloud: Cloud
     plan: Plan
     record: Record
-    prober: Prober
     report: Reporter
-    undo: Undo
     night: date
-    images: Images
-    types: dict[str, InstanceType]
-    bucket: str | None
-    placement: Placement
+    pairs: Mapping[str, Pairs]  # by region
+    budget: Budget
     done: NightReport
-    max_cost: float | None
-    servers: dict[Machine, Measurement] = field(default_factory=dict)
-    launched: int = 0
-    began: float = field(default_factory=lambda: time.monotonic())
-    group_began: float = 0.0
-    cost_before: float = 0.0
-    undo_servers: Undo = field(default_factory=Undo)  # of a group
+
+    @property
+    def servers(self) -> list[Machine]:
+        """The machines whose servers run."""
+        return [machine for pairs in self.pairs.values() for machine in pairs.servers]
 
 
 def run(
@@ -105,77 +86,57 @@ def run(
     subnet: str | None = None,
     bucket: str | None = None,
     part: Part = WHOLE,
-    images: Images | None = None,
+    images: Mapping[str, Images] | None = None,
 ) -> NightReport:
     """Make the measurements that the record does not have of this night (UTC; None: today's).
 
     Of many processes, each does its `part`, with as much of the plan's money. `images` are those
-    that are published already; None: build and publish them.
+    that are published already, by region; None: build and publish them. `subnet` and `bucket` are
+    of the cloud's region.
 
     Raises InputError for an image or type that cannot be used, RefusedError, and Interrupted after
     everything was removed; what was recorded by then stays.
     """
     night = night or datetime.now(UTC).date()
     tasks = part.tasks(plan, cloud.region, night)
-    at_once = plan.pairs_at_once if part == WHOLE else 1
     there = record.ids(plan.name, night)
     missing = [t for t in tasks if sample_id(plan.name, night, t.cell, t.repetition) not in there]
     done = NightReport(night, there=len(tasks) - len(missing))
-    _remove_abandoned(cloud, plan, record, night, report)
+    for region in plan.regions(cloud.region):
+        _remove_abandoned(cloud.in_region(region), plan, record, night, report)
     if not missing:
         if part == WHOLE:
             record.compact(plan.name, night)
         return done
-    types = {name: find_instance_type(cloud, name) for name in plan.matrix.types}
+    at_once = plan.pairs_at_once if part == WHOLE else 1
+    sites = [
+        site
+        for site in sites_of(cloud, plan, subnet=subnet, bucket=bucket)
+        if any(task.cell.machine.region == site.cloud.region for task in missing)
+    ]
     with report.stage("check"):
-        for instance_type in types.values():
-            for note in preflight.check(
-                cloud,
-                instance_type,
-                instances=1 + min(at_once, len(part.machines(plan, cloud.region))),
-                subnet_id=subnet,
-                bucket=bucket,
-            ):
-                report.note(note)
-    deployment = new_deployment()
-    with (
-        claimed(record.store, plan.name, night, deployment, cloud.region),
-        Undo(keep=Keep.IMAGE, report=report, sleep=cloud.sleep) as undo,
-    ):
-        if images is None:
-            images = published(
-                cloud,
-                plan,
-                types.values(),
-                builder=builder,
-                undo=undo,
-                bucket=bucket,
-                report=report,
+        prices = prices_of(cloud, plan, report)
+        for site in sites:
+            machines = {t.cell.machine for t in missing}
+            here = sum(machine.region == site.cloud.region for machine in machines)
+            site.check(plan, 1 + min(at_once, here), report)
+    with ExitStack() as stack:
+        deployments = {site.cloud.region: new_deployment() for site in sites}
+        for region, deployment in deployments.items():
+            stack.enter_context(claimed(record.store, plan.name, night, deployment, region))
+        undo = stack.enter_context(Undo(keep=Keep.IMAGE, report=report, sleep=cloud.sleep))
+        pairs = {}
+        for site in sites:
+            region = site.cloud.region
+            published = images[region] if images else site.published(plan, builder, undo, report)
+            pairs[region] = _pairs(
+                site, plan, published, deployments[region], lifetime(plan, missing), undo, prober
             )
-        placement = create_placement(
-            cloud,
-            undo,
-            deployment=deployment,
-            ports=ports(plan),
-            subnet_id=subnet,
-            type_name=plan.matrix.types[0],
-            ttl=lifetime(plan, missing),
-            placement_group=plan.placement_group,
-        )
         max_cost = plan.max_cost / part.count if plan.max_cost is not None else None
-        under_way = _Night(
-            *(cloud, plan, record, prober, report, undo, night, images, types, bucket),
-            *(placement, done, max_cost),
+        budget = Budget(plan.max_hours, max_cost, prices)
+        _measure_all(
+            _Night(plan, record, report, night, pairs, budget, done), missing, at_once, undo
         )
-        with report.stage("measure") as stage:
-            for group in groups(missing, at_once):
-                with _servers_of_group(under_way):
-                    for tasks_of_client in clients(group):
-                        if _spent(under_way):
-                            done.left_out += len(tasks_of_client)
-                            continue
-                        _measure(under_way, tasks_of_client)
-                        stage.progress(done.recorded + done.failed, len(missing), "runs")
     if done.left_out:
         report.note(f"{done.left_out} runs had no room in the plan's budget")
     if part == WHOLE:  # of many processes, the one after them
@@ -197,53 +158,88 @@ def _remove_abandoned(
             forget(record.store, plan.name, night, name)
 
 
+def _pairs(
+    site: Site,
+    plan: Plan,
+    images: Images,
+    deployment: str,
+    ttl: timedelta,
+    undo: Undo,
+    prober: Prober,
+) -> Pairs:
+    placement = create_placement(
+        site.cloud,
+        undo,
+        deployment=deployment,
+        ports=ports(plan),
+        subnet_id=site.subnet,
+        type_name=plan.matrix.types[0],
+        ttl=ttl,
+        placement_group=plan.placement_group,
+        spot=plan.market == "spot",
+    )
+    subnets = {name: find_subnets(site.cloud, site.subnet, name) for name in site.types}
+    return Pairs(
+        *(site.cloud, plan, images, site.types, subnets, placement, prober, undo.report),
+        bucket=site.bucket,
+    )
+
+
+def _measure_all(night: _Night, tasks: list[Task], at_once: int, undo: Undo) -> None:
+    """Measure group by group, as far as the budget goes."""
+    done = night.done
+    with night.report.stage("measure") as stage:
+        for group in groups(tasks, at_once):
+            with _servers_of_group(night, undo):
+                for tasks_of_client in clients(group):
+                    if night.budget.is_spent(night.servers):
+                        done.left_out += len(tasks_of_client)
+                        continue
+                    _measure(night, tasks_of_client)
+                    stage.progress(done.recorded + done.failed, len(tasks), "runs")
+
+
 @contextmanager
-def _servers_of_group(night: _Night) -> Iterator[None]:
+def _servers_of_group(night: _Night, outer: Undo) -> Iterator[None]:
     """The servers that the block launches end with it."""
-    night.group_began = time.monotonic()
-    with Undo(
-        keep=Keep.NOTHING,
-        report=night.report,
-        sleep=night.cloud.sleep,
-        outer=night.undo,
-        title="end the servers",
-    ) as undo:
-        night.undo_servers, night.servers = undo, {}
+    night.budget.begin_group()
+    with ExitStack() as stack:
+        undo = stack.enter_context(
+            Undo(
+                keep=Keep.NOTHING,
+                report=night.report,
+                sleep=outer.sleep,
+                outer=outer,
+                title="end the servers",
+            )
+        )
+        for pairs in night.pairs.values():
+            stack.enter_context(pairs.group(undo))
         yield
-        if night.servers:  # each takes a minute to end: side by side
-            ids = [one.server.id for one in night.servers.values()]
-            with ignoring("absent"):
-                night.cloud.ec2.terminate_instances(InstanceIds=ids)
-        night.cost_before, night.servers = _cost(night), {}
+        night.budget.end_group(night.servers)
 
 
 def _measure(night: _Night, tasks: list[Task]) -> None:
     """Run one client's tasks and record what they gave, or that they failed."""
     machine = tasks[0].cell.machine
-    for attempt in range(_ATTEMPTS):
-        try:
-            measurement = replace(_server(night, machine), selection=selected(night.plan, tasks))
-            results = run_probes(
-                night.cloud, measurement, night.prober, night.undo_servers, night.report
+    pairs = night.pairs[machine.region]
+    measurement: Measurement | None = None
+    try:
+        measurement, results = pairs.measure(machine, selected(night.plan, tasks))
+    except Interrupted:
+        raise
+    except NitroError as error:
+        results = [
+            Result(
+                task.cell.test.protocol.partition("-")[0],
+                "",
+                error=str(error),
+                started=time.time(),
             )
-        except Interrupted:
-            raise
-        except NitroError as error:
-            night.servers.pop(machine, None)  # whatever it is, the next one is a new one
-            night.report.note(f"{machine.instance_type} {machine.driver}: {error}")
-            if attempt + 1 == _ATTEMPTS:
-                now = time.time()
-                results = [
-                    Result(
-                        t.cell.test.protocol.partition("-")[0], "", error=str(error), started=now
-                    )
-                    for t in tasks
-                ]
-                measurement = None
-        else:
-            break
+            for task in tasks
+        ]
     samples = [
-        _sample(night, task, result, measurement)
+        _sample(night, pairs, task, result, measurement)
         for task, result in zip(tasks, results, strict=True)
     ]
     night.record.append(samples)
@@ -252,50 +248,22 @@ def _measure(night: _Night, tasks: list[Task]) -> None:
     night.done.recorded += len(samples) - failed
 
 
-def _server(night: _Night, machine: Machine) -> Measurement:
-    """The server of a machine, launched when it is first needed, or when the last one died."""
-    if machine in night.servers:
-        return night.servers[machine]
-    night.launched += 1
-    image, instance_type = (
-        night.images[machine.image, machine.driver],
-        night.types[machine.instance_type],
-    )
-    server = launch(
-        night.cloud,
-        image.ami,
-        instance_type,
-        night.placement,
-        night.undo_servers,
-        name=f"nitro-{night.plan.name}",
-        role=f"server-{night.launched}",  # the token of a start is made from it
-        processors=processors(instance_type, None, image.processors, night.report),
-        report=night.report,
-    )
-    found = Measurement(
-        server,
-        instance_type,
-        night.placement.beside(server),
-        Selection(),
-        "instance",
-        client_ami=night.images[CLIENT].ami,
-        bucket=night.bucket,
-    )
-    night.servers[machine] = found
-    return found
-
-
-def _sample(night: _Night, task: Task, result: Result, measurement: Measurement | None) -> Sample:
-    kind = night.types[task.cell.machine.instance_type]
+def _sample(
+    night: _Night, pairs: Pairs, task: Task, result: Result, measurement: Measurement | None
+) -> Sample:
+    machine = task.cell.machine
+    kind = pairs.types[machine.instance_type]
     known = Circumstances(
         plan_digest=night.plan.digest,
-        digest=night.images[task.cell.machine.image, task.cell.machine.driver].digest,
+        digest=pairs.images[machine.image, machine.driver].digest,
         placement=night.plan.placement_group or "",
+        market=night.plan.market,
         baseline_bits=kind.baseline_bits,
         peak_bits=kind.peak_bits,
     )
     if measurement:
-        known = replace(known, zone=measurement.placement.subnet.zone, server=measurement.server.id)
+        zone = measurement.placement.subnet.zone
+        known = replace(known, zone=zone, server=measurement.server.id)
     if taken := result.conditions:
         known = replace(
             known,
@@ -317,22 +285,3 @@ def _sample(night: _Night, task: Task, result: Result, measurement: Measurement 
         warm_up=night.plan.warm_up,
         circumstances=known,
     )
-
-
-def _spent(night: _Night) -> bool:
-    """Whether the plan's hours or its money are used up."""
-    hours = (time.monotonic() - night.began) / 3600
-    if night.plan.max_hours is not None and hours >= night.plan.max_hours:
-        return True
-    return night.max_cost is not None and _cost(night) >= night.max_cost
-
-
-def _cost(night: _Night) -> float:
-    """At most so many dollars were spent: as if all servers of a group ran from its start, and a
-    client of the dearest type beside them all the time. 0 where the plan has no prices."""
-    prices = night.plan.prices
-    if not set(night.plan.matrix.types) <= set(prices):
-        return 0.0
-    hours = (time.monotonic() - night.group_began) / 3600
-    running = [prices[machine.instance_type] for machine in night.servers]
-    return night.cost_before + hours * (sum(running) + max(prices.values()))

@@ -23,6 +23,7 @@ from nitro.errors import InputError
 from nitro.probe import AtMtu, Mtu, Selection, parse
 
 Driver = Literal["nitro", "kernel"]
+OWN: Literal["own"] = "own"  # in place of a driver: that which another AMI brings
 Protocol = Literal[
     "iperf3-tcp",
     "iperf3-udp",
@@ -45,11 +46,12 @@ Count = Annotated[int, Field(ge=1, le=10_000)]
 class Machine:
     """What a pair of instances is: the same for client and server but for the client's image.
 
-    `image` is a recipe's name or file. `driver` is whose ENA driver the server loads.
+    `image` is a recipe's name or file, or the plan's name of an AMI. `driver` is whose ENA driver
+    the server loads, OWN for an AMI.
     """
 
     image: str
-    driver: Driver
+    driver: Driver | Literal["own"]
     instance_type: str
     region: str
 
@@ -110,17 +112,24 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Ami(_Model):
+    """An AMI that nitro did not make, as a control.
+
+    `ids` has its id in each region. `start` is a shell script that its cloud-init runs at the first
+    boot, and that has to start the servers.
+    """
+
+    ids: dict[str, Annotated[str, Field(pattern=r"^ami-[0-9a-f]{8,17}$")]] = Field(min_length=1)
+    start: str = ""
+
+
 class Matrix(_Model):
-    """The machines: every combination."""
+    """The machines: every combination. `regions`: none: that in which the command works."""
 
     images: tuple[str, ...] = Field(default=("bench",), min_length=1)
     drivers: tuple[Driver, ...] = Field(default=("nitro",), min_length=1)
     types: tuple[str, ...] = Field(min_length=1)
-
-    def machines(self, region: str) -> list[Machine]:
-        """Every combination, once."""
-        found = itertools.product(self.images, self.drivers, self.types, (region,))
-        return sorted({Machine(*factors) for factors in found}, key=repr)
+    regions: tuple[Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")], ...] = ()
 
 
 class TestMatrix(_Model):
@@ -166,9 +175,10 @@ class Plan(_Model):
     """What a night measures. `seconds` is the length of one measurement.
 
     `repetitions` come after `warm_up` ones, which are recorded as such. `max_hours` counts from
-    the first launch; `max_cost` is in US dollars and needs `prices`, by instance type for an hour;
-    None: no bound. `pairs_at_once` servers run at a time, and one client after the other measures
-    them. `placement_group` is the name of one that is there already.
+    the first launch; `max_cost` is in US dollars, by `prices`, of an instance type for an hour, or
+    where they lack it by those of AWS; None: no bound. `pairs_at_once` servers run at a time, and
+    one client after the other measures them. `placement_group` is the name of one that is there
+    already. `amis` are images of the matrix that are not recipes, by name.
     """
 
     name: Name
@@ -181,21 +191,22 @@ class Plan(_Model):
     prices: dict[str, Annotated[float, Field(gt=0)]] = {}
     pairs_at_once: Count = 20
     placement_group: str | None = None
+    market: Literal["on-demand", "spot"] = "on-demand"
+    amis: dict[Name, Ami] = {}
     matrix: Matrix
     test: tuple[TestMatrix, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _costs_are_known(self) -> Self:
-        missing = sorted(set(self.matrix.types) - set(self.prices))
-        if self.max_cost is not None and missing:
-            raise ValueError(f"max_cost needs the price of {missing[0]} under [prices]")
-        return self
 
     @model_validator(mode="after")
     def _images_are_known(self) -> Self:
         for image in (image for tests in self.test for image in tests.images):
             if image not in self.matrix.images:
                 raise ValueError(f"test: images has {image!r}, which the matrix does not have")
+        for name, ami in self.amis.items():
+            if name not in self.matrix.images:
+                raise ValueError(f"amis has {name!r}, which the matrix's images do not have")
+            for region in self.matrix.regions:
+                if region not in ami.ids:
+                    raise ValueError(f"amis.{name}: ids has none for {region}")
         return self
 
     @classmethod
@@ -214,16 +225,40 @@ class Plan(_Model):
     def digest(self) -> str:
         """Of all that the plan says."""
         # Without keys that came later and are not used: the digest of an old plan stays.
-        unused = {
-            number: {key for key in ("images", "mtu") if not getattr(tests, key)}
-            for number, tests in enumerate(self.test)
+        unused: dict[str, Any] = {
+            "test": {
+                number: {key for key in ("images", "mtu") if not getattr(tests, key)}
+                for number, tests in enumerate(self.test)
+            },
+            "matrix": set() if self.matrix.regions else {"regions"},
         }
-        text = self.model_dump_json(exclude={"test": unused})
+        unused |= {} if self.amis else {"amis": True}
+        unused |= {} if self.market == "spot" else {"market": True}
+        text = self.model_dump_json(exclude=unused)
         return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
+    @property
+    def recipes(self) -> list[str]:
+        """The images that are recipes."""
+        return [image for image in self.matrix.images if image not in self.amis]
+
+    def regions(self, region: str) -> tuple[str, ...]:
+        """Where the machines run; `region` is where the command works."""
+        return tuple(dict.fromkeys(self.matrix.regions)) or (region,)
+
+    def machines(self, region: str) -> list[Machine]:
+        """Every combination, once, sorted."""
+        matrix, regions = self.matrix, self.regions(region)
+        found: set[Machine] = set()
+        for image in matrix.images:
+            drivers = (OWN,) if image in self.amis else matrix.drivers
+            factors = itertools.product((image,), drivers, matrix.types, regions)
+            found |= {Machine(*each) for each in factors}
+        return sorted(found, key=repr)
+
     def cells(self, region: str) -> list[Cell]:
-        """Every cell, once, sorted. `region`: where the command runs."""
-        machines = self.matrix.machines(region)
+        """Every cell, once, sorted."""
+        machines = self.machines(region)
         return [Cell(machine, test) for machine in machines for test in self.tests(machine.image)]
 
     def tests(self, image: str) -> list[Test]:

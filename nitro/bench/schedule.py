@@ -22,7 +22,7 @@ class Part:
     count: int = 1
 
     def machines(self, plan: Plan, region: str) -> list[Machine]:
-        return plan.matrix.machines(region)[self.index :: self.count]
+        return plan.machines(region)[self.index :: self.count]
 
     def tasks(self, plan: Plan, region: str, night: date) -> list[Task]:
         """The night's tasks of these machines, in the plan's order."""

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from nitro.bench import campaign
 from nitro.bench.campaign import Campaign
-from nitro.bench.images import published
 from nitro.bench.plan import Plan
 from nitro.bench.record import Record
 from nitro.bench.sample import sample_id
 from nitro.bench.schedule import WHOLE
-from nitro.cloud import Cloud, InstanceType, Keep, Undo, find_instance_type, preflight
+from nitro.bench.sites import sites_of
+from nitro.cloud import Cloud, InstanceType, Keep, Undo, preflight
 from nitro.cloud.errors import ApiError
 from nitro.documents.bench import SubmissionDocument
 from nitro.errors import InputError
@@ -91,18 +91,15 @@ def submit(
     array, last = _running(cloud, queue, name), _running(cloud, queue, f"{name}-check")
     if array and last:
         return Submission(plan.name, night, 0, missing, array, last)
-    types = [find_instance_type(cloud, one) for one in plan.matrix.types]
+    sites = sites_of(cloud, plan, subnet=subnet, bucket=bucket)
     with report.stage("check"):
-        for instance_type in types:
-            for note in preflight.check(
-                cloud, instance_type, instances=2, subnet_id=subnet, bucket=bucket
-            ):
-                report.note(note)
-        parts = count_parts(plan, cloud.region, types, preflight.vcpu_quota(cloud))
+        for site in sites:
+            site.check(plan, 2, report)
+        quotas = [preflight.vcpu_quota(site.cloud, plan.market == "spot") for site in sites]
+        quota = min((one for one in quotas if one is not None), default=None)
+        parts = count_parts(plan, cloud.region, list(sites[0].types.values()), quota)
     with Undo(keep=Keep.IMAGE, report=report, sleep=cloud.sleep) as undo:
-        images = published(
-            cloud, plan, types, builder=builder, undo=undo, bucket=bucket, report=report
-        )
+        images = {site.cloud.region: site.published(plan, builder, undo, report) for site in sites}
     found = Campaign.of(
         plan, night, cloud.region, parts=parts, images=images, subnet=subnet, bucket=bucket
     )
@@ -159,9 +156,10 @@ def _submit(
 def count_parts(plan: Plan, region: str, types: Sequence[InstanceType], quota: int | None) -> int:
     """How many pairs may run at a time: that many children are there, and each runs one pair.
 
-    `quota` is that of vCPUs; None: there is none, or it may not be asked for.
+    `quota` is that of vCPUs, the smallest of the plan's regions; None: there is none, or it may
+    not be asked for.
     """
-    wanted = min(len(plan.matrix.machines(region)), plan.pairs_at_once, LARGEST_ARRAY)
+    wanted = min(len(plan.machines(region)), plan.pairs_at_once, LARGEST_ARRAY)
     if quota is None:
         return wanted
     pair = 2 * max(one.vcpus for one in types)

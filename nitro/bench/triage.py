@@ -12,7 +12,7 @@ from nitro.documents.bench import ChangedConditionDocument
 # What a cell's nights may differ in, the likeliest cause first.
 CONDITIONS = (
     *("digest", "loaded_driver", "driver_version", "kernel", "revision", "nitro"),
-    *("plan_digest", "version", "nic", "accelerator", "host", "zone", "placement"),
+    *("plan_digest", "version", "nic", "accelerator", "host", "zone", "placement", "market"),
     *("baseline_bits", "peak_bits"),
 )
 _BEFORE = 5  # nights before a step that it is compared with

@@ -21,7 +21,7 @@
     results.py         what the guest sends back, through S3
 
     inventory.py       everything that is ours, and its removal
-    cost.py            what stays behind costs
+    cost.py            what stays behind costs; prices.py: what an hour of an instance costs
     preflight.py       what a deployment needs of the account, asked first
     doctor.py          will it work? and how to mend it; role.py: the role of VM Import
 

@@ -129,7 +129,8 @@ FORBIDDEN = Row(
 QUOTA = Row(
     "a quota that does not pass by itself",
     Kind.ASK,
-    r".*LimitExceeded(Exception)?|.*QuotaExceeded(Exception)?|TooManyBuckets",
+    r".*LimitExceeded(Exception)?|.*QuotaExceeded(Exception)?|TooManyBuckets"
+    r"|MaxSpotInstanceCountExceeded",
     EC2,
 )
 UNSUPPORTED = Row(

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 ENDING_DEADLINE = 600.0  # seconds
 
+# Why an instance of the spot market ended before its time, as StateReason has it.
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html
+_TAKEN = {"Server.SpotInstanceShutdown", "Server.SpotInstanceTermination"}
+
 
 @dataclass(frozen=True)
 class Instance:
@@ -31,6 +35,7 @@ class Instance:
     subnet_id: str
     tags: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""  # why it is not running
+    taken: bool = False  # back, by the spot market
 
     @property
     def because(self) -> str:
@@ -67,7 +72,20 @@ def parse(raw: InstanceTypeDef) -> Instance:
         tags=tags.from_list(raw.get("Tags")),
         reason=raw.get("StateReason", {}).get("Message", "")
         or raw.get("StateTransitionReason", ""),
+        taken=raw.get("StateReason", {}).get("Code") in _TAKEN,
     )
+
+
+def taken(cloud: Cloud, deployment: str) -> set[str]:
+    """The ids of a deployment's instances that the spot market took back.
+
+    EC2 shows an instance for about an hour after its end.
+    """
+    pages = cloud.ec2.get_paginator("describe_instances").paginate(
+        Filters=tags.by(deployment=deployment)
+    )
+    raws = (raw for page in pages for held in page["Reservations"] for raw in held["Instances"])
+    return {one.id for one in map(parse, raws) if one.taken}
 
 
 def console_output(cloud: Cloud, instance_id: str) -> str:

@@ -16,7 +16,7 @@ from nitro.cloud.instance_types import InstanceType, requires
 from nitro.cloud.limits import check_tags
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Lifetime, Undo
-from nitro.cloud.user_data import compose
+from nitro.cloud.user_data import compose, compose_script
 from nitro.console import tail
 from nitro.ending import endings
 from nitro.errors import InputError, RefusedError
@@ -46,6 +46,7 @@ class Placement:
     others: tuple[network.Subnet, ...] = ()
     security_groups: tuple[str, ...] = ()  # of the user's own, beside the deployment's
     placement_group: str | None = None
+    spot: bool = False  # from the spot market, which may take them back
 
     def beside(self, server: Instance) -> Placement:
         """The same, but in the subnet of `server` only."""
@@ -67,13 +68,14 @@ def create_placement(
     extra_tags: Mapping[str, str] | None = None,
     security_groups: Sequence[str] = (),
     placement_group: str | None = None,
+    spot: bool = False,
 ) -> Placement:
     """Choose the subnet and make the deployment's security group.
 
     `allow` are the CIDR ranges that may reach `ports` from outside; with none, only the
     deployment's own instances reach each other. `type_name` is the instance type that the
     subnet's zone has to offer. `security_groups` (ids) and `placement_group` (a name) are the
-    user's own and are there already.
+    user's own and are there already. `spot`: instances come from the spot market.
     """
     extra = dict(extra_tags or {})
     subnet, *others = network.find_subnets(cloud, subnet_id, type_name)
@@ -98,6 +100,7 @@ def create_placement(
         tuple(others),
         tuple(security_groups),
         placement_group,
+        spot,
     )
 
 
@@ -126,14 +129,16 @@ def launch(
     payload: str = "",
     instance_profile: str | None = None,
     processors: int | None = None,
+    script: str | None = None,
     report: Reporter | None = None,
 ) -> Instance:
     """Start one instance and wait until it runs (not: until it has booted).
 
     `role` tells the instances of a deployment apart. `instance_profile` is the name of one that is
     there already: without it, the instance has no credentials. `processors` is how many vCPUs the
-    instance has, one of `instance_type.processors`; None: all. Raises RefusedError for a type that
-    the image cannot run on, NitroError when the instance ends instead of running.
+    instance has, one of `instance_type.processors`; None: all. `script` is for an image that nitro
+    did not make: its cloud-init runs it, in place of environment and payload. Raises RefusedError
+    for a type that the image cannot run on, NitroError when the instance ends instead of running.
     """
     report = report or Reporter()
     check_image(ami.describe(cloud, ami_id), instance_type)
@@ -151,13 +156,23 @@ def launch(
             "HttpTokens": "required",
             "HttpPutResponseHopLimit": 1,
         },
-        "UserData": compose(environment or {}, payload, expires),
+        "UserData": compose(environment or {}, payload, expires)
+        if script is None
+        else compose_script(script, placement.ttl),
         "TagSpecifications": tags.as_specification(
             ["instance", "volume", "network-interface"], tag_map
         ),
     }
     if placement.placement_group:
         request["Placement"] = {"GroupName": placement.placement_group}
+    if placement.spot:
+        request["InstanceMarketOptions"] = {
+            "MarketType": "spot",
+            "SpotOptions": {
+                "SpotInstanceType": "one-time",
+                "InstanceInterruptionBehavior": "terminate",
+            },
+        }
     if processors and processors != instance_type.vcpus:
         cores, threads = instance_type.processors[processors]
         request["CpuOptions"] = {"CoreCount": cores, "ThreadsPerCore": threads}

@@ -356,6 +356,8 @@ def _bench(scope: Scope) -> list[Statement]:
             ["batch:SubmitJob", "batch:TerminateJob"],
             [scope.batch(f"{kind}/*") for kind in ("job", "job-definition", "job-queue")],
         ),
+        _allow("Prices", ["pricing:GetProducts"], "*"),
+        _allow("Spot", ["ec2:RunInstances"], scope.ec2("spot-instances-request")),
         _allow("Tell", ["sns:Publish"], f"arn:{scope.partition}:sns:*:{scope.account}:*"),
     ]
 

@@ -21,6 +21,7 @@ _T = TypeVar("_T")
 # "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", in vCPUs.
 # https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html
 VCPU_QUOTA = "L-1216C47A"
+SPOT_VCPU_QUOTA = "L-34B43A08"  # "All Standard (…) Spot Instance Requests", in vCPUs
 _STANDARD = frozenset("acdhimrtz")
 ENCRYPTED = (
     "EBS encryption by default is on: a customer managed key must let you and the role "
@@ -37,6 +38,7 @@ def check(
     bucket: str | None = None,
     security_groups: Sequence[str] = (),
     from_host: bool = False,
+    spot: bool = False,
 ) -> list[str]:
     """Ask for everything that `instances` of a type need; returns what is worth a note.
 
@@ -53,14 +55,16 @@ def check(
     network.check_groups(cloud, subnet, security_groups)
     if bucket and storage.find_bucket(cloud, bucket) is None:
         raise storage.no_bucket(bucket)
-    _check_vcpus(cloud, instance_type, instances)
+    _check_vcpus(cloud, instance_type, instances, spot)
     return [ENCRYPTED] if _unless_denied(is_encrypted_by_default, cloud) else []
 
 
-def vcpu_quota(cloud: Cloud) -> int | None:
-    """How many vCPUs of standard types may run at a time; None where there is no such quota."""
+def vcpu_quota(cloud: Cloud, spot: bool = False) -> int | None:
+    """How many vCPUs of standard types may run at a time, on demand or from the spot market; None
+    where there is no such quota."""
+    code = SPOT_VCPU_QUOTA if spot else VCPU_QUOTA
     try:
-        answer = cloud.quotas.get_service_quota(ServiceCode="ec2", QuotaCode=VCPU_QUOTA)
+        answer = cloud.quotas.get_service_quota(ServiceCode="ec2", QuotaCode=code)
     except ApiError as error:
         if error.code != "NoSuchResourceException":
             raise
@@ -73,11 +77,11 @@ def is_encrypted_by_default(cloud: Cloud) -> bool:
     return cloud.ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"]
 
 
-def _check_vcpus(cloud: Cloud, instance_type: InstanceType, instances: int) -> None:
+def _check_vcpus(cloud: Cloud, instance_type: InstanceType, instances: int, spot: bool) -> None:
     if instance_type.name[0] not in _STANDARD:
         return  # other families have quotas of their own
     wanted = instances * instance_type.vcpus
-    quota = _unless_denied(vcpu_quota, cloud)
+    quota = _unless_denied(lambda cloud: vcpu_quota(cloud, spot), cloud)
     if quota is not None and wanted > quota:
         raise RefusedError(
             f"{instances} × {instance_type.name} have {wanted} vCPUs, the account's quota in "

@@ -26,12 +26,16 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_kms import KMSClient
+    from mypy_boto3_pricing import PricingClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_service_quotas import ServiceQuotasClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
     from mypy_boto3_sts.type_defs import GetCallerIdentityResponseTypeDef
+
+# https://docs.aws.amazon.com/general/latest/gr/billing.html
+PRICES_REGION = "us-east-1"
 
 
 @dataclass
@@ -122,6 +126,11 @@ class Cloud:
     @cached_property
     def iam(self) -> IAMClient:
         return cast("IAMClient", self._client("iam"))
+
+    @cached_property
+    def pricing(self) -> PricingClient:
+        """Answers for all regions from one of the few that have it."""
+        return cast("PricingClient", self.in_region(PRICES_REGION)._client("pricing"))
 
     @cached_property
     def sts(self) -> STSClient:

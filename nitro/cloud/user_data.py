@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from nitro.errors import InputError
 
@@ -31,9 +32,24 @@ def compose(
         if "\n" in value:
             raise InputError(f"the value of {key} has more than one line")
     text = "".join(f"{key}={value}\n" for key, value in lines.items()) + "\n" + payload
+    return _checked(text, "shorten the environment or the plan")
+
+
+def compose_script(script: str, ttl: timedelta | None) -> str:
+    """User data that cloud-init runs as root at the first boot.
+
+    After `ttl` it powers the machine off, which ends the instance. Raises InputError for more than
+    16 KiB.
+    https://docs.cloud-init.io/en/latest/explanation/format.html
+    """
+    minutes = math.ceil(ttl.total_seconds() / 60) if ttl else 0
+    end = f"shutdown -P +{minutes}\n" if minutes else ""
+    return _checked(f"#!/bin/sh\n{end}{script}\n", "shorten the script")
+
+
+def _checked(text: str, hint: str) -> str:
     if len(text.encode()) > LIMIT:
         raise InputError(
-            f"the user data has {len(text.encode())} bytes, EC2 allows {LIMIT}",
-            hint="shorten the environment or the plan",
+            f"the user data has {len(text.encode())} bytes, EC2 allows {LIMIT}", hint=hint
         )
     return text

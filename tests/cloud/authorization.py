@@ -90,12 +90,13 @@ class Evaluator:
         What a test calls itself prepares the account, as an administrator would.
         """
 
-        def check(params: Any, model: Any, **_: Any) -> None:
+        def check(params: Any, model: Any, context: Any = None, **_: Any) -> None:
+            region = (context or {}).get("client_region", cloud.region)
             if not _called_by_the_product():
                 return
             service = model.service_model.service_name
-            for question in questions(service, model.name, params, cloud.region):
-                if not self.allows(question) and _exists(cloud.region, question.resource):
+            for question in questions(service, model.name, params, region):
+                if not self.allows(question) and _exists(region, question.resource):
                     raise _denied(service, model.name, question)
 
         cloud.session.events.register_first("before-parameter-build", check)
@@ -202,6 +203,8 @@ def _ec2(operation: str, params: Mapping[str, Any], region: str) -> Iterator[Que
     yield from _key_questions(params.get("KmsKeyId"))
     if name := params.get("Placement", {}).get("GroupName"):
         yield Question(action, f"arn:aws:ec2:{region}:{ACCOUNT}:placement-group/{name}")
+    if "InstanceMarketOptions" in params:
+        yield Question(action, f"arn:aws:ec2:{region}:{ACCOUNT}:spot-instances-request/*")
     if profile := params.get("IamInstanceProfile", {}).get("Name"):
         yield Question("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/{profile}")
     if operation == "RunInstances":

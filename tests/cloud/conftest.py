@@ -86,6 +86,15 @@ def cloud(bare_cloud: Cloud) -> Cloud:
     return user
 
 
+@pytest.fixture
+def bench_cloud(cloud: Cloud) -> Cloud:
+    """The same account, with the policy for benchmarks beside that for deployments."""
+    user = connect()
+    benchmarks = document("bench", Scope(account=ACCOUNT))["Statement"]
+    Evaluator([*allowed_statements(), *benchmarks]).guard(user)
+    return user
+
+
 def allowed_statements() -> list[dict[str, Any]]:
     """What the policy for deployments allows, also in the buckets that tests give it."""
     scopes = [

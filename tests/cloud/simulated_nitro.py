@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from nitro import client
 from nitro import recipe as recipes
-from nitro.bench import night as nights
+from nitro.bench import pairs
 from nitro.cli import main
 from nitro.cloud import Cloud, Undo
 from nitro.measure import Measurement
@@ -45,6 +45,6 @@ def run_probes(
 
 if __name__ == "__main__":
     load = recipes.load
-    with patch.multiple(nights, run_probes=run_probes), patch.object(recipes, "load") as stand_in:
+    with patch.multiple(pairs, run_probes=run_probes), patch.object(recipes, "load") as stand_in:
         stand_in.side_effect = lambda name: RECIPE if name == "bench" else load(name)
         main()

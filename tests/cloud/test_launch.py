@@ -27,7 +27,9 @@ from nitro.cloud import (
 )
 from nitro.cloud.launch import client_token, placement_of
 from nitro.errors import InputError, RefusedError
+from nitro.local.aws import Site
 from nitro.local.hypervisor import NullHypervisor
+from nitro.local.weather import Conditions, Forecast
 from nitro.ports import Port
 from tests.cloud.conftest import NOTHING, connect, everything, kind, recorded, refuse
 from tests.cloud.joint import deploy, running
@@ -38,10 +40,11 @@ def start(cloud: Cloud, disk: DiskImage, undo: Undo, type_name: str = "c5.large"
     placement = create_placement(
         cloud,
         undo,
-        deployment="d-1",
+        deployment=more.pop("deployment", "d-1"),
         ports=[Port("tcp", 80)],
         ttl=more.pop("ttl", None),
         extra_tags={"a": "b"},
+        spot=more.pop("spot", False),
     )
     return launch(
         cloud,
@@ -72,6 +75,26 @@ def test_an_instance_is_what_was_asked_for(
         InstanceId=web.id, Attribute="instanceInitiatedShutdownBehavior"
     )
     assert behaviour["InstanceInitiatedShutdownBehavior"]["Value"] == "terminate"
+
+
+def test_a_spot_instance_says_when_the_market_takes_it(
+    site: Site, bench_cloud: Cloud, disk: DiskImage
+) -> None:
+    cloud, site.forecast = bench_cloud, Forecast(Conditions(spot_taken=1))
+    calls = recorded(cloud)
+    with Undo(Keep.INSTANCE) as undo:
+        kept = start(cloud, disk, undo)
+        taken = start(cloud, disk, undo, spot=True, deployment="d-2")
+    assert not instance.get(cloud, kept.id).taken
+    found = instance.get(cloud, taken.id)
+    assert (found.taken, found.state) == (True, "terminated")
+    assert found.because == " (Server.SpotInstanceTermination: Spot instance termination)"
+    asked = [
+        call.params.get("InstanceMarketOptions")
+        for call in calls
+        if call.operation == "RunInstances"
+    ]
+    assert [one and one["SpotOptions"]["SpotInstanceType"] for one in asked] == [None, "one-time"]
 
 
 def test_instance_volume_and_interface_carry_our_tags(cloud: Cloud, disk: DiskImage) -> None:

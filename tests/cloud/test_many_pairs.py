@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from nitro.bench import budget, pairs, sites
 from nitro.bench import night as nights
 from nitro.bench.images import CLIENT, Image
 from nitro.bench.plan import Plan
@@ -94,17 +95,18 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
     group = Placement("d-1", Subnet("subnet-1", "vpc-1", "eu-west-1a"), "sg-1", None)
     kind = InstanceType("", 2, 4096, ("x86_64",), ("uefi",), "required", "nitro", False, "")
-    for name, stand_in in {
-        "launch": made.launch,
-        "run_probes": made.run_probes,
-        "create_placement": lambda *_, **__: group,
-        "find_instance_type": lambda _, name: replace(kind, name=name),
-        "ports": lambda _: [],
-        "abandoned": lambda *_: [],
-        "time": SimpleNamespace(monotonic=made.clock, time=lambda: 1.7e9),
-        "preflight": SimpleNamespace(check=lambda *_, **__: []),
-    }.items():
-        monkeypatch.setattr(nights, name, stand_in)
+    for module, name, stand_in in (
+        (pairs, "launch", made.launch),
+        (pairs, "run_probes", made.run_probes),
+        (nights, "create_placement", lambda *_, **__: group),
+        (nights, "find_subnets", lambda *_: [group.subnet]),
+        (sites, "find_instance_type", lambda _, name: replace(kind, name=name)),
+        (sites, "preflight", SimpleNamespace(check=lambda *_, **__: [])),
+        (nights, "ports", lambda _: []),
+        (nights, "abandoned", lambda *_: []),
+        (budget, "time", SimpleNamespace(monotonic=made.clock)),
+    ):
+        monkeypatch.setattr(module, name, stand_in)
     monkeypatch.setattr(os, "fsync", lambda _: None)
     return made
 
@@ -119,6 +121,8 @@ def numbered(world: World, part: int) -> Iterator[None]:
 def run(world: World, record: Record, plan: Plan, part: Part) -> nights.NightReport:
     ec2 = SimpleNamespace(terminate_instances=lambda **_: None)
     cloud: Any = SimpleNamespace(region="eu-west-1", ec2=ec2, sleep=lambda _: None)
+    cloud.in_region = lambda _: cloud
+    cloud.endpoint_url = None
     builder: Any = None  # the images are there
     images = {(r, d): Image("ami-1", "sha256:1") for r in RECIPES for d in ("nitro", "kernel")}
     with numbered(world, part.index):
@@ -131,7 +135,7 @@ def run(world: World, record: Record, plan: Plan, part: Part) -> nights.NightRep
             report=Reporter(),
             night=NIGHT,
             part=part,
-            images=images | {CLIENT: Image("ami-2", "sha256:2")},
+            images={"eu-west-1": images | {CLIENT: Image("ami-2", "sha256:2")}},
         )
 
 
@@ -140,16 +144,16 @@ def run(world: World, record: Record, plan: Plan, part: Part) -> nights.NightRep
 def test_many_pairs_stay_within_quota_and_budget(
     tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, budget = Plan.model_validate(PLAN), 0.4 * SIZES
+    plan, money = Plan.model_validate(PLAN), 0.4 * SIZES
     kind = InstanceType("", 2, 4096, ("x86_64",), ("uefi",), "required", "nitro", False, "")
     types = [replace(kind, name=name) for name in TYPES]
-    assert len(plan.matrix.machines("eu-west-1")) == PAIRS == 40 * SIZES
+    assert len(plan.machines("eu-west-1")) == PAIRS == 40 * SIZES
     count = count_parts(plan, "eu-west-1", types, QUOTA)
     assert count == 24 * SIZES
     # Each process works the tasks out once; here many share one.
-    tasks, machines = list(plan.tasks("eu-west-1", NIGHT)), plan.matrix.machines("eu-west-1")
+    tasks, machines = list(plan.tasks("eu-west-1", NIGHT)), plan.machines("eu-west-1")
     monkeypatch.setattr(Plan, "tasks", lambda *_: iter(tasks))
-    monkeypatch.setattr(type(plan.matrix), "machines", lambda *_: machines)
+    monkeypatch.setattr(Plan, "machines", lambda *_: machines)
     record = Record(FolderStore(tmp_path))
 
     def night(plan: Plan) -> list[nights.NightReport]:
@@ -160,13 +164,13 @@ def test_many_pairs_stay_within_quota_and_budget(
                 threads.map(lambda n: run(world, record, plan, Part(n, count)), range(count))
             )
 
-    first = night(plan.model_copy(update={"max_cost": budget}))
+    first = night(plan.model_copy(update={"max_cost": money}))
     # One server of a part at a time, and its client: never more vCPUs than the quota.
     assert set(world.most_alive.values()) == {1}
     assert count * 2 * 2 <= QUOTA
     spent = PRICE * sum(world.hours.values())
     one_more_client_each = count * 2 * PRICE * MINUTES / 60
-    assert budget / 2 < spent <= budget + one_more_client_each
+    assert money / 2 < spent <= money + one_more_client_each
     left_out = sum(one.left_out for one in first)
     assert 0 < left_out < PAIRS * 4
     second = night(plan)

@@ -18,6 +18,7 @@ import pytest
 from nitro import client
 from nitro import recipe as recipes
 from nitro.bench import night as nights
+from nitro.bench import pairs
 from nitro.bench.plan import Plan
 from nitro.bench.record import Record
 from nitro.bench.store import FolderStore
@@ -139,7 +140,7 @@ def test_a_night_killed_after_each_change_is_finished_by_the_next_run(
         (folder / "plan.toml").write_text(PLAN)
         disk, measured = small_disk(folder / "disk.raw"), folder / "measured"
         record = Record(FolderStore(folder / "record"))
-        monkeypatch.setattr(nights, "run_probes", probes_of_a_client(measured))
+        monkeypatch.setattr(pairs, "run_probes", probes_of_a_client(measured))
         with account(folder / "blocks") as url:
             ended = night_in_child(url, folder, disk, kill_after)
             before = record.ids("small", NIGHT)

@@ -123,6 +123,18 @@ def test_other_families_have_other_quotas(cloud: Cloud) -> None:
     assert preflight.check(cloud, g4, instances=1) == []
 
 
+def test_the_spot_market_has_a_quota_of_its_own(cloud: Cloud) -> None:
+    asked: list[str] = []
+    cloud.session.events.register(
+        "before-parameter-build.service-quotas.GetServiceQuota",
+        lambda params, **_: asked.append(params["QuotaCode"]),
+    )
+    c5 = find_instance_type(cloud, "c5.large")
+    for spot in (False, True):
+        preflight.check(cloud, c5, instances=1, spot=spot)
+    assert asked == ["L-1216C47A", "L-34B43A08"]
+
+
 def test_encryption_by_default_is_worth_a_note(cloud: Cloud) -> None:
     answer(cloud, "ec2.GetEbsEncryptionByDefault", {"EbsEncryptionByDefault": True})
     c5 = find_instance_type(cloud, "c5.large")

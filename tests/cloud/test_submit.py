@@ -215,10 +215,18 @@ def test_the_policy_for_benchmarks_has_what_a_submitted_night_needs(
         notify.publish(user, f"arn:aws:sns:{REGION}:{ACCOUNT}:news", [])
     # What Arrow reads of the record.
     asked.append(Question("s3:GetObject", "arn:aws:s3:::results/net/samples/x.parquet"))
+    # Of plans with a max_cost and of the spot market: test_prices.py and test_pairs.py.
+    asked.append(Question("pricing:GetProducts", "*"))
+    spot = f"arn:aws:ec2:{REGION}:{ACCOUNT}:spot-instances-request/*"
+    asked.append(Question("ec2:RunInstances", spot))
     ours = f":::{storage.own_bucket_name(user)}"
     renamed = [replace(one, resource=one.resource.replace(":::results", ours)) for one in asked]
-    kinds = ("batch:", "sns:")
-    mine = [one for one in renamed if one.action.startswith(kinds) or "/net/" in one.resource]
+    kinds, resources = ("batch:", "sns:", "pricing:"), ("/net/", ":spot-instances-request/")
+    mine = [
+        one
+        for one in renamed
+        if one.action.startswith(kinds) or any(part in one.resource for part in resources)
+    ]
     mine += [one for one in renamed if one.action == "s3:ListBucket"]
     assert_needed("bench", mine)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nitro.cloud.user_data import LIMIT, compose
+from nitro.cloud.user_data import LIMIT, compose, compose_script
 from nitro.errors import InputError
 
 
@@ -26,6 +26,14 @@ def test_a_bad_name_is_refused(key: str) -> None:
 def test_a_value_of_two_lines_is_refused() -> None:
     with pytest.raises(InputError, match="TEXT has more than one line"):
         compose({"TEXT": "a\nb"})
+
+
+def test_a_script_of_another_image_ends_its_machine() -> None:
+    text = compose_script("iperf3 -s -D", timedelta(minutes=90, seconds=1))
+    assert text == "#!/bin/sh\nshutdown -P +91\niperf3 -s -D\n"
+    assert compose_script("", None) == "#!/bin/sh\n\n"
+    with pytest.raises(InputError, match="shorten the script"):
+        compose_script("x" * LIMIT, None)
 
 
 def test_too_much_is_refused() -> None:

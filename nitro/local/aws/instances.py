@@ -87,6 +87,7 @@ class InstancesBackend:
         key = self.key_pairs.get(options.get("key_name") or "")
         for instance in reservation.instances:
             instance.local_processors = self.processors_of_launch
+            instance.local_market_takes = None
             instance.local_profile = launch.profile_of(self, profile)
             instance.local_public_key = key.public_key.strip() if key else ""
             instance.placement.group_name = self.group_of_launch
@@ -241,7 +242,10 @@ class InstancesBackend:
 
     def _settle(self, instance: Any, status: GuestStatus) -> None:
         state, guest = instance.state, status.state
-        if guest is State.FAILED:
+        if state == "running" and instance.lifecycle == "spot" and self._is_taken(instance):
+            self.site.hypervisor.stop(instance.id, force=True)
+            self._finish(instance, "terminated", states.BY_MARKET)
+        elif guest is State.FAILED:
             reason = f"Server.InternalError: {status.reason}"
             self._finish(instance, "terminated", StateReason(reason, "Server.InternalError"))
         elif guest is State.OFF and state in ("shutting-down", "stopping"):
@@ -254,6 +258,13 @@ class InstancesBackend:
             states.set_state(instance, "running")
             facts = {f"{RESERVED}local:{key}": value for key, value in status.facts.items()}
             self.create_tags([instance.id], facts)
+
+    def _is_taken(self, instance: Any) -> bool:
+        """Whether the spot market takes the instance back now; decided when it runs."""
+        if instance.local_market_takes is None:
+            instance.local_market_takes = self.site.forecast.spot_is_taken()
+        taken: bool = instance.local_market_takes
+        return taken
 
     def _finish(self, instance: Any, state: str, reason: StateReason) -> None:
         if instance.state == "terminated":

@@ -23,6 +23,8 @@ CODES = {
 
 BY_USER = StateReason("Client.UserInitiatedShutdown: User initiated shutdown",
                       "Client.UserInitiatedShutdown")  # fmt: skip
+BY_MARKET = StateReason("Server.SpotInstanceTermination: Spot instance termination",
+                        "Server.SpotInstanceTermination")  # fmt: skip
 BY_GUEST = StateReason("Client.InstanceInitiatedShutdown: Instance initiated shutdown",
                        "Client.InstanceInitiatedShutdown")  # fmt: skip
 

@@ -42,6 +42,9 @@ class Conditions(BaseModel):
     full_zones: tuple[str, ...] = Field(
         default=(), description='Zones without capacity for instances, by their letter: ["a"].'
     )
+    spot_taken: Share = Field(
+        default=0, description="Spot instances that the market takes back once they run."
+    )
     import_factor: float = Field(
         default=1, ge=1, le=100, description="Imports take so many times longer."
     )
@@ -89,6 +92,7 @@ def draw(seed: int) -> Conditions:
         metadata_late_seconds=one_of(1.0, 4.0),
         redirect_seconds=one_of(5.0, 60.0),
         credentials_expire_after=rng.choice([None] * 6 + [5, 30, 60]),
+        spot_taken=one_of(0.1, 0.5),
     )
 
 

@@ -53,6 +53,10 @@ class Forecast:
             self.note("no capacity", zone)
         return not full
 
+    def spot_is_taken(self) -> bool:
+        """Whether the spot market takes back an instance that has begun to run."""
+        return self.happens("spot instance taken", self.conditions.spot_taken, "spot instance")
+
     def import_failure(self) -> str | None:
         """Why the import that begins now will fail; None when it will not."""
         failing = self.happens("import fails", self.conditions.imports_failing, "import")

@@ -14,9 +14,13 @@ from tests.unit.bench.samples import NIGHT
 from tests.unit.bench.test_schedule import PLAN
 
 IMAGES = {
-    CLIENT: Image("ami-1", "sha256:1"),
-    ("bench", "nitro"): Image("ami-2", "sha256:2"),
-    ("osv-iperf3", "kernel"): Image("ami-3", "sha256:3", 1),
+    "eu-west-1": {
+        CLIENT: Image("ami-1", "sha256:1"),
+        ("bench", "nitro"): Image("ami-2", "sha256:2"),
+        ("osv-iperf3", "kernel"): Image("ami-3", "sha256:3", 1),
+        ("debian", "own"): Image("ami-4", "ami-4", start="iperf3 -s -D"),
+    },
+    "us-east-1": {CLIENT: Image("ami-5", "sha256:1")},
 }
 
 

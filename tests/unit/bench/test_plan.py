@@ -121,6 +121,26 @@ def test_every_test_becomes_one_step_of_the_tool(tmp_path):
         assert words in text
 
 
+AMIS = '[amis.debian]\nids = { eu-west-1 = "ami-0123456789abcdef0" }\n'
+
+
+def test_a_matrix_may_have_regions_and_amis_which_have_one_driver(plan, tmp_path):
+    more = f'{AMIS}[matrix]\nimages = ["bench", "debian"]\nregions = ["eu-west-1"]'
+    found = load(tmp_path, TEXT.replace("[matrix]", more))
+    assert found.regions("us-east-1") == ("eu-west-1",)
+    machines = found.machines("us-east-1")
+    assert {(one.image, one.driver, one.region) for one in machines} == {
+        ("bench", "nitro", "eu-west-1"),
+        ("bench", "kernel", "eu-west-1"),
+        ("debian", "own", "eu-west-1"),
+    }
+    assert len(machines) == 2 * 3
+    assert found.recipes == ["bench"]
+    assert plan.machines("eu-west-1") == [one for one in machines if one.image == "bench"]
+    spot = load(tmp_path, TEXT.replace("seed = 7", 'seed = 7\nmarket = "spot"'))
+    assert len({plan.digest, found.digest, spot.digest}) == 3
+
+
 def test_a_test_under_an_mtu_is_a_cell_of_its_own_and_sets_it_at_the_client(tmp_path):
     text = TEXT.replace("streams = [1, 4]", 'directions = ["in"]\nmtu = [1500, 9001]')
     cells = load(tmp_path, text).cells("eu-west-1")
@@ -148,7 +168,14 @@ def test_a_test_under_an_mtu_is_a_cell_of_its_own_and_sets_it_at_the_client(tmp_
         (("[1, 4]", "[1]\nmtu = [100]"), "test.0.mtu.0"),
         (("[1, 4]", '[1]\nimages = ["other"]'), "images has 'other'"),
         (('name = "small"', 'name = "../x"'), "name"),
-        (("seed = 7", "max_cost = 2.5"), "the price of c5.large"),
+        (("seed = 7", 'market = "free"'), "market"),
+        (("[matrix]", '[matrix]\nregions = ["europe"]'), "matrix.regions.0"),
+        (("[matrix]", f"{AMIS}[matrix]"), "amis has 'debian'"),
+        (
+            ("[matrix]", f'{AMIS}[matrix]\nimages = ["debian"]\nregions = ["us-east-1"]'),
+            "us-east-1",
+        ),
+        (("[matrix]", AMIS.replace("ami-0", "AMI") + "[matrix]"), "amis.debian.ids.eu-west-1"),
     ],
 )
 def test_what_is_no_plan_is_refused_by_the_key(tmp_path, change, says):

@@ -185,7 +185,9 @@ HONOURED: Mapping[str, frozenset[str]] = {
             "NetworkInterfaces.SubnetId PrivateIpAddress IamInstanceProfile MetadataOptions "
             "Placement.AvailabilityZone Placement.GroupName DisableApiTermination DisableApiStop "
             "EbsOptimized CpuOptions.CoreCount CpuOptions.ThreadsPerCore LaunchTemplate "
-            "Monitoring.Enabled CreditSpecification.CpuCredits"
+            "Monitoring.Enabled CreditSpecification.CpuCredits InstanceMarketOptions.MarketType "
+            "InstanceMarketOptions.SpotOptions.SpotInstanceType "
+            "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior"
         ),
         "StartInstances": "InstanceIds",
         "StopInstances": "InstanceIds Force",

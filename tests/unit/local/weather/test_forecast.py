@@ -42,6 +42,12 @@ def test_what_happens_is_counted_and_logged(caplog: pytest.LogCaptureFixture) ->
     assert "no capacity: us-east-1a" in caplog.text
 
 
+def test_the_spot_market_takes_a_share() -> None:
+    forecast = Forecast(Conditions(spot_taken=0.5))
+    assert 20 < sum(forecast.spot_is_taken() for _ in range(100)) < 80
+    assert not Forecast(FAIR).spot_is_taken()
+
+
 def test_an_import_fails_on_some_days_only() -> None:
     assert Forecast(FAIR).import_failure() is None
     assert Forecast(Conditions(imports_failing=1)).import_failure()

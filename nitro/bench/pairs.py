@@ -1,0 +1,165 @@
+"""The pairs of a region: a server for each machine, and clients that measure it, one after another.
+
+A server is launched when it is first needed and ends with its group of machines. What dies is
+replaced; where a zone has no room for the client, the pair moves to another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from nitro.bench.images import CLIENT, Images
+from nitro.bench.plan import Machine, Plan
+from nitro.cloud import (
+    ApiError,
+    Cloud,
+    InstanceType,
+    Placement,
+    Undo,
+    instance,
+    launch,
+)
+from nitro.cloud.errors import ignoring
+from nitro.cloud.instance_types import processors
+from nitro.cloud.launch import NO_CAPACITY
+from nitro.cloud.network import Subnet
+from nitro.errors import Interrupted, NitroError
+from nitro.interfaces import Prober
+from nitro.measure import Measurement, run_probes
+from nitro.probe import Result, Selection
+from nitro.progress import Reporter
+
+_ATTEMPTS = 2  # at a repetition of a machine
+_TAKEN = 20  # more, where the spot market took an instance
+
+
+@dataclass
+class Pairs:
+    """`subnets` are those that an instance type may be launched in, by its name, the best first."""
+
+    cloud: Cloud
+    plan: Plan
+    images: Images
+    types: Mapping[str, InstanceType]
+    subnets: Mapping[str, Sequence[Subnet]]
+    placement: Placement
+    prober: Prober
+    report: Reporter
+    bucket: str | None = None
+    servers: dict[Machine, Measurement] = field(default_factory=dict)
+    _undo: Undo = field(default_factory=Undo)  # of a group
+    _launched: int = 0
+    _full: dict[Machine, set[str]] = field(default_factory=dict)
+    _taken: set[str] = field(default_factory=set)
+
+    @contextmanager
+    def group(self, undo: Undo) -> Iterator[None]:
+        """The servers that the block launches end with it, or with `undo` where that fails."""
+        self._undo, self.servers, self._full = undo, {}, {}
+        yield
+        self._end(*self.servers)  # each takes a minute to end: side by side
+
+    def measure(self, machine: Machine, selection: Selection) -> tuple[Measurement, list[Result]]:
+        """Launch a client beside the machine's server and run the probes.
+
+        Raises NitroError for the last reason when the pair died, and the one in its place as well.
+        What the spot market takes is no such attempt.
+        """
+        attempts = taken = 0
+        while True:
+            try:
+                measurement = replace(self._server(machine), selection=selection)
+                results = run_probes(self.cloud, measurement, self.prober, self._undo, self.report)
+                self._check_alive(measurement, results)
+            except Interrupted:
+                raise
+            except NitroError as error:
+                self.report.note(f"{machine.instance_type} {machine.driver}: {error}")
+                if self._has_no_room(machine, error):
+                    continue
+                self._end(machine)  # whatever it is, the next one is a new one
+                if self.placement.spot and taken < _TAKEN and self._market_took_one():
+                    taken += 1
+                    continue
+                attempts += 1
+                if attempts == _ATTEMPTS:
+                    raise
+            else:
+                return measurement, results
+
+    def _server(self, machine: Machine) -> Measurement:
+        """The server of a machine, launched when it is first needed, or when the last one died."""
+        if machine in self.servers:
+            return self.servers[machine]
+        self._launched += 1
+        image = self.images[machine.image, machine.driver]
+        instance_type = self.types[machine.instance_type]
+        full = self._full.get(machine, set())
+        subnet, *others = (s for s in self.subnets[machine.instance_type] if s.id not in full)
+        placement = replace(self.placement, subnet=subnet, others=tuple(others))
+        server = launch(
+            self.cloud,
+            image.ami,
+            instance_type,
+            placement,
+            self._undo,
+            name=f"nitro-{self.plan.name}",
+            role=f"server-{self._launched}",  # the token of a start is made from it
+            processors=processors(instance_type, None, image.processors, self.report),
+            script=image.start,
+            report=self.report,
+        )
+        found = Measurement(
+            server,
+            instance_type,
+            placement.beside(server),
+            Selection(),
+            "instance",
+            client_ami=self.images[CLIENT].ami,
+            bucket=self.bucket,
+            watched=image.start is None,
+        )
+        self.servers[machine] = found
+        return found
+
+    def _check_alive(self, measurement: Measurement, results: Sequence[Result]) -> None:
+        """Raises NitroError where runs failed because their server had ended."""
+        if all(result.error is None for result in results):
+            return
+        server = instance.get(self.cloud, measurement.server.id)
+        if server.state not in {"pending", "running"}:
+            raise NitroError(f"{server.id} is {server.state}{server.because}")
+
+    def _has_no_room(self, machine: Machine, error: NitroError) -> bool:
+        """Whether the server's zone had no room for the client, and another zone is left.
+
+        The server has ended then, and the next one goes elsewhere.
+        """
+        server = self.servers.get(machine)
+        if not isinstance(error, ApiError) or error.code != NO_CAPACITY:
+            return False
+        if not server:
+            self._full.pop(machine, None)  # at the next attempt there may be room again
+            return False
+        full = self._full.setdefault(machine, set())
+        full.add(server.placement.subnet.id)
+        if all(subnet.id in full for subnet in self.subnets[machine.instance_type]):
+            full.clear()
+            return False
+        self._end(machine)
+        return True
+
+    def _market_took_one(self) -> bool:
+        """Whether the market has taken an instance back since this was last asked."""
+        before = len(self._taken)
+        self._taken |= instance.taken(self.cloud, self.placement.deployment)
+        return len(self._taken) > before
+
+    def _end(self, *machines: Machine) -> None:
+        """Begin to end servers; `undo` waits for their end."""
+        ids = [self.servers.pop(one).server.id for one in machines if one in self.servers]
+        if ids:
+            with ignoring("absent"):
+                self.cloud.ec2.terminate_instances(InstanceIds=ids)

@@ -1,0 +1,227 @@
+"""Pairs that die, are taken back, find no room, are in another region or of another AMI."""
+
+from __future__ import annotations
+
+import base64
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from nitro.bench import pairs
+from nitro.bench.plan import Plan
+from nitro.bench.record import Record
+from nitro.cloud import Cloud, DiskImage, Keep, Undo, publish, role, storage, tags
+from nitro.errors import InputError
+from nitro.local.aws import Site
+from nitro.local.hypervisor import NullHypervisor, State
+from nitro.local.weather import Conditions, Forecast
+from tests.cloud.conftest import REGION, connect, make_disk
+from tests.cloud.joint import FakeProber, send_results
+from tests.cloud.test_night import NOTHING, PAGE, TEXT, left, prober, run
+from tests.cloud.test_night import _one_recipe as _one_recipe
+from tests.cloud.test_night import record as record
+
+OTHER = "us-east-1"
+
+
+def plan(more: str = "", matrix: str = "") -> Plan:
+    text = TEXT.format(more=more).replace("[matrix]", f"[matrix]\n{matrix}")
+    text = text.replace('["nitro", "kernel"]', '["nitro"]')
+    return Plan.model_validate(tomllib.loads(text))
+
+
+def rows(record: Record, sql: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = record.query(sql).to_pylist()
+    return found
+
+
+def test_what_the_spot_market_takes_is_measured_again(
+    site: Site, bench_cloud: Cloud, disk: DiskImage, record: Record
+) -> None:
+    site.forecast = Forecast(Conditions(seed=1, spot_taken=0.4))
+    done = run(bench_cloud, disk, record, plan('market = "spot"'))
+    assert site.forecast.happened["spot instance taken"] >= 2
+    assert (done.recorded, done.failed) == (6, 0)
+    assert left(bench_cloud) == NOTHING
+    [found] = rows(record, "SELECT DISTINCT market FROM samples")
+    assert found == {"market": "spot"}
+
+
+def test_a_market_that_takes_all_ends_in_failed_runs(
+    site: Site,
+    bench_cloud: Cloud,
+    disk: DiskImage,
+    record: Record,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pairs, "_TAKEN", 1)
+    site.forecast = Forecast(Conditions(spot_taken=1))
+    one = plan('market = "spot"').model_copy(update={"repetitions": 1, "warm_up": 0})
+    done = run(bench_cloud, disk, record, one)
+    assert (done.recorded, done.failed) == (0, 2)
+    sql = "SELECT DISTINCT contains(error, 'Spot instance termination') AS found FROM samples"
+    assert rows(record, sql) == [{"found": True}]
+    assert left(bench_cloud) == NOTHING
+
+
+class Failing(FakeProber):
+    """The `number`th client reports that its tools failed."""
+
+    def __init__(self, number: int, meanwhile: Callable[[], object] = lambda: None) -> None:
+        super().__init__(outputs={"http": PAGE, "http-2": PAGE})
+        self.left, self.meanwhile = number, meanwhile
+
+    def wait_boot(self, watch: Any, **options: Any) -> Any:
+        self.left -= 1
+        good = self.outputs
+        if self.left == 0:
+            self.outputs = dict.fromkeys(good, "unable to connect")
+        try:
+            return super().wait_boot(watch, **options)
+        finally:
+            if self.left == 0:
+                self.meanwhile()
+            self.outputs = good
+
+
+def end_servers(hypervisor: NullHypervisor) -> None:
+    """The servers power themselves off."""
+    for reservation in connect().ec2.describe_instances()["Reservations"]:
+        for raw in reservation["Instances"]:
+            if tags.from_list(raw["Tags"])[tags.ROLE].startswith("server"):
+                hypervisor.guests[raw["InstanceId"]].state = State.OFF
+
+
+def test_runs_that_failed_as_their_server_ended_are_made_again(
+    hypervisor: NullHypervisor, cloud: Cloud, disk: DiskImage, record: Record
+) -> None:
+    failing = Failing(2, lambda: end_servers(hypervisor))
+    done = run(cloud, disk, record, plan(), prober=failing)
+    assert (done.recorded, done.failed) == (6, 0)
+    assert left(cloud) == NOTHING
+
+
+def test_runs_that_failed_beside_a_server_that_lives_have_failed(
+    cloud: Cloud, disk: DiskImage, record: Record
+) -> None:
+    done = run(cloud, disk, record, plan(), prober=Failing(2))
+    assert (done.recorded, done.failed) == (4, 2)
+
+
+def without_room(cloud: Cloud, refused: Callable[[str, str], bool]) -> list[str]:
+    """Refuse starts for want of capacity, by role and subnet; returns the subnets of the others."""
+    started: list[str] = []
+
+    def check(params: Any, **_: Any) -> None:
+        named = {spec["ResourceType"]: spec["Tags"] for spec in params["TagSpecifications"]}
+        role = tags.from_list(named["instance"])[tags.ROLE].partition("-")[0]
+        if refused(role, params["SubnetId"]):
+            error = {"Code": "InsufficientInstanceCapacity", "Message": "no room"}
+            raise ClientError({"Error": error}, "RunInstances")  # type: ignore[typeddict-item]
+        started.append(f"{role} {params['SubnetId']}")
+
+    cloud.session.events.register("before-parameter-build.ec2.RunInstances", check)
+    return started
+
+
+def test_a_pair_moves_to_another_zone_when_its_own_has_no_room_for_the_client(
+    cloud: Cloud, disk: DiskImage, record: Record
+) -> None:
+    tried: list[str] = []
+
+    def refused(role: str, subnet: str) -> bool:
+        if role == "server":
+            tried.append(subnet)
+        return role == "client" and subnet == tried[0]
+
+    started = without_room(cloud, refused)
+    done = run(cloud, disk, record, plan())
+    assert (done.recorded, done.failed) == (6, 0)
+    assert not any(one == f"client {tried[0]}" for one in started)
+    assert len(rows(record, "SELECT DISTINCT server FROM samples")) == 1
+    assert left(cloud) == NOTHING
+
+
+def test_without_room_anywhere_the_runs_have_failed(
+    cloud: Cloud, disk: DiskImage, record: Record
+) -> None:
+    without_room(cloud, lambda role, _: role == "client")
+    done = run(cloud, disk, record, plan())
+    assert (done.recorded, done.failed) == (0, 6)
+    [found] = rows(record, "SELECT DISTINCT error FROM samples")
+    assert "no capacity for c5.large" in found["error"]
+    assert left(cloud) == NOTHING
+
+
+class Everywhere(FakeProber):
+    """Clients of both regions send their results."""
+
+    def wait_boot(self, watch: Any, **options: Any) -> Any:
+        send_results(self.outputs, connect().in_region(OTHER))
+        return super().wait_boot(watch, **options)
+
+
+def test_a_night_in_two_regions(cloud: Cloud, disk: DiskImage, record: Record) -> None:
+    admin = connect().in_region(OTHER)
+    role.create(admin, storage.own_bucket_name(admin))  # as `nitro doctor --fix` there
+    both = plan(matrix=f'regions = ["{REGION}", "{OTHER}"]')
+    there = Everywhere(outputs={"http": PAGE, "http-2": PAGE})
+    done = run(cloud, disk, record, both, prober=there)
+    assert (done.recorded, done.failed) == (12, 0)
+    assert left(cloud) == left(cloud.in_region(OTHER)) == NOTHING
+    sql = "SELECT region, zone[:-2] AS zone, count(*) AS n FROM samples GROUP BY ALL ORDER BY ALL"
+    assert rows(record, sql) == [
+        {"region": region, "zone": region, "n": 6} for region in (REGION, OTHER)
+    ]
+    assert not list(Path(record.store.root).rglob("running/**/*.json"))
+
+
+def test_another_ami_is_measured_as_a_control(
+    cloud: Cloud, disk: DiskImage, record: Record, tmp_path: Path
+) -> None:
+    with Undo(Keep.IMAGE) as undo:  # which nitro made, but the plan does not say so
+        ami = publish(connect(), make_disk(tmp_path / "other.raw", seed=7), undo).ami_id
+    text = f'[amis.other]\nids.{REGION} = "{ami}"\nstart = "iperf3 -s -D"\n'
+    mixed = plan(f"max_hours = 1\n{text}", 'images = ["bench", "other"]')
+    told: list[str] = []
+    good = prober().outputs
+
+    def sleep(_: float) -> None:
+        send_results(good)
+
+    def note(params: Any, **_: Any) -> None:
+        if params["ImageId"] == ami:
+            told.append(params["UserData"])
+
+    cloud.sleep = sleep
+    cloud.session.events.register("before-parameter-build.ec2.RunInstances", note)
+    done = run(cloud, disk, record, mixed)
+    assert (done.recorded, done.failed) == (12, 0)
+    assert left(cloud) == NOTHING
+    sql = "SELECT driver, loaded_driver, digest FROM samples WHERE image = 'other'"
+    assert {tuple(row.values()) for row in rows(record, sql)} == {("own", "unknown", ami)}
+    # Two hours: the night's hour and one more.
+    assert [base64.b64decode(one).decode() for one in told] == [
+        "#!/bin/sh\nshutdown -P +120\niperf3 -s -D\n"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ids", "says"),
+    [
+        ({OTHER: "ami-0123456789abcdef0"}, f"amis.other: ids has none for {REGION}"),
+        ({REGION: "ami-0123456789abcdef0"}, f"amis.other: {REGION} has no ami-0123456789abcdef0"),
+    ],
+)
+def test_an_ami_that_is_not_there_is_refused_before_anything_is_made(
+    cloud: Cloud, disk: DiskImage, record: Record, ids: Any, says: str
+) -> None:
+    written = ", ".join(f'{region} = "{ami}"' for region, ami in ids.items())
+    mixed = plan(f"[amis.other]\nids = {{ {written} }}", 'images = ["bench", "other"]')
+    with pytest.raises(InputError, match=says):
+        run(cloud, disk, record, mixed)
+    assert left(cloud) == NOTHING
