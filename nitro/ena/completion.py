@@ -56,13 +56,24 @@ class CompletionQueue:
         )
         self.head = head + 1
 
-    def put_rx(self, status: int, length: int, req_id: int, rss_hash: int, sq_index: int) -> None:
-        head = self.head
-        phase = 1 ^ (head // self.depth & 1)
-        slot = head % self.depth * 2
-        self._ring[slot + 1] = rss_hash | sq_index << 32
-        self._ring[slot] = status | phase << 24 | (length & 0xFFFF) << 32 | req_id << 48
-        self.head = head + 1
+    def put_frame(
+        self, pieces: list[tuple[int, int]], status: int, rss_hash: int, sq_index: int
+    ) -> None:
+        """Say of each buffer of a frame its length and request id; `status` is the last one's."""
+        ring, depth, head, left = self._ring, self.depth, self.head, len(pieces)
+        second = rss_hash | sq_index << 32
+        bits = STATUS_FIRST | STATUS_BUFFER
+        for length, req_id in pieces:
+            left -= 1
+            if not left:
+                bits = bits & STATUS_FIRST | status
+            phase = 1 ^ (head // depth & 1)
+            slot = head % depth * 2
+            ring[slot + 1] = second
+            ring[slot] = bits | phase << 24 | (length & 0xFFFF) << 32 | req_id << 48
+            head += 1
+            bits = STATUS_BUFFER
+        self.head = head
 
 
 class FaultyCompletionQueue(CompletionQueue):
@@ -98,9 +109,13 @@ class FaultyCompletionQueue(CompletionQueue):
         if self._faults.triggers("tx-id-invalid"):
             super().put_tx(req_id ^ 0x8000, sq_index, sq_head)
 
-    def put_rx(self, status: int, length: int, req_id: int, rss_hash: int, sq_index: int) -> None:
-        wrong = 0x8000 if self._faults.triggers("rx-id-invalid") else 0
-        super().put_rx(status, length, req_id ^ wrong, rss_hash, sq_index)
-        whole = status & STATUS_FIRST and status & STATUS_LAST
-        if whole and self._faults.triggers("rx-id-duplicate"):
-            super().put_rx(status, length, req_id, rss_hash, sq_index)
+    def put_frame(
+        self, pieces: list[tuple[int, int]], status: int, rss_hash: int, sq_index: int
+    ) -> None:
+        wrong = [
+            (length, req_id ^ 0x8000 if self._faults.triggers("rx-id-invalid") else req_id)
+            for length, req_id in pieces
+        ]
+        super().put_frame(wrong, status, rss_hash, sq_index)
+        if len(pieces) == 1 and self._faults.triggers("rx-id-duplicate"):
+            super().put_frame(pieces, status, rss_hash, sq_index)

@@ -6,17 +6,24 @@ from nitro.ena.offload import PLAIN, Buffer
 
 
 class Packet:
-    """Slices of guest memory; `rule` is set when it must be dropped."""
+    """Slices of guest memory; `rule` is set when it must be dropped.
+
+    `w1` is the second word of the first data descriptor, `inline` the bytes of headers that lie in
+    an LLQ entry. The heads are counters of ring entries.
+    """
 
     __slots__ = (
         "completes",
         "first_head",
+        "has_meta",
         "header",
+        "inline",
         "length",
         "next_head",
         "parts",
         "req_id",
         "rule",
+        "w1",
     )
 
     def __init__(self) -> None:
@@ -24,7 +31,8 @@ class Packet:
         self.parts: list[Buffer] = []
         self.length = 0
         self.req_id = 0
-        self.completes = False
+        self.completes = self.has_meta = False
+        self.w1 = self.inline = 0
         self.first_head = 0
         self.next_head = 0
         self.rule: str | None = None

@@ -194,7 +194,7 @@ class QueueCommands:
             TxLimits(
                 max_descriptors=profile.max_tx_descriptors,
                 max_frame=profile.max_mtu + 18,
-                offloads=profile.tx_offloads,
+                offloads=int(profile.tx_offloads),
                 meta_required=profile.meta_required or bool(layout and layout.no_meta_caching),
             ),
             layout=layout,

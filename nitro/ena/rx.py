@@ -19,42 +19,37 @@ SPARSE_TIMES = 3  # in a row, before a driver is blamed for a ring that it leave
 _DESCRIPTOR = struct.Struct("<HBBHHIHH")
 _PHASE, _FIRST, _LAST = 1 << 0, 1 << 2, 1 << 3
 _RESERVED = 1 << 1 | 0b11 << 6
+_CHECKED = _PHASE | _FIRST | _LAST | _RESERVED
 _COMPACT = 256
 
 
 class Buffers:
-    """Free buffers in the order of posting: parallel lists, used from `start` on."""
+    """Free buffers in the order of posting: parallel lists, used from `start` on.
 
-    __slots__ = ("addresses", "ids", "queue", "slots", "start", "views")
+    `posted` has request id, guest address and ring slot of each.
+    """
+
+    __slots__ = ("posted", "queue", "start", "views")
 
     def __init__(self, queue: RxQueue) -> None:
         self.queue = queue
         self.start = 0
         self.views: list[memoryview] = []
-        self.ids: list[int] = []
-        self.addresses: list[int] = []
-        self.slots: list[int] = []
+        self.posted: list[tuple[int, int, int]] = []
 
     def __len__(self) -> int:
         return len(self.views) - self.start
 
-    def add(self, view: memoryview, req_id: int, address: int, slot: int) -> None:
-        self.views.append(view)
-        self.ids.append(req_id)
-        self.addresses.append(address)
-        self.slots.append(slot)
-
     def turn_round(self, count: int) -> None:
         """Use the last `count` (not 0) in the opposite order."""
         self.views[-count:] = self.views[-count:][::-1]
-        for one in (self.ids, self.addresses, self.slots):
-            one[-count:] = one[-count:][::-1]
+        self.posted[-count:] = self.posted[-count:][::-1]
 
     def clear(self) -> None:
         """Forget them all: the views hold memory that may be gone."""
         self.start = 0
-        for one in (self.views, self.ids, self.addresses, self.slots):
-            one.clear()
+        self.views.clear()
+        self.posted.clear()
 
     def peek(self, count: int) -> list[memoryview]:
         """The next buffers, at most `count`."""
@@ -65,9 +60,7 @@ class Buffers:
         self.start += count
         if self.start >= _COMPACT:
             del self.views[: self.start]
-            del self.ids[: self.start]
-            del self.addresses[: self.start]
-            del self.slots[: self.start]
+            del self.posted[: self.start]
             self.start = 0
 
 
@@ -98,7 +91,7 @@ class RxQueue:
         self._ring = memory.view(self.address, self.depth * DESCRIPTOR_SIZE)
         buffers = self.buffers
         for at in range(buffers.start, len(buffers.views)):
-            buffers.views[at] = memory.view(buffers.addresses[at], len(buffers.views[at]))
+            buffers.views[at] = memory.view(buffers.posted[at][1], len(buffers.views[at]))
 
     def stop(self) -> None:
         """Receive nothing more and let go of the buffers: the ring cannot be trusted."""
@@ -110,12 +103,12 @@ class RxQueue:
 
         Cards that pick the region of the ring by hash lose frames from a sparse ring.
         """
-        free = len(self.buffers)
+        free = len(self.buffers.views) - self.buffers.start
         if not self._by_region or free >= self.depth // 2:
             return free > 0
         region = value % REGIONS
-        slots = self.buffers.slots[self.buffers.start :]
-        return any(slot * REGIONS // self.depth == region for slot in slots)
+        posted = self.buffers.posted[self.buffers.start :]
+        return any(slot * REGIONS // self.depth == region for _, _, slot in posted)
 
     def doorbell(self, value: int) -> None:
         """The driver posted buffers up to `value`: fetch their descriptors."""
@@ -127,10 +120,14 @@ class RxQueue:
             self._rules.report_violation("doorbell-tail", f"RX queue {self.index}: {tail:#x}")
             self.stop()
             return
-        for position in range(self.tail, self.tail + added):
-            if not self._fetch(position & 0xFFFF):
+        position, missing = self.tail, added
+        while missing:
+            count = min(missing, self.depth - position % self.depth)
+            if not self._fetch(position, count):
                 self.stop()
                 return
+            position += count
+            missing -= count
         if added and self._faults.triggers("rx-out-of-order"):
             self.buffers.turn_round(added)
         self.tail = tail
@@ -154,25 +151,36 @@ class RxQueue:
             where = f"RX queue {self.index}: {self._filled} buffers"
             self._rules.report_violation("rx-ring-sparse", where)
 
-    def _fetch(self, position: int) -> bool:
-        """Take one descriptor; False if the ring cannot be read on."""
+    def _fetch(self, position: int, count: int) -> bool:
+        """Take `count` descriptors, up to the end of the ring at most; False if the ring cannot be
+        read on."""
         slot = position % self.depth
-        length, _, control, req_id, _, low, high, _ = _DESCRIPTOR.unpack_from(
-            self._ring, slot * DESCRIPTOR_SIZE
-        )
-        where = f"RX queue {self.index}, slot {slot}"
-        if control & _PHASE != 1 ^ (position // self.depth & 1):
-            self._rules.report_violation("rx-phase", where)
+        phase = 1 ^ (position // self.depth & 1)
+        view, views, posted = self._memory.view, self.buffers.views, self.buffers.posted
+        entries = self._ring[slot * DESCRIPTOR_SIZE : (slot + count) * DESCRIPTOR_SIZE]
+        for length, _, control, req_id, _, low, high, _ in _DESCRIPTOR.iter_unpack(entries):
+            if control & _CHECKED != _FIRST | _LAST | phase and not self._can(control, phase, slot):
+                return False
+            address = low | high << 32
+            try:
+                views.append(view(address, length or 0x10000))
+            except DmaError:
+                self._rules.report_violation("dma-address", self._where(slot))
+                return False
+            posted.append((req_id, address, slot))
+            slot += 1
+        return True
+
+    def _can(self, control: int, phase: int, slot: int) -> bool:
+        """Whether a descriptor with wrong control bits can be used; reports what is wrong."""
+        if control & _PHASE != phase:
+            self._rules.report_violation("rx-phase", self._where(slot))
             return False
         if not control & _FIRST or not control & _LAST:
-            self._rules.report_violation("rx-first-last", where)
+            self._rules.report_violation("rx-first-last", self._where(slot))
         if control & _RESERVED:
-            self._rules.report_violation("rx-reserved", where)
-        address = low | high << 32
-        try:
-            view = self._memory.view(address, length or 0x10000)
-        except DmaError:
-            self._rules.report_violation("dma-address", where)
-            return False
-        self.buffers.add(view, req_id, address, slot)
+            self._rules.report_violation("rx-reserved", self._where(slot))
         return True
+
+    def _where(self, slot: int) -> str:
+        return f"RX queue {self.index}, slot {slot}"

@@ -14,7 +14,7 @@ Frames that the port vouches for in neither way are checked (`verify.py`).
 from __future__ import annotations
 
 from nitro.ena.checksum_fallback import ChecksumFallback
-from nitro.ena.completion import STATUS_BUFFER, STATUS_FIRST, STATUS_LAST
+from nitro.ena.completion import STATUS_BUFFER, STATUS_LAST
 from nitro.ena.constants import RxOffload
 from nitro.ena.context import Context
 from nitro.ena.headers import PEEK, STATUS_L4_CHECKED, Classifier, Flow
@@ -39,6 +39,7 @@ from nitro.ena.verify import verdict
 MAX_FRAME = 65535 + 18 + 4
 _DISCARD_LIMIT = 4096
 _SMALL_PIECE = 256
+_FEW = 2  # buffers that the port gets at first: each takes time
 
 
 class RxPath:
@@ -66,10 +67,12 @@ class RxPath:
         self._header = bytearray(HEADER_SIZE)
         self._now = 0.0  # of the turn, seconds
         self._overflow = memoryview(bytearray(MAX_FRAME))
+        self._usual = _FEW
 
     def changed(self) -> None:
         """Queues came or went."""
         self._last = None
+        self._usual = _FEW
         self._fallback = ChecksumFallback()
 
     def discard(self) -> None:
@@ -83,11 +86,11 @@ class RxPath:
         self._now = now
         for _ in range(budget):
             buffers = self._last
-            if buffers is None or len(buffers) == 0:
+            if buffers is None or not (views := self._views(buffers, self._usual)):
                 buffers = self._any_buffers()
                 if buffers is None:
                     return False
-            views = self._views(buffers)
+                views = self._views(buffers, self._usual)
             parts: list[Buffer] = [*views, self._overflow]
             length = self._port.receive(self._header, parts)
             if not length:
@@ -98,15 +101,15 @@ class RxPath:
     def _any_buffers(self) -> Buffers | None:
         for queue in self._queues.values():
             if len(queue.buffers) and not queue.stopped:
-                self._last = queue.buffers
                 return queue.buffers
         return None
 
     def _deliver(self, buffers: Buffers, views: list[memoryview], length: int) -> None:
         first = views[0]
         single = len(first) >= length
-        head = bytes(first[: min(PEEK, length)])
-        if not single and len(head) < min(PEEK, length):
+        if single or len(first) >= PEEK:
+            head = bytes(first[: PEEK if length > PEEK else length])
+        else:
             head = b"".join(self._pieces(views, length))[:PEEK]
         flow = self.classifier.classify(head)
         if self._trace is not None:
@@ -125,14 +128,14 @@ class RxPath:
             self._counters.rx_drops += 1
             return
         self._last = target
-        count, room = 1, len(first)
-        while room < length and count < len(views):
-            room += len(views[count])
-            count += 1
         if target is not buffers:
             self._move(target, self._pieces(views, length), flow)
-        elif room >= length:
-            self._complete(buffers, views, length, count, flow)
+            return
+        room = length if single else sum(map(len, views))
+        if room < length:
+            room = self._take_more(buffers, views, length, room)
+        if room >= length:
+            self._complete(buffers, views, length, flow)
         else:
             self._spill(buffers, views, length, room, flow)
 
@@ -172,31 +175,38 @@ class RxPath:
             return None
         return queue.buffers
 
-    def _complete(
-        self,
-        buffers: Buffers,
-        views: list[memoryview],
-        length: int,
-        count: int,
-        flow: Flow,
-    ) -> None:
-        """Tell the driver of a frame in the first `count` of `buffers`."""
-        queue = buffers.queue
-        cq, ids, start = queue.cq, buffers.ids, buffers.start
-        value = flow.hash if self._hashed else 0
-        last_status = flow.status & self._status_mask | STATUS_LAST | STATUS_BUFFER
-        if count == 1:
-            cq.put_rx(last_status | STATUS_FIRST, length, ids[start], value, queue.index)
-        else:
-            rest = length
-            for n in range(count):
-                size = min(len(views[n]), rest)
-                rest -= size
-                status = last_status if n == count - 1 else STATUS_BUFFER
-                if n == 0:
-                    status |= STATUS_FIRST
-                cq.put_rx(status, size, ids[start + n], value, queue.index)
-        buffers.drop(count)
+    def _take_more(self, buffers: Buffers, views: list[memoryview], length: int, room: int) -> int:
+        """Move what lies in the overflow into the buffers behind `views`, which have `room` bytes,
+        and add them to it; returns the new room. The next frames get as many at once."""
+        for view in self._views(buffers)[len(views) :]:
+            size = min(len(view), length - room)
+            view[:size] = self._overflow[:size]
+            left = length - room - size
+            self._overflow[:left] = self._overflow[size : size + left]
+            room += len(view)
+            views.append(view)
+            if room >= length:
+                break
+        self._usual = max(self._usual, len(views))
+        return room
+
+    def _complete(self, buffers: Buffers, views: list[memoryview], length: int, flow: Flow) -> None:
+        """Tell the driver of a frame in the first of `buffers`, which begin with `views`."""
+        queue, posted, at = buffers.queue, buffers.posted, buffers.start
+        pieces = []
+        rest = length
+        for view in views:
+            size = len(view)
+            if size >= rest:
+                pieces.append((rest, posted[at][0]))
+                break
+            pieces.append((size, posted[at][0]))
+            rest -= size
+            at += 1
+        cq = queue.cq
+        status = flow.status & self._status_mask | STATUS_LAST | STATUS_BUFFER
+        cq.put_frame(pieces, status, flow.hash if self._hashed else 0, queue.index)
+        buffers.drop(len(pieces))
         self._counters.rx_packets += 1
         self._counters.rx_bytes += length
         if cq.vector is not None:
@@ -221,11 +231,7 @@ class RxPath:
         kept = tcp.end + size
         rest = bytearray().join(skip_bytes(self._pieces(views, length), kept))
         tcp.write(views[0], kept, 0, number=0, last=False)
-        count, room = 0, 0
-        while room < kept:
-            room += len(views[count])
-            count += 1
-        self._complete(buffers, views, kept, count, flow)
+        self._complete(buffers, views, kept, flow)
         self._store_segments(buffers, tcp, head, rest, offload, flow, skipped=size, number=1)
 
     def _move(self, buffers: Buffers, pieces: list[memoryview], flow: Flow) -> None:
@@ -263,26 +269,26 @@ class RxPath:
         for frame in tcp.cut(head, payload, size, skipped=skipped, number=number):
             self._store(buffers, frame, flow)
 
-    def _views(self, buffers: Buffers) -> list[memoryview]:
-        views = buffers.peek(self._max_descriptors)
-        if self._faults.triggers("rx-many-buffers"):
+    def _views(self, buffers: Buffers, most: int | None = None) -> list[memoryview]:
+        """The next buffers, at most `most` or as many as a frame may take."""
+        views = buffers.peek(self._max_descriptors if most is None else most)
+        if self._faults.active and self._faults.triggers("rx-many-buffers"):
             return [view[:_SMALL_PIECE] for view in views]
         return views
 
     def _store(self, buffers: Buffers, frame: bytearray, flow: Flow) -> None:
         views = self._views(buffers)
-        done = count = 0
+        done = 0
         for view in views:
             if done >= len(frame):
                 break
             size = min(len(view), len(frame) - done)
             view[:size] = frame[done : done + size]
             done += size
-            count += 1
         if done < len(frame):
             self._drop_overrun()
         else:
-            self._complete(buffers, views, len(frame), count, flow)
+            self._complete(buffers, views, len(frame), flow)
 
     def _drop_overrun(self) -> None:
         self._counters.rx_drops += 1

@@ -8,7 +8,6 @@ stops the queue until the driver resets it, as on a card.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 
 from nitro.ena.completion import CompletionQueue
@@ -17,10 +16,7 @@ from nitro.ena.llq import Layout
 from nitro.ena.memory import Memory
 from nitro.ena.offload import Buffer
 from nitro.ena.packet import Packet
-from nitro.ena.tx_reader import BadRingError, Reader, TxLimits
-
-DESCRIPTOR_SIZE = 16
-_WORDS = struct.Struct("<4I")
+from nitro.ena.tx_reader import DESCRIPTOR_SIZE, BadRingError, Reader, TxLimits
 
 # TSO segments carry an IP packet of up to 64 KiB behind Ethernet and VLAN headers.
 MAX_FRAME = 65535 + 18
@@ -47,8 +43,9 @@ class TxQueue:
         self.tail = self.head = 0
         self.stopped = False
         self._rules, self._counters = context.rules, context.counters
-        self._layout, self._entries = layout, entries
-        self._reader = Reader(f"TX queue {index}", context, limits)
+        self._layout = layout
+        self._ring = entries if entries is not None else memoryview(b"")
+        self._reader = _reader(f"TX queue {index}", context, limits, depth, layout)
         self._waiting: Packet | None = None
         self.attach(context.memory)
 
@@ -105,49 +102,34 @@ class TxQueue:
     def _take(self) -> Packet | None:
         """The next packet of the ring; the head moves behind it. None if the ring is broken."""
         try:
-            packet = self._from_host() if self._layout is None else self._from_llq(self._layout)
+            packet = self._reader.take(self._ring, self.head, self.tail)
         except BadRingError as error:
             self._rules.report_violation(error.rule, f"TX queue {self.index}, head {self.head:#x}")
             self.stop()
             return None
+        if (layout := self._layout) is not None:
+            entry = self.head % self.depth * layout.entry_size
+            room = self._ring[entry + layout.header_offset : entry + layout.entry_size]
+            self._reader.push(packet, room)
+        self._reader.finish(packet)
         if packet.rule is None and not 14 <= packet.length <= MAX_FRAME:
             packet.rule = "tx-length"
-        packet.first_head = self.head
         self.head = packet.next_head
         return packet
 
-    def _phase(self, head: int) -> int:
-        return (1 ^ (head // self.depth & 1)) << 24
 
-    def _from_host(self) -> Packet:
-        reader, head, tail = self._reader, self.head, self.tail
-        packet = reader.begin()
-        while head != tail:
-            slot = head % self.depth * DESCRIPTOR_SIZE
-            words = _WORDS.unpack_from(self._ring, slot)
-            head = head + 1 & 0xFFFF
-            if reader.descriptor(words, self._phase(head - 1 & 0xFFFF)):
-                packet.next_head = head
-                reader.finish()
-                return packet
-        raise BadRingError("tx-first-last")
-
-    def _from_llq(self, layout: Layout) -> Packet:
-        reader, head, tail = self._reader, self.head, self.tail
-        packet = reader.begin()
-        assert self._entries is not None
-        first, slots = head, layout.descriptors_before_header
-        while head != tail:
-            entry = head % self.depth * layout.entry_size
-            phase = self._phase(head)
-            head = head + 1 & 0xFFFF
-            for slot in range(slots):
-                words = _WORDS.unpack_from(self._entries, entry + slot * DESCRIPTOR_SIZE)
-                if reader.descriptor(words, phase):
-                    packet.next_head = head
-                    begin = first % self.depth * layout.entry_size + layout.header_offset
-                    reader.inline(self._entries[begin : begin + layout.header_room])
-                    reader.finish()
-                    return packet
-            slots = layout.descriptors_per_entry
-        raise BadRingError("tx-first-last")
+def _reader(
+    name: str, context: Context, limits: TxLimits, depth: int, layout: Layout | None
+) -> Reader:
+    """What reads a ring in guest memory, or LLQ entries of a layout."""
+    if layout is None:
+        return Reader(name, context, limits, depth=depth)
+    return Reader(
+        name,
+        context,
+        limits,
+        depth=depth,
+        stride=layout.entry_size,
+        first=layout.descriptors_before_header,
+        more=layout.descriptors_per_entry,
+    )

@@ -30,10 +30,21 @@ _TSO = 1 << 7
 _L3_CSUM = 1 << 13
 _L4_CSUM = 1 << 14
 _L4_PARTIAL = 1 << 17
+ANY_OFFLOAD = _TSO | _L3_CSUM | _L4_CSUM
+# The bits of a data descriptor's second word, and of a meta descriptor's first, that say what is
+# asked for; the others number packets and rings.
+REQUEST = ANY_OFFLOAD | _L4_PARTIAL | 0xF | 0x1F << 8
+META_W0 = 0xF << 16
 _CSUM_OFFSET = {_L4_TCP: 16, _L4_UDP: 6}
 _PROTOCOL = {_L4_TCP: TCP, _L4_UDP: UDP}
-_ANY_V4 = TxOffload.L4_V4_FULL | TxOffload.L4_V4_PARTIAL
-_ANY_V6 = TxOffload.L4_V6_FULL | TxOffload.L4_V6_PARTIAL
+# Plain numbers, asked for with every packet: an operator of `TxOffload` takes ten times as long.
+_L3_OFFERED = int(TxOffload.L3_CSUM)
+_TSO_OFFERED = (int(TxOffload.TSO_V4), int(TxOffload.TSO_V6))
+_PARTIAL_OFFERED = (int(TxOffload.L4_V4_PARTIAL), int(TxOffload.L4_V6_PARTIAL))
+_ANY_OFFERED = (
+    int(TxOffload.L4_V4_FULL | TxOffload.L4_V4_PARTIAL),
+    int(TxOffload.L4_V6_FULL | TxOffload.L4_V6_PARTIAL),
+)
 
 
 class OffloadError(Exception):
@@ -44,7 +55,7 @@ class OffloadError(Exception):
         self.rule = rule
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Meta:
     """A meta descriptor: where the headers are. Offsets and lengths in bytes."""
 
@@ -63,82 +74,91 @@ class Meta:
         )
 
 
-def describe(w1: int, meta: Meta, packet: Packet, offered: int) -> bytes:
-    """The virtio-net header for `packet`, whose headers get the sums that the card owes.
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a descriptor asks for, in bits `w1`, of packets with the headers of `meta`: something
+    that the card offers and that can be. `end` is how many bytes of headers it needs."""
 
-    Raises OffloadError.
-    """
-    if not w1 & (_TSO | _L3_CSUM | _L4_CSUM):
-        return PLAIN
-    l3, l4 = w1 & 0xF, w1 >> 8 & 0x1F
-    start = meta.l3_offset + meta.l3_length
-    tso = bool(w1 & _TSO)
-    if tso and l4 == _L4_UNKNOWN:
-        l4 = _L4_TCP  # nothing else can be segmented, and DPDK does not say it
-    _check(w1, l3, l4, meta, packet, offered)
-    if tso or w1 & _L3_CSUM or not w1 & _L4_PARTIAL:
-        ecn = _fix(w1, l3, l4, meta, packet)
-    if not tso:
-        if not w1 & _L4_CSUM:
-            return PLAIN
-        return HEADER.pack(NEEDS_CSUM, 0, 0, 0, start, _CSUM_OFFSET[l4])
-    gso = (GSO_TCPV4 if l3 == _L3_IPV4 else GSO_TCPV6) | ecn
-    return HEADER.pack(NEEDS_CSUM, gso, start + meta.l4_length, meta.mss, start, 16)
+    w1: int = 0
+    meta: Meta = Meta()
+    l4: int = 0
+    end: int = 0
+    header: bytes = PLAIN
 
-
-def _check(w1: int, l3: int, l4: int, meta: Meta, packet: Packet, offered: int) -> None:
-    """Refuse what was not offered or cannot be: the port trusts the header made from it."""
-    v6 = l3 == _L3_IPV6
-    if l3 not in (_L3_IPV4, _L3_IPV6):
-        raise OffloadError
-    minimum = 40 if v6 else 20
-    if meta.l3_length < minimum or meta.l3_offset < 14:
-        raise OffloadError
-    end = meta.l3_offset + meta.l3_length
-    if w1 & (_TSO | _L4_CSUM):
-        if l4 not in _CSUM_OFFSET:
+    @classmethod
+    def parse(cls, w1: int, meta: Meta, offered: int) -> Request:
+        """Raises OffloadError for what was not offered or cannot be: the port trusts the header
+        made from it. `offered` are bits of `TxOffload`."""
+        l3, l4 = w1 & 0xF, w1 >> 8 & 0x1F
+        v6, start = l3 == _L3_IPV6, meta.l3_offset + meta.l3_length
+        if l3 not in (_L3_IPV4, _L3_IPV6):
             raise OffloadError
-        end += _CSUM_OFFSET[l4] + 2
-    if w1 & _TSO:
-        wanted = TxOffload.TSO_V6 if v6 else TxOffload.TSO_V4
-        if l4 != _L4_TCP or meta.mss < 8 or not 20 <= meta.l4_length <= 60:
+        if meta.l3_length < (40 if v6 else 20) or meta.l3_offset < 14:
             raise OffloadError
-        end = meta.l3_offset + meta.l3_length + meta.l4_length
-    elif w1 & _L4_CSUM and w1 & _L4_PARTIAL:
-        wanted = TxOffload.L4_V6_PARTIAL if v6 else TxOffload.L4_V4_PARTIAL
-    elif w1 & _L4_CSUM:
-        # FreeBSD's driver and DPDK's never set the partial bit, whatever is offered, and their
-        # packets leave AWS's cards, which offer partial sums alone, as they should.
-        wanted = _ANY_V6 if v6 else _ANY_V4
-    else:
-        wanted = TxOffload.L3_CSUM
-    if not offered & wanted or end > packet.length:
-        raise OffloadError
-    _compare(w1, l4, end, meta, packet)
-
-
-def _compare(w1: int, l4: int, end: int, meta: Meta, packet: Packet) -> None:
-    """Refuse what the packet's own headers, `end` bytes of frame, contradict."""
-    first = packet.parts[0]
-    if end > len(first):
-        raise OffloadError("tx-headers")
-    l3 = meta.l3_offset
-    if w1 & 0xF == _L3_IPV4:
-        fits = first[l3] == 0x40 | meta.l3_length >> 2
+        tso = bool(w1 & _TSO)
+        if tso and l4 == _L4_UNKNOWN:
+            l4 = _L4_TCP  # nothing else can be segmented, and DPDK does not say it
+        end = start
         if w1 & (_TSO | _L4_CSUM):
-            fragment = first[l3 + 6] & 0x3F or first[l3 + 7]
-            fits = fits and not fragment and first[l3 + 9] == _PROTOCOL[l4]
-    else:
-        fits = first[l3] >> 4 == 6 and not w1 & _L3_CSUM
-        if meta.l3_length == 40:  # no extension headers
-            fits = fits and first[l3 + 6] == _PROTOCOL[l4]
-    if not fits:
-        raise OffloadError("tx-offload-mismatch")
+            if l4 not in _CSUM_OFFSET:
+                raise OffloadError
+            end += _CSUM_OFFSET[l4] + 2
+        header = PLAIN
+        if tso:
+            wanted = _TSO_OFFERED[v6]
+            if l4 != _L4_TCP or meta.mss < 8 or not 20 <= meta.l4_length <= 60:
+                raise OffloadError
+            end = start + meta.l4_length
+            gso = GSO_TCPV6 if v6 else GSO_TCPV4
+            header = HEADER.pack(NEEDS_CSUM, gso, end, meta.mss, start, 16)
+        elif w1 & _L4_CSUM:
+            # FreeBSD's driver and DPDK's never set the partial bit, whatever is offered, and their
+            # packets leave AWS's cards, which offer partial sums alone, as they should.
+            wanted = (_PARTIAL_OFFERED if w1 & _L4_PARTIAL else _ANY_OFFERED)[v6]
+            header = HEADER.pack(NEEDS_CSUM, 0, 0, 0, start, _CSUM_OFFSET[l4])
+        else:
+            wanted = _L3_OFFERED
+        if not offered & wanted:
+            raise OffloadError
+        return cls(w1 & REQUEST, meta, l4, end, header)
+
+    def describe(self, packet: Packet) -> bytes:
+        """The virtio-net header for `packet`, whose headers get the sums that the card owes.
+
+        Raises OffloadError.
+        """
+        if self.end > packet.length:
+            raise OffloadError
+        self._compare(packet)
+        w1 = self.w1
+        if w1 & (_TSO | _L3_CSUM) or not w1 & _L4_PARTIAL:
+            ecn = _fix(w1, self.l4, self.meta, packet)
+            if ecn and w1 & _TSO:
+                return self.header[:1] + bytes([self.header[1] | GSO_ECN]) + self.header[2:]
+        return self.header
+
+    def _compare(self, packet: Packet) -> None:
+        """Refuse what the packet's own headers contradict."""
+        first, meta, w1 = packet.parts[0], self.meta, self.w1
+        if self.end > len(first):
+            raise OffloadError("tx-headers")
+        l3 = meta.l3_offset
+        if w1 & 0xF == _L3_IPV4:
+            fits = first[l3] == 0x40 | meta.l3_length >> 2
+            if w1 & (_TSO | _L4_CSUM):
+                fragment = first[l3 + 6] & 0x3F or first[l3 + 7]
+                fits = fits and not fragment and first[l3 + 9] == _PROTOCOL[self.l4]
+        else:
+            fits = first[l3] >> 4 == 6 and not w1 & _L3_CSUM
+            if meta.l3_length == 40:  # no extension headers
+                fits = fits and first[l3 + 6] == _PROTOCOL[self.l4]
+        if not fits:
+            raise OffloadError("tx-offload-mismatch")
 
 
-def _fix(w1: int, l3: int, l4: int, meta: Meta, packet: Packet) -> int:
+def _fix(w1: int, l4: int, meta: Meta, packet: Packet) -> int:
     """Write IPv4 and pseudo-header sums into a copy of the headers; returns the ECN bit."""
-    begin = meta.l3_offset
+    l3, begin = w1 & 0xF, meta.l3_offset
     l4_start = begin + meta.l3_length
     need = l4_start + (max(20, meta.l4_length) if w1 & (_TSO | _L4_CSUM) else 0)
     need = min(need, packet.length)

@@ -17,12 +17,15 @@ NEVER = float("inf")
 
 
 class Vector:
-    """One vector of queue pairs. Times are in seconds of the caller's clock."""
+    """One vector of queue pairs. Times are in seconds of the caller's clock.
 
-    __slots__ = ("due", "fired", "masked", "number", "rx_delay", "tx_delay")
+    It is in the list `waiting` while it has something to say.
+    """
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    __slots__ = ("_waiting", "due", "fired", "masked", "number", "rx_delay", "tx_delay")
+
+    def __init__(self, number: int, waiting: list[Vector]) -> None:
+        self.number, self._waiting = number, waiting
         self.masked = True
         self.due = NEVER
         self.rx_delay = self.tx_delay = 0.0
@@ -30,14 +33,16 @@ class Vector:
 
     def post_rx(self, now: float) -> None:
         """A receive completion is in memory."""
-        due = now + self.rx_delay
-        if due < self.due:
-            self.due = due
+        self._post(now + self.rx_delay)
 
     def post_tx(self, now: float) -> None:
         """A transmit completion is in memory."""
-        due = now + self.tx_delay
+        self._post(now + self.tx_delay)
+
+    def _post(self, due: float) -> None:
         if due < self.due:
+            if self.due == NEVER:
+                self._waiting.append(self)
             self.due = due
 
     def rearm(self, value: int, resolution: float, lag: float = 0.0) -> None:
@@ -55,13 +60,15 @@ class Vectors:
     """All vectors of a card. `raise_vector(n)` is how an interrupt leaves the model."""
 
     def __init__(self, count: int, raise_vector: Callable[[int], None]) -> None:
-        self.io = [Vector(n) for n in range(1, count)]
+        self._waiting: list[Vector] = []
+        self.io = [Vector(n, self._waiting) for n in range(1, count)]
         self.management_masked = True
         self._management_waits = False
         self._raise = raise_vector
 
     def reset(self) -> None:
-        self.io = [Vector(v.number) for v in self.io]
+        self._waiting.clear()
+        self.io = [Vector(v.number, self._waiting) for v in self.io]
         self.management_masked = True
         self._management_waits = False
 
@@ -85,10 +92,11 @@ class Vectors:
     def flush(self, now: float) -> float:
         """Fire what is due and unmasked; return when to come back (`NEVER`: not needed)."""
         next_due = NEVER
-        for vector in self.io:
-            if vector.due == NEVER or vector.masked:
+        for vector in self._waiting.copy():
+            if vector.masked:
                 continue
             if vector.due <= now:
+                self._waiting.remove(vector)
                 vector.due = NEVER
                 vector.masked = True
                 vector.fired += 1

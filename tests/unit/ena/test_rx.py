@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nitro.ena.constants import DIRECTION_RX, Feature
 from nitro.ena.offload import NEEDS_CSUM, Buffer, Offload, checksum, pseudo_sum
@@ -58,6 +60,33 @@ def test_a_frame_over_buffers_of_different_length(driver: Driver):
     driver.port.deliver(frame)
     driver.run()
     assert [data for _, data, _ in driver.received(ring)] == [frame]
+
+
+@given(
+    buffers=st.lists(st.integers(1, 700), min_size=1, max_size=12),
+    lengths=st.lists(st.integers(14, 5000), min_size=1, max_size=12),
+)
+def test_frames_of_any_lengths_over_buffers_of_any_lengths(
+    buffers: list[int], lengths: list[int]
+) -> None:
+    """Each frame that the buffers hold arrives whole and in order, whatever came before it; one
+    that they do not hold is dropped and takes none."""
+    driver = Driver()
+    driver.start()
+    ring = driver.rx_queue(depth=32, fill=0)
+    posted: list[int] = []
+    for number, length in enumerate(lengths):
+        for size in buffers[: 31 - len(posted)]:
+            driver.fill(ring, 1, size=size)
+            posted.append(size)
+        frame = bytes((number + n) % 251 for n in range(length))
+        driver.port.deliver(frame)
+        driver.run()
+        used = next((n for n in range(19) if sum(posted[:n]) >= length), None)
+        fits = used is not None and sum(posted[:used]) >= length
+        assert [data for _, data, _ in driver.received(ring)] == ([frame] if fits else [])
+        if fits:
+            del posted[:used]
 
 
 def test_many_trips_round_the_ring(driver: Driver):
