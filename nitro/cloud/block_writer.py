@@ -107,7 +107,6 @@ class _Work:
         encrypted: bool,
         visible_at: float,
     ) -> None:
-        self.window = in_flight.Window()
         self._cloud = cloud
         self._file = file
         self._snapshot_id = snapshot_id
@@ -115,6 +114,7 @@ class _Work:
         self._encrypted = encrypted
         self._visible_at = visible_at
         self._sender = BlockSender(cloud, lambda _: self.window.complained())
+        self.window = in_flight.Window()  # last: its first round begins now
 
     def close(self) -> None:
         self._sender.close()

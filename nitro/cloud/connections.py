@@ -122,8 +122,7 @@ class _Connection:
 
     def exchange(self, head: bytes, body: bytes) -> tuple[Answer, bool]:
         """Returns the answer, and whether another request may follow."""
-        self._socket.sendall(head)
-        self._socket.sendall(body)
+        self._send(head, body)
         status = 100
         while status == 100:
             status = self._status()
@@ -135,6 +134,17 @@ class _Connection:
     def close(self) -> None:
         self._input.close()
         self._socket.close()
+
+    def _send(self, head: bytes, body: bytes) -> None:
+        """Both in one system call where the socket can: the server wakes up once, not twice."""
+        if isinstance(self._socket, ssl.SSLSocket):
+            self._socket.sendall(head)
+            self._socket.sendall(body)
+            return
+        rest = self._socket.sendmsg([head, body]) - len(head)
+        if rest < 0:
+            self._socket.sendall(head[rest:])
+        self._socket.sendall(memoryview(body)[max(rest, 0) :])
 
     def _status(self) -> int:
         words = self._line().split(None, 2)

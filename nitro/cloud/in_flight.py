@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-FIRST, MOST = 8, 100
+FIRST, MOST = 4, 100
 PAYS = 1.3  # how much a doubled window has to raise the rate to stay doubled
 CALM = 1.0  # seconds in which further complaints are about the same burst of requests
 PATIENCE = 10.0  # seconds without a complaint after which one more request is tried

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nitro.cloud import Cloud, DiskImage, block_writer
+from nitro.cloud import Cloud, DiskImage, block_writer, in_flight
 from nitro.cloud.disk import BLOCK_SIZE
 from nitro.cloud.parent import MARK, Parent
 from nitro.cloud.put_block import BlockSender
@@ -119,3 +119,29 @@ def test_progress_is_of_what_may_have_to_be_sent(folder: Path) -> None:
         disk: Any = DiskImage(path, "sha256:", 2 * BLOCK_SIZE, "bench")
         block_writer.send_blocks(cloud(), disk, "snap-1", Told())
     assert told == [(BLOCK_SIZE, 2 * BLOCK_SIZE), (2 * BLOCK_SIZE, 2 * BLOCK_SIZE)]
+
+
+def test_the_first_round_is_timed_without_what_comes_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it looks slow, and twice as many requests seem to pay whatever the service does."""
+    made: list[str] = []
+
+    class Sender(BlockSender):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            made.append("client")
+
+    class Window(in_flight.Window):
+        def __init__(self) -> None:
+            super().__init__()
+            made.append("window")
+
+    monkeypatch.setattr(block_writer, "BlockSender", Sender)
+    monkeypatch.setattr(in_flight, "Window", Window)
+    path = tmp_path / "disk.raw"
+    path.write_bytes(bytes(BLOCK_SIZE))
+    block_writer.send_blocks(
+        connect(), DiskImage(path, "sha256:", BLOCK_SIZE, "x"), "snap-0", Stage()
+    )
+    assert made == ["client", "window"]

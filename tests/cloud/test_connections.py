@@ -159,6 +159,29 @@ def test_noise_raises_what_the_retries_know(noise: bytes) -> None:
         kept.close()
 
 
+@pytest.mark.parametrize("head", ["X" * 10, "X" * 300_000])
+def test_a_request_larger_than_the_buffers_arrives_whole(head: str) -> None:
+    ours, theirs = socket.socketpair()
+    body, received = bytes(range(256)) * 8192 + b"body", bytearray()
+
+    def answer() -> None:
+        while not received.endswith(b"body"):
+            received.extend(theirs.recv(4096))
+        theirs.sendall(OK)
+
+    with ours, theirs:
+        ours.settimeout(10)  # as those that are connected to a server: what is sent may be a part
+        thread = threading.Thread(target=answer)
+        thread.start()
+        kept = to("http://127.0.0.1:1")
+        kept._idle.append(connections._Connection(ours))
+        assert kept.exchange("PUT", "/a", {"X-Sent": head}, body).status_code == 201
+        thread.join()
+        kept.close()
+    assert bytes(received).partition(b"\r\n\r\n")[2] == body
+    assert f"X-Sent: {head}\r\n".encode() in received
+
+
 def test_silence_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "TIMEOUT", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
