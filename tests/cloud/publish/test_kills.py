@@ -4,8 +4,8 @@ The end is the same as that of a run that nothing disturbed. A case is a call: t
 made in one of the regions, which work side by side. Killed here means that no call of the process
 is made any more; `test_a_killed_process` sends the signal.
 `pytest -m slow -s tests/cloud/publish/test_kills.py` prints the figures of docs/reliability.md.
-NITRO_FAULT_STEP=1 tries every call; without it, every tenth one. NITRO_FAULT_FIRST=1 begins with
-the second call, so that a full run can be made in pieces.
+`make soak` tries every call, as NITRO_FAULT_STEP=1 does; otherwise it is every tenth one.
+NITRO_FAULT_FIRST=1 begins with the second call, so that a full run can be made in pieces.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from tests.cloud.publish.accounts import account, state
 from tests.cloud.publish.conftest import FRIEND, REGIONS, make_release, publish_it
 from tests.cloud.test_faults import FAULTS, Fault
 from tests.cloud.test_kills import account as served
+from tests.lengths import length
 
-STEP = int(os.environ.get("NITRO_FAULT_STEP", "10"))
+STEP = int(os.environ.get("NITRO_FAULT_STEP", length(short=10, long=1)))
 FIRST = int(os.environ.get("NITRO_FAULT_FIRST", "0"))
 
 
@@ -138,6 +139,7 @@ def difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
     )
 
 
+@pytest.mark.soak
 @pytest.mark.slow
 @pytest.mark.parametrize("via", ["s3", "ebs"])
 @pytest.mark.parametrize("name", ["killed", "500", "throttled", "lost answer", "cut answer"])
