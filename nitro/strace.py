@@ -2,13 +2,14 @@
 
 Strace, in a Linux guest, says of each call how long it took. OSv writes a line when a call has
 ended, with the time of that: what passed since the thread's line before it is the most that the
-call took.
+call took. For some of its functions it writes one when they begin (`vfs_open`) and another when
+they end (`vfs_open_ret`, or `vfs_open_err`): the two are one call.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nitro.console import LINE
@@ -25,6 +26,7 @@ _LINUX = re.compile(
 _OSV = re.compile(r"(\S[^()]{0,63}?) +\d{1,4} +(\d{1,12}\.\d{9}) ([a-z]\w*)\((.*)\)\s*")
 _PREFIX = re.compile(r"syscall_(?:sys_|long_)?")
 _FAILED = {"-1", "0xffffffff", "0xffffffffffffffff"}
+_END = re.compile(r"(.+)_(ret|err)")
 
 
 @dataclass(frozen=True)
@@ -46,25 +48,36 @@ class Total:
     seconds: float | None = None
 
 
-def calls(text: str) -> Iterator[Call]:
+def calls(text: str) -> list[Call]:
     """The calls in the order in which they ended; anything else on the console is skipped."""
+    ended: dict[int, Call] = {}  # by the number of the line
     last: dict[str, float] = {}
-    for line in LINE.findall(text):
+    begun: dict[tuple[str, str], tuple[int, float]] = {}  # thread and name → line and time
+    for number, line in enumerate(LINE.findall(text)):
         at = line.find(MARK)
         if at >= 0:
             if found := _LINUX.fullmatch(line, at):
                 took = float(found[4]) if found[4] else None
-                yield Call(found[1] or found[2], found[3] == "-1", took)
+                ended[number] = Call(found[1] or found[2], found[3] == "-1", took)
         elif found := _OSV.fullmatch(line):
-            thread, now = found[1], float(found[2])
-            result, arrow, _ = found[4].partition("<=")
+            thread, now, name = found[1], float(found[2]), _PREFIX.sub("", found[3], count=1)
             before = last.get(thread)
             last[thread] = now
-            yield Call(
-                _PREFIX.sub("", found[3], count=1),
+            end = _END.fullmatch(name)
+            began = begun.pop((thread, end[1]), None) if end else None
+            if end and began:
+                del ended[began[0]]
+                ended[number] = Call(end[1], end[2] == "err", max(0.0, now - began[1]))
+                continue
+            result, arrow, _ = found[4].partition("<=")
+            ended[number] = Call(
+                name,
                 bool(arrow) and result.strip() in _FAILED,
                 max(0.0, now - before) if before is not None else None,
             )
+            if not arrow:
+                begun[thread, name] = number, now
+    return list(ended.values())
 
 
 def totals(ended: Iterable[Call]) -> list[Total]:

@@ -57,6 +57,31 @@ def test_osvs_lines_have_the_time_since_the_threads_last() -> None:
     ]
 
 
+def test_osvs_lines_of_a_begin_and_an_end_are_one_call() -> None:
+    console = """\
+/usr/bin/server   0  0.500000000 vfs_open("/a" 0x0 00)
+worker            1  0.500000100 vfs_open("/b" 0x0 00)
+/usr/bin/server   0  0.500000200 vfs_lseek(3 0x0 0)
+/usr/bin/server   0  0.500000300 vfs_lseek_err(29)
+/usr/bin/server   0  0.500000400 vfs_open_ret(3)
+worker            1  0.500000500 vfs_open_err(2)
+/usr/bin/server   0  0.500000600 vfs_close_ret()
+/usr/bin/server   0  0.500000700 tcp_output(0x1)
+/usr/bin/server   0  0.500000800 tcp_output_just_ret(0x1)
+"""
+    found = calls(console)
+    assert [
+        (call.name, call.failed, call.seconds and round(call.seconds, 9)) for call in found
+    ] == [
+        ("vfs_lseek", True, 1e-7),
+        ("vfs_open", False, 4e-7),
+        ("vfs_open", True, 4e-7),
+        ("vfs_close_ret", False, 2e-7),  # its begin was lost
+        ("tcp_output", False, 1e-7),
+        ("tcp_output_just_ret", False, 1e-7),
+    ]
+
+
 def test_totals_begin_with_what_took_longest() -> None:
     found = totals(calls(LINUX))
     assert found[0] == Total("poll", 1, 0, 1.0001)
