@@ -50,13 +50,16 @@ def read(data: bytes) -> Symbols:
         if _SYMTAB not in file.dynamic or _STRTAB not in file.dynamic:
             return Symbols()
         first, strings = file.place(file.dynamic[_SYMTAB]), file.place(file.dynamic[_STRTAB])
-        text = data[strings : strings + file.dynamic.get(_STRSZ, 0)]
+        # One character for each byte: decoding them all at once is quicker than one by one.
+        text = data[strings : strings + file.dynamic.get(_STRSZ, 0)].decode("latin-1")
         table = data[first : first + _count(file) * _SYMBOL.size]
         defined: dict[str, int] = {}
         needed: set[str] = set()
         weak: set[str] = set()
         for name, info, _, section, address, _ in _SYMBOL.iter_unpack(table):
-            word = text[name : text.find(b"\0", name)].decode(errors="replace")
+            word = text[name : text.find("\0", name)]
+            if not word.isascii():
+                word = word.encode("latin-1").decode(errors="replace")
             if word and section:
                 defined[word] = address
             elif word:

@@ -151,6 +151,12 @@ def test_bytes_behind_the_last_whole_tag_are_none(tmp_path: Path) -> None:
     assert set(read(bytes(data)).defined) == {"one"}
 
 
+def test_a_name_of_other_letters_is_read(tmp_path: Path) -> None:
+    name = "gr\N{LATIN SMALL LETTER O WITH DIAERESIS}\N{EURO SIGN}e"
+    path = elves.write(tmp_path / "f", imports=["before"], exports=[name, "behind"])
+    assert read(path.read_bytes()).defined.keys() == {name, "behind"}
+
+
 def test_a_name_that_is_no_text_is_read(tmp_path: Path) -> None:
     """Linkers check no encoding; a kernel would be refused for a name that nobody asks for."""
     path = elves.write(tmp_path / "f", exports=["name", "other"])
