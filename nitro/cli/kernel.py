@@ -33,8 +33,8 @@ def add(
         str,
         typer.Argument(
             metavar="FILE|URL",
-            help="loader.elf, loader.img or usr.img of OSv; or its URL (https, s3), or that of an "
-            "index of kernels.",
+            help="loader.elf, vmlinuz.bin, loader.img or usr.img of OSv; or its URL (https, s3), "
+            "or that of an index of kernels.",
         ),
     ],
     sha256: Annotated[
@@ -88,7 +88,7 @@ def _add_url(
 
     settings = config.load(region=region, profile=profile)
     account = {"profile": settings.profile, "region": settings.region}
-    source_origin = None
+    source_origin = boot_sector = None
     with tempfile.TemporaryDirectory(prefix="nitro-kernel-") as folder:
         path = Path(folder) / "file"
         with report.stage("download kernel") as stage:
@@ -96,6 +96,7 @@ def _add_url(
             if store.is_index(path):
                 offer = store.offered(path, url, name)
                 url, sha256 = offer.url, sha256 or offer.sha256
+                boot_sector = offer.boot_sector
                 download(url, path, stage, **account)
                 if offer.headers_url and source is None:
                     source, source_origin = Path(folder) / "headers.tar.gz", offer.headers_url
@@ -103,7 +104,13 @@ def _add_url(
                     store.check_file(source, offer.headers_sha256, offer.headers_url)
         report.close()
         return store.add(
-            name, path, origin=url, sha256=sha256, source=source, source_origin=source_origin
+            name,
+            path,
+            origin=url,
+            sha256=sha256,
+            source=source,
+            source_origin=source_origin,
+            boot_sector=boot_sector,
         )
 
 

@@ -68,7 +68,8 @@ class KernelDocument(TypedDict):
     """Empty when it was inspected, not added."""
     version: str
     kind: str
-    """What it came as: `kernel ELF`, `disk image (raw)`, `disk image (qcow2)`."""
+    """What it came as: `kernel ELF`, `compressed kernel`, `vmlinuz`, `disk image (raw)` or
+    `disk image (qcow2)`."""
     origin: str
     """The path or URL that it came from."""
     sha256: str
@@ -104,6 +105,8 @@ class OfferedKernelDocument(TypedDict):
     headers: NotRequired[str]
     """The archive of its headers, as `file`; absent when there is none."""
     headers_sha256: NotRequired[str]
+    boot_sector: NotRequired[str]
+    """That of the disk that it came in, in base64; absent when it came in none."""
 
 
 class KernelIndexDocument(TypedDict):

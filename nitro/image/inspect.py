@@ -142,11 +142,11 @@ def inspect_kernel(path: Path) -> KernelDocument | None:
         if not path.is_file():
             return None
         with path.open("rb") as file:
-            start = file.read(4)
+            start = file.read(artifact.START)
             foreign = osv_disk.is_osv(file) and not osv_disk.is_ours(file)
     except OSError:
         return None
-    if start not in (b"\x7fELF", qcow2.MAGIC) and not foreign:
+    if not (artifact.is_kernel(start) or start.startswith(qcow2.MAGIC) or foreign):
         return None
     return store.describe(artifact.read(path), "", str(path), store.sha256_of(path), "")
 

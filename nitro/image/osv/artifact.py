@@ -1,8 +1,9 @@
 """What OSv builds and releases hold, read down to the kernel in it.
 
-A kernel's ELF file, stripped or not; a loader image or a whole disk (`usr.img`), raw or qcow2: the
-boot sector, and from sector 128 on what it reads, in which the kernel is compressed or lies as it
-is. Of a disk only what its boot sector reads is looked at.
+A kernel's ELF file, stripped or not; the same behind a header of Linux's boot protocol
+(`vmlinuz.bin`); the program that unpacks a compressed one (`lzloader.elf`); a loader image or a
+whole disk (`usr.img`), raw or qcow2: the boot sector, and from sector 128 on what it reads, such a
+program. Of a disk only what its boot sector reads is looked at.
 """
 
 from __future__ import annotations
@@ -26,6 +27,15 @@ UNIT = 32 << 10
 COUNT = 0x10
 """The place in a boot sector of the number of units that it reads (u16)."""
 PAYLOAD = 128 * SECTOR
+
+# Linux's boot protocol: its header's magic number, and that of the sectors that belong to it but
+# for the first. OSv's is followed by 1 KiB with a jump into the kernel's ELF file behind that.
+# https://docs.kernel.org/arch/x86/boot.html
+_PROTOCOL, _PROTOCOL_AT, _SETUP_SECTORS_AT = b"HdrS", 0x202, 0x1F1
+_JUMP = 1 << 10
+START = 1 << 10
+"""Bytes of a file by which `is_kernel` tells."""
+_ELF, _ELF_32 = b"\x7fELF", b"\x7fELF\1"
 
 _LARGEST = 1 << 30  # a kernel lies below the first GiB of memory
 _LARGEST_PACKED = 256 << 20
@@ -119,15 +129,28 @@ def read(path: Path) -> Kernel:
     except ValueError as error:
         raise InputError(
             f"{path}: not an OSv kernel that nitro knows: {error}",
-            hint="give loader.elf, loader-stripped.elf, loader.img or usr.img of an x86-64 build",
+            hint="give loader.elf, vmlinuz.bin, loader.img or usr.img of an x86-64 build",
         ) from None
+
+
+def is_kernel(start: bytes) -> bool:
+    """Whether a file that begins so (START bytes of it) is a kernel rather than a disk."""
+    return start.startswith(_ELF) or _is_vmlinuz(start)
+
+
+def _is_vmlinuz(start: bytes) -> bool:
+    return start.startswith(_PROTOCOL, _PROTOCOL_AT)
 
 
 def _open(file: BinaryIO) -> tuple[str, bytes, bytes | None]:
     """What the file is, the kernel's ELF file, and the boot sector."""
-    start = file.read(SECTOR)
-    if start.startswith(b"\x7fELF"):
-        return "kernel ELF", _whole(file), None
+    start = file.read(START)
+    if start.startswith(_ELF_32):
+        return "compressed kernel", _unpacked(_from(file, 0), "that are in it"), None
+    if start.startswith(_ELF):
+        return "kernel ELF", _from(file, 0), None
+    if _is_vmlinuz(start):
+        return "vmlinuz", _from_vmlinuz(file, start[_SETUP_SECTORS_AT]), None
     if start.startswith(qcow2.MAGIC):
         return ("disk image (qcow2)", *_from_disk(qcow2.Qcow2(file).read))
 
@@ -138,24 +161,45 @@ def _open(file: BinaryIO) -> tuple[str, bytes, bytes | None]:
     return ("disk image (raw)", *_from_disk(read_raw))
 
 
-def _whole(file: BinaryIO) -> bytes:
-    """The file from its start, as far as a kernel can reach."""
-    file.seek(0)
+def _from(file: BinaryIO, offset: int) -> bytes:
+    """The file from an offset on, as far as a kernel can reach."""
+    file.seek(offset)
     return file.read(_LARGEST)
 
 
-def _from_disk(read_at: _Read) -> tuple[bytes, bytes]:
-    boot_sector = read_at(0, SECTOR)
-    if len(boot_sector) < SECTOR or boot_sector[-2:] != b"\x55\xaa":
+def _from_vmlinuz(file: BinaryIO, setup_sectors: int) -> bytes:
+    offset = (1 + setup_sectors) * SECTOR + _JUMP
+    elf = _from(file, offset)
+    if not elf.startswith(_ELF):
+        raise ValueError(
+            f"a kernel for Linux's boot protocol (vmlinuz), but no ELF file at its byte {offset}, "
+            "where OSv's is"
+        )
+    return elf
+
+
+def check_boot_sector(sector: bytes) -> bytes:
+    """The same. Raises ValueError for what is none."""
+    if len(sector) != SECTOR or sector[-2:] != b"\x55\xaa":
         raise ValueError("neither an ELF file nor a disk with a boot sector (55 aa at byte 510)")
+    return sector
+
+
+def _from_disk(read_at: _Read) -> tuple[bytes, bytes]:
+    boot_sector = check_boot_sector(read_at(0, SECTOR))
     units = int.from_bytes(boot_sector[COUNT : COUNT + 2], "little")
     payload = read_at(PAYLOAD, min(units * UNIT, _LARGEST_PACKED))
     if not payload:
         raise ValueError(f"no bytes where a boot sector of OSv's reads from (byte {PAYLOAD})")
+    return _unpacked(payload, "that the boot sector reads"), boot_sector
+
+
+def _unpacked(payload: bytes, which: str) -> bytes:
+    """The kernel that the program of OSv's loader image has in it, which starts it."""
     elf = fastlz.unpack_segments(payload)
     if elf is None:
         raise ValueError(
-            f"no compressed kernel in the {len(payload)} bytes that the boot sector reads; "
+            f"no compressed kernel in the {len(payload)} bytes {which}; "
             "looked for a table of segments of a MiB"
         )
-    return elf, boot_sector
+    return elf

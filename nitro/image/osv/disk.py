@@ -69,7 +69,7 @@ def write(out: Path, kernel: Kernel, command_line: str, nodes: Mapping[str, Node
     page = bytearray(_NOTE_AT)
     struct.pack_into("<I", page, _ENTRY, _LOADED + _ROUTINE)
     page[_ROUTINE : _ROUTINE + 1] = _RETURN
-    page += _NOTE.pack(_NOTE_MAGIC, kernel.layout.table)
+    page += _NOTE.pack(_NOTE_MAGIC, composed.table)
     start = (sector + line).ljust(PAYLOAD, b"\0") + page.ljust(_KERNEL, b"\0")
     padding = bytes(units * UNIT - _KERNEL - composed.size)
     with out.open("wb") as file:

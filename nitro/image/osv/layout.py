@@ -7,6 +7,10 @@ entry's offset is the table's size, which together with the names identifies it.
 The end of the kernel, where free memory starts, is known to two instructions: `lea END, %rcx`
 bounds what is cleared at boot, and `movl $END, variable(%rip)` tells the allocator. END lies behind
 what the ELF header knows of, by the first thread's control block.
+
+The code that unpacks the RAMFS has the table's address in a few operands, plain or relative to the
+instruction, some of them with an offset into the first entry. They lie in one function. Who adds
+the same number to all of them moves the table.
 """
 
 from __future__ import annotations
@@ -14,9 +18,10 @@ from __future__ import annotations
 import re
 import struct
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nitro.image.osv.segment import Segment
+from nitro.image.osv.segment import LINKED_ABOVE_PHYSICAL, Segment
 
 ENTRY = struct.Struct("<QQB111s")
 _NAME_AT = 17
@@ -24,7 +29,13 @@ FILE, LINK = 0, 1
 NAME_MAX = 110
 """Bytes of a name."""
 
+MAPPED = 1 << 30
+"""Bytes of physical memory that the kernel maps early, from 0 on: it has to lie in these."""
+
 _CONTROL_BLOCK = 1 << 16  # bytes by which the end may lie behind the segment
+_FUNCTION = 4096  # bytes that the function has that unpacks the RAMFS, at most
+_FIELDS = _NAME_AT + 1  # bytes of an entry up to the name's first: what an operand points to
+_IMMEDIATES = (0, 1, 4)  # bytes that an instruction may have behind a relative operand
 _STORE = b"\xc7\x05"
 _LEA = re.compile(rb"\x48\x8d\x0c\x25(....)", re.DOTALL)
 # The upper bytes of an offset below 16 MiB, the type, the name's first character. Literals are
@@ -48,13 +59,15 @@ class Layout:
     """Places in a kernel's file: `table` is the RAMFS's, with `room` bytes for table and contents.
 
     `end` is the address where free memory starts, `end_operand` the place of the instruction's
-    operand (u32) that says so.
+    operand (u32) that says so. `operands` are the places of those (u32) that say where the table
+    is; none when they were not found for sure.
     """
 
     table: int
     room: int
     end: int
     end_operand: int
+    operands: tuple[int, ...]
 
     def check(self, segment: Segment) -> None:
         """Raises ValueError when it is not that of the kernel; far quicker than finding it."""
@@ -63,18 +76,31 @@ class Layout:
         stored = segment.data[self.end_operand - 6 : self.end_operand + 4]
         if stored[:2] != _STORE or stored[6:] != self.end.to_bytes(4, "little"):
             raise ValueError(f"no instruction stores the end {self.end:#x}")
+        named = _named(segment, self.table)
+        if not all(
+            _is_plain(segment, at, named) or _is_relative(segment, at, named)
+            for at in self.operands
+        ):
+            raise ValueError(f"other instructions find the RAMFS at {self.table:#x}")
+
+    @property
+    def in_place(self) -> int:
+        """How many entries the table's place has room for."""
+        return self.room // ENTRY.size - 1
 
     @property
     def capacity(self) -> int:
-        """How many entries the table's place has room for."""
-        return self.room // ENTRY.size - 1
+        """How many entries there can be: many more when the table can be moved."""
+        if not self.operands:
+            return self.in_place
+        return (LINKED_ABOVE_PHYSICAL + MAPPED - self.end) // ENTRY.size - 1
 
     @classmethod
     def find(cls, segment: Segment) -> Layout:
         """Raises ValueError, with what was looked for and where, when it is not found once."""
         table, room = _find_table(segment)
         end, operand = _find_end(segment)
-        return cls(table, room, end, operand)
+        return cls(table, room, end, operand, _find_operands(segment, table, room))
 
 
 def read_table(data: bytes, table: int) -> list[Entry]:
@@ -168,3 +194,52 @@ def _find_end(segment: Segment) -> tuple[int, int]:
             "`movl $END, variable(%rip)` (c7 05)"
         )
     return end, stores[0]
+
+
+def _find_operands(segment: Segment, table: int, room: int) -> tuple[int, ...]:
+    """The places of the operands that say where the table is; none when that is not sure.
+
+    It is when the plain ones lie in one function and one of them names the table's start, which is
+    what the contents' offsets count from.
+    """
+    data, named = segment.data, _named(segment, table)
+    plain = sorted(
+        at
+        for upper in {value >> 8 for value in named}  # literals are found quickly
+        for at in _before(data, upper.to_bytes(3, "little"))
+        if not table - 4 < at < table + room and _is_plain(segment, at, named)
+    )
+    starts = [at for at in plain if _is_plain(segment, at, named[:1])]
+    if len(plain) < 2 or not starts or plain[-1] - plain[0] >= _FUNCTION:
+        return ()
+    function = range(max(0, plain[-1] - _FUNCTION), min(plain[0] + _FUNCTION, len(data) - 4))
+    relative = {
+        at
+        for at in function
+        if not table - 4 < at < table + room and _is_relative(segment, at, named)
+    }
+    return tuple(sorted({*plain, *relative}))
+
+
+def _named(segment: Segment, table: int) -> range:
+    """The addresses that the code may have: those of the first entry's fields."""
+    address = segment.address + table
+    return range(address, address + _FIELDS)
+
+
+def _before(data: bytes, what: bytes) -> Iterator[int]:
+    """The places of the bytes before each `what`."""
+    return (match.start() - 1 for match in re.finditer(re.escape(what), data) if match.start())
+
+
+def _is_plain(segment: Segment, at: int, named: range) -> bool:
+    """Whether an operand here is one of the addresses."""
+    return int.from_bytes(segment.data[at : at + 4], "little") in named
+
+
+def _is_relative(segment: Segment, at: int, named: range) -> bool:
+    """Whether an operand here names one of the addresses, relative to the next instruction."""
+    value = int.from_bytes(segment.data[at : at + 4], "little", signed=True)
+    following = segment.address + at + 4
+    far = abs(value) > ENTRY.size  # nearer than that lies no code
+    return far and any(following + size + value in named for size in _IMMEDIATES)

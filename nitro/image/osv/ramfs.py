@@ -4,7 +4,8 @@ Contents begin at pages, as programs map them. What fits into the room of the ol
 What does not goes behind the kernel, and only the table into the old place: the memory that the
 kernel clears at boot is then stored as zeros, the one instruction that tells the allocator where
 free memory starts gets another operand, and the loaded segment ends later. The kernel still clears
-no more than its own memory.
+no more than its own memory. A table of more entries than the old place has room for goes behind the
+kernel, too, where the instructions that unpack it are told to look.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nitro.image.osv.layout import ENTRY, FILE, LINK, NAME_MAX, Entry, Layout
+from nitro.image.osv.layout import ENTRY, FILE, LINK, MAPPED, NAME_MAX, Entry, Layout
 from nitro.image.osv.segment import LINKED_ABOVE_PHYSICAL, Segment
 from nitro.image.rootfs import Node
 
 _PAGE = 4096
-_MAPPED = 1 << 30  # the kernel maps the first GiB of physical memory early
+_OPERAND = struct.Struct("<I")
 _BLOCK = 1 << 20
 
 
@@ -38,11 +39,12 @@ class _Planned:
 class Composed:
     """A kernel's ELF file with another RAMFS, of `size` bytes.
 
-    `kernel` is its start, with the table; of `contents`, in the order of their places, what does
-    not lie behind that goes into it.
+    `kernel` is its start, with the table at the place `table`; of `contents`, in the order of their
+    places, what does not lie behind that goes into it.
     """
 
     kernel: bytearray
+    table: int
     contents: list[_Planned]
     size: int
 
@@ -68,17 +70,17 @@ def compose(segment: Segment, layout: Layout, nodes: Mapping[str, Node]) -> Comp
             f"{len(entries)} files, and this kernel's RAMFS has room for {layout.capacity}; "
             "a kernel that was built with more in its RAMFS has more"
         )
+    table = layout.table
     planned, end = _in_place(layout, entries)
-    if end <= layout.table + layout.room:
+    if end <= table + layout.room:
         data = segment.resized(len(segment.data), segment.memory)
     else:
-        data, planned, end = _grown(segment, layout, entries)
+        data, table, planned, end = _grown(segment, layout, entries)
     data[layout.table : layout.table + layout.room] = bytes(layout.room)
     for number, entry in enumerate(planned):
-        offset = entry.place - layout.table
-        at = layout.table + number * ENTRY.size
-        ENTRY.pack_into(data, at, entry.size, offset, entry.kind, entry.name)
-    return Composed(data, planned, max(len(data), end))
+        at = table + number * ENTRY.size
+        ENTRY.pack_into(data, at, entry.size, entry.place - table, entry.kind, entry.name)
+    return Composed(data, table, planned, max(len(data), end))
 
 
 def fits(layout: Layout, nodes: Mapping[str, Node]) -> bool:
@@ -104,31 +106,49 @@ def read(segment: Segment, entries: Iterable[Entry]) -> dict[str, Node]:
 def memory_end(layout: Layout, segment: Segment, nodes: Mapping[str, Node]) -> int:
     """The physical address up to which the kernel with `nodes` takes memory, at most."""
     contents = _PAGE + sum(node.size + _PAGE for node in nodes.values())
-    return max(layout.end, segment.end) - LINKED_ABOVE_PHYSICAL + contents
+    table = _PAGE + _table_size(len(nodes)) if len(nodes) > layout.in_place else 0
+    return max(layout.end, segment.end) - LINKED_ABOVE_PHYSICAL + contents + table
 
 
 def _grown(
     segment: Segment, layout: Layout, entries: list[tuple[bytes, int, bytes | Path, int]]
-) -> tuple[bytearray, list[_Planned], int]:
-    """The kernel up to its old end, the contents behind it, and where these end."""
+) -> tuple[bytearray, int, list[_Planned], int]:
+    """The kernel up to its old end, the table, the contents behind it, and where these end."""
     first = layout.end - segment.address
+    table = layout.table
+    if len(entries) > layout.in_place:
+        table = first + -first % _PAGE
+        first = table + _table_size(len(entries))
     planned, end = _place(entries, first)
     end += -end % _PAGE
-    if segment.address - LINKED_ABOVE_PHYSICAL + end > _MAPPED:
+    if segment.address - LINKED_ABOVE_PHYSICAL + end > MAPPED:
         raise ValueError(
             f"kernel and files take {end / 1e6:.0f} MB, and OSv maps its first GiB of memory only"
         )
     data = segment.resized(end, end)
     data.extend(bytes(first - len(data)))
-    struct.pack_into("<I", data, layout.end_operand, segment.address + end)
-    return data, planned, end
+    _OPERAND.pack_into(data, layout.end_operand, segment.address + end)
+    if table != layout.table:
+        _move_table(data, layout, table)
+    return data, table, planned, end
+
+
+def _move_table(data: bytearray, layout: Layout, table: int) -> None:
+    """Let the code that unpacks the RAMFS look at another place of the kernel's file."""
+    for at in layout.operands:
+        [before] = _OPERAND.unpack_from(data, at)
+        _OPERAND.pack_into(data, at, (before + table - layout.table) % (1 << 32))
+
+
+def _table_size(entries: int) -> int:
+    return (entries + 1) * ENTRY.size
 
 
 def _in_place(
     layout: Layout, entries: list[tuple[bytes, int, bytes | Path, int]]
 ) -> tuple[list[_Planned], int]:
     """The contents behind the table in its old place, and where they end."""
-    return _place(entries, layout.table + (len(entries) + 1) * ENTRY.size)
+    return _place(entries, layout.table + _table_size(len(entries)))
 
 
 def _place(

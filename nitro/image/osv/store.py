@@ -11,7 +11,8 @@ import json
 import re
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
+from base64 import b64decode, b64encode
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import cast
 from urllib.parse import urljoin
@@ -69,21 +70,26 @@ class Stored:
     def _layout(self, segment: Segment) -> Layout:
         """As it was found when the kernel was added: looking for it takes tens of milliseconds."""
         try:
-            layout = Layout(**json.loads(_layout(self.path.parent).read_text()))
+            known = json.loads(_layout(self.path.parent).read_text())
+            layout = Layout(**known | {"operands": tuple(known["operands"])})
             layout.check(segment)
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, KeyError):
             return Layout.find(segment)
         return layout
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A kernel that an index offers: where it is and the SHA-256 of that file; its headers' too."""
+    """A kernel that an index offers: where it is and the SHA-256 of that file; its headers' too.
+
+    `boot_sector` is that of the disk that it once came in, if it did.
+    """
 
     url: str
     sha256: str
     headers_url: str | None = None
     headers_sha256: str | None = None
+    boot_sector: bytes | None = None
 
 
 def describe(kernel: Kernel, name: str, origin: str, sha256: str, source: str) -> KernelDocument:
@@ -132,10 +138,12 @@ def add(
     sha256: str | None = None,
     source: Path | None = None,
     source_origin: str | None = None,
+    boot_sector: bytes | None = None,
 ) -> Stored:
     """Keep the kernel in `file`, which came from `origin`, as `name`; it replaces one of that name.
 
     `source` is what its headers are taken from, and `source_origin` where that came from.
+    `boot_sector` is for a file that brings none.
 
     Raises InputError for a name that cannot be, a file that is no kernel or has another SHA-256
     than it should, and a source that does not exist.
@@ -146,6 +154,7 @@ def add(
     if source is not None and not source.exists():
         raise InputError(f"{source}: no such file or folder", hint="check --source")
     kernel = artifact.read(file)
+    kernel = replace(kernel, boot_sector=kernel.boot_sector or boot_sector)
     packed = headers.collect(source, kernel.version, kernel.segment) if source else None
     whence = source_origin or (str(source.resolve()) if source else "")
     about = describe(kernel, name, origin, found, whence)
@@ -224,6 +233,9 @@ def export(folder: Path) -> Path:
                 "sha256": sha256_of(file),
                 "size_bytes": file.stat().st_size,
             }
+            sector = _boot_sector(kernel.path.parent)
+            if sector.exists():
+                offered["boot_sector"] = b64encode(sector.read_bytes()).decode()
             if kernel.headers:
                 archive = folder / f"{kernel.name}.headers.tar.gz"
                 shutil.copyfile(kernel.headers, archive)
@@ -255,6 +267,9 @@ def offered(index: Path, url: str, name: str) -> Offer:
                 check_sha256(str(k["sha256"])),
                 _joined(url, str(k["headers"])) if "headers" in k else None,
                 check_sha256(str(k["headers_sha256"])) if "headers" in k else None,
+                artifact.check_boot_sector(b64decode(k["boot_sector"]))
+                if "boot_sector" in k
+                else None,
             )
             for k in document["kernels"]
         }

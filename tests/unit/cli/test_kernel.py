@@ -12,7 +12,8 @@ from threading import Thread
 import pytest
 
 from tests.unit.cli.runner import json_of, nitro_
-from tests.unit.image.osv.kernel import build
+from tests.unit.image.osv.kernel import build, compressed_disk
+from tests.unit.image.osv.test_artifact import SETUP
 from tests.unit.image.osv.test_headers import tree
 
 
@@ -97,6 +98,22 @@ def test_inspect_shows_a_kernel(file: Path) -> None:
     assert "3 files, room for" in shown
     assert json_of("kernel", "inspect", str(file))["drivers"] == ["ena"]
     assert "/libenv.so" in nitro_("inspect", str(file), "--files").stdout
+
+
+def test_inspect_knows_a_kernel_for_linuxs_boot_protocol(file: Path) -> None:
+    file.write_bytes(SETUP + bytes(1024) + build())
+    assert json_of("kernel", "inspect", str(file))["kind"] == "vmlinuz"
+    file.write_bytes(SETUP + bytes(100_000))  # as Linux's own is
+    assert "no ELF file at its byte 2048" in nitro_("inspect", str(file), code=2).stderr
+
+
+def test_the_boot_sector_is_kept_by_way_of_an_index(
+    file: Path, server: str, tmp_path: Path
+) -> None:
+    file.write_bytes(compressed_disk(build(size=1 << 20)))
+    assert json_of("kernel", "kernel", "add", "mine", str(file))["boot_sector"]
+    nitro_("kernel", "export", str(tmp_path / "site"))
+    assert json_of("kernel", "kernel", "add", "mine", f"{server}/index.json")["boot_sector"]
 
 
 def test_inspect_says_what_was_looked_for(file: Path) -> None:

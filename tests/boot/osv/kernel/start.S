@@ -99,7 +99,7 @@ hello:  .ascii "hello, world\n"
 hello_end:
 link:   .asciz "hello"
 link_end:
-room:   .fill 1500000, 1, 0x55          # for a table of 10,000 entries
+room:   .fill 100000, 1, 0x55           # for a table of 787 entries
 room_end:
 
         .bss

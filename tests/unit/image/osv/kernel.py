@@ -12,6 +12,9 @@ BASE, TABLE, INSTRUCTION, NOTE = 0x40200000, 0x1000, 0xA00, 0x200
 BSS, CONTROL_BLOCK = 0x500, 0x10
 DYNAMIC, SYMBOLS = 0x600, 0xB00
 START32, PVH = 0x200900, 0x200980
+CHECK_AT, NAMES_AT, CONTENTS_AT = 0xA20, 0xA28, 0xA30
+"""Instructions that know where the RAMFS is: `cmpb $0, NAME(%rip)`, `mov $NAME, %r12d` and
+`lea TABLE(%rax), %rdi`. Their operands are at +2, +2 and +3."""
 
 Entries = Sequence[tuple[int, bytes, bytes]]
 """(type, name, content)"""
@@ -61,6 +64,11 @@ def build(
     edata = free_memory(end)
     kernel[INSTRUCTION : INSTRUCTION + 10] = b"\xc7\x05" + struct.pack("<iI", 0x1234, edata)
     kernel[INSTRUCTION + 16 : INSTRUCTION + 24] = b"\x48\x8d\x0c\x25" + struct.pack("<I", edata)
+    first_name = BASE + TABLE + 17
+    relative = first_name - (BASE + CHECK_AT + 7)
+    kernel[CHECK_AT : CHECK_AT + 7] = b"\x80\x3d" + struct.pack("<ib", relative, 0)
+    kernel[NAMES_AT : NAMES_AT + 6] = b"\x41\xbc" + struct.pack("<I", first_name)
+    kernel[CONTENTS_AT : CONTENTS_AT + 7] = b"\x48\x8d\xb8" + struct.pack("<I", BASE + TABLE)
     offset = 128 * (len(entries) + 1)
     for number, (kind, name, content) in enumerate(entries):
         entry = struct.pack("<QQB111s", len(content), offset, kind, name)

@@ -17,10 +17,14 @@ from tests.unit.image.osv.kernel import build, compressed_disk
 
 KERNEL = build(size=(1 << 20) + 5000)
 DISK = compressed_disk(KERNEL)
+# A sector of Linux's boot protocol and one behind it, and 1 KiB with the jump into the kernel.
+SETUP = (bytes(0x1F1) + b"\1" + bytes(12) + b"\x55\xaa\0\0HdrS").ljust(1024, b"\0")
 
 FORMS = {
     "kernel ELF": KERNEL,
     "kernel ELF, with sections": KERNEL + b"symbols" * 9,
+    "compressed kernel": b"\x7fELF\1\1\1" + DISK[64 << 10 :],
+    "vmlinuz": SETUP + bytes(1024) + KERNEL,
     "disk image (raw)": DISK,
     "disk image (raw), with a file system": DISK + bytes(1 << 20),
     "disk image (qcow2)": qcow2(DISK),
@@ -47,9 +51,12 @@ def test_a_kernel_is_the_same_however_it_comes(form: str, tmp_path: Path) -> Non
         (b"", "neither an ELF file nor a disk"),
         (b"#!/bin/sh\n" * 100, "neither an ELF file nor a disk"),
         (b"\x7fELF" + bytes(100), "not a 64-bit ELF file"),
+        (b"\x7fELF\1" + bytes(100), "no compressed kernel in the 105 bytes that are in it"),
         (DISK[:512], "no bytes where a boot sector"),
         (DISK[: (64 << 10) + 5000], "no compressed kernel in the"),
         (KERNEL[: len(KERNEL) // 2], "not the whole start of the file"),
+        (SETUP + bytes(100_000), "Linux's boot protocol .* no ELF file at its byte 2048"),
+        (SETUP[:600], "no ELF file at its byte 2048"),
         (b"QFI\xfb" + bytes(100), "not a qcow2 image"),
         (DISK.replace(b"N3aws", b"N3xws").replace(b"\xc7\x05", b"\xc7\x06"), "looked for one"),
     ],
@@ -73,7 +80,7 @@ def test_what_is_not_a_file(tmp_path: Path) -> None:
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.sampled_from([KERNEL, DISK, qcow2(DISK)]),
+    st.sampled_from([KERNEL, FORMS["vmlinuz"], DISK, qcow2(DISK)]),
     st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=4)), max_size=4),
     st.floats(0.5, 1),
 )

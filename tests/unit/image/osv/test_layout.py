@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from contextlib import suppress
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,9 +13,20 @@ from hypothesis import strategies as st
 
 from nitro.image.osv.layout import Entry, Layout, read_table
 from nitro.image.osv.segment import Segment
-from tests.unit.image.osv.kernel import BASE, BSS, INSTRUCTION, TABLE, build, free_memory
+from tests.unit.image.osv.kernel import (
+    BASE,
+    BSS,
+    CHECK_AT,
+    CONTENTS_AT,
+    INSTRUCTION,
+    NAMES_AT,
+    TABLE,
+    build,
+    free_memory,
+)
 
 KERNEL = build()
+OPERANDS = (CHECK_AT + 2, NAMES_AT + 2, CONTENTS_AT + 3)
 
 
 def changed(place: int, data: bytes) -> bytes:
@@ -23,8 +35,10 @@ def changed(place: int, data: bytes) -> bytes:
 
 def test_everything_is_found() -> None:
     layout = Layout.find(Segment.parse(KERNEL))
-    assert layout == Layout(TABLE, len(KERNEL) - TABLE, free_memory(len(KERNEL)), INSTRUCTION + 6)
-    assert layout.capacity == (len(KERNEL) - TABLE) // 128 - 1
+    room, end = len(KERNEL) - TABLE, free_memory(len(KERNEL))
+    assert layout == Layout(TABLE, room, end, INSTRUCTION + 6, OPERANDS)
+    assert layout.in_place == room // 128 - 1
+    assert layout.capacity == (0x80000000 - end) // 128 - 1
 
 
 def test_the_entries_are_read() -> None:
@@ -148,9 +162,10 @@ def test_contents_that_do_not_follow_each_other_are_no_ramfs() -> None:
         ({"end": 1}, "no instruction stores"),
         ({"end_operand": 1}, "no instruction stores"),
         ({"end_operand": -1}, "no instruction stores"),
+        ({"operands": (1,)}, "other instructions find"),
     ],
 )
-def test_a_layout_of_another_kernel_is_noticed(change: dict[str, int], what: str) -> None:
+def test_a_layout_of_another_kernel_is_noticed(change: dict[str, Any], what: str) -> None:
     segment = Segment.parse(KERNEL)
     layout = Layout.find(segment)
     layout.check(segment)
@@ -172,3 +187,28 @@ def test_a_table_lies_at_a_multiple_of_eight() -> None:
     """As the linker aligns it; what looks like one elsewhere is chance."""
     table = struct.pack("<QQB111s", 0, 256, 0, b"/a") + bytes(128)
     assert Layout.find(Segment.parse(changed(0xB04, table))).table == TABLE
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        changed(CONTENTS_AT, bytes(7)),  # nothing says what offsets count from
+        changed(NAMES_AT, bytes(6)),  # a single value may be chance
+    ],
+)
+def test_a_table_is_moved_only_where_it_is_sure_who_knows_of_it(kernel: bytes) -> None:
+    layout = Layout.find(Segment.parse(kernel))
+    assert layout.operands == ()
+    assert layout.capacity == layout.in_place
+
+
+def test_a_value_far_from_the_others_makes_it_unsure() -> None:
+    """As a pointer among the kernel's data would be, which nobody would move."""
+    kernel = bytearray(build(size=0x9000))
+    struct.pack_into("<I", kernel, 0x8000, BASE + TABLE)
+    assert Layout.find(Segment.parse(bytes(kernel))).operands == ()
+
+
+def test_what_lies_in_the_ramfs_itself_knows_nothing_of_the_table() -> None:
+    kernel = build([(0, b"/a", struct.pack("<I", BASE + TABLE) * 3)])
+    assert Layout.find(Segment.parse(kernel)).operands == OPERANDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,16 @@ from nitro.image.osv import ramfs
 from nitro.image.osv.layout import Layout, read_table
 from nitro.image.osv.segment import LINKED_ABOVE_PHYSICAL, Segment
 from nitro.image.rootfs import Node
-from tests.unit.image.osv.kernel import BASE, BSS, INSTRUCTION, TABLE, build
+from tests.unit.image.osv.kernel import (
+    BASE,
+    BSS,
+    CHECK_AT,
+    CONTENTS_AT,
+    INSTRUCTION,
+    NAMES_AT,
+    TABLE,
+    build,
+)
 
 KERNEL = Segment.parse(build([(0, b"/big", bytes(20_000))]))
 LAYOUT = Layout.find(KERNEL)
@@ -45,8 +55,13 @@ def composed(segment: Segment, layout: Layout, nodes: dict[str, Node]) -> bytes:
 
 
 def read(kernel: bytes) -> dict[str, bytes | str | None]:
+    """As the kernel's code reads it: from the addresses in its instructions."""
     segment = Segment.parse(kernel)
-    nodes = ramfs.read(segment, read_table(segment.data, TABLE))
+    [contents] = struct.unpack_from("<I", kernel, CONTENTS_AT + 3)
+    [name] = struct.unpack_from("<I", kernel, NAMES_AT + 2)
+    [relative] = struct.unpack_from("<i", kernel, CHECK_AT + 2)
+    assert name == BASE + CHECK_AT + 7 + relative == contents + 17
+    nodes = ramfs.read(segment, read_table(segment.data, contents - BASE))
     return {path: one.target or one.source for path, one in nodes.items()}  # type: ignore[misc]
 
 
@@ -107,7 +122,6 @@ def test_files_of_this_machine_are_copied(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("nodes", "what"),
     [
-        ({f"/{number}": file(b"") for number in range(200)}, "200 files, and this kernel's"),
         ({"/" + "x" * 110: file(b"")}, "longer than the 110 bytes"),
         ({"relative": file(b"")}, "not an absolute path"),
         ({"/nul\0": file(b"")}, "not an absolute path"),
@@ -116,6 +130,31 @@ def test_files_of_this_machine_are_copied(tmp_path: Path) -> None:
 def test_files_that_do_not_fit(nodes: dict[str, Node], what: str) -> None:
     with pytest.raises(ValueError, match=what):
         written(nodes)
+
+
+MANY: dict[str, bytes | str | None] = {f"/{number:03}": b"%d" % number for number in range(200)}
+
+
+@pytest.mark.parametrize("count", [LAYOUT.in_place, LAYOUT.in_place + 1, 200])
+def test_a_table_that_does_not_fit_goes_behind_the_kernel(count: int) -> None:
+    sources = dict(list(MANY.items())[:count])
+    nodes = {path: node(source) for path, source in sources.items()}
+    made = ramfs.compose(KERNEL, LAYOUT, nodes)
+    assert (made.table != TABLE) == (count > LAYOUT.in_place)
+    kernel = written(nodes)
+    assert read(kernel) == sources
+    if made.table != TABLE:
+        assert BASE + made.table >= LAYOUT.end
+        assert kernel[TABLE : TABLE + LAYOUT.room] == bytes(LAYOUT.room)
+    end = Segment.parse(kernel).end - LINKED_ABOVE_PHYSICAL
+    assert ramfs.memory_end(LAYOUT, KERNEL, nodes) >= end
+
+
+def test_a_table_that_nobody_can_move_has_its_old_room() -> None:
+    fixed = replace(LAYOUT, operands=())
+    nodes = {path: node(source) for path, source in MANY.items()}
+    with pytest.raises(ValueError, match="200 files, and this kernel's RAMFS has room for 157"):
+        ramfs.compose(KERNEL, fixed, nodes)
 
 
 def test_more_than_the_mapped_memory_is_refused_before_it_is_read(tmp_path: Path) -> None:

@@ -50,6 +50,9 @@ def test_a_kernel_is_found_by_its_name(file: Path) -> None:
         lambda layout: json.dumps(layout | {"room": layout["room"] + 1}),
         lambda layout: json.dumps(layout | {"end": layout["end"] + 1}),
         lambda layout: json.dumps(layout | {"table": "0"}),
+        lambda layout: json.dumps(layout | {"operands": [1]}),
+        lambda layout: json.dumps(layout | {"operands": 1}),
+        lambda layout: json.dumps({k: v for k, v in layout.items() if k != "operands"}),
         lambda layout: json.dumps([]),
     ],
 )
@@ -59,7 +62,7 @@ def test_a_layout_that_was_kept_is_used_only_when_it_is_the_kernels(
     stored = add(file)
     kept = stored.path.with_name("layout.json")
     layout = stored.kernel().layout
-    assert json.loads(kept.read_text()) == asdict(layout)
+    assert json.loads(kept.read_text()) == json.loads(json.dumps(asdict(layout)))
     kept.write_text(change(asdict(layout)))
     assert stored.kernel().layout == layout
     kept.unlink()
@@ -150,6 +153,26 @@ def test_headers_travel_with_the_kernel(file: Path, tmp_path: Path) -> None:
     assert store.check_file(archive, offer.headers_sha256, "x")
     assert store.add("copy", file, origin="x", source=archive).headers
     assert archive.read_bytes() == kept.read_bytes()
+
+
+def test_the_boot_sector_travels_with_the_kernel(file: Path, tmp_path: Path) -> None:
+    file.write_bytes(compressed_disk(build(size=1 << 20)))
+    sector = add(file).kernel().boot_sector
+    assert sector
+    index = store.export(tmp_path / "site")
+    offer = store.offered(index, URL, "mine")
+    assert offer.boot_sector == sector
+    exported = tmp_path / "site/mine.elf"
+    again = store.add("copy", exported, origin="x", boot_sector=offer.boot_sector)
+    assert again.kernel().boot_sector == sector
+    assert again.about["boot_sector"]
+
+    document = json.loads(index.read_text())
+    for damaged in ("", "xyz", "AAAA", 1):
+        document["kernels"][0]["boot_sector"] = damaged
+        index.write_text(json.dumps(document))
+        with pytest.raises(InputError, match="not an index of kernels"):
+            store.offered(index, URL, "mine")
 
 
 def test_an_index_in_a_bucket(file: Path, tmp_path: Path) -> None:
