@@ -25,6 +25,7 @@ def build(
     port: options.Ports = None,
     env: options.Env = None,
     kernel: options.Kernel = None,
+    driver: options.Driver = None,
     explain: Annotated[
         bool,
         typer.Option(
@@ -40,10 +41,10 @@ def build(
     from nitro.cli.unchanged import text
     from nitro.image import decisions
 
-    built = None if port or env or arguments or kernel else image.known(recipe)
+    built = None if port or env or arguments or kernel or driver else image.known(recipe)
     if built is None:
         report = reporter()
-        made = recipe_arg.find(recipe, port, env, arguments, kernel, report=report)
+        made = recipe_arg.find(recipe, port, env, arguments, kernel, driver, report=report)
         built = image.build(made, report=report, locked=locked)
         report.close()
     if json:

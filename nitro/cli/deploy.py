@@ -26,6 +26,7 @@ def deploy(
     port: options.Ports = None,
     env: options.Env = None,
     kernel: options.Kernel = None,
+    driver: options.Driver = None,
     probe: options.Probes = None,
     source: options.From = "instance",
     keep: Annotated[bool, typer.Option("--keep", help="Also keep the instance running.")] = False,
@@ -64,7 +65,7 @@ def deploy(
     selection = None if probe is None else probes.parse(probe)
     route = options.route(via)
     report = reporter()
-    recipe = recipe_arg.find(recipe_name, port, env, arguments, kernel, report=report)
+    recipe = recipe_arg.find(recipe_name, port, env, arguments, kernel, driver, report=report)
     if selection:
         selection.require_ports(recipe.ports, f"the recipe {recipe.name}")
     with connected(

@@ -23,6 +23,7 @@ def launch(
     port: options.Ports = None,
     env: options.Env = None,
     kernel: options.Kernel = None,
+    driver: options.Driver = None,
     ttl: options.Ttl = None,
     allow: options.Allow = None,
     cloud: options.CloudName = None,
@@ -59,6 +60,7 @@ def launch(
         for option, given in (
             ("arguments", arguments),
             ("--kernel", kernel),
+            ("--driver", driver),
             ("--locked", locked),
             ("--bucket", bucket),
         ):
@@ -72,7 +74,9 @@ def launch(
             name, where, json, ports=ports, environment=recipe_arg.parse_environment(env), **fields
         )
         return
-    _build_and_launch(name, port, env, arguments, kernel, where, json, locked=locked, **fields)
+    _build_and_launch(
+        name, port, env, arguments, kernel, driver, where, json, locked=locked, **fields
+    )
 
 
 def _launch_ami(ami: str, where: dict[str, Any], as_json: bool, **fields: Any) -> None:
@@ -99,6 +103,7 @@ def _build_and_launch(
     env: list[str] | None,
     arguments: list[str] | None,
     kernel: str | None,
+    driver: str | None,
     where: dict[str, Any],
     as_json: bool,
     *,
@@ -111,7 +116,7 @@ def _build_and_launch(
     from nitro.probe import Boot, Selection
 
     report = reporter()
-    recipe = recipe_arg.find(name, ports, env, arguments, kernel, report=report)
+    recipe = recipe_arg.find(name, ports, env, arguments, kernel, driver, report=report)
     with connected(report, launches=True, **where) as connection:
         result = deployment.run(
             connection,

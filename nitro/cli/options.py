@@ -139,6 +139,15 @@ Kernel = Annotated[
         help="Kernel instead of the recipe's: linux, or osv:NAME (see nitro kernel).",
     ),
 ]
+Driver = Annotated[
+    str | None,
+    typer.Option(
+        "--driver",
+        metavar="DRIVER",
+        help="Driver of the network card instead of the recipe's: nitro, or the kernel's own: "
+        "kernel.",
+    ),
+]
 InstanceId = Annotated[str, typer.Argument(metavar="INSTANCE", help="Id of the instance.")]
 Locked = Annotated[
     bool,

@@ -29,17 +29,19 @@ def find(
     env: Sequence[str] | None = None,
     arguments: Sequence[str] | None = None,
     kernel: str | None = None,
+    driver: str | None = None,
     *,
     report: Reporter | None = None,
 ) -> Recipe:
     """The recipe called `name`, or one made for the program or container image of that name.
 
-    What a container image states is filled in, and `kernel` replaces the recipe's own. Raises
-    InputError when the extra words do not fit: a recipe states its own.
+    What a container image states is filled in; `kernel` and `driver` replace the recipe's own.
+    Raises InputError when the extra words do not fit: a recipe states its own.
     """
     from nitro import recipe
 
-    return recipe.with_kernel(_find(name, ports, env, arguments, report), kernel)
+    made = _find(name, ports, env, arguments, report)
+    return recipe.with_driver(recipe.with_kernel(made, kernel), driver)
 
 
 def _find(

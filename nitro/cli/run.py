@@ -41,6 +41,7 @@ def run(
     port: options.Ports = None,
     env: options.Env = None,
     kernel: options.Kernel = None,
+    driver: options.Driver = None,
     forward: Annotated[
         list[str] | None,
         typer.Option(
@@ -113,7 +114,7 @@ def run(
     from nitro.strace import calls, totals
 
     report = reporter()
-    made = recipe_arg.find(recipe, port, env, arguments, kernel, report=report)
+    made = recipe_arg.find(recipe, port, env, arguments, kernel, driver, report=report)
     if strace is not None:
         made = with_trace(made, strace)
     if made.flavour == "osv" and (shell or uefi):

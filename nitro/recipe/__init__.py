@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         for_program,
         for_script,
         load,
+        with_driver,
         with_kernel,
         with_trace,
     )
@@ -43,6 +44,7 @@ __all__ = [
     "load",
     "name_from",
     "names",
+    "with_driver",
     "with_kernel",
     "with_trace",
 ]

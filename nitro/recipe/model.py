@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -44,6 +44,7 @@ Extra = Literal[
 ]
 DEFAULT_EXTRAS: tuple[Extra, ...] = ("passwd", "nsswitch", "resolv", "certificates", "unwind")
 Launch = Literal["osv", "static", "linux-ld"]
+Driver = Literal["nitro", "kernel"]
 BootMode = Literal["legacy-bios", "uefi", "uefi-preferred"]
 
 _MAX_MEMORY_MIB = 32 << 20  # 32 TiB: the largest instances have 24
@@ -164,7 +165,7 @@ class Recipe(_Table):
     stop_signal: str | None = Field(default=None, pattern=patterns.SIGNAL)
     ports: tuple[_Port, ...] = ()
     #: the driver of the ENA card: nitro's own, with the kernel's to fall back to, or the kernel's
-    driver: Literal["nitro", "kernel"] = "nitro"
+    driver: Driver = "nitro"
     #: how OSv starts the program; None: chosen by its ELF file
     launch: Launch | None = None
     #: trace the program's system calls whose names begin so; None: none
@@ -277,6 +278,15 @@ def with_kernel(recipe: Recipe, kernel: str | None) -> Recipe:
     if not re.fullmatch(patterns.KERNEL, kernel):
         raise InputError(f"--kernel {kernel} is not a kernel's name", hint="such as osv:mine")
     return recipe.model_copy(update={"kernel": kernel, "changed": True})
+
+
+def with_driver(recipe: Recipe, driver: str | None) -> Recipe:
+    """The recipe with another driver than its own; None: its own. Raises InputError."""
+    if driver is None:
+        return recipe
+    if driver not in get_args(Driver):
+        raise InputError(f"--driver {driver} is not a driver", hint="nitro, or kernel")
+    return recipe.model_copy(update={"driver": driver, "changed": True})
 
 
 def with_trace(recipe: Recipe, pattern: str) -> Recipe:

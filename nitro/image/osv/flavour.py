@@ -55,6 +55,7 @@ class Osv:
     lock: Lock
     report: Reporter
     trace: bool = False
+    _stored: Stored = field(init=False)
     _choice: Choice | None = field(default=None, init=False)
     _module: Path | None = field(default=None, init=False)
 
@@ -72,10 +73,10 @@ class Osv:
             raise InputError(
                 f"{self.recipe.name}: OSv has no users", hint='leave user out: "root" runs all'
             )
-
-    @cached_property
-    def _stored(self) -> Stored:
-        return store.find(self.recipe.kernel.partition(":")[2])
+        # What is missing is said before anything is downloaded.
+        self._stored = store.find(self.recipe.kernel.partition(":")[2])
+        if self.recipe.driver == "nitro":
+            self._find_headers()
 
     @cached_property
     def _kernel(self) -> Kernel:
@@ -87,15 +88,14 @@ class Osv:
         except ValueError as error:
             raise InputError(
                 f"the ENA driver of osv:{self._stored.name} cannot be turned off: {error}",
-                hint='driver = "kernel" uses it',
+                hint='driver = "kernel", or --driver kernel, uses it',
             ) from None
 
     @property
     def _runs_own_driver(self) -> bool:
         return self.recipe.driver == "kernel" and "ena" in self._stored.about["drivers"]
 
-    @property
-    def _headers(self) -> Path:
+    def _find_headers(self) -> Path:
         found, name = self._stored.headers, self._stored.name
         which = f"osv:{name} ({self._stored.about['version']})"
         if driver.OPENED not in self._kernel.segment.data:
@@ -113,8 +113,8 @@ class Osv:
     @property
     def _without_driver(self) -> str:
         if "ena" in self._stored.about["drivers"]:
-            return 'driver = "kernel" uses OSv\'s own'
-        return 'driver = "kernel" does without a network, as this kernel has no driver of its own'
+            return 'driver = "kernel", or --driver kernel, uses OSv\'s own'
+        return "--driver kernel does without a network, as this kernel has no driver of its own"
 
     def inputs(self) -> Sequence[Path]:
         folder = self._stored.path.parent
@@ -126,7 +126,7 @@ class Osv:
 
     def needed(self, packages: Mapping[Wanted, Sequence[Package]]) -> Sequence[Wanted]:
         if self.recipe.driver == "nitro":
-            self._module = driver.cached(self._headers, packages[driver.COMPILER])
+            self._module = driver.cached(self._find_headers(), packages[driver.COMPILER])
         return () if self._module else self.wanted()
 
     def examine(self, path: str, program: Path, sysroot: Sysroot) -> None:
@@ -206,7 +206,7 @@ class Osv:
     def _compiled(self, trees: Mapping[Wanted, Tree]) -> Path:
         version, tools = self._stored.about["version"], trees.get(driver.COMPILER)
         if self._module is None and tools:
-            self._module = driver.compile_module(self._headers, version, tools, self.report)
+            self._module = driver.compile_module(self._find_headers(), version, tools, self.report)
         assert self._module, "`needed` asked for the compiler"
         lacks = symbols.read(self._module.read_bytes()).needed - self._kernel.segment.symbols.keys()
         if lacks:

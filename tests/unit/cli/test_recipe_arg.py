@@ -24,6 +24,15 @@ def test_a_recipe_states_its_own():
         recipe_arg.find("hello", ports=["80"])
 
 
+def test_the_driver_can_be_another_than_the_recipes():
+    """For an OSv kernel without headers, such as a recipe of nitro's would need."""
+    assert recipe_arg.find("osv-hello").driver == "nitro"
+    made = recipe_arg.find("osv-hello", kernel="osv:mine", driver="kernel")
+    assert (made.driver, made.kernel) == ("kernel", "osv:mine")
+    with pytest.raises(InputError, match="--driver ena is not a driver"):
+        recipe_arg.find("osv-hello", driver="ena")
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "8080:80"])
 def test_a_bad_port_is_named(port: str):
     with pytest.raises(InputError, match=f"--port '{port}' is not a port"):

@@ -209,6 +209,19 @@ def test_the_kernel_is_an_input(root: Path, tmp_path: Path) -> None:
     assert image.build(recipe.load(path)).digest != first.digest
 
 
+def test_what_is_missing_is_said_before_packages_are_looked_for(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "one.toml"
+    path.write_text(
+        f'kernel = "osv"\nprograms = ["/usr/bin/static"]\nsysroot = "{root}"\nextras = []\n'
+    )
+    monkeypatch.setattr("nitro.debian.trees", None)
+    with pytest.raises(InputError, match="ENA driver of osv:mine") as refused:
+        image.build(recipe.load(path))
+    assert "--driver kernel" in str(refused.value)
+
+
 def test_another_kernel_than_the_recipes_is_not_remembered_for_it(
     root: Path, tmp_path: Path
 ) -> None:
