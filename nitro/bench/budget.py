@@ -17,13 +17,14 @@ Prices = Mapping[tuple[str, str], float]  # US dollars an hour, by region and in
 class Budget:
     """What is left of a night. `max_cost` is in US dollars; None: no bound.
 
-    The cost is an upper bound: as if all servers of a group ran from its start, and a client of
-    the dearest type beside them all the time. It is 0 without prices.
+    The cost is an upper bound: as if all servers of a group ran from its start, and as many
+    `clients` of the dearest type beside them all the time. It is 0 without prices.
     """
 
     max_hours: float | None
     max_cost: float | None
     prices: Prices
+    clients: int = 1
     _began: float = field(default_factory=lambda: time.monotonic())
     _group_began: float = 0.0
     _before: float = 0.0  # US dollars of the groups before this one
@@ -48,7 +49,8 @@ class Budget:
             return 0.0
         hours = (time.monotonic() - self._group_began) / 3600
         running = (self.prices[one.region, one.instance_type] for one in servers)
-        return self._before + hours * (sum(running) + max(self.prices.values()))
+        beside = self.clients * max(self.prices.values())
+        return self._before + hours * (sum(running) + beside)
 
 
 def prices_of(cloud: Cloud, plan: Plan, report: Reporter) -> Prices:

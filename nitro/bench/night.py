@@ -2,18 +2,20 @@
 
 A server runs for each machine of a group. Repetition by repetition, in the plan's shuffled
 order, a client is launched beside each server in turn, works through the machine's tests and ends;
-its results are recorded at once. One client measures at a time, so no cell disturbs another.
+its results are recorded at once. Unless the plan says otherwise, one client measures at a time.
 A pair that dies is replaced, once for each repetition; what it should have measured is then noted
 as failed, and the night goes on.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from nitro.bench.budget import Budget, prices_of
 from nitro.bench.claim import abandoned, claimed, forget
@@ -22,8 +24,9 @@ from nitro.bench.pairs import Pairs
 from nitro.bench.plan import Machine, Plan, Task
 from nitro.bench.record import Record
 from nitro.bench.sample import Circumstances, Sample, from_result, sample_id
-from nitro.bench.schedule import WHOLE, Part, clients, groups, lifetime, selected
+from nitro.bench.schedule import WHOLE, Part, groups, lifetime, rounds, selected
 from nitro.bench.sites import Site, sites_of
+from nitro.bench.workers import Brake, Notes, side_by_side
 from nitro.cloud import Cloud, Keep, Undo, create_placement, inventory, new_deployment
 from nitro.cloud.inventory import remove
 from nitro.cloud.network import find_subnets
@@ -32,7 +35,7 @@ from nitro.errors import Interrupted, NitroError
 from nitro.interfaces import ImageBuilder, Prober
 from nitro.measure import Measurement
 from nitro.probe import Result
-from nitro.progress import Reporter
+from nitro.progress import Reporter, Stage
 
 
 @dataclass
@@ -67,11 +70,14 @@ class _Night:
     pairs: Mapping[str, Pairs]  # by region
     budget: Budget
     done: NightReport
+    at_once: int  # clients
+    brake: Brake
+    lock: threading.Lock = field(default_factory=threading.Lock)  # of `done` and what is shown
 
     @property
     def servers(self) -> list[Machine]:
         """The machines whose servers run."""
-        return [machine for pairs in self.pairs.values() for machine in pairs.servers]
+        return [machine for pairs in self.pairs.values() for machine in list(pairs.servers)]
 
 
 def run(
@@ -109,6 +115,8 @@ def run(
             record.compact(plan.name, night)
         return done
     at_once = plan.pairs_at_once if part == WHOLE else 1
+    at_work = min(plan.clients_at_once, at_once)
+    brake = Brake()
     sites = [
         site
         for site in sites_of(cloud, plan, subnet=subnet, bucket=bucket)
@@ -119,7 +127,7 @@ def run(
         for site in sites:
             machines = {t.cell.machine for t in missing}
             here = sum(machine.region == site.cloud.region for machine in machines)
-            site.check(plan, 1 + min(at_once, here), report)
+            site.check(plan, min(at_work, here) + min(at_once, here), report)
     with ExitStack() as stack:
         deployments = {site.cloud.region: new_deployment() for site in sites}
         for region, deployment in deployments.items():
@@ -129,14 +137,17 @@ def run(
         for site in sites:
             region = site.cloud.region
             published = images[region] if images else site.published(plan, builder, undo, report)
-            pairs[region] = _pairs(
-                site, plan, published, deployments[region], lifetime(plan, missing), undo, prober
-            )
+            ttl = lifetime(plan, missing)
+            made = _pairs(site, plan, published, deployments[region], ttl, undo, prober)
+            if at_work > 1:
+                made.cloud = replace(site.cloud, sleep=brake.on(site.cloud.sleep))
+            pairs[region] = made
         max_cost = plan.max_cost / part.count if plan.max_cost is not None else None
-        budget = Budget(plan.max_hours, max_cost, prices)
-        _measure_all(
-            _Night(plan, record, report, night, pairs, budget, done), missing, at_once, undo
+        budget = Budget(plan.max_hours, max_cost, prices, at_work)
+        under_way = _Night(
+            *(plan, record, report, night, pairs, budget, done, at_work, brake),
         )
+        _measure_all(under_way, missing, at_once, undo)
     if done.left_out:
         report.note(f"{done.left_out} runs had no room in the plan's budget")
     if part == WHOLE:  # of many processes, the one after them
@@ -180,23 +191,19 @@ def _pairs(
     )
     subnets = {name: find_subnets(site.cloud, site.subnet, name) for name in site.types}
     return Pairs(
-        *(site.cloud, plan, images, site.types, subnets, placement, prober, undo.report),
+        *(site.cloud, plan, images, site.types, subnets, placement, prober),
         bucket=site.bucket,
     )
 
 
 def _measure_all(night: _Night, tasks: list[Task], at_once: int, undo: Undo) -> None:
     """Measure group by group, as far as the budget goes."""
-    done = night.done
     with night.report.stage("measure") as stage:
         for group in groups(tasks, at_once):
             with _servers_of_group(night, undo):
-                for tasks_of_client in clients(group):
-                    if night.budget.is_spent(night.servers):
-                        done.left_out += len(tasks_of_client)
-                        continue
-                    _measure(night, tasks_of_client)
-                    stage.progress(done.recorded + done.failed, len(tasks), "runs")
+                for work in rounds(group):
+                    jobs = [partial(_measure, night, one, stage, len(tasks)) for one in work]
+                    side_by_side(jobs, night.at_once, night.brake)
 
 
 @contextmanager
@@ -219,33 +226,33 @@ def _servers_of_group(night: _Night, outer: Undo) -> Iterator[None]:
         night.budget.end_group(night.servers)
 
 
-def _measure(night: _Night, tasks: list[Task]) -> None:
+def _measure(night: _Night, tasks: list[Task], stage: Stage, total: int) -> None:
     """Run one client's tasks and record what they gave, or that they failed."""
-    machine = tasks[0].cell.machine
+    done, machine = night.done, tasks[0].cell.machine
+    if night.budget.is_spent(night.servers):
+        with night.lock:
+            done.left_out += len(tasks)
+        return
     pairs = night.pairs[machine.region]
+    report = night.report if night.at_once == 1 else Notes(outer=night.report)
     measurement: Measurement | None = None
     try:
-        measurement, results = pairs.measure(machine, selected(night.plan, tasks))
+        measurement, results = pairs.measure(machine, selected(night.plan, tasks), report)
     except Interrupted:
         raise
     except NitroError as error:
-        results = [
-            Result(
-                task.cell.test.protocol.partition("-")[0],
-                "",
-                error=str(error),
-                started=time.time(),
-            )
-            for task in tasks
-        ]
+        tools = [task.cell.test.protocol.partition("-")[0] for task in tasks]
+        results = [Result(tool, "", error=str(error), started=time.time()) for tool in tools]
     samples = [
         _sample(night, pairs, task, result, measurement)
         for task, result in zip(tasks, results, strict=True)
     ]
     night.record.append(samples)
     failed = sum(sample.error is not None for sample in samples)
-    night.done.failed += failed
-    night.done.recorded += len(samples) - failed
+    with night.lock:
+        done.failed += failed
+        done.recorded += len(samples) - failed
+        stage.progress(done.recorded + done.failed, total, "runs")
 
 
 def _sample(

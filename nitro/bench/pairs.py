@@ -6,6 +6,7 @@ replaced; where a zone has no room for the client, the pair moves to another one
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -46,13 +47,12 @@ class Pairs:
     subnets: Mapping[str, Sequence[Subnet]]
     placement: Placement
     prober: Prober
-    report: Reporter
     bucket: str | None = None
     servers: dict[Machine, Measurement] = field(default_factory=dict)
     _undo: Undo = field(default_factory=Undo)  # of a group
-    _launched: int = 0
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _full: dict[Machine, set[str]] = field(default_factory=dict)
-    _taken: set[str] = field(default_factory=set)
+    _taken: dict[Machine, set[str]] = field(default_factory=dict)
 
     @contextmanager
     def group(self, undo: Undo) -> Iterator[None]:
@@ -61,26 +61,29 @@ class Pairs:
         yield
         self._end(*self.servers)  # each takes a minute to end: side by side
 
-    def measure(self, machine: Machine, selection: Selection) -> tuple[Measurement, list[Result]]:
+    def measure(
+        self, machine: Machine, selection: Selection, report: Reporter
+    ) -> tuple[Measurement, list[Result]]:
         """Launch a client beside the machine's server and run the probes.
 
+        Threads may measure different machines at a time, each with a `report` of its own.
         Raises NitroError for the last reason when the pair died, and the one in its place as well.
         What the spot market takes is no such attempt.
         """
         attempts = taken = 0
         while True:
             try:
-                measurement = replace(self._server(machine), selection=selection)
-                results = run_probes(self.cloud, measurement, self.prober, self._undo, self.report)
+                measurement = replace(self._server(machine, report), selection=selection)
+                results = run_probes(self.cloud, measurement, self.prober, self._undo, report)
                 self._check_alive(measurement, results)
             except Interrupted:
                 raise
             except NitroError as error:
-                self.report.note(f"{machine.instance_type} {machine.driver}: {error}")
+                report.note(f"{machine.instance_type} {machine.driver}: {error}")
                 if self._has_no_room(machine, error):
                     continue
                 self._end(machine)  # whatever it is, the next one is a new one
-                if self.placement.spot and taken < _TAKEN and self._market_took_one():
+                if self.placement.spot and taken < _TAKEN and self._market_took(machine):
                     taken += 1
                     continue
                 attempts += 1
@@ -89,11 +92,10 @@ class Pairs:
             else:
                 return measurement, results
 
-    def _server(self, machine: Machine) -> Measurement:
+    def _server(self, machine: Machine, report: Reporter) -> Measurement:
         """The server of a machine, launched when it is first needed, or when the last one died."""
         if machine in self.servers:
             return self.servers[machine]
-        self._launched += 1
         image = self.images[machine.image, machine.driver]
         instance_type = self.types[machine.instance_type]
         full = self._full.get(machine, set())
@@ -106,10 +108,10 @@ class Pairs:
             placement,
             self._undo,
             name=f"nitro-{self.plan.name}",
-            role=f"server-{self._launched}",  # the token of a start is made from it
-            processors=processors(instance_type, None, image.processors, self.report),
+            role=f"server-{next(self._numbers)}",  # the token of a start is made from it
+            processors=processors(instance_type, None, image.processors, report),
             script=image.start,
-            report=self.report,
+            report=report,
         )
         found = Measurement(
             server,
@@ -151,11 +153,15 @@ class Pairs:
         self._end(machine)
         return True
 
-    def _market_took_one(self) -> bool:
-        """Whether the market has taken an instance back since this was last asked."""
-        before = len(self._taken)
-        self._taken |= instance.taken(self.cloud, self.placement.deployment)
-        return len(self._taken) > before
+    def _market_took(self, machine: Machine) -> bool:
+        """Whether the market has taken an instance back since this was last asked for a machine.
+
+        It may be another machine's: then there is an attempt more.
+        """
+        known = self._taken.setdefault(machine, set())
+        new = instance.taken(self.cloud, self.placement.deployment) - known
+        known |= new
+        return bool(new)
 
     def _end(self, *machines: Machine) -> None:
         """Begin to end servers; `undo` waits for their end."""

@@ -177,7 +177,7 @@ class Plan(_Model):
     `repetitions` come after `warm_up` ones, which are recorded as such. `max_hours` counts from
     the first launch; `max_cost` is in US dollars, by `prices`, of an instance type for an hour, or
     where they lack it by those of AWS; None: no bound. `pairs_at_once` servers run at a time, and
-    one client after the other measures them. `placement_group` is the name of one that is there
+    `clients_at_once` clients measure them. `placement_group` is the name of one that is there
     already. `amis` are images of the matrix that are not recipes, by name.
     """
 
@@ -190,6 +190,7 @@ class Plan(_Model):
     max_hours: Annotated[float, Field(gt=0, le=168)] | None = None
     prices: dict[str, Annotated[float, Field(gt=0)]] = {}
     pairs_at_once: Count = 20
+    clients_at_once: Annotated[int, Field(ge=1, le=100)] = 1
     placement_group: str | None = None
     market: Literal["on-demand", "spot"] = "on-demand"
     amis: dict[Name, Ami] = {}
@@ -234,6 +235,7 @@ class Plan(_Model):
         }
         unused |= {} if self.amis else {"amis": True}
         unused |= {} if self.market == "spot" else {"market": True}
+        unused |= {} if self.clients_at_once > 1 else {"clients_at_once": True}
         text = self.model_dump_json(exclude=unused)
         return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -41,14 +42,23 @@ def groups(tasks: Sequence[Task], at_once: int) -> Iterator[list[Task]]:
         yield [task for task in tasks if task.cell.machine in group]
 
 
-def clients(group: Sequence[Task]) -> Iterator[list[Task]]:
-    """What one client does each time: a repetition's tests of one machine, in the plan's order."""
-    parts: dict[tuple[int, Machine], list[Task]] = {}
+def rounds(group: Sequence[Task]) -> Iterator[list[list[Task]]]:
+    """What each client does, in parts in which no machine comes twice: those may run at a time.
+
+    A client has one repetition's tests of one machine, in the plan's order, or some of many.
+    """
+    parts: dict[int, dict[Machine, list[Task]]] = {}
     for task in group:
-        parts.setdefault((task.repetition, task.cell.machine), []).append(task)
-    for part in parts.values():
-        for first in range(0, len(part), _STEPS):
-            yield part[first : first + _STEPS]
+        parts.setdefault(task.repetition, {}).setdefault(task.cell.machine, []).append(task)
+    for machines in parts.values():
+        longest = max(map(len, machines.values()))
+        for first in range(0, longest, _STEPS):
+            yield [some for tasks in machines.values() if (some := tasks[first : first + _STEPS])]
+
+
+def clients(group: Sequence[Task]) -> Iterator[list[Task]]:
+    """What one client after the other does."""
+    return itertools.chain.from_iterable(rounds(group))
 
 
 def selected(plan: Plan, tasks: Sequence[Task]) -> Selection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date
 
 import pytest
@@ -16,7 +17,7 @@ from nitro.bench.verdict import check
 from nitro.errors import InputError, Interrupted, NitroError
 from nitro.progress import Reporter
 from tests.cloud.conftest import everything
-from tests.cloud.joint import RECIPE, FakeBuilder, FakeProber
+from tests.cloud.joint import RECIPE, FakeBuilder, FakeProber, clients
 
 NIGHT = date(2026, 11, 26)
 PAGE = FakeProber().outputs["http"]
@@ -246,6 +247,42 @@ def test_no_more_servers_run_than_the_plan_says(cloud, disk, record, tmp_path):
     assert set(running) == {2}  # a server and its client
     servers = record.query("SELECT DISTINCT driver, server FROM samples").to_pylist()
     assert len(servers) == 2
+
+
+def test_as_many_clients_measure_at_a_time_as_the_plan_says_each_beside_a_server_of_its_own(
+    cloud, disk, record, tmp_path
+):
+    meeting, watching, seen = threading.Barrier(2, timeout=30), prober(), []
+    wait = watching.wait_boot
+
+    def wait_boot(watch, **options):
+        seen.append(len(clients()))
+        meeting.wait()  # for the other client
+        return wait(watch, **options)
+
+    watching.wait_boot = wait_boot
+    done = run(cloud, disk, record, plan(tmp_path, "clients_at_once = 2"), prober=watching)
+    assert (done.recorded, done.failed) == (12, 0)
+    assert max(seen) == 2
+    servers = record.query("SELECT driver, count(DISTINCT server) AS n FROM samples GROUP BY 1")
+    assert {row["n"] for row in servers.to_pylist()} == {1}
+    assert left(cloud) == NOTHING
+
+
+def test_an_interrupt_ends_all_clients(cloud, disk, record, tmp_path):
+    meeting, stopping = threading.Barrier(2, timeout=30), prober()
+
+    def wait_boot(watch, **options):
+        if meeting.wait() == 0:
+            raise KeyboardInterrupt
+        for _ in range(10_000):
+            watch.sleep(0.001)
+
+    stopping.wait_boot = wait_boot
+    with pytest.raises(Interrupted):
+        run(cloud, disk, record, plan(tmp_path, "clients_at_once = 2"), prober=stopping)
+    assert left(cloud) == NOTHING
+    assert run(cloud, disk, record, plan(tmp_path)).recorded == 12
 
 
 def test_each_part_of_a_night_measures_its_machines(cloud, disk, record, tmp_path):

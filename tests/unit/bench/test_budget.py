@@ -42,6 +42,13 @@ def test_money_is_spent_by_all_servers_and_a_client_of_the_dearest_type(clock):
     assert found.is_spent([SECOND])
 
 
+def test_every_client_at_work_costs(clock):
+    found = Budget(None, 10.0, PRICES, clients=3)
+    found.begin_group()
+    clock.now += 3600
+    assert found.cost([FIRST]) == 2 + 3 * 2
+
+
 def test_hours_count_from_the_beginning_of_all_groups(clock):
     found = Budget(2.0, None, {})
     clock.now += 7100

@@ -137,3 +137,11 @@ def test_files_without_a_column_that_came_later_are_read_with_those_that_have_it
     assert len(record.ids("small", NIGHT)) == 2
     record.compact("small", NIGHT)
     assert record.query(sql).to_pylist() == [{"mtu": 1500, "n": 2}, {"mtu": None, "n": 1}]
+
+
+def test_a_damaged_file_is_named(record):
+    record.append([sample(repetition=0)])
+    [path] = record.store.folder.rglob("*.parquet")
+    path.write_bytes(b"PAR1 this is none")
+    with pytest.raises(InputError, match=path.name):
+        record.query("SELECT count(*) FROM samples")

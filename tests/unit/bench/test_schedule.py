@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from nitro.bench.plan import Plan
-from nitro.bench.schedule import WHOLE, Part, clients, groups, lifetime, selected
+from nitro.bench.schedule import WHOLE, Part, clients, groups, lifetime, rounds, selected
 from tests.unit.bench.samples import NIGHT
 
 PLAN = Plan.model_validate(
@@ -40,6 +40,16 @@ def test_a_client_measures_one_repetition_of_one_machine_and_not_too_much():
         assert len(part) <= 40
         assert selected(PLAN, part).allowances
     assert sum(map(len, clients(TASKS))) == len(TASKS)
+
+
+def test_machines_of_a_round_differ_and_rounds_keep_the_order():
+    found = list(rounds(TASKS))
+    for part in found:
+        assert len({tasks[0].cell.machine for tasks in part}) == len(part) == 6
+    assert [tasks for part in found for tasks in part] == list(clients(TASKS))
+    # Of one machine there is one client at a time.
+    one = [task for task in TASKS if task.cell.machine == TASKS[0].cell.machine]
+    assert [len(part) for part in rounds(one)] == [1] * len(list(clients(one)))
 
 
 def test_servers_live_as_long_as_they_may_be_needed():

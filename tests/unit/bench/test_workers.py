@@ -1,0 +1,65 @@
+"""Work in threads: so much at a time, and what one raises ends the others."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from nitro.bench.workers import Brake, Notes, side_by_side
+from nitro.errors import Interrupted
+from nitro.progress import Reporter
+
+
+def test_one_at_a_time_is_done_here_and_in_order() -> None:
+    seen: list[tuple[int, threading.Thread]] = []
+    work = [lambda n=n: seen.append((n, threading.current_thread())) for n in range(4)]
+    side_by_side(work, 1, Brake())
+    assert seen == [(n, threading.current_thread()) for n in range(4)]
+
+
+def test_so_much_is_done_at_a_time() -> None:
+    barrier = threading.Barrier(3, timeout=10)  # passed by three together only
+    side_by_side([barrier.wait] * 6, 3, Brake())
+    assert not barrier.broken
+
+
+def test_what_one_raises_ends_the_others_at_their_next_pause_and_what_has_not_begun() -> None:
+    brake, begun = Brake(), threading.Event()
+    ended: list[str] = []
+
+    def fails() -> None:
+        begun.wait(10)
+        raise KeyboardInterrupt
+
+    def pauses() -> None:
+        begun.set()
+        pause = brake.on(lambda _: None)
+        try:
+            while True:
+                pause(0.001)
+        except Interrupted:
+            ended.append("interrupted")
+            raise
+
+    work: list[Callable[[], object]] = [fails, pauses, lambda: ended.append("late")]
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(work, 2, brake)
+    assert ended == ["interrupted"]
+    brake.on(lambda _: None)(0)  # it is released, for the clean-up
+
+
+def test_only_notes_reach_the_reporter_of_the_whole() -> None:
+    class Outer(Reporter):
+        said: str = ""
+
+        def note(self, text: str) -> None:
+            self.said += text
+
+    outer = Outer()
+    notes = Notes(outer=outer)
+    with notes.stage("boot"):
+        notes.note("hello")
+    assert outer.said == "hello"
+    assert outer.timeline == []
