@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nitro import input_file
+from nitro.bench.wording import AMI, NAME, RATE, REGION, in_words
 from nitro.errors import InputError
 from nitro.probe import AtMtu, Mtu, Selection, parse
 
@@ -38,7 +39,7 @@ _ONE_WAY = {"iperf3-tcp", "iperf3-udp", "netperf-tcp-stream"}  # the others answ
 
 _LARGEST = 64 << 10  # bytes of a plan's file
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+Name = Annotated[str, Field(pattern=NAME)]
 Count = Annotated[int, Field(ge=1, le=10_000)]
 
 
@@ -119,7 +120,7 @@ class Ami(_Model):
     boot, and that has to start the servers.
     """
 
-    ids: dict[str, Annotated[str, Field(pattern=r"^ami-[0-9a-f]{8,17}$")]] = Field(min_length=1)
+    ids: dict[str, Annotated[str, Field(pattern=AMI)]] = Field(min_length=1)
     start: str = ""
 
 
@@ -129,7 +130,7 @@ class Matrix(_Model):
     images: tuple[str, ...] = Field(default=("bench",), min_length=1)
     drivers: tuple[Driver, ...] = Field(default=("nitro",), min_length=1)
     types: tuple[str, ...] = Field(min_length=1)
-    regions: tuple[Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")], ...] = ()
+    regions: tuple[Annotated[str, Field(pattern=REGION)], ...] = ()
 
 
 class TestMatrix(_Model):
@@ -142,7 +143,7 @@ class TestMatrix(_Model):
     directions: tuple[Direction, ...] = Field(default=("in", "out"), min_length=1)
     streams: tuple[Annotated[int, Field(ge=1, le=128)], ...] = Field(default=(1,), min_length=1)
     message_bytes: tuple[Annotated[int, Field(ge=1, le=1 << 20)], ...] = ()
-    rates: tuple[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,11}[KMG]?$")], ...] = ()
+    rates: tuple[Annotated[str, Field(pattern=RATE)], ...] = ()
     mtu: tuple[Mtu, ...] = ()
 
     @model_validator(mode="after")
@@ -216,9 +217,8 @@ class Plan(_Model):
         try:
             return cls.model_validate(tomllib.loads(input_file.read(path, _LARGEST).decode()))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise InputError(f"{path}: {where}: {first['msg']}") from None
+            what, hint = in_words(error, cls, {"matrix": Matrix, "test": TestMatrix, "amis": Ami})
+            raise InputError(f"{path}: {what}", hint=hint) from None
         except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, nested too deeply
             raise InputError(f"{path}: {error}", hint="fix the TOML syntax") from None
 

@@ -155,7 +155,7 @@ def test_a_test_under_an_mtu_is_a_cell_of_its_own_and_sets_it_at_the_client(tmp_
     ("change", "says"),
     [
         (("[matrix]", "[matrix"), "TOML"),
-        (("seconds = 2", "second = 2"), "second: "),
+        (("seconds = 2", "second = 2"), "unknown key 'second'"),
         (('"c5.large", "c6in.large"', ""), "matrix.types"),
         (('"nitro", "kernel"', '"ported"'), "matrix.drivers.0"),
         (("[1, 4]", "[0]"), "test.0.streams.0"),
