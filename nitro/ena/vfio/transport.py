@@ -20,6 +20,7 @@ from nitro.ena.vfio.messages import (
 
 MAX_DESCRIPTORS = 16
 _CHUNK = 1 << 16
+_TRUNCATED = int(socket.MSG_CTRUNC)  # a number: the flag's own operators are slow
 _ANCILLARY = socket.CMSG_SPACE(MAX_DESCRIPTORS * array.array("i").itemsize)
 
 
@@ -46,6 +47,8 @@ class Transport:
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
         self._rest = b""
+        # Always the same memory: to make 64 KiB anew takes as long as to receive a message.
+        self._buffer = memoryview(bytearray(_CHUNK))
         connection.setblocking(True)
 
     def fileno(self) -> int:
@@ -59,38 +62,42 @@ class Transport:
         behind a message with descriptors into the same read.
         """
         try:
-            data, ancillary, flags, _ = self._socket.recvmsg(_CHUNK, _ANCILLARY)
+            count, ancillary, flags, _ = self._socket.recvmsg_into([self._buffer], _ANCILLARY)
         except ConnectionError as error:
             raise Disconnected(str(error)) from error
         descriptors = _descriptors(ancillary) if ancillary else ()
-        if flags & socket.MSG_CTRUNC:
+        if flags & _TRUNCATED:
             close_all(descriptors)
             raise ProtocolError(f"more than {MAX_DESCRIPTORS} descriptors in a message")
-        if not data:
+        if not count:
             close_all(descriptors)
             raise Disconnected("the client closed the connection")
-        data = self._rest + data if self._rest else data
+        data = self._buffer[:count]
+        if self._rest:
+            data = memoryview(self._rest + data)
         if descriptors:
             self._dispatch_with(descriptors, data, handler)
         else:
             self._dispatch(data, handler)
 
-    def _dispatch(self, data: bytes, handler: Handler) -> None:
-        view, at, end = memoryview(data), 0, len(data)
+    def _dispatch(self, data: memoryview, handler: Handler) -> None:
+        at, end = 0, len(data)
         while at < end:
-            if done := handler.posted(view[at:]):
+            if done := handler.posted(data[at:]):
                 at += done
-            elif message := _parse(view[at:]):
+            elif message := _parse(data[at:]):
                 at += HEADER_SIZE + len(message.payload)
                 handler.handle(message)
             else:
                 break
-        self._rest = data[at:]
+        self._rest = bytes(data[at:])
 
-    def _dispatch_with(self, descriptors: tuple[int, ...], data: bytes, handler: Handler) -> None:
-        view, at, messages = memoryview(data), 0, []
+    def _dispatch_with(
+        self, descriptors: tuple[int, ...], data: memoryview, handler: Handler
+    ) -> None:
+        at, messages = 0, []
         try:
-            while message := _parse(view[at:]):
+            while message := _parse(data[at:]):
                 at += HEADER_SIZE + len(message.payload)
                 messages.append(message)
             if at < len(data):
