@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from lab import guest as lab_guest
@@ -68,18 +70,16 @@ def prepare(guest: Guest) -> list[str]:
 
 
 class Testpmd:
-    """testpmd on the card at `address`; it answers ARP and pings for any address.
+    """testpmd on the cards at `addresses`; it answers ARP and pings for any address.
 
-    `arguments` are options of the driver (`name=value`), `options` those of testpmd.
+    `options` are those of testpmd.
     """
 
-    def __init__(
-        self, guest: Guest, address: str, *options: str, arguments: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, guest: Guest, addresses: Sequence[str], *options: str) -> None:
         self._guest = guest
-        card = ",".join((address, "control_path_poll_interval=200", *arguments))
+        cards = " ".join(f"-a {one},control_path_poll_interval=200" for one in addresses)
         drivers = " ".join(f"-d {name}" for name in _LOADED)
-        eal = f"-l 0,1 --no-telemetry --iova-mode=pa --file-prefix=p {drivers} -a {card}"
+        eal = f"-l 0,1 --no-telemetry --iova-mode=pa --file-prefix=p {drivers} {cards}"
         usual = "--forward-mode=icmpecho --auto-start --stats-period=1 --disable-link-check"
         usual += " --total-num-mbufs=8192"  # what 96 MB of huge pages hold
         command = " ".join((_PROGRAM, eal, "--", usual, *options))
@@ -123,3 +123,24 @@ def ping(lab: Lab, address: str, size: int = 56, count: int = 3) -> None:
     options = ["-c", str(count), "-i", "0.2", "-W", "5", "-M", "do", "-s", str(size)]
     told = lab.run([*program, *options, address])
     assert " 0% packet loss" in told, told
+
+
+def lead_to(lab: Lab, address: str, mac: str, tap: str) -> None:
+    """Tell the host and its bridge where an address is: testpmd on several cards would answer each
+    question for it once for every card."""
+    lab.run(["ip", "neigh", "replace", address, "lladdr", mac, "dev", "br0"])
+    lab.run(["bridge", "fdb", "replace", mac, "dev", tap, "master", "static"])
+
+
+def flood(lab: Lab, addresses: Sequence[str], seconds: int = 2) -> list[int]:
+    """Long pings to all addresses at once, as fast as they are answered; how many were, of each."""
+    options = ["-f", "-q", "-l", "32", "-s", "1400", "-w", str(seconds)]
+    ping = [*lab.tools.program("ping"), *options]
+    with ExitStack() as stack:
+        running = [
+            stack.enter_context(lab.start(f"flood-{address}", [*ping, address]))
+            for address in addresses
+        ]
+        for process in running:
+            process.wait(seconds + 30)
+    return [int(re.findall(r"(\d+) received", lab.log(f"flood-{one}"))[-1]) for one in addresses]

@@ -11,6 +11,7 @@ from lab import dpdk, ipxe
 from lab.guest import boot, ena_nic
 from lab.network import Lab, eventually
 from lab.traffic import tell
+from nitro.ena.serve import default_mac
 from nitro.local.qemu import Card
 
 pytestmark = pytest.mark.boot
@@ -43,17 +44,29 @@ def test_ipxe(lab: Lab) -> None:
 
 
 def test_dpdk(lab: Lab) -> None:
-    """Pings short and long over each card in turn."""
+    """Pings short and long over each card in turn; then floods over two at once, neither of which
+    holds the other up."""
     with ExitStack() as stack:
         controls, nics = cards(lab, stack, DPDK_PROFILES)
         dpdk.add_testpmd(lab)
         guest = stack.enter_context(boot(lab, dpdk.SUITE, nics, vcpus=2))
-        for number, address in enumerate(dpdk.prepare(guest)):
+        slots = dpdk.prepare(guest)
+        for number, slot in enumerate(slots):
             profile = DPDK_PROFILES[number]
-            program = dpdk.Testpmd(guest, address)
+            program = dpdk.Testpmd(guest, [slot])
             for size in (56, 1472):
                 dpdk.ping(lab, f"10.99.0.{20 + number}", size)
             said = program.stop()
             assert not dpdk.complaints(said), profile
             assert tell(controls[number], "rules") == [], profile
+        pair = [f"10.99.0.{30 + number}" for number in range(2)]
+        for number, address in enumerate(pair):
+            mac = default_mac(lab.folder / f"n{number}").hex(":")
+            dpdk.lead_to(lab, address, mac, f"tap{number}")
+        program = dpdk.Testpmd(guest, slots[:2], "--port-topology=loop")
+        alone = [dpdk.flood(lab, [address])[0] for address in pair]
+        together = dpdk.flood(lab, pair)
+        assert min(together) > min(alone) / 5 > 0, (alone, together)
+        assert not dpdk.complaints(program.stop())
+        assert not tell(controls[0], "rules") + tell(controls[1], "rules")
         assert guest.trouble("No IRQ assigned to device") == []  # nobody asks for one
