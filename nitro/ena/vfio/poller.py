@@ -2,7 +2,8 @@
 
 To wake a process on another processor takes tens of microseconds, more than the card needs for a
 packet, and the answer to a packet is often there sooner. So the card asks again and again for a
-short while before it sleeps, unless somebody else needs the processor.
+short while before it sleeps, unless somebody else needs the processor, or the waits of late were so
+long that it would have asked in vain.
 """
 
 from __future__ import annotations
@@ -10,12 +11,28 @@ from __future__ import annotations
 import select
 import time
 
-AWAKE = 200e-6
+AWAKE = 200e-6  # at most
+SHORTEST = 25e-6
 # So long between two questions means that another process ran in between.
 CROWDED = 100e-6
 RESPITE = 10e-3
 
 IN, OUT = select.EPOLLIN, select.EPOLLOUT
+
+
+class Patience:
+    """How long to ask before sleeping, 0 or from `SHORTEST` to `AWAKE`: learned from what waits
+    took. All in seconds."""
+
+    def __init__(self) -> None:
+        self.seconds = AWAKE
+
+    def learn(self, waited: float) -> None:
+        """A wait took so long: more patience if asking met its end or could have, less if not."""
+        if waited <= AWAKE:
+            self.seconds = min(AWAKE, max(SHORTEST, 2 * self.seconds))
+        else:
+            self.seconds = self.seconds / 2 if self.seconds >= 2 * SHORTEST else 0.0
 
 
 class Poller:
@@ -25,6 +42,7 @@ class Poller:
         self._epoll = select.epoll()
         self._events: dict[int, int] = {}
         self._crowded_until = 0.0
+        self._patience = Patience()
 
     def watch(self, descriptor: int, events: int) -> None:
         """Wait for `events` (`IN`, `OUT`, both or 0) of a descriptor from now on."""
@@ -57,17 +75,18 @@ class Poller:
         """Events of the descriptors that are ready; empty after `seconds`."""
         ready = self._epoll.poll(0)
         if not ready and seconds > 0:
-            ready = self._ask(seconds)
+            begin = time.perf_counter()
+            ready = self._ask(begin, seconds)
+            self._patience.learn(time.perf_counter() - begin)
         return dict(ready)
 
     def close(self) -> None:
         self._epoll.close()
 
-    def _ask(self, seconds: float) -> list[tuple[int, int]]:
+    def _ask(self, begin: float, seconds: float) -> list[tuple[int, int]]:
         poll, clock = self._epoll.poll, time.perf_counter
-        last = clock()
-        deadline = last + seconds
-        end = last + AWAKE if last >= self._crowded_until else last
+        last, deadline = begin, begin + seconds
+        end = begin + self._patience.seconds if begin >= self._crowded_until else begin
         while last < end:
             if ready := poll(0):
                 return ready

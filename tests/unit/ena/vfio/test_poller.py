@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from nitro.ena.vfio.poller import IN, OUT, Poller
+from nitro.ena.vfio.poller import AWAKE, IN, OUT, SHORTEST, Patience, Poller
 
 
 @pytest.fixture
@@ -42,6 +44,26 @@ def test_waits_as_long_as_it_was_told(poller: Poller, seconds: float):
     begin = time.perf_counter()
     assert poller.wait(seconds) == {}
     assert time.perf_counter() - begin >= seconds
+
+
+def test_long_waits_end_asking_and_short_ones_bring_it_back():
+    patience = Patience()
+    asked = []
+    for waited in (*[1.0] * 5, *[AWAKE] * 5):
+        patience.learn(waited)
+        asked.append(patience.seconds)
+    assert asked[3:5] == [0, 0]
+    assert asked[5:] == [SHORTEST, 2 * SHORTEST, 4 * SHORTEST, AWAKE, AWAKE]
+
+
+@given(st.lists(st.floats(0, 1)))
+def test_nobody_asks_for_longer_than_it_may(waits: list[float]):
+    patience = Patience()
+    for waited in waits:
+        before = patience.seconds
+        patience.learn(waited)
+        assert patience.seconds == 0 or SHORTEST <= patience.seconds <= AWAKE
+        assert (patience.seconds >= before) == (waited <= AWAKE or before == 0)
 
 
 def test_hears_of_what_happens_while_it_sleeps(
