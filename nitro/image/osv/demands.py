@@ -21,6 +21,7 @@ _PROCESSES = frozenset(
         *("execl", "execle", "execlp", "execv", "execve", "execvp", "execvpe", "fexecve"),
     }
 )
+_MEMORY_MAP = b"/proc/self/maps\0"
 _STARTED_BY_CALL = frozenset({"fork", "vfork", "execve", "execveat"})
 
 
@@ -30,12 +31,14 @@ class Demands:
 
     `symbols` that nobody exports → the path of the first that imports it; `calls` are system
     calls in the program's own code; `processes` the functions, or the system calls, by which the
-    program starts or replaces processes.
+    program starts or replaces processes; `reads_map` is the path of the first file that reads the
+    process's memory map, if one does.
     """
 
     symbols: Mapping[str, str]
     calls: frozenset[str]
     processes: tuple[str, ...]
+    reads_map: str | None = None
 
 
 def of_dynamic(path: str, program: Path, libraries: Mapping[str, Path], kernel: Segment) -> Demands:
@@ -43,7 +46,12 @@ def of_dynamic(path: str, program: Path, libraries: Mapping[str, Path], kernel: 
 
     Raises InputError when one of the files is damaged.
     """
-    objects = {path: read(program)} | {name: read(file) for name, file in libraries.items()}
+    objects, reads_map = {}, None
+    for name, file in {path: program, **libraries}.items():
+        data = file.read_bytes()
+        objects[name] = _read(file, data)
+        if reads_map is None and _MEMORY_MAP in data:
+            reads_map = name
     offered = set(kernel.symbols)
     for one in objects.values():
         offered |= one.defined.keys()
@@ -51,7 +59,7 @@ def of_dynamic(path: str, program: Path, libraries: Mapping[str, Path], kernel: 
     for name, one in objects.items():
         for symbol in sorted(one.needed - offered):
             lacks.setdefault(symbol, name)
-    return Demands(lacks, frozenset(), processes(objects[path]))
+    return Demands(lacks, frozenset(), processes(objects[path]), reads_map)
 
 
 def of_static(program: Path, kernel: Segment) -> Demands:
@@ -69,8 +77,12 @@ def processes(program: Symbols) -> tuple[str, ...]:
 
 def read(file: Path) -> Symbols:
     """The dynamic symbols of a file. Raises InputError when it is damaged."""
+    return _read(file, file.read_bytes())
+
+
+def _read(file: Path, data: bytes) -> Symbols:
     try:
-        return symbols.read(file.read_bytes())
+        return symbols.read(data)
     except ValueError as error:
         raise elf.damaged(file, error) from None
 

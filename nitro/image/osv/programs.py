@@ -109,6 +109,12 @@ def _dynamic(path: str, found: elf.Object, lacks: Demands, kernel: Segment) -> t
             f"it has {found.thread_local} bytes of thread-local storage, and OSv's linker has room "
             f"for {_THREAD_LOCAL}"
         )
+    elif lacks.reads_map:
+        # procfs_maps: node 20 ends so when V8 starts, and not with Linux's linker.
+        reason = (
+            f"{lacks.reads_map} reads /proc/self/maps, which ends OSv when the name of a mapped "
+            "file is gone"
+        )
     if reason is None:
         return "osv", "it is linked dynamically, and the kernel exports all that it imports"
     if not system_calls.offered_by(kernel) >= _ESSENTIAL:

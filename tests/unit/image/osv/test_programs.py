@@ -59,6 +59,17 @@ def test_thread_local_storage_beyond_osvs_room_takes_linuxs_linker(tmp_path: Pat
     assert "4096 bytes of thread-local storage" in found.why
 
 
+@pytest.mark.parametrize("reader", ["program", "liba.so.1", "libc.so.6"])
+def test_a_reader_of_its_memory_map_takes_linuxs_linker(reader: str, tmp_path: Path) -> None:
+    """As V8 does, which node has in a library; libc's own is not used with OSv's linker."""
+    program = dynamic(tmp_path, "printf")
+    path = program if reader == "program" else tmp_path / "usr/lib" / reader
+    path.write_bytes(path.read_bytes() + b"/proc/self/maps\0")
+    found = chosen(program)
+    assert found.launch == ("osv" if reader == "libc.so.6" else "linux-ld")
+    assert (f"{reader} reads /proc/self/maps" in found.why) == (reader != "libc.so.6")
+
+
 def test_linuxs_linker_needs_system_calls(tmp_path: Path) -> None:
     old = Segment.parse(build(exports=["printf"], calls=()))
     found = chosen(dynamic(tmp_path, "getcontext"), kernel=old)
