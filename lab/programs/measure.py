@@ -13,11 +13,15 @@ from typing import Any
 from lab.image import Booted, booted
 from lab.programs.case import Case
 from nitro import container, image, recipe
+from nitro.image import Image
 from nitro.ports import Port
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
 
 PATIENCE = 150.0  # seconds, on a machine that does other work as well
+
+_CLOSE = 0.05  # of the computed memory; the search for the smallest ends there
+_PAGES = 4  # MiB; a machine has a multiple of these
 
 
 def made(case: Case, folder: Path) -> Recipe:
@@ -38,26 +42,51 @@ def made(case: Case, folder: Path) -> Recipe:
     return container.complete(recipe.load(path))
 
 
-def measured(case: Case) -> dict[str, Any]:
+def measured(case: Case, *, bisect: bool = False) -> dict[str, Any]:
     """Build and boot `case` and ask it until it answers.
+
+    With `bisect`, `found_mib` is the memory of the smallest machine on which it answers, by
+    bisection between half of what nitro computed and that.
 
     Raises NitroError when it cannot be built, AssertionError when it does not answer.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         built = image.build(made(case, folder), report=Reporter())
-        started = time.monotonic()
-        with booted(built, folder) as machine:
-            _until_answer(case, machine, started + PATIENCE)
-            seconds = time.monotonic() - started
+        seconds = _seconds(case, built, folder, built.minimum_memory_mib, PATIENCE)
+        found = {"found_mib": _smallest(case, built, folder, seconds)} if bisect else {}
     return {
         "family": case.family,
         "lines": case.lines,
         "image_mb": round(built.size_bytes / 1e6, 1),
         "memory_mib": built.minimum_memory_mib,
+        **found,
         "seconds": round(seconds, 1),
         "date": date.today().isoformat(),
     }
+
+
+def _smallest(case: Case, built: Image, folder: Path, seconds: float) -> int:
+    """A machine with too little panics, stands still or ends the program again and again."""
+    low, high = built.minimum_memory_mib // 2, built.minimum_memory_mib
+    close = max(_PAGES, int(built.minimum_memory_mib * _CLOSE))
+    while high - low > close:
+        middle = (low + high) // 2 // _PAGES * _PAGES
+        try:
+            _seconds(case, built, folder, middle, 3 * seconds + 15)
+        except AssertionError:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _seconds(case: Case, built: Image, folder: Path, memory_mib: int, patience: float) -> float:
+    """How long a machine with so much memory takes until its first right answer."""
+    started = time.monotonic()
+    with booted(built, folder, memory_mib=memory_mib) as machine:
+        _until_answer(case, machine, started + patience)
+        return time.monotonic() - started
 
 
 def _until_answer(case: Case, machine: Booted, deadline: float) -> None:
