@@ -151,16 +151,13 @@ ports = [80]
         """\
 packages = ["postgresql-17"]
 programs = ["/usr/lib/postgresql/17/bin/postgres", "/usr/lib/postgresql/17/bin/initdb"]
-files = ["start", "/usr/share/postgresql/17", "/usr/lib/postgresql/17/lib"]
+files = ["/usr/share/postgresql/17", "/usr/lib/postgresql/17/lib"]
 folders = [{ path = "/var/lib/pg", owner = "postgres", mode = "0700" }]
-command = ["/bin/sh", "/usr/bin/start"]
+setup = ["/usr/lib/postgresql/17/bin/initdb", "-D", "/var/lib/pg", "-A", "trust"]
+command = ["/usr/lib/postgresql/17/bin/postgres", "-D", "/var/lib/pg", "-k", "/tmp", "-h", "*"]
 user = "postgres"
 ports = [5432]
 """,
         ask=bytes.fromhex("00000008 04d2162f"),  # SSLRequest
-        files={
-            "start": "cd /usr/lib/postgresql/17/bin\n./initdb -D /var/lib/pg --no-sync -A trust "
-            '&& exec ./postgres -D /var/lib/pg -k /tmp -c "listen_addresses=*"\n'
-        },
     ),
 )

@@ -73,8 +73,12 @@ def run(
         raise NitroError(f"{command[0]} took longer than {timeout:.0f} s") from None
     if done.returncode:
         tail = " / ".join(done.stdout.strip().splitlines()[-3:])
-        hint = None
-        if "unshare:" in done.stdout or "mount:" in done.stdout:
-            hint = "the system must allow user namespaces: see `nitro doctor`"
-        raise NitroError(f"{command[0]} failed: {tail}", hint=hint)
+        raise NitroError(f"{command[0]} failed: {tail}", hint=refusal_hint(done.stdout))
     return done.stdout
+
+
+def refusal_hint(output: str) -> str | None:
+    """What to do where `output` says that the system makes no namespaces; None: it does not."""
+    if "unshare:" in output or "mount:" in output:
+        return "the system must allow user namespaces: see `nitro doctor`"
+    return None

@@ -28,6 +28,7 @@ from nitro.image import (
     manifest,
     owners,
     scripts,
+    setup,
     users,
 )
 from nitro.image.build_cache import Image
@@ -173,6 +174,7 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
     users.add(rootfs, recipe)
     declared.add(rootfs, recipe, own.root if own else None)
     packages = [*kernel.add(rootfs, trees), *(extra.packages if extra else ())]
+    setup.add(rootfs, recipe, report)
     if own is not None:
         packages += owners.packages_owning(own, rootfs.sources())
     based_on = based.inputs if based else ()

@@ -157,6 +157,8 @@ class Recipe(_Table):
     #: argv; None: the first program without arguments
     command: tuple[str, ...] | None = Field(default=None, min_length=1)
     env: dict[str, str] = {}
+    #: a command to run when the image is built, in its files; what it makes is kept
+    setup: tuple[str, ...] | None = Field(default=None, min_length=1)
     #: who runs the command; a name that nothing brings is made
     user: _Owner = "root"
     #: where the command starts; None: in /

@@ -8,8 +8,8 @@ from lab.programs import CASES, Case, measured
 
 pytestmark = [pytest.mark.boot, pytest.mark.slow]
 
-# A server with Debian's own configuration, one that wants a user, and a script by its path.
-SAMPLE = {"nginx with Debian's configuration", "memcached", "Python"}
+# A server with Debian's own configuration, one with a user and a setup, and a script by its path.
+SAMPLE = {"nginx with Debian's configuration", "PostgreSQL", "Python"}
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.name in SAMPLE], ids=lambda c: c.name)

@@ -1,0 +1,162 @@
+"""A command that runs when an image is built, in the image's own files: this machine's shell."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nitro.arch import X86_64
+from nitro.errors import InputError, NitroError
+from nitro.image import setup
+from nitro.image.libraries import Closure, Sysroot
+from nitro.image.rootfs import Node, Rootfs
+from nitro.progress import Reporter
+from nitro.recipe import Recipe
+
+SHELL = Path("/bin/sh").resolve()
+PASSWD = b"root:x:0:0:root:/root:/bin/sh\nkeeper:x:1234:1235::/home/keeper:/bin/sh\n"
+
+
+@pytest.fixture
+def rootfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rootfs:
+    monkeypatch.setenv("NITRO_CACHE", str(tmp_path / "cache"))
+    made = Rootfs()
+    libraries = Closure(Sysroot(Path("/")), X86_64, lambda _: False)
+    libraries.add("/usr/bin/sh", SHELL)
+    for path, source in {"/usr/bin/sh": SHELL, **libraries.found}.items():
+        made.add(path, Node("packages", "test", source=source, executable=True))
+    made.add("/etc/passwd", Node("system", "test", source=PASSWD))
+    made.add("/srv/old", Node("packages", "test", source=b"as it was"))
+    made.add("/srv/changed", Node("packages", "test", source=b"before", uid=7))
+    made.add("/srv/link", Node("packages", "test", target="old"))
+    made.add("/srv/data", Node("program", "test", permissions=0o700, uid=1234, gid=1235))
+    return made
+
+
+def recipe(script: str, **keys: Any) -> Recipe:
+    command = ("/bin/sh", "-ec", script)
+    return Recipe(name="made", user="keeper", setup=command, command=("/bin/sh",), **keys)
+
+
+def run(rootfs: Rootfs, script: str, **keys: Any) -> Reporter:
+    report = Reporter()
+    setup.add(rootfs, recipe(script, **keys), report)
+    return report
+
+
+def test_what_the_command_makes_is_in_the_image(rootfs: Rootfs) -> None:
+    before = dict(rootfs.nodes)
+    run(
+        rootfs,
+        "umask 077; echo $WORD > /srv/data/new; echo after > /srv/changed; "
+        "echo gone > /tmp/scratch; echo gone > /dev/null",
+        env={"WORD": "made"},
+    )
+    different = {path for path, node in rootfs.nodes.items() if before.get(path) != node}
+    assert different == {"/srv/data/new", "/srv/changed"}
+    new = rootfs.nodes["/srv/data/new"]
+    assert (rootfs.read("/srv/data/new"), new.mode) == (b"made\n", 0o600)
+    assert (new.uid, new.gid, new.layer) == (1234, 1235, "program")
+    changed = rootfs.nodes["/srv/changed"]
+    assert (rootfs.read("/srv/changed"), changed.uid) == (b"after\n", 7)
+
+
+def test_it_runs_as_the_user_without_a_network(rootfs: Rootfs) -> None:
+    run(
+        rootfs,
+        "while read line; do echo $line; done < /proc/self/status > /srv/data/status; "
+        "while read line; do echo $line; done < /proc/net/dev > /srv/data/net; "
+        "echo $PWD > /srv/data/place",
+        working_directory="/srv",
+    )
+    status = rootfs.read("/srv/data/status").decode()
+    assert "Uid: 1234 1234" in status
+    assert "CapEff: 0000000000000000" in status
+    interfaces = [line.split(":")[0] for line in rootfs.read("/srv/data/net").decode().splitlines()]
+    assert interfaces[2:] == ["lo"]
+    assert rootfs.read("/srv/data/place") == b"/srv\n"
+
+
+def test_this_machine_s_files_are_neither_seen_nor_changed(rootfs: Rootfs, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    rootfs.add("/srv/mine", Node("program", "test", source=mine))
+    run(rootfs, f"test ! -e {mine}; echo theirs > /srv/mine")
+    assert mine.read_text() == "mine"
+    assert rootfs.read("/srv/mine") == b"theirs\n"
+
+
+def test_the_same_command_on_the_same_files_runs_once(rootfs: Rootfs) -> None:
+    copies = [Rootfs(dict(rootfs.nodes)) for _ in range(3)]
+    script = "read -r boot < /proc/sys/kernel/random/uuid; echo $boot > /srv/data/id"
+    for copy in copies[:2]:
+        run(copy, script)
+    copies[2].add("/srv/more", Node("program", "test", source=b"another image"))
+    run(copies[2], script)
+    first, second, other = (copy.read("/srv/data/id") for copy in copies)
+    assert first == second != other
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [("echo a reason; exit 3", "a reason"), ("exit 3", "status 3"), ("nothing-here", "not found")],
+)
+def test_a_command_that_fails_ends_the_build(rootfs: Rootfs, script: str, said: str) -> None:
+    before = dict(rootfs.nodes)
+    with pytest.raises(NitroError, match=said) as failed:
+        run(rootfs, script)
+    assert "made: setup failed" in failed.value.what
+    assert rootfs.nodes == before
+    kept = Path(os.environ["NITRO_CACHE"]) / "setup"
+    assert list(kept.iterdir()) == []
+
+
+def test_a_command_that_is_not_there_is_named(rootfs: Rootfs) -> None:
+    wrong = Recipe(name="made", setup=("/usr/bin/absent",), command=("/bin/sh",))
+    with pytest.raises(NitroError, match="/usr/bin/absent"):
+        setup.add(rootfs, wrong, Reporter())
+
+
+def test_a_command_that_does_not_end_is_ended(
+    rootfs: Rootfs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup, "_MAX_SECONDS", 0.2)
+    with pytest.raises(NitroError, match="took longer"):
+        run(rootfs, "while :; do :; done")
+
+
+def test_what_cannot_run_here_is_refused(rootfs: Rootfs, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="osv:one"):
+        run(rootfs, "exit 0", kernel="osv:one")
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    with pytest.raises(InputError, match="this machine, which is aarch64"):
+        run(rootfs, "exit 0")
+
+
+def test_what_is_removed_linked_and_made_a_folder(rootfs: Rootfs) -> None:
+    tools = Closure(Sysroot(Path("/")), X86_64, lambda _: False)
+    for name in ("rm", "ln", "mkdir", "chmod"):
+        tools.add(f"/usr/bin/{name}", Path(f"/usr/bin/{name}"))
+        rootfs.add(f"/usr/bin/{name}", Node("packages", "test", source=Path(f"/usr/bin/{name}")))
+    for path, source in tools.found.items():
+        rootfs.add(path, Node("packages", "test", source=source, executable=True))
+    for name in ("rm", "ln", "mkdir", "chmod"):
+        at = f"/usr/bin/{name}"
+        rootfs.nodes[at] = Node("packages", "test", source=Path(at), executable=True)
+    before = dict(rootfs.nodes)
+    run(
+        rootfs,
+        "rm -r /srv/old; ln -sf elsewhere /srv/link; mkdir -m 2750 -p /srv/data/deep; "
+        "echo 1 > /srv/data/deep/file; chmod 4555 /srv/changed; chmod 555 /srv/data/deep",
+    )
+    assert "/srv/old" not in rootfs.nodes
+    assert rootfs.nodes["/srv/link"].target == "elsewhere"
+    assert rootfs.nodes["/srv/data/deep"].source is None
+    assert rootfs.nodes["/srv/changed"].mode == 0o4555
+    assert rootfs.read("/srv/changed") == b"before"
+    assert rootfs.read("/srv/data/deep/file") == b"1\n"
+    touched = {"/srv/old", "/srv/link", "/srv/changed"}
+    assert {path for path in before if rootfs.nodes.get(path) != before[path]} == touched
