@@ -61,7 +61,7 @@ COLUMNS = (
     ),
     Column("cloud", _TEXT, "aws or local"),
     Column("zone", _TEXT, "availability zone of the server"),
-    Column("placement", _TEXT, "name of the placement group, if there is one"),
+    Column("placement", _TEXT, "name of the placement group; cluster: one of the pair's own"),
     Column("market", _TEXT, "on-demand or spot"),
     Column("server", _TEXT, "instance id"),
     Column("client", _TEXT, "instance id"),

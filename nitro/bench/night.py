@@ -263,7 +263,7 @@ def _sample(
     known = Circumstances(
         plan_digest=night.plan.digest,
         digest=pairs.images[machine.image, machine.driver].digest,
-        placement=night.plan.placement_group or "",
+        placement=night.plan.placement_group or night.plan.placement or "",
         market=night.plan.market,
         baseline_bits=kind.baseline_bits,
         peak_bits=kind.peak_bits,

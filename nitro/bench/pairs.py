@@ -21,11 +21,13 @@ from nitro.cloud import (
     Undo,
     instance,
     launch,
+    placement_groups,
 )
 from nitro.cloud.errors import ignoring
 from nitro.cloud.instance_types import processors
 from nitro.cloud.launch import NO_CAPACITY
 from nitro.cloud.network import Subnet
+from nitro.cloud.tags import deployment_tags, expiry
 from nitro.errors import Interrupted, NitroError
 from nitro.interfaces import Prober
 from nitro.measure import Measurement, run_probes
@@ -101,6 +103,9 @@ class Pairs:
         full = self._full.get(machine, set())
         subnet, *others = (s for s in self.subnets[machine.instance_type] if s.id not in full)
         placement = replace(self.placement, subnet=subnet, others=tuple(others))
+        number = next(self._numbers)
+        if self.plan.placement:  # one that is empty, for it is of one zone
+            placement = replace(placement, placement_group=self._new_group(number))
         server = launch(
             self.cloud,
             image.ami,
@@ -108,7 +113,7 @@ class Pairs:
             placement,
             self._undo,
             name=f"nitro-{self.plan.name}",
-            role=f"server-{next(self._numbers)}",  # the token of a start is made from it
+            role=f"server-{number}",  # the token of a start is made from it
             processors=processors(instance_type, None, image.processors, report),
             script=image.start,
             report=report,
@@ -125,6 +130,14 @@ class Pairs:
         )
         self.servers[machine] = found
         return found
+
+    def _new_group(self, number: int) -> str:
+        """A placement group for the pair of a server."""
+        deployment, ttl = self.placement.deployment, self.placement.ttl
+        name = f"nitro-{deployment}-{number}"
+        expires = expiry(ttl) if ttl else None
+        tag_map = deployment_tags(name, deployment, "placement", expires, {})
+        return placement_groups.create(self.cloud, name, tag_map, self._undo)
 
     def _check_alive(self, measurement: Measurement, results: Sequence[Result]) -> None:
         """Raises NitroError where runs failed because their server had ended."""

@@ -179,7 +179,8 @@ class Plan(_Model):
     the first launch; `max_cost` is in US dollars, by `prices`, of an instance type for an hour, or
     where they lack it by those of AWS; None: no bound. `pairs_at_once` servers run at a time, and
     `clients_at_once` clients measure them. `placement_group` is the name of one that is there
-    already. `amis` are images of the matrix that are not recipes, by name.
+    already; with `placement` each pair gets one of its own. `amis` are images of the matrix that
+    are not recipes, by name.
     """
 
     name: Name
@@ -193,10 +194,17 @@ class Plan(_Model):
     pairs_at_once: Count = 20
     clients_at_once: Annotated[int, Field(ge=1, le=100)] = 1
     placement_group: str | None = None
+    placement: Literal["cluster"] | None = None
     market: Literal["on-demand", "spot"] = "on-demand"
     amis: dict[Name, Ami] = {}
     matrix: Matrix
     test: tuple[TestMatrix, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_placement(self) -> Self:
+        if self.placement and self.placement_group:
+            raise ValueError("placement and placement_group exclude each other")
+        return self
 
     @model_validator(mode="after")
     def _images_are_known(self) -> Self:
@@ -233,6 +241,7 @@ class Plan(_Model):
             },
             "matrix": set() if self.matrix.regions else {"regions"},
         }
+        unused |= {} if self.placement else {"placement": True}
         unused |= {} if self.amis else {"amis": True}
         unused |= {} if self.market == "spot" else {"market": True}
         unused |= {} if self.clients_at_once > 1 else {"clients_at_once": True}

@@ -21,9 +21,9 @@ Phase = Literal["warm-up", "steady"]
 class Circumstances:
     """What a run was taken under, as far as it is known; empty or None where it is not.
 
-    `placement` is the placement group's name, `market` "on-demand" or "spot". `baseline_bits` and
-    `peak_bits` in bit/s are what the instance type promises. `host` is the processor of the machine
-    that ran nitro.
+    `placement` is the placement group's name or "cluster", `market` "on-demand" or "spot".
+    `baseline_bits` and `peak_bits` in bit/s are what the instance type promises. `host` is the
+    processor of the machine that ran nitro.
     """
 
     plan_digest: str = ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nitro.bench.images import Images, published
 from nitro.bench.plan import Plan
 from nitro.cloud import Cloud, InstanceType, Undo, find_instance_type, preflight
+from nitro.errors import InputError
 from nitro.interfaces import ImageBuilder
 from nitro.progress import Reporter
 
@@ -22,8 +23,16 @@ class Site:
     bucket: str | None
 
     def check(self, plan: Plan, instances: int, report: Reporter) -> None:
-        """Ask for what so many instances at a time need, before anything is built."""
+        """Ask for what so many instances at a time need, before anything is built.
+
+        Raises RefusedError, and InputError for a type that cannot be placed as the plan says.
+        """
         for instance_type in self.types.values():
+            if plan.placement and not instance_type.clusters:
+                raise InputError(
+                    f"{instance_type.name} cannot be in a cluster placement group",
+                    hint="choose another type, or leave placement out",
+                )
             for note in preflight.check(
                 self.cloud,
                 instance_type,

@@ -90,7 +90,8 @@ BUSY = Row(
 ABSENT = Row(
     "not there: waited for when it is new, else the user named it, or somebody has removed it",
     Kind.WAIT,
-    r".*NotFound(Exception)?|404|NoSuch\w+|.*\.Unavailable|InvalidConversionTaskId.*",
+    r".*NotFound(Exception)?|404|NoSuch\w+|.*\.Unavailable|InvalidConversionTaskId.*"
+    r"|InvalidPlacementGroup\.Unknown",
     EC2,
 )
 CREDENTIALS = Row(

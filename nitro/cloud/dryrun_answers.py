@@ -51,6 +51,11 @@ def _create_bucket(imagined: Imagined, params: Params) -> Answer:
     return {}
 
 
+def _create_placement_group(imagined: Imagined, params: Params) -> Answer:
+    imagined.things[params["GroupName"]] = params
+    return {}
+
+
 def _import_snapshot(imagined: Imagined, params: Params) -> Answer:
     snapshot_id = imagined.make("snap-", params)
     imagined.things[f"import-{snapshot_id}"] = params
@@ -81,12 +86,14 @@ CHANGES: dict[str, Callable[[Imagined, Params], Answer]] = {
     "CompleteSnapshot": _nothing,
     "CreateBucket": _create_bucket,
     "CreateMultipartUpload": lambda imagined, params: {"UploadId": imagined.make("", params)},
+    "CreatePlacementGroup": _create_placement_group,
     "CreateRole": _nothing,
     "CreateSecurityGroup": lambda imagined, params: {"GroupId": imagined.make("sg-", params)},
     "CreateTags": _nothing,
     "DeleteBucket": _nothing,
     "DeleteNetworkInterface": _nothing,
     "DeleteObject": _nothing,
+    "DeletePlacementGroup": _nothing,
     "DeleteSecurityGroup": _nothing,
     "DeleteSnapshot": _nothing,
     "DeleteVolume": _nothing,
@@ -145,6 +152,9 @@ READS: dict[str, Callable[[Imagined, Params], Answer]] = {
     "DescribeImages": _images,
     "DescribeImportSnapshotTasks": _import_tasks,
     "DescribeInstances": _instances,
+    "DescribePlacementGroups": lambda _, params: {
+        "PlacementGroups": [{"GroupName": params["GroupNames"][0], "State": "available"}]
+    },
     "DescribeSnapshots": lambda _, params: {
         "Snapshots": [{"SnapshotId": params["SnapshotIds"][0], "State": "completed"}]
     },

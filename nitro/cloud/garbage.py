@@ -157,7 +157,7 @@ def _reason(resource: Resource, before: datetime, running: set[str]) -> str | No
             return "it was never completed"
         case "object" if old:
             return "its run did not remove it"
-        case "volume" | "network-interface" | "security-group" if (
+        case "volume" | "network-interface" | "security-group" | "placement-group" if (
             old and resource.deployment not in running
         ):
             return "its deployment has ended"

@@ -38,6 +38,7 @@ class InstanceType:
     peak_bits: float | None = None
     #: how many vCPUs it can be started with, but for all → cores, and threads of each
     processors: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    clusters: bool = True  # whether it may be in a cluster placement group
 
 
 def find_instance_type(cloud: Cloud, name: str) -> InstanceType:
@@ -176,6 +177,7 @@ def _parse(raw: InstanceTypeInfoTypeDef) -> InstanceType:
             for cores in raw["VCpuInfo"].get("ValidCores", ())
             for threads in raw["VCpuInfo"].get("ValidThreadsPerCore", ())
         },
+        clusters="cluster" in raw.get("PlacementGroupInfo", {}).get("SupportedStrategies", ()),
     )
 
 

@@ -7,7 +7,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from nitro.cloud import ami, importer, instance, network, snapshot, storage, tags
+from nitro.cloud import (
+    ami,
+    importer,
+    instance,
+    network,
+    placement_groups,
+    snapshot,
+    storage,
+    tags,
+)
 from nitro.cloud.errors import ApiError, ignoring
 from nitro.cloud.session import Cloud
 from nitro.errors import InputError, NitroError
@@ -21,6 +30,7 @@ KINDS = (
     "network-interface",
     "volume",
     "security-group",
+    "placement-group",
     "image",
     "snapshot",
     "upload",
@@ -31,7 +41,8 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Resource:
-    """One thing of ours. `id` is EC2's; of an object `bucket/key`, of an upload `bucket/key#id`."""
+    """One thing of ours. `id` is EC2's; of a placement group its name, of an object `bucket/key`,
+    of an upload `bucket/key#id`."""
 
     kind: str  # one of KINDS
     id: str
@@ -81,6 +92,7 @@ def inventory(cloud: Cloud, bucket: str | None = None) -> list[Resource]:
         *_network_interfaces(cloud),
         *_volumes(cloud),
         *_security_groups(cloud),
+        *_placement_groups(cloud),
         *_images(cloud),
         *_snapshots(cloud),
         *_in_bucket(cloud, bucket),
@@ -215,6 +227,13 @@ def _security_groups(cloud: Cloud) -> Iterator[Resource]:
         yield _resource("security-group", raw["GroupId"], raw.get("Tags"))
 
 
+def _placement_groups(cloud: Cloud) -> Iterator[Resource]:
+    for raw in placement_groups.ours(cloud):
+        yield _resource(
+            "placement-group", raw["GroupName"], raw.get("Tags"), state=raw.get("State", "")
+        )
+
+
 def _images(cloud: Cloud) -> Iterator[Resource]:
     pages = cloud.ec2.get_paginator("describe_images").paginate(Owners=["self"], Filters=tags.by())
     for raw in (raw for page in pages for raw in page["Images"]):
@@ -294,6 +313,7 @@ _REMOVERS: dict[str, Callable[[Cloud, Resource], object]] = {
     ),
     "volume": lambda cloud, r: cloud.ec2.delete_volume(VolumeId=r.id),
     "security-group": lambda cloud, r: network.remove_group(cloud, r.id),
+    "placement-group": lambda cloud, r: placement_groups.remove(cloud, r.id),
     "image": lambda cloud, r: ami.deregister(cloud, r.id),
     "snapshot": lambda cloud, r: snapshot.remove(cloud, r.id),
     "upload": _remove_upload,

@@ -52,6 +52,7 @@ def _deploy(scope: Scope) -> list[Statement]:
                 "ec2:DescribeInstanceTypes",
                 "ec2:DescribeInstances",
                 "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribePlacementGroups",
                 "ec2:DescribeRegions",
                 "ec2:DescribeSecurityGroups",
                 "ec2:DescribeSnapshots",
@@ -106,6 +107,7 @@ def _deploy(scope: Scope) -> list[Statement]:
                 "ec2:AuthorizeSecurityGroupIngress",
                 "ec2:CancelImportTask",
                 "ec2:DeleteNetworkInterface",
+                "ec2:DeletePlacementGroup",
                 "ec2:DeleteSecurityGroup",
                 "ec2:DeleteVolume",
                 "ec2:DeregisterImage",
@@ -186,6 +188,7 @@ def _gc(scope: Scope) -> list[Statement]:
                 "ec2:DescribeLaunchTemplateVersions",
                 "ec2:DescribeLaunchTemplates",
                 "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribePlacementGroups",
                 "ec2:DescribeRegions",
                 "ec2:DescribeSecurityGroups",
                 "ec2:DescribeSnapshots",
@@ -204,6 +207,7 @@ def _gc(scope: Scope) -> list[Statement]:
             "RemoveOurs",
             [
                 "ec2:DeleteNetworkInterface",
+                "ec2:DeletePlacementGroup",
                 "ec2:DeleteSecurityGroup",
                 "ec2:DeleteVolume",
                 "ec2:DeregisterImage",
@@ -358,6 +362,13 @@ def _bench(scope: Scope) -> list[Statement]:
         ),
         _allow("Prices", ["pricing:GetProducts"], "*"),
         _allow("Spot", ["ec2:RunInstances"], scope.ec2("spot-instances-request")),
+        _allow("Cluster", ["ec2:CreatePlacementGroup"], scope.ec2("placement-group"), _REQUESTED),
+        _allow(
+            "TagCluster",
+            ["ec2:CreateTags"],
+            scope.ec2("placement-group"),
+            {"StringEquals": {"ec2:CreateAction": ["CreatePlacementGroup"]}},
+        ),
         _allow("Tell", ["sns:Publish"], f"arn:{scope.partition}:sns:*:{scope.account}:*"),
     ]
 

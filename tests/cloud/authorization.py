@@ -61,6 +61,7 @@ _ID = re.compile(r"(ami|eni|i|import-snap|key|sgr|sg|snap|subnet|vol|vpc)-[0-9a-
 IMPLIED = {
     "AuthorizeSecurityGroupIngress": ("security-group-rule",),
     "CopyImage": ("image", "snapshot"),
+    "CreatePlacementGroup": ("placement-group",),
     "CreateSecurityGroup": ("security-group", "vpc"),
     "ImportSnapshot": ("import-snapshot-task", "snapshot"),
     "RegisterImage": ("image",),
@@ -203,6 +204,11 @@ def _ec2(operation: str, params: Mapping[str, Any], region: str) -> Iterator[Que
     yield from _key_questions(params.get("KmsKeyId"))
     if name := params.get("Placement", {}).get("GroupName"):
         yield Question(action, f"arn:aws:ec2:{region}:{ACCOUNT}:placement-group/{name}")
+    if operation == "DeletePlacementGroup":
+        name = params["GroupName"]
+        group = ec2_backends[ACCOUNT][region].placement_groups.get(name)
+        context = _tag_context("aws:ResourceTag", _tags(region, group.id) if group else {})
+        yield Question(action, f"arn:aws:ec2:{region}:{ACCOUNT}:placement-group/{name}", context)
     if "InstanceMarketOptions" in params:
         yield Question(action, f"arn:aws:ec2:{region}:{ACCOUNT}:spot-instances-request/*")
     if profile := params.get("IamInstanceProfile", {}).get("Name"):

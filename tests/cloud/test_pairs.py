@@ -31,6 +31,8 @@ OTHER = "us-east-1"
 def plan(more: str = "", matrix: str = "") -> Plan:
     text = TEXT.format(more=more).replace("[matrix]", f"[matrix]\n{matrix}")
     text = text.replace('["nitro", "kernel"]', '["nitro"]')
+    if "types" in matrix:
+        text = text.replace('types = ["c5.large"]\n[[', "[[")
     return Plan.model_validate(tomllib.loads(text))
 
 
@@ -155,6 +157,36 @@ def test_without_room_anywhere_the_runs_have_failed(
     [found] = rows(record, "SELECT DISTINCT error FROM samples")
     assert "no capacity for c5.large" in found["error"]
     assert left(cloud) == NOTHING
+
+
+def test_each_pair_has_a_cluster_of_its_own_in_a_zone_with_room(
+    hypervisor: NullHypervisor, bench_cloud: Cloud, disk: DiskImage, record: Record
+) -> None:
+    tried: list[str] = []
+
+    def refused(role: str, subnet: str) -> bool:
+        tried.append(subnet)
+        return subnet == tried[0]
+
+    without_room(bench_cloud, refused)
+    both = plan('placement = "cluster"', 'types = ["c5.xlarge", "c5.large"]')
+    done = run(bench_cloud, disk, record, both)
+    assert (done.recorded, done.failed) == (12, 0)
+    groups: dict[str, set[str]] = {}
+    for one in hypervisor.guests.values():
+        groups.setdefault(one.guest.instance_type, set()).add(one.guest.placement_group)
+    assert all(len(names) == 1 for names in groups.values())
+    assert len(set.union(*groups.values()) - {""}) == 2
+    assert rows(record, "SELECT DISTINCT placement FROM samples") == [{"placement": "cluster"}]
+    assert left(bench_cloud) == NOTHING
+    assert bench_cloud.ec2.describe_placement_groups()["PlacementGroups"] == []
+
+
+def test_a_type_that_is_never_in_a_cluster_is_refused(
+    bench_cloud: Cloud, disk: DiskImage, record: Record
+) -> None:
+    with pytest.raises(InputError, match=r"t3\.micro cannot be in a cluster placement group"):
+        run(bench_cloud, disk, record, plan('placement = "cluster"', 'types = ["t3.micro"]'))
 
 
 class Everywhere(FakeProber):

@@ -217,6 +217,11 @@ def loose_ends(cloud: Cloud, deployment: str = "d-1") -> None:
         SubnetId=subnet["SubnetId"],
         TagSpecifications=tags.as_specification(["network-interface"], tag_map),
     )
+    cloud.ec2.create_placement_group(
+        GroupName=f"nitro-{deployment}-1",
+        Strategy="cluster",
+        TagSpecifications=tags.as_specification(["placement-group"], tag_map),
+    )
     cloud.ec2.create_volume(
         AvailabilityZone=subnet["AvailabilityZone"],
         Size=1,

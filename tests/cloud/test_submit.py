@@ -29,7 +29,7 @@ from nitro.bench.plan import Plan
 from nitro.bench.record import Record
 from nitro.bench.store import s3_store
 from nitro.bench.submit import count_parts
-from nitro.cloud import Cloud, InstanceType, role, storage
+from nitro.cloud import Cloud, InstanceType, Keep, Undo, placement_groups, role, storage, tags
 from nitro.errors import NitroError
 from nitro.local.aws import Site, install
 from nitro.local.batch.app import BatchApp
@@ -215,6 +215,9 @@ def test_the_policy_for_benchmarks_has_what_a_submitted_night_needs(
         notify.publish(user, f"arn:aws:sns:{REGION}:{ACCOUNT}:news", [])
     # What Arrow reads of the record.
     asked.append(Question("s3:GetObject", "arn:aws:s3:::results/net/samples/x.parquet"))
+    with Undo(Keep.NOTHING) as undo:
+        tag_map = tags.deployment_tags("nitro-d-1-1", "d-1", "placement", None, {})
+        placement_groups.create(user, "nitro-d-1-1", tag_map, undo)
     # Of plans with a max_cost and of the spot market: test_prices.py and test_pairs.py.
     asked.append(Question("pricing:GetProducts", "*"))
     spot = f"arn:aws:ec2:{REGION}:{ACCOUNT}:spot-instances-request/*"
@@ -225,7 +228,10 @@ def test_the_policy_for_benchmarks_has_what_a_submitted_night_needs(
     mine = [
         one
         for one in renamed
-        if one.action.startswith(kinds) or any(part in one.resource for part in resources)
+        if one.action.startswith(kinds)
+        or any(part in one.resource for part in resources)
+        or one.action == "ec2:CreatePlacementGroup"
+        or (one.action == "ec2:CreateTags" and "/placement-group" in one.resource.replace(":", "/"))
     ]
     mine += [one for one in renamed if one.action == "s3:ListBucket"]
     assert_needed("bench", mine)
