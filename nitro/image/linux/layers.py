@@ -8,6 +8,7 @@ compress, and to send to a cloud that has the image before.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import tempfile
@@ -26,7 +27,8 @@ from nitro.stored import stored
 
 ZSTD = Wanted(("zstd",))
 
-# Levels above gain two percent at most and take three times as long.
+# Levels above gain two percent at most and take three times as long. A frame that tells its size
+# (--stream-size) makes the kernel reserve that much for it, and not the level's 4 MiB.
 _LEVEL = "-9"
 
 
@@ -70,7 +72,7 @@ def pack(rootfs: Rootfs, zstd: Tree) -> list[Packed]:
                 archive.seek(0)
                 digests.append(hashlib.file_digest(archive, "sha256").hexdigest())
                 make = partial(_compress, archive, zstd)
-                paths.append(stored("layers", f"{digests[-1]}{_LEVEL}.zst", make))
+                paths.append(stored("layers", f"{digests[-1]}{_LEVEL}-sized.zst", make))
         if paths:
             packed.append(Packed(layer, _hash_of(digests), size, tuple(paths)))
     return packed
@@ -121,10 +123,11 @@ def describe(packed: Sequence[Packed]) -> list[dict[str, Any]]:
 
 
 def _compress(archive: IO[bytes], zstd: Tree, target: Path) -> None:
+    size = f"--stream-size={archive.seek(0, os.SEEK_END)}"
     archive.seek(0)
     with target.open("wb") as out:
         # A fixed number of threads: how the input is cut up must not depend on the machine.
-        argv = [*zstd.program("zstd"), "--quiet", "--stdout", "--threads=2", _LEVEL]
+        argv = [*zstd.program("zstd"), "--quiet", "--stdout", "--threads=2", _LEVEL, size]
         done = subprocess.run(argv, stdin=archive, stdout=out, stderr=subprocess.PIPE, check=False)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()

@@ -16,7 +16,12 @@ from nitro.recipe.runtimes.base import Needs, Plain
 
 _ENV = {"PYTHONUNBUFFERED": "1"}  # what is printed reaches the console at once
 # Of a standard library outside Debian: other environments' packages, and what no program imports.
-_EXCLUDED = ("/site-packages", "/dist-packages", "/test", "/idlelib", "/config-3*", "__pycache__")
+# Debian has these in packages of their own.
+_EXCLUDED = (
+    *("/site-packages", "/dist-packages", "/config-3*", "__pycache__"),
+    *("/test", "/idlelib", "/turtledemo", "/ensurepip", "/ctypes/test", "/distutils/tests"),
+    *("/lib2to3/tests", "/sqlite3/test", "/tkinter/test", "/unittest/test"),
+)
 
 
 @dataclass(frozen=True)
