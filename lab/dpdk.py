@@ -20,18 +20,19 @@ SUITE = "trixie"
 # testpmd is linked with drivers of other cards, too.
 _TESTPMD = debian.Wanted(("dpdk-dev",), suite=SUITE, closure=False)
 _NETS = ("bnxt25", "bond25", "dpaa25", "ena25", "i40e25", "iavf25", "ice25", "ixgbe25", "mlx5-25")
+_VIRTIO = "virtio25"  # which testpmd is not linked with
 _OTHERS = ("bitratestats25", "bpf25", "cmdline25", "crypto-scheduler25", "gro25", "gso25")
 _MORE = ("latencystats25", "mempool-ring25", "pdump25")
 _LIBRARIES = debian.Wanted(
     (
-        *(f"librte-net-{name}" for name in _NETS),
+        *(f"librte-net-{name}" for name in (*_NETS, _VIRTIO)),
         *(f"librte-{name}" for name in (*_OTHERS, *_MORE)),
         *("libbsd0", "libelf1t64", "libjansson4", "libpcap0.8t64"),
     ),
     suite=SUITE,
 )
 _PROGRAM = "/usr/bin/dpdk-testpmd"
-_LOADED = ("librte_net_ena.so.25", "librte_mempool_ring.so.25")
+_LOADED = ("librte_net_ena.so.25", "librte_net_virtio.so.25", "librte_mempool_ring.so.25")
 
 # There is no IOMMU and no vector for programs: the driver looks at the admin queue by a timer.
 _START = (
@@ -60,12 +61,15 @@ def add_testpmd(lab: Lab) -> None:
         cpio.write(more, sorted(root.nodes.items()))
 
 
-def prepare(guest: Guest) -> list[str]:
-    """Take the cards away from the kernel; their PCI addresses, in order."""
-    guest.run(_START)
-    found = guest.run("grep -l 0xec20 /sys/bus/pci/devices/*/device").split()
+def prepare(guest: Guest, vendor: str = "1d0f", device: str = "ec20") -> list[str]:
+    """Take the cards of a kind away from the kernel; their PCI addresses, in order."""
+    if "uio_pci_generic" not in guest.run("cat /proc/modules"):
+        guest.run(_START)
+    found = guest.run(f"grep -l 0x{device} /sys/bus/pci/devices/*/device").split()
     addresses = [Path(path).parent.name for path in found]
-    guest.run("echo 1d0f ec20 > /sys/bus/pci/drivers/uio_pci_generic/new_id")
+    for address in addresses:
+        guest.run(f"echo {address} > /sys/bus/pci/devices/{address}/driver/unbind", check=False)
+    guest.run(f"echo {vendor} {device} > /sys/bus/pci/drivers/uio_pci_generic/new_id")
     return addresses
 
 
