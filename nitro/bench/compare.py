@@ -27,6 +27,8 @@ _FACTORS = (
     *("plan", "instance_type", "region", "image", "driver", "protocol", "direction"),
     *("streams", "message_bytes", "rate", "mtu"),
 )
+# Of factors that not all cells have, so that no number is taken for another one's.
+_PREFIXES = {"message_bytes": "bytes=", "rate": "rate=", "mtu": "mtu="}
 _KEYS = {c.name for c in (*COLUMNS, *PARTITIONS)} - {"metrics", "allowances", "raw", "id"}
 # A night is compared as a date, so that only its own files are read.
 _CONDITIONS = {"digest": "starts_with(digest, ?)", "night": "night = TRY_CAST(? AS DATE)"}
@@ -119,10 +121,12 @@ def compare(
     shared = [name for name in _FACTORS if name not in {*a, *b}]
     partners = [name for name in ("night", "repetition") if name not in {*a, *b}]
     sides = [_read(record, side, [*shared, *partners], metric) for side in (a, b)]
-    groups = sorted(set(_grouped(sides[0], len(shared))) & set(_grouped(sides[1], len(shared))))
+    by_group = [_grouped(side, shared) for side in sides]
+    groups = sorted(set(by_group[0]) & set(by_group[1]))
     if not groups:
-        raise InputError("the two sides have no cell and metric in common")
-    by_group = [_grouped(side, len(shared)) for side in sides]
+        raise InputError(
+            "the two sides have no cell and metric in common", hint=_what_differs(shared, sides)
+        )
     return [_compare_group(group, by_group[0][group], by_group[1][group]) for group in groups]
 
 
@@ -157,14 +161,27 @@ class _Side:
         return self.free or self.limited
 
 
-def _grouped(rows: list[Row], shared: int) -> dict[Group, _Side]:
+def _what_differs(shared: list[str], sides: list[list[Row]]) -> str | None:
+    """Advice: the conditions of which the sides share no value, to be named with each."""
+    for index, name in enumerate(shared):
+        first, second = ({row[index] for row in side} for side in sides)
+        if not first & second:
+            values = (min(map(str, one)) for one in (first, second))
+            return f"they differ in {name}: add {' and '.join(f'{name}={one}' for one in values)}"
+    return None
+
+
+def _grouped(rows: list[Row], shared: list[str]) -> dict[Group, _Side]:
     found: dict[Group, _Side] = {}
     for row in rows:
         *factors, metric, unit, better, value, limited = row
-        words = " ".join(str(one) for one in factors[:shared] if one is not None)
+        named = zip(shared, factors, strict=False)
+        words = " ".join(
+            f"{_PREFIXES.get(name, '')}{one}" for name, one in named if one is not None
+        )
         side = found.setdefault((words, str(metric), str(unit), str(better or "")), _Side())
         values = side.limited if limited else side.free
-        values.append((tuple(factors[shared:]), float(str(value))))
+        values.append((tuple(factors[len(shared) :]), float(str(value))))
     return found
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from nitro.bench.compare import compare, parse_side
+from nitro.bench.plan import Cell
 from nitro.errors import InputError
 from nitro.probe import Allowance
-from tests.unit.bench.samples import CELLS, days, fill
+from tests.unit.bench.samples import CELL, CELLS, days, fill
 
 NITRO, KERNEL = {"driver": "nitro"}, {"driver": "kernel"}
 
@@ -96,5 +99,25 @@ def test_a_side_without_samples_is_refused(record):
     with pytest.raises(InputError, match=r"no measurement of driver=a;drop"):
         compare(record, {"driver": "a;drop"}, NITRO)
     fill(record, days(1), plan="other", metric="tcp_out")
-    with pytest.raises(InputError, match="no cell and metric in common"):
+    with pytest.raises(InputError, match="no cell and metric in common") as error:
         compare(record, {"plan": "small"}, {"plan": "other"})
+    assert error.value.hint is None
+
+
+def test_sides_that_differ_in_more_than_they_say_are_told_in_what(record):
+    other = replace(CELL, machine=replace(CELL.machine, image="debian", driver="own"))
+    fill(record, days(1), cells=[CELL, other])
+    with pytest.raises(InputError, match="no cell and metric in common") as error:
+        compare(record, {"image": "debian"}, {"image": "bench"})
+    assert error.value.hint == "they differ in driver: add driver=own and driver=nitro"
+    sides = ({"image": "debian", "driver": "own"}, {"image": "bench", "driver": "nitro"})
+    assert len(compare(record, *sides)) == 1
+
+
+def test_an_mtu_is_not_taken_for_the_size_of_a_message(record):
+    kernel, nitro = replace(CELL.machine, driver="kernel"), CELL.machine
+    sizes, mtu = replace(CELL.test, message_bytes=1500), replace(CELL.test, mtu=1500)
+    fill(record, days(1), cells=[Cell(kernel, sizes), Cell(kernel, mtu), Cell(nitro, mtu)])
+    [found] = compare(record, KERNEL, NITRO)
+    assert found.what.endswith("iperf3-tcp in 1 mtu=1500")
+    assert found.count_a == found.count_b == 3
