@@ -108,5 +108,5 @@ def _show(old: Recipe, found: Lack, *, good: bool, tried_all: bool, write: bool)
         print_text(line)
     if write and old.file is not None and found:
         text = with_entries(old.file.read_text(), "packages", found.packages)
-        old.file.write_text(with_entries(text, "files", found.files))
+        old.file.write_text(with_entries(text, "files", found.entries))
         say(f"wrote {old.file}")

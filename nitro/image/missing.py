@@ -7,6 +7,7 @@ not is what they miss; a library's soname tells its package.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from nitro.debian import Lock, Tree, Wanted
 from nitro.debian.scripts import making
 from nitro.image.libraries import Sysroot
 from nitro.recipe import Recipe
+from nitro.recipe.edit import Entry, toml
 
 _LIBRARY = re.compile(r"lib[A-Za-z0-9_+.-]+\.so\.[0-9][0-9.]*")
 # Folders of many programs, and those of libraries, of which a recipe never wants all.
@@ -44,16 +46,23 @@ class Lack:
 
     files: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    #: source and path of files that a package's script would copy
+    copies: tuple[Entry, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.files or self.packages)
+        return bool(self.files or self.packages or self.copies)
+
+    @property
+    def entries(self) -> tuple[str | Entry, ...]:
+        """What to add to `files`."""
+        return (*self.files, *self.copies)
 
     def lines(self, recipe: Recipe) -> list[str]:
         """The recipe's keys with what it lacks, to be pasted."""
         found = []
         if self.packages:
-            found.append(f"packages = {_list((*recipe.packages, *self.packages))}")
-        found += [f"files += {_list(self.files)}"] if self.files else []
+            found.append(f"packages = [{toml((*recipe.packages, *self.packages))}]")
+        found += [f"files += [{toml(self.entries)}]"] if self.entries else []
         return found
 
 
@@ -83,7 +92,23 @@ def of_tree(
         if (package := debian.package_of(name, recipe.suite, recipe.arch))
         if package not in recipe.packages
     }
-    return Lack(tuple(_gathered(held, tree)), tuple(sorted(packages)))
+    copies = _copies(set(sought) - set(held), tree.root) if tree else ()
+    return Lack(tuple(_gathered(held, tree)), tuple(sorted(packages)), copies)
+
+
+def _copies(sought: Collection[str], root: Path) -> tuple[Entry, ...]:
+    """Configuration files of which the packages have one that is called the same.
+
+    Debian's package scripts copy it: /usr/share/openssh/sshd_config to /etc/ssh.
+    """
+    wanted = {PurePosixPath(path).name: path for path in sorted(sought) if path.startswith("/etc/")}
+    found: dict[str, list[str]] = {}
+    for folder, names, files in os.walk(root / "usr/share"):
+        if Path(folder) == root / "usr/share" and "doc" in names:
+            names.remove("doc")
+        for name in wanted.keys() & set(files):
+            found.setdefault(name, []).append(f"/{(Path(folder) / name).relative_to(root)}")
+    return tuple((places[0], wanted[n]) for n, places in sorted(found.items()) if len(places) == 1)
 
 
 def scripted(recipe: Recipe, manifest: Mapping[str, Any]) -> list[str]:
@@ -111,7 +136,11 @@ def completed(recipe: Recipe, found: Lack) -> Recipe:
     return Recipe.model_validate(
         {
             **keys,
-            "files": [*files, *({"source": path, "from": "package"} for path in found.files)],
+            "files": [
+                *files,
+                *({"source": path, "from": "package"} for path in found.files),
+                *({"source": one, "path": to, "from": "package"} for one, to in found.copies),
+            ],
             "packages": [*recipe.packages, *found.packages],
             "folder": recipe.folder,
             "file": recipe.file,
@@ -133,7 +162,8 @@ def together(recipe: Recipe, one: Lack, more: Lack) -> Lack:
         usable = [folder for folder in above if folder and not _holds(folder, own)]
         files.append(min(usable, key=len, default=path))
     kept = [path for path in dict.fromkeys(files) if not {*_above(path)} & {*files}]
-    return Lack(tuple(kept), tuple(dict.fromkeys((*one.packages, *more.packages))))
+    packages = dict.fromkeys((*one.packages, *more.packages))
+    return Lack(tuple(kept), tuple(packages), tuple(dict.fromkeys((*one.copies, *more.copies))))
 
 
 def _common(one: str, other: str) -> str | None:
@@ -161,7 +191,3 @@ def _gathered(held: Sequence[str], tree: Tree | None) -> list[str]:
 
 def _above(path: str) -> list[str]:
     return [str(parent) for parent in PurePosixPath(path).parents]
-
-
-def _list(words: Iterable[str]) -> str:
-    return "[" + ", ".join(json.dumps(word) for word in words) + "]"

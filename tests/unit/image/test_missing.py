@@ -34,6 +34,20 @@ def test_what_the_packages_have_is_missing_and_the_rest_is_noise(tree: Tree) -> 
     assert found.lines(recipe()) == ['files += ["/etc/app.conf", "/usr/share/nodejs/a/lexer.js"]']
 
 
+def test_configuration_that_a_package_script_copies(tree: Tree, tmp_path: Path) -> None:
+    for name in ("ssh/sshd.conf", "one/two.conf", "other/two.conf", "doc/ssh/doc.conf"):
+        (tree.root / "usr/share" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree.root / "usr/share" / name).touch()
+    sought = ["/etc/ssh/sshd.conf", "/etc/two.conf", "/etc/doc.conf", "/var/sshd.conf"]
+    found = missing.of_tree(recipe(), sought, tree)
+    assert found == Lack(copies=(("/usr/share/ssh/sshd.conf", "/etc/ssh/sshd.conf"),))
+    line = 'files += [{ source = "/usr/share/ssh/sshd.conf", path = "/etc/ssh/sshd.conf" }]'
+    assert found.lines(recipe()) == [line]
+    new = missing.completed(recipe(packages=["ssh"]), missing.together(recipe(), Lack(), found))
+    assert [(file.source, file.target) for file in new.files] == [*found.copies]
+    assert new.files[0].origin == "package"
+
+
 def test_many_files_of_a_folder_are_the_folder(tree: Tree) -> None:
     sought = [f"/usr/lib/app/{number}" for number in (1, 2, 3)]
     assert missing.of_tree(recipe(), sought, tree).files == ("/usr/lib/app",)

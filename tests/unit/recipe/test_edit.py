@@ -35,6 +35,13 @@ def test_forms(text: str, changed: str | None) -> None:
     assert changed is None or found == changed
 
 
+@pytest.mark.parametrize("text", ["a = 1\n", 'files = ["/a"]\n', '[[files]]\nsource = "/a"\n'])
+def test_a_file_that_goes_to_another_path(text: str) -> None:
+    found = tomllib.loads(with_entries(text, "files", [("/x", "/y"), "/z"]))["files"]
+    assert {"source": "/x", "path": "/y"} in found
+    assert "/z" in found or {"source": "/z"} in found
+
+
 def test_nothing_to_add() -> None:
     assert with_entries("a = 1\n", "files", []) == "a = 1\n"
 
