@@ -33,7 +33,8 @@ NOT_IP = Flow()
 
 
 class Classifier:
-    """Tells flows apart and remembers the common kind: TCP and UDP over IPv4 without options."""
+    """Tells flows apart and remembers the common kind: IPv4 without options, with ports if TCP or
+    UDP."""
 
     def __init__(self, hasher: rss.Rss) -> None:
         self._hasher = hasher
@@ -48,7 +49,7 @@ class Classifier:
         plain = head[12:15] == _PLAIN_IPV4 and len(head) >= 42
         if not plain or head[20] & 0x3F or head[21]:
             return self._parse(head)
-        key = head[23:24] + head[26:38]
+        key = head[23:24] + head[26 : 38 if head[23] in _KIND4 else 34]
         flow = self._cache.get(key)
         if flow is None:
             flow = self._parse(head)

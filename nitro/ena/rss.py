@@ -141,7 +141,8 @@ def _fixed_hash(addresses: bytes, ports: bytes) -> int:
 def _ordered(pair: bytes) -> bytes:
     """The smaller half first."""
     half = len(pair) // 2
-    return min(pair[:half], pair[half:]) + max(pair[:half], pair[half:])
+    one, other = pair[:half], pair[half:]
+    return one + other if one <= other else other + one
 
 
 def _select(data: bytes, wanted: int, source: int, destination: int) -> bytes:

@@ -44,6 +44,7 @@ class TxQueue:
         self.stopped = False
         self._rules, self._counters = context.rules, context.counters
         self._layout = layout
+        self._header_offset = layout.header_offset if layout else 0
         self._ring = entries if entries is not None else memoryview(b"")
         self._reader = _reader(f"TX queue {index}", context, limits, depth, layout)
         self._waiting: Packet | None = None
@@ -109,7 +110,7 @@ class TxQueue:
             return None
         if (layout := self._layout) is not None:
             entry = self.head % self.depth * layout.entry_size
-            room = self._ring[entry + layout.header_offset : entry + layout.entry_size]
+            room = self._ring[entry + self._header_offset : entry + layout.entry_size]
             self._reader.push(packet, room)
         self._reader.finish(packet)
         if packet.rule is None and not 14 <= packet.length <= MAX_FRAME:

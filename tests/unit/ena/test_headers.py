@@ -49,6 +49,35 @@ def test_other_protocols_over_ip_have_no_ports():
     assert flow.hash == toeplitz(bytes((10, 0, 0, 1, 10, 0, 0, 2)))
 
 
+def test_pings_of_one_host_are_one_flow_whatever_their_checksums():
+    classifier = Classifier(rss.Rss())
+    first, second = (ipv4_frame(protocol=1, ports=(0x0800, n)) for n in (1, 2))
+    assert classifier.classify(first) is classifier.classify(second)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from((1, 6, 17, 47)),
+            st.sampled_from((1, 2)),
+            st.sampled_from(((1, 2), (1, 3), (2, 1))),
+            st.sampled_from((0, 0x20, 0x40)),
+        )
+    )
+)
+def test_what_was_seen_before_changes_no_flow(
+    packets: list[tuple[int, int, tuple[int, int], int]],
+) -> None:
+    remembers = Classifier(rss.Rss())
+    for protocol, host, ports, fragment in packets:
+        source = bytes((10, 0, 0, host))
+        frame = bytearray(ipv4_frame(protocol=protocol, source=source, ports=ports))
+        frame[20] = fragment
+        seen = remembers.classify(bytes(frame))
+        fresh = Classifier(rss.Rss()).classify(bytes(frame))
+        assert (seen.status, seen.hash) == (fresh.status, fresh.hash)
+
+
 def test_ipv6():
     classifier = Classifier(rss.Rss())
     assert classifier.classify(ipv6_frame(6)).hash == toeplitz(ADDRESSES + b"\x00\x01\x00\x02")
