@@ -11,6 +11,7 @@ from tests.lengths import LONG
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.skipif(not LONG, reason="minutes: `make soak` runs it")
 def test_a_step_of_a_tenth_in_one_cell_is_found_and_nothing_else(tmp_path: Path) -> None:
     step.measure(tmp_path, step.BEFORE + step.AFTER)

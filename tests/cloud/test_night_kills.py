@@ -129,6 +129,7 @@ def _run(url: str, folder: Path, disk: DiskImage, kill_after: int | None) -> Non
 
 @pytest.mark.soak
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # its 62 cases took eight minutes on two busy cores
 def test_a_night_killed_after_each_change_is_finished_by_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
