@@ -31,6 +31,7 @@ from nitro.recipe import Recipe
 from nitro.space import writing
 
 _MAX_SECONDS = 600
+_SHOWN = 20  # lines of a command that failed
 # Of the namespace or of each start of the guest; what stands there is not kept.
 _PASSING = ("/dev", "/proc", "/sys", "/run", "/tmp", "/init")  # noqa: S108 - paths of the guest
 _DEVICES = "null zero full random urandom"
@@ -86,7 +87,7 @@ def add(rootfs: Rootfs, recipe: Recipe, report: Reporter) -> None:
     home = cache_dir() / "setup" / _key(rootfs, recipe, owner)
     if not home.exists():
         with report.stage(f"set up: {recipe.setup[0]}"):
-            _make(rootfs, recipe, owner, home)
+            _make(rootfs, recipe, owner, home, report)
     index = json.loads((home / "index.json").read_text())
     for path in index["removed"]:
         rootfs.remove(path)
@@ -115,7 +116,9 @@ def _key(rootfs: Rootfs, recipe: Recipe, owner: tuple[int, int]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
-def _make(rootfs: Rootfs, recipe: Recipe, owner: tuple[int, int], home: Path) -> None:
+def _make(
+    rootfs: Rootfs, recipe: Recipe, owner: tuple[int, int], home: Path, report: Reporter
+) -> None:
     """Run the command in a copy of the files, and keep in `home` what is different after."""
     home.parent.mkdir(exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=home.parent))
@@ -123,7 +126,7 @@ def _make(rootfs: Rootfs, recipe: Recipe, owner: tuple[int, int], home: Path) ->
         root = scratch / "root"
         with writing(home.parent):
             _lay_out(rootfs, root)
-        _run(recipe, root, owner)
+        _run(recipe, root, owner, report)
         kept = scratch / "kept"
         (kept / "files").mkdir(parents=True)
         removed = [path for path in rootfs.nodes if not _passes(path) and not _is_in(root, path)]
@@ -157,7 +160,7 @@ def _lay_out(rootfs: Rootfs, root: Path) -> None:
         place.chmod(mode)
 
 
-def _run(recipe: Recipe, root: Path, owner: tuple[int, int]) -> None:
+def _run(recipe: Recipe, root: Path, owner: tuple[int, int], report: Reporter) -> None:
     assert recipe.setup is not None
     variables = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -186,11 +189,12 @@ def _run(recipe: Recipe, root: Path, owner: tuple[int, int]) -> None:
             hint="it has to end by itself: start no server in it",
         ) from None
     if done.returncode:
-        tail = " / ".join(done.stdout.strip().splitlines()[-3:]) or f"status {done.returncode}"
+        said = done.stdout.strip().splitlines()
+        for line in said[-_SHOWN:]:
+            report.note(line)
         raise NitroError(
-            f"{recipe.name}: setup failed: {tail}",
-            hint=chroot.refusal_hint(done.stdout)
-            or "it runs in the image's files, without a network",
+            f"{recipe.name}: setup ended with status {done.returncode}",
+            hint=chroot.refusal_hint(done.stdout) or "it runs in the image's files, alone",
         )
 
 

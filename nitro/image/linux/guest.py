@@ -23,7 +23,8 @@ _COMMANDS = (
     *("usleep", "wc"),
 )
 _FOLDERS = ("/dev", "/etc", "/proc", "/root", "/run", "/sys", "/var/log")
-_SCRATCH = ("/tmp", "/var/tmp")  # noqa: S108 - in the guest
+_SCRATCH = ("/run/lock", "/tmp", "/var/tmp")  # noqa: S108 - in the guest
+_LINKS = {"/var/run": "../run", "/var/lock": "../run/lock"}  # as Debian's base-files has them
 
 
 def options(rootfs: Rootfs) -> str:
@@ -54,8 +55,9 @@ def add(
     """
     rootfs.folders(*_FOLDERS)
     rootfs.folders(*_SCRATCH, permissions=0o1777)
-    if "/var/run" not in rootfs:
-        rootfs.add("/var/run", Node("system", "nitro", target="../run"))
+    for path, target in _LINKS.items():
+        if path not in rootfs:
+            rootfs.add(path, Node("system", "nitro", target=target))
     rootfs.copy(HOME, files(), "system", "nitro")
     if INIT not in rootfs:
         rootfs.add(INIT, Node("system", "nitro", target=f"{HOME}/init".lstrip("/")))

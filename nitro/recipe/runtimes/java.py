@@ -33,6 +33,7 @@ class Java(Plain):
                 *(f"{_home(version, arch)}/{part}" for part in ("lib", "conf", "release")),
                 f"/etc/java-{version}-openjdk",
             ),
+            env={"JAVA_HOME": _home(version, arch)},  # what starters such as Tomcat's ask for
             exclude=("/src.zip", "libjsound.so"),  # sources, and a library for sound cards
         )
 
