@@ -26,7 +26,8 @@ PACKAGES = {
 _SHELLS = {"ash", "bash", "dash", "ksh", "sh"}
 _MAX_SCRIPT = 1 << 20  # bytes
 _MAX_SCRIPTS = 20
-_PATHS = re.compile(r"(?<![\w./}*-])/(?:usr|etc|opt|var|s?bin)/[\w.+@/-]*[\w+-]")
+# After ":-" stands what a variable is without a value.
+_PATHS = re.compile(r"(?:(?<=:-)|(?<![\w./}*-]))/(?:usr|etc|opt|var|s?bin)/[\w.+@/-]*[\w+-]")
 _STARTS = re.compile(
     r"(?:^|[;&|({]|\b(?:then|else|do)\b)\s*exec\s+([A-Za-z][\w.+-]*)", re.MULTILINE
 )

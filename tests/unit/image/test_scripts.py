@@ -42,6 +42,8 @@ def lacking(tree: Path, text: str, *present: str) -> list[str]:
         ("if true; then exec erl; fi", ["/usr/bin/erl"]),
         ('ERL="/usr/bin/erl"', ["/usr/bin/erl"]),
         (": ${CONF:=/etc/rabbit/conf}", ["/etc/rabbit/conf"]),
+        ("erl=${ERL:-/usr/bin/erl}", ["/usr/bin/erl"]),
+        ("cc -I-/usr/bin/erl", []),
         ("cd /etc/rabbit; cat /etc/rabbit/conf", ["/etc/rabbit"]),
         ("# exec erl, or /usr/bin/erl", []),
         ("exec unknown; exec 3>&1; exec $ERL; exec -a erl x", []),
