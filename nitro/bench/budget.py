@@ -62,8 +62,12 @@ def prices_of(cloud: Cloud, plan: Plan, report: Reporter) -> Prices:
     if plan.max_cost is None:
         return {}
     regions, types = plan.regions(cloud.region), plan.matrix.types
-    found = {(region, name): plan.prices[name] for region in regions for name in types
-             if name in plan.prices}  # fmt: skip
+    found = {
+        (region, name): plan.prices[name]
+        for region in regions
+        for name in types
+        if name in plan.prices
+    }
     asked = [name for name in types if name not in plan.prices]
     if not asked:
         return found
