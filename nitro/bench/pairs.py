@@ -28,6 +28,7 @@ from nitro.cloud.instance_types import processors
 from nitro.cloud.launch import NO_CAPACITY
 from nitro.cloud.network import Subnet
 from nitro.cloud.tags import deployment_tags, expiry
+from nitro.cloud.teardown import Entry
 from nitro.errors import Interrupted, NitroError
 from nitro.interfaces import Prober
 from nitro.measure import Measurement, run_probes
@@ -53,13 +54,15 @@ class Pairs:
     servers: dict[Machine, Measurement] = field(default_factory=dict)
     _undo: Undo = field(default_factory=Undo)  # of a group
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _clusters: dict[Machine, Entry] = field(default_factory=dict)  # their placement groups
     _full: dict[Machine, set[str]] = field(default_factory=dict)
     _taken: dict[Machine, set[str]] = field(default_factory=dict)
 
     @contextmanager
     def group(self, undo: Undo) -> Iterator[None]:
         """The servers that the block launches end with it, or with `undo` where that fails."""
-        self._undo, self.servers, self._full = undo, {}, {}
+        self._undo, self.servers = undo, {}
+        self._clusters, self._full = {}, {}
         yield
         self._end(*self.servers)  # each takes a minute to end: side by side
 
@@ -105,7 +108,8 @@ class Pairs:
         placement = replace(self.placement, subnet=subnet, others=tuple(others))
         number = next(self._numbers)
         if self.plan.placement:  # one that is empty, for it is of one zone
-            placement = replace(placement, placement_group=self._new_group(number))
+            name = self._new_cluster(machine, number, report)
+            placement = replace(placement, placement_group=name)
         server = launch(
             self.cloud,
             image.ami,
@@ -131,13 +135,26 @@ class Pairs:
         self.servers[machine] = found
         return found
 
-    def _new_group(self, number: int) -> str:
-        """A placement group for the pair of a server."""
+    def _new_cluster(self, machine: Machine, number: int, report: Reporter) -> str:
+        """Make a placement group for a machine's next pair, in place of its last one's.
+
+        AWS allows 500 in a region, and removes one only after its last instance has ended.
+        https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/create-placement-group.html
+        https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/delete-placement-group.html
+        """
+        if last := self._clusters.pop(machine, None):
+            try:
+                self._undo.remove(last)
+            except Interrupted:
+                raise
+            except NitroError as error:  # the end of the group of machines tries again
+                report.note(f"could not remove {last.what}: {error}")
         deployment, ttl = self.placement.deployment, self.placement.ttl
         name = f"nitro-{deployment}-{number}"
         expires = expiry(ttl) if ttl else None
         tag_map = deployment_tags(name, deployment, "placement", expires, {})
-        return placement_groups.create(self.cloud, name, tag_map, self._undo)
+        self._clusters[machine] = placement_groups.create(self.cloud, name, tag_map, self._undo)
+        return name
 
     def _check_alive(self, measurement: Measurement, results: Sequence[Result]) -> None:
         """Raises NitroError where runs failed because their server had ended."""

@@ -13,7 +13,7 @@ from nitro.cloud import tags, wait
 from nitro.cloud.codes import DENIED
 from nitro.cloud.errors import ApiError, ignoring
 from nitro.cloud.session import Cloud
-from nitro.cloud.teardown import Lifetime, Undo
+from nitro.cloud.teardown import Entry, Lifetime, Undo
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import PlacementGroupTypeDef
@@ -22,8 +22,11 @@ AVAILABLE_DEADLINE = 120.0  # seconds
 REMOVAL_DEADLINE = 300.0  # seconds, for the last instance to let go of it
 
 
-def create(cloud: Cloud, name: str, tag_map: tags.Tags, undo: Undo) -> str:
-    """Make a group for a deployment's instances; returns its name, which no other group has."""
+def create(cloud: Cloud, name: str, tag_map: tags.Tags, undo: Undo) -> Entry:
+    """Make a group for a deployment's instances; no other one has its `name`.
+
+    Returns its entry in `undo`, by which it can be removed earlier.
+    """
     with undo.making(
         f"placement group {name}",
         Lifetime.INSTANCE,
@@ -45,7 +48,7 @@ def create(cloud: Cloud, name: str, tag_map: tags.Tags, undo: Undo) -> str:
     wait.until(
         cloud, look, what=f"the placement group {name}", deadline=AVAILABLE_DEADLINE, new=True
     )
-    return name
+    return entry
 
 
 def ours(cloud: Cloud) -> Iterator[PlacementGroupTypeDef]:

@@ -15,11 +15,11 @@ from nitro.bench import pairs
 from nitro.bench.plan import Plan
 from nitro.bench.record import Record
 from nitro.cloud import Cloud, DiskImage, Keep, Undo, publish, role, storage, tags
-from nitro.errors import InputError
+from nitro.errors import InputError, NitroError
 from nitro.local.aws import Site
 from nitro.local.hypervisor import NullHypervisor, State
 from nitro.local.weather import Conditions, Forecast
-from tests.cloud.conftest import REGION, connect, make_disk
+from tests.cloud.conftest import REGION, connect, make_disk, refuse
 from tests.cloud.joint import FakeProber, send_results
 from tests.cloud.test_night import NOTHING, PAGE, TEXT, left, prober, run
 from tests.cloud.test_night import _one_recipe as _one_recipe
@@ -157,6 +157,41 @@ def test_without_room_anywhere_the_runs_have_failed(
     [found] = rows(record, "SELECT DISTINCT error FROM samples")
     assert "no capacity for c5.large" in found["error"]
     assert left(cloud) == NOTHING
+
+
+def dead() -> FakeProber:
+    """No server ever comes up."""
+    return FakeProber(fails={"wait_boot": NitroError("the server never came up")})
+
+
+def count_clusters(cloud: Cloud) -> list[int]:
+    """How many placement groups are there at the creation of each."""
+    counted: list[int] = []
+
+    def count(**_: Any) -> None:
+        counted.append(len(connect().ec2.describe_placement_groups()["PlacementGroups"]))
+
+    cloud.session.events.register("before-parameter-build.ec2.CreatePlacementGroup", count)
+    return counted
+
+
+@pytest.mark.parametrize(
+    ("code", "times", "most"),
+    [("InvalidPlacementGroup.InUse", 3, 0), ("UnauthorizedOperation", 1, 1)],
+)
+def test_the_cluster_of_a_pair_that_died_is_removed_before_the_next_one_is_made(
+    bench_cloud: Cloud, disk: DiskImage, record: Record, code: str, times: int, most: int
+) -> None:
+    """AWS refuses that while an instance of it ends; what cannot be removed goes with the group."""
+    counted = count_clusters(bench_cloud)
+    refused = refuse(bench_cloud, "ec2.DeletePlacementGroup", code, times=times)
+    done = run(bench_cloud, disk, record, plan('placement = "cluster"'), prober=dead())
+    assert (done.recorded, done.failed) == (0, 6)
+    assert len(counted) == 6  # three repetitions, each tried twice
+    assert max(counted) == most
+    assert len(refused) == times
+    assert bench_cloud.ec2.describe_placement_groups()["PlacementGroups"] == []
+    assert left(bench_cloud) == NOTHING
 
 
 def test_each_pair_has_a_cluster_of_its_own_in_a_zone_with_room(

@@ -22,7 +22,7 @@ def names() -> list[str]:
 def test_a_group_is_made_listed_and_removed(bench_cloud: Cloud) -> None:
     connect().ec2.create_placement_group(GroupName="another", Strategy="cluster")
     with Undo(Keep.INSTANCE) as undo:
-        assert placement_groups.create(bench_cloud, NAME, TAGS, undo) == NAME
+        assert placement_groups.create(bench_cloud, NAME, TAGS, undo).id == NAME
     [found] = [one for one in inventory(bench_cloud) if one.kind == "placement-group"]
     assert (found.id, found.name, found.deployment, found.state) == (NAME, NAME, "d-1", "available")
     assert destroy(bench_cloud, [found]) == [found]
@@ -46,7 +46,7 @@ def test_the_same_attempt_twice_makes_one_and_a_failure_leaves_none(bench_cloud:
 def test_a_rehearsal_makes_none(bench_cloud: Cloud) -> None:
     rehearsal = connect(dry_run=True)
     with Undo(Keep.NOTHING) as undo:
-        assert placement_groups.create(rehearsal, NAME, TAGS, undo) == NAME
+        assert placement_groups.create(rehearsal, NAME, TAGS, undo).id == NAME
     assert names() == []
     assert rehearsal.plan
     made = [call.operation for call in rehearsal.plan.calls if call.changes]
