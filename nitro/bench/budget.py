@@ -8,17 +8,24 @@ from dataclasses import dataclass, field
 
 from nitro.bench.plan import Machine, Plan
 from nitro.cloud import Cloud, prices
+from nitro.errors import NitroError
 from nitro.progress import Reporter
 
 Prices = Mapping[tuple[str, str], float]  # US dollars an hour, by region and instance type
+
+
+class BudgetSpent(NitroError):
+    """What was asked for is not measured: the hours or the money are used up."""
 
 
 @dataclass
 class Budget:
     """What is left of a night. `max_cost` is in US dollars; None: no bound.
 
-    The cost is an upper bound: as if all servers of a group ran from its start, and as many
-    `clients` of the dearest type beside them all the time. It is 0 without prices.
+    The cost is an upper bound of what runs by the second: as if each machine of a group that had a
+    server had one from the group's start until now, also where that has ended, and as many
+    `clients` of the dearest type ran beside them all the time. It is 0 without prices.
+    `launched`, below, are the machines that had a server in this group.
     """
 
     max_hours: float | None
@@ -32,25 +39,25 @@ class Budget:
     def begin_group(self) -> None:
         self._group_began = time.monotonic()
 
-    def end_group(self, servers: Iterable[Machine]) -> None:
-        """`servers` are the machines whose servers run until now."""
-        self._before = self.cost(servers)
+    def end_group(self, launched: Iterable[Machine]) -> None:
+        """Add what this group cost to that of the ones before it."""
+        self._before = self.cost(launched)
 
-    def is_spent(self, servers: Iterable[Machine]) -> bool:
+    def is_spent(self, launched: Iterable[Machine]) -> bool:
         """Whether the hours or the money are used up."""
         hours = (time.monotonic() - self._began) / 3600
         if self.max_hours is not None and hours >= self.max_hours:
             return True
-        return self.max_cost is not None and self.cost(servers) >= self.max_cost
+        return self.max_cost is not None and self.cost(launched) >= self.max_cost
 
-    def cost(self, servers: Iterable[Machine]) -> float:
+    def cost(self, launched: Iterable[Machine]) -> float:
         """At most so many US dollars were spent."""
         if not self.prices:
             return 0.0
         hours = (time.monotonic() - self._group_began) / 3600
-        running = (self.prices[one.region, one.instance_type] for one in servers)
+        servers = (self.prices[one.region, one.instance_type] for one in launched)
         beside = self.clients * max(self.prices.values())
-        return self._before + hours * (sum(running) + beside)
+        return self._before + hours * (sum(servers) + beside)
 
 
 def prices_of(cloud: Cloud, plan: Plan, report: Reporter) -> Prices:

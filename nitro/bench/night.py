@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
-from nitro.bench.budget import Budget, prices_of
+from nitro.bench.budget import Budget, BudgetSpent, prices_of
 from nitro.bench.claim import abandoned, claimed, forget
 from nitro.bench.images import Images, ports
 from nitro.bench.pairs import Pairs
@@ -75,9 +75,12 @@ class _Night:
     lock: threading.Lock = field(default_factory=threading.Lock)  # of `done` and what is shown
 
     @property
-    def servers(self) -> list[Machine]:
-        """The machines whose servers run."""
-        return [machine for pairs in self.pairs.values() for machine in list(pairs.servers)]
+    def launched(self) -> list[Machine]:
+        """The machines of this group that had a server."""
+        return [machine for pairs in self.pairs.values() for machine in list(pairs.launched)]
+
+    def is_spent(self) -> bool:
+        return self.budget.is_spent(self.launched)
 
 
 def run(
@@ -223,23 +226,28 @@ def _servers_of_group(night: _Night, outer: Undo) -> Iterator[None]:
         for pairs in night.pairs.values():
             stack.enter_context(pairs.group(undo))
         yield
-        night.budget.end_group(night.servers)
+        night.budget.end_group(night.launched)
 
 
 def _measure(night: _Night, tasks: list[Task], stage: Stage, total: int) -> None:
-    """Run one client's tasks and record what they gave, or that they failed."""
+    """Run one client's tasks and record what they gave, or that they failed.
+
+    What the budget has no room for is not recorded, so that a later run of the night measures it.
+    """
     done, machine = night.done, tasks[0].cell.machine
-    if night.budget.is_spent(night.servers):
-        with night.lock:
-            done.left_out += len(tasks)
-        return
     pairs = night.pairs[machine.region]
     report = night.report if night.at_once == 1 else Notes(outer=night.report)
     measurement: Measurement | None = None
     try:
-        measurement, results = pairs.measure(machine, selected(night.plan, tasks), report)
+        measurement, results = pairs.measure(
+            machine, selected(night.plan, tasks), report, night.is_spent
+        )
     except Interrupted:
         raise
+    except BudgetSpent:
+        with night.lock:
+            done.left_out += len(tasks)
+        return
     except NitroError as error:
         tools = [task.cell.test.protocol.partition("-")[0] for task in tasks]
         results = [Result(tool, "", error=str(error), started=time.time()) for tool in tools]

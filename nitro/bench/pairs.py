@@ -7,15 +7,17 @@ replaced; where a zone has no room for the client, the pair moves to another one
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from nitro.bench.budget import BudgetSpent
 from nitro.bench.images import CLIENT, Images
 from nitro.bench.plan import Machine, Plan
 from nitro.cloud import (
     ApiError,
     Cloud,
+    Instance,
     InstanceType,
     Placement,
     Undo,
@@ -41,7 +43,10 @@ _TAKEN = 20  # more, where the spot market took an instance
 
 @dataclass
 class Pairs:
-    """`subnets` are those that an instance type may be launched in, by its name, the best first."""
+    """`subnets` are those that an instance type may be launched in, by its name, the best first.
+
+    `launched` are the machines of a group that had a server, also where it has ended since.
+    """
 
     cloud: Cloud
     plan: Plan
@@ -52,6 +57,7 @@ class Pairs:
     prober: Prober
     bucket: str | None = None
     servers: dict[Machine, Measurement] = field(default_factory=dict)
+    launched: set[Machine] = field(default_factory=set)
     _undo: Undo = field(default_factory=Undo)  # of a group
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _clusters: dict[Machine, Entry] = field(default_factory=dict)  # their placement groups
@@ -61,22 +67,29 @@ class Pairs:
     @contextmanager
     def group(self, undo: Undo) -> Iterator[None]:
         """The servers that the block launches end with it, or with `undo` where that fails."""
-        self._undo, self.servers = undo, {}
+        self._undo, self.servers, self.launched = undo, {}, set()
         self._clusters, self._full = {}, {}
         yield
         self._end(*self.servers)  # each takes a minute to end: side by side
 
     def measure(
-        self, machine: Machine, selection: Selection, report: Reporter
+        self,
+        machine: Machine,
+        selection: Selection,
+        report: Reporter,
+        is_spent: Callable[[], bool],
     ) -> tuple[Measurement, list[Result]]:
         """Launch a client beside the machine's server and run the probes.
 
         Threads may measure different machines at a time, each with a `report` of its own.
         Raises NitroError for the last reason when the pair died, and the one in its place as well.
-        What the spot market takes is no such attempt.
+        What the spot market takes is no such attempt. Raises BudgetSpent when the budget `is_spent`
+        before an attempt, be it the first or a later one.
         """
         attempts = taken = 0
         while True:
+            if is_spent():
+                raise BudgetSpent("the plan's max_hours or max_cost is used up")
             try:
                 measurement = replace(self._server(machine, report), selection=selection)
                 results = run_probes(self.cloud, measurement, self.prober, self._undo, report)
@@ -110,18 +123,7 @@ class Pairs:
         if self.plan.placement:  # one that is empty, for it is of one zone
             name = self._new_cluster(machine, number, report)
             placement = replace(placement, placement_group=name)
-        server = launch(
-            self.cloud,
-            image.ami,
-            instance_type,
-            placement,
-            self._undo,
-            name=f"nitro-{self.plan.name}",
-            role=f"server-{number}",  # the token of a start is made from it
-            processors=processors(instance_type, None, image.processors, report),
-            script=image.start,
-            report=report,
-        )
+        server = self._launch(machine, placement, number, report)
         found = Measurement(
             server,
             instance_type,
@@ -134,6 +136,31 @@ class Pairs:
         )
         self.servers[machine] = found
         return found
+
+    def _launch(
+        self, machine: Machine, placement: Placement, number: int, report: Reporter
+    ) -> Instance:
+        image = self.images[machine.image, machine.driver]
+        instance_type = self.types[machine.instance_type]
+        is_first = machine not in self.launched
+        self.launched.add(machine)  # a start that fails may have had effect
+        try:
+            return launch(
+                self.cloud,
+                image.ami,
+                instance_type,
+                placement,
+                self._undo,
+                name=f"nitro-{self.plan.name}",
+                role=f"server-{number}",  # the token of a start is made from it
+                processors=processors(instance_type, None, image.processors, report),
+                script=image.start,
+                report=report,
+            )
+        except ApiError as error:
+            if is_first and error.code == NO_CAPACITY:
+                self.launched.discard(machine)
+            raise
 
     def _new_cluster(self, machine: Machine, number: int, report: Reporter) -> str:
         """Make a placement group for a machine's next pair, in place of its last one's.

@@ -6,12 +6,13 @@ import base64
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from nitro.bench import pairs
+from nitro.bench import budget, pairs
 from nitro.bench.plan import Plan
 from nitro.bench.record import Record
 from nitro.cloud import Cloud, DiskImage, Keep, Undo, publish, role, storage, tags
@@ -162,6 +163,86 @@ def test_without_room_anywhere_the_runs_have_failed(
 def dead() -> FakeProber:
     """No server ever comes up."""
     return FakeProber(fails={"wait_boot": NitroError("the server never came up")})
+
+
+def server_starts(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, *, hours: Callable[[int], float] = lambda _: 1
+) -> list[str]:
+    """Let each start of a server that is tried take so long, by its number; returns their roles."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    tried: list[str] = []
+
+    def note(params: Any, **_: Any) -> None:
+        named = {spec["ResourceType"]: spec["Tags"] for spec in params["TagSpecifications"]}
+        role = tags.from_list(named["instance"])[tags.ROLE]
+        if role.startswith("server"):
+            clock.now += 3600 * hours(len(tried))
+            tried.append(role)
+
+    cloud.session.events.register_first("before-parameter-build.ec2.RunInstances", note)
+    return tried
+
+
+PRICED = 'prices = { "c5.large" = 10.0 }\nmax_cost'  # with its client 20 dollars an hour
+
+
+@pytest.mark.parametrize(
+    ("bound", "cause"),
+    [
+        ("max_hours = 3", "taken"),
+        ("max_hours = 1", "dead"),
+        ("max_hours = 1", "no room"),
+        (f"{PRICED} = 15", "dead"),
+    ],
+    ids=["spot market", "hours", "zones", "money"],
+)
+def test_no_run_is_tried_again_beyond_the_budget(
+    site: Site,
+    bench_cloud: Cloud,
+    disk: DiskImage,
+    record: Record,
+    monkeypatch: pytest.MonkeyPatch,
+    bound: str,
+    cause: str,
+) -> None:
+    tried = server_starts(bench_cloud, monkeypatch)
+    if cause == "taken":
+        site.forecast = Forecast(Conditions(spot_taken=1))
+        bound += '\nmarket = "spot"'
+    if cause == "no room":
+        without_room(bench_cloud, lambda role, _: role == "client")
+    made = dead() if cause == "dead" else prober()
+    done = run(bench_cloud, disk, record, plan(bound), prober=made)
+    assert (done.recorded, done.failed, done.left_out) == (0, 0, 6)
+    assert len(tried) == (3 if cause == "taken" else 1)
+    assert left(bench_cloud) == NOTHING
+    # Nothing of them is in the record, so the night can go on.
+    site.forecast = Forecast(Conditions())
+    assert run(connect(), disk, record, plan()).recorded == 6
+
+
+def test_servers_that_have_ended_still_count_in_later_groups(
+    cloud: Cloud, disk: DiskImage, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = server_starts(cloud, monkeypatch)
+    two = plan(f"{PRICED} = 50\npairs_at_once = 1", 'types = ["c5.large", "c5.xlarge"]')
+    two = two.model_copy(
+        update={"repetitions": 1, "warm_up": 0, "prices": {"c5.large": 10.0, "c5.xlarge": 10.0}}
+    )
+    done = run(cloud, disk, record, two, prober=dead())
+    # 40 dollars for two attempts in the first group, 20 for the one of the second.
+    assert len(tried) == 3
+    assert (done.failed, done.left_out) == (2, 2)
+
+
+def test_a_server_that_no_zone_has_room_for_costs_nothing(
+    cloud: Cloud, disk: DiskImage, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server_starts(cloud, monkeypatch, hours=lambda number: number == 0)
+    without_room(cloud, lambda role, _: role == "server")
+    done = run(cloud, disk, record, plan(f"{PRICED} = 15"))
+    assert (done.failed, done.left_out) == (6, 0)
 
 
 def count_clusters(cloud: Cloud) -> list[int]:
