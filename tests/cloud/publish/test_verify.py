@@ -85,6 +85,8 @@ def test_what_has_changed_since_is_named(account: Cloud, released: Manifest) -> 
         found = problems(released, sample=1)
         assert list(found) == [made["region"]]
         assert named in "\n".join(found[made["region"]])
+    whole, gone = verify(connect(), released, Reporter(), sample=1)
+    assert (whole.blocks_read, gone.blocks_read) == (1, 0)
 
 
 def test_a_manifest_of_another_account_is_refused(released: Manifest) -> None:

@@ -48,6 +48,11 @@ def test_openmetrics_has_the_last_night_with_units_in_the_names(record):
     text = as_openmetrics(load(record))
     assert text.endswith("# EOF\n")
     assert all(LINE.fullmatch(line) for line in text.splitlines())
+    assert text.splitlines()[:3] == [
+        "# TYPE nitro_bench_http_requests_per_second gauge",
+        "# UNIT nitro_bench_http_requests_per_second requests_per_second",
+        "# HELP nitro_bench_http_requests_per_second Median of the last night's repetitions.",
+    ]
     assert (
         f'nitro_bench_http_requests_per_second{{plan="small",cell="{CELL.key}",'
         f'night="{days(3)[2]}"}} 2.5' in text.splitlines()

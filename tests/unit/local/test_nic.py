@@ -58,7 +58,10 @@ def test_an_ena_card_is_a_process_with_a_socket_for_the_machine(tmp_path: Path) 
     far_end.close()
 
 
-def test_a_card_that_cannot_be_made_says_why_on_the_console(tmp_path: Path) -> None:
+def test_a_card_that_cannot_be_made_says_why_on_the_console(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nitro.local.nic.CARD_SECONDS", 3600)  # its end is enough
     reader, writer = os.pipe()  # no cable
     console = tmp_path / "console"
     with pytest.raises(NitroError, match="did not come up"):
@@ -66,6 +69,28 @@ def test_a_card_that_cannot_be_made_says_why_on_the_console(tmp_path: Path) -> N
     assert "neither a tap nor a socket" in console.read_text()
     assert os.read(reader, 1) == b""
     os.close(reader)
+
+
+def test_a_card_that_takes_too_long_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nitro.local.nic.CARD_SECONDS", 0)
+    slow = tmp_path / "python"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(slow))
+    far_end, tap = socket.socketpair()
+    console = tmp_path / "console"
+    with pytest.raises(NitroError, match="did not come up"):
+        EnaNic(
+            tap.detach(),
+            "02:00:00:00:00:01",
+            profile="c5.large",
+            folder=tmp_path,
+            console=console,
+        )
+    assert far_end.recv(1) == b""  # nobody holds the other end any more
+    far_end.close()
 
 
 def test_offloads_are_the_profiles_until_all_are_chosen(tmp_path: Path) -> None:

@@ -61,6 +61,9 @@ def test_messages_have_the_size_that_was_asked_for(test, file, size):
     assert TESTS[test].metric in parse(TESTS[test], text, size=size).metrics
     with pytest.raises(ProbeError, match=f"is '{size}', not '9'"):
         parse(TESTS[test], text, size=9)
+    [step] = Netperf(test=test, size=9).steps("192.0.2.1")
+    with pytest.raises(ProbeError, match=f"is '{size}', not '9'"):
+        step.parse(text, "")
 
 
 def test_unknown_retransmits_are_left_out():
