@@ -187,3 +187,14 @@ def test_what_does_not_boot_leaves_nothing(cloud: Cloud, tmp_path: Path) -> None
         launched(cloud, id_, prober=prober)
     left = everything(connect())
     assert (left["instances"], left["groups"], left["images"]) == ([], [], [id_])
+
+
+def test_the_quota_is_asked_for_one_instance(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = published(cloud, tmp_path)
+    monkeypatch.setattr("nitro.cloud.preflight.vcpu_quota", lambda *_: 2)
+    assert launched(cloud, id_).published.ami_id == id_
+    monkeypatch.setattr("nitro.cloud.preflight.vcpu_quota", lambda *_: 1)
+    with pytest.raises(RefusedError, match=r"1 × c5.large have 2 vCPUs, .* is 1"):
+        launched(cloud, id_)
