@@ -207,6 +207,12 @@ class Plan(_Model):
         return self
 
     @model_validator(mode="after")
+    def _priced_types_are_known(self) -> Self:
+        if unknown := self.prices.keys() - {*self.matrix.types}:
+            raise ValueError(f"prices has {min(unknown)!r}, which the matrix's types do not have")
+        return self
+
+    @model_validator(mode="after")
     def _images_are_known(self) -> Self:
         for image in (image for tests in self.test for image in tests.images):
             if image not in self.matrix.images:

@@ -60,8 +60,14 @@ def sites_of(cloud: Cloud, plan: Plan, *, subnet: str | None, bucket: str | None
     """Each region of the plan. Subnet and bucket are of the region that `cloud` is in; elsewhere
     the default VPC and nitro's own bucket are used.
 
-    Raises InputError for an instance type that a region does not have.
+    Raises InputError for an instance type that a region does not have, and for a subnet or a bucket
+    of a region that is not the plan's.
     """
+    if cloud.region not in plan.regions(cloud.region) and (subnet or bucket):
+        raise InputError(
+            f"{subnet or bucket} is of {cloud.region}, in which the plan has no instances",
+            hint="choose one of the plan's regions with --region, or leave it out",
+        )
     sites = []
     for region in plan.regions(cloud.region):
         there = cloud.in_region(region)

@@ -16,9 +16,13 @@ CONDITIONS = (
     *("baseline_bits", "peak_bits"),
 )
 _BEFORE = 5  # nights before a step that it is compared with
+# What it was before the record had the column.
+_ALWAYS = {"market": "on-demand"}
+_VALUES = {name: f"coalesce({name}, '{value}')" for name, value in _ALWAYS.items()}
 _LISTS = ", ".join(
-    f"list_sort(list(DISTINCT CAST({name} AS VARCHAR)) FILTER ({name} IS NOT NULL)) AS {name}"
+    f"list_sort(list(DISTINCT CAST({value} AS VARCHAR)) FILTER ({value} IS NOT NULL)) AS {name}"
     for name in CONDITIONS
+    for value in (_VALUES.get(name, name),)
 )
 _SQL = f"""
 SELECT night >= $step AS new, {_LISTS}

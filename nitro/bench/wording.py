@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from pydantic import BaseModel, ValidationError
@@ -36,10 +37,14 @@ def in_words(
         return f"{key} is missing", _HINT
     if kind == "string_pattern_mismatch":
         message = f"{first['input']!r} is not {_MEANT[first['ctx']['pattern']]}"
+    elif kind == "tuple_type" and isinstance(first["input"], dict):
+        message = f"is one table: write [[{key}]]"
     elif kind == "tuple_type":
-        message = f"{first['input']!r} is not a list: write [{first['input']!r}]"
+        message = f"is not a list: write [{json.dumps(first['input'], default=str)}]"
+    elif kind in {"model_type", "dict_type"} and isinstance(first["input"], list):
+        message = f"is a list: write [{key}]"
     elif kind in {"model_type", "dict_type"}:
-        message = f"{first['input']!r} is not a table"
+        message = f"{json.dumps(first['input'], default=str)} is not a table"
     elif kind == "too_short":
         message = "has nothing in it"
     return f"{key}: {message}" if key else message, _HINT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from nitro.errors import Interrupted
@@ -60,8 +60,9 @@ def side_by_side(work: Sequence[Callable[[], object]], at_once: int, brake: Brak
             one()
         return
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="measure")
-    futures = [pool.submit(_do, one, brake) for one in work]
+    futures: list[Future[None]] = []
     try:
+        futures += (pool.submit(_do, one, brake) for one in work)
         wait(futures)
     finally:
         brake.pull()

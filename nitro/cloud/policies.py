@@ -361,6 +361,7 @@ def _bench(scope: Scope) -> list[Statement]:
             [scope.batch(f"{kind}/*") for kind in ("job", "job-definition", "job-queue")],
         ),
         _allow("Prices", ["pricing:GetProducts"], "*"),
+        _allow("LaunchOthers", ["ec2:RunInstances"], scope.ec2("image")),
         _allow("Spot", ["ec2:RunInstances"], scope.ec2("spot-instances-request")),
         _allow("Cluster", ["ec2:CreatePlacementGroup"], scope.ec2("placement-group"), _REQUESTED),
         _allow(

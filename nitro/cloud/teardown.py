@@ -173,6 +173,10 @@ class Undo:
                     left += [e.what for e in deletion_order[number:]]
                     self.report.note(f"clean-up abandoned; left behind: {', '.join(left)}")
                     break
+                except Interrupted as error:  # in a thread, whose wait was ended
+                    if not self.outer:  # which removes it
+                        self.report.note(f"could not remove {entry.what}: {error}")
+                    left.append(entry.what)
                 except Exception as error:  # a defect in one removal is no reason to leave the rest
                     self.report.note(f"could not remove {entry.what}: {error}")
                     left.append(entry.what)
@@ -221,7 +225,13 @@ class _Signals:
 
     @contextmanager
     def cleaning_up(self) -> Iterator[None]:
-        """The first signal in the block is told to wait, the next one ends the block."""
+        """The first signal in the block is told to wait, the next one ends the block.
+
+        Outside the main thread, which gets the signals and may be at work, nothing changes.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         self._cleaning, self._warned = True, False
         try:
             yield

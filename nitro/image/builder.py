@@ -174,11 +174,12 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
     users.add(rootfs, recipe)
     declared.add(rootfs, recipe, own.root if own else None)
     packages = [*kernel.add(rootfs, trees), *(extra.packages if extra else ())]
+    sources = rootfs.sources()  # also of what the setup changes
     setup.add(rootfs, recipe, report)
     if own is not None:
-        packages += owners.packages_owning(own, rootfs.sources())
+        packages += owners.packages_owning(own, sources)
     based_on = based.inputs if based else ()
-    inputs = build_cache.states([*_inputs(rootfs, lock), *kernel.inputs(), *based_on])
+    inputs = build_cache.states([*_inputs(sources, lock), *kernel.inputs(), *based_on])
     return _Parts(recipe, kernel, trees, rootfs, packages, inputs, contents.decisions)
 
 
@@ -188,10 +189,10 @@ def _base(recipe: Recipe, report: Reporter) -> Container | None:
     return open_container(recipe.base, recipe.folder, recipe.arch, report)
 
 
-def _inputs(rootfs: Rootfs, lock: Lock) -> list[Path]:
+def _inputs(sources: Sequence[Path], lock: Lock) -> list[Path]:
     """The files whose change makes another image; nitro's own code is in the cache's keys."""
     cache = cache_dir()
-    files = [path for path in rootfs.sources() if cache not in path.parents]
+    files = [path for path in sources if cache not in path.parents]
     # A file that appears in a folder of the recipe changes the folder.
     folders = {path.parent for path in files}
     locks = [lock.path, *([lock.base.path] if lock.base else [])]

@@ -101,14 +101,23 @@ def _copies(sought: Collection[str], root: Path) -> tuple[Entry, ...]:
 
     Debian's package scripts copy it: /usr/share/openssh/sshd_config to /etc/ssh.
     """
-    wanted = {PurePosixPath(path).name: path for path in sorted(sought) if path.startswith("/etc/")}
+    wanted: dict[str, list[str]] = {}
+    for path in sorted(sought):
+        if path.startswith("/etc/"):
+            wanted.setdefault(PurePosixPath(path).name, []).append(path)
     found: dict[str, list[str]] = {}
     for folder, names, files in os.walk(root / "usr/share"):
         if Path(folder) == root / "usr/share" and "doc" in names:
             names.remove("doc")
-        for name in wanted.keys() & set(files):
-            found.setdefault(name, []).append(f"/{(Path(folder) / name).relative_to(root)}")
-    return tuple((places[0], wanted[n]) for n, places in sorted(found.items()) if len(places) == 1)
+        for place in (Path(folder) / name for name in wanted.keys() & set(files)):
+            if not place.is_symlink():
+                found.setdefault(place.name, []).append(f"/{place.relative_to(root)}")
+    return tuple(
+        (places[0], path)
+        for name, places in sorted(found.items())
+        if len(places) == 1
+        for path in wanted[name]
+    )
 
 
 def scripted(recipe: Recipe, manifest: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ namespaces. A command whose inputs are as before does not run again.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -15,8 +16,10 @@ import platform
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,25 +37,11 @@ _MAX_SECONDS = 600
 _SHOWN = 20  # lines of a command that failed
 # Of the namespace or of each start of the guest; what stands there is not kept.
 _PASSING = ("/dev", "/proc", "/sys", "/run", "/tmp", "/init")  # noqa: S108 - paths of the guest
-_DEVICES = "null zero full random urandom"
+_ENTER = Path(__file__).with_name("setup_enter.py")
+_UNSHARE = ("unshare", "--user", "--keep-caps", "--mount", "--pid", "--net", "--ipc", "--fork")
 
-# $1: the root folder; $2 and $3: user and group; $4: where the command starts; then the command.
-# The first namespace may mount, the second has the user, who has no rights beyond it.
-_OUTER = ("unshare", "--user", "--map-root-user", "--mount", "--pid", "--net", "--ipc", "--fork")
-_ENTER = f"""
-set -e
-root=$1 user=$2 group=$3 place=$4; shift 4
-mount -t tmpfs tmpfs "$root/dev"
-mkdir -m 1777 "$root/dev/shm"
-for name in {_DEVICES}; do
-    : > "$root/dev/$name"
-    mount --bind "/dev/$name" "$root/dev/$name"
-done
-mount --rbind /proc "$root/proc"
-exec unshare --user --map-user="$user" --map-group="$group" --root="$root" --wd="$place" -- "$@"
-"""
-# A time that no program sets: a file with another one has been written to.
-_UNTOUCHED = 1
+# Of a file: what changes with its content, its mode or the file itself, whatever sets its date.
+_State = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -95,7 +84,7 @@ def add(rootfs: Rootfs, recipe: Recipe, report: Reporter) -> None:
         old = rootfs.nodes.get(made.path) or Node("program", "setup", uid=owner[0], gid=owner[1])
         source = home / made.place if made.place else None
         rootfs.nodes[made.path] = replace(
-            old, source=source, target=made.target, permissions=made.mode
+            old, source=source, target=made.target, permissions=made.mode, capability=None
         )
 
 
@@ -112,8 +101,14 @@ def _key(rootfs: Rootfs, recipe: Recipe, owner: tuple[int, int]) -> str:
         for path, node in sorted(rootfs.nodes.items())
     ]
     asked = (recipe.setup, recipe.env, recipe.working_directory, owner)
-    text = json.dumps([facts, asked, hashlib.sha256(Path(__file__).read_bytes()).hexdigest()])
+    text = json.dumps([facts, asked, _own_digest()])
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def _own_digest() -> str:
+    """Of the code that makes it."""
+    code = Path(__file__).read_bytes() + _ENTER.read_bytes()
+    return hashlib.sha256(code).hexdigest()
 
 
 def _make(
@@ -123,25 +118,37 @@ def _make(
     home.parent.mkdir(exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=home.parent))
     try:
-        root = scratch / "root"
-        with writing(home.parent):
-            _lay_out(rootfs, root)
-        _run(recipe, root, owner, report)
-        kept = scratch / "kept"
+        root, kept = scratch / "root", scratch / "kept"
         (kept / "files").mkdir(parents=True)
-        removed = [path for path in rootfs.nodes if not _passes(path) and not _is_in(root, path)]
-        made = [vars(one) for one in _changes(rootfs, root, kept)]
-        (kept / "index.json").write_text(json.dumps({"made": made, "removed": removed}))
-        if not home.exists():
-            kept.replace(home)
+        with writing(home.parent):
+            before = _lay_out(rootfs, root)
+        _run(recipe, root, owner, report)
+        found = _scan(root)
+        made = [vars(one) for one in _changes(rootfs, found, before, kept)]
+        there = {path for path, _, _ in found}
+        removed = [path for path in rootfs.nodes if path not in there and not _passes(path)]
+        index = {"made": made, "removed": [path for path in removed if path != "/"]}
+        (kept / "index.json").write_text(json.dumps(index))
+        with suppress(FileExistsError):  # another build was quicker
+            _rename(kept, home)
     finally:
         _remove(scratch)
 
 
-def _lay_out(rootfs: Rootfs, root: Path) -> None:
-    folders = []
+def _rename(folder: Path, home: Path) -> None:
+    try:
+        folder.rename(home)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise FileExistsError from None
+        raise
+
+
+def _lay_out(rootfs: Rootfs, root: Path) -> dict[str, _State]:
+    """Write the files below `root`; returns the state of each."""
+    folders, files = [], []
     for path, node in sorted(rootfs.nodes.items()):
-        place = _inside(root, path)
+        place = root / path.lstrip("/")
         if node.target is not None:
             place.symlink_to(node.target)
         elif node.source is None:
@@ -153,29 +160,40 @@ def _lay_out(rootfs: Rootfs, root: Path) -> None:
             else:
                 place.write_bytes(node.source)
             place.chmod(node.mode)
-            os.utime(place, (_UNTOUCHED, _UNTOUCHED))
+            files.append((path, place))
     for name in ("dev", "proc", "tmp", "run"):
-        (root / name).mkdir(exist_ok=True)
+        if not os.path.lexists(root / name):
+            (root / name).mkdir()
+    states = {path: _state(place.lstat()) for path, place in files}
     for place, mode in reversed(folders):
         place.chmod(mode)
+    return states
+
+
+def _state(found: os.stat_result) -> _State:
+    return found.st_ino, found.st_ctime_ns, found.st_size
 
 
 def _run(recipe: Recipe, root: Path, owner: tuple[int, int], report: Reporter) -> None:
-    assert recipe.setup is not None
-    variables = {
+    environment = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": "/tmp",  # noqa: S108 - the image's, in a folder of ours
+        "HOME": "/tmp",  # noqa: S108 - the image's
         "LC_ALL": "C",
         "TZ": "UTC",
         **recipe.env,
     }
-    place = recipe.working_directory or "/"
-    words = [str(root), *map(str, owner), place, *recipe.setup]
+    asked = {
+        "root": str(root),
+        "place": recipe.working_directory or "/",
+        "command": recipe.setup,
+        "environment": environment,
+    }
+    user, group = owner
+    words = [f"--map-user={user}", f"--map-group={group}", "--kill-child"]
     try:
         done = subprocess.run(
-            [*_OUTER, "--kill-child", "sh", "-c", _ENTER, "enter", *words],
-            env=variables,
-            stdin=subprocess.DEVNULL,
+            [*_UNSHARE, *words, sys.executable, "-I", str(_ENTER)],
+            input=json.dumps(asked),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -198,57 +216,56 @@ def _run(recipe: Recipe, root: Path, owner: tuple[int, int], report: Reporter) -
         )
 
 
-def _changes(rootfs: Rootfs, root: Path, kept: Path) -> Iterator[_Made]:
-    """What is new or different below `root`; the files move into `kept`."""
-    count = 0
-    for place in _walk(root):
-        path = f"/{place.relative_to(root)}"
-        old = rootfs.nodes.get(path)
-        found = place.lstat()
-        mode = stat.S_IMODE(found.st_mode)
-        if stat.S_ISLNK(found.st_mode):
+def _scan(root: Path) -> list[tuple[str, Path, os.stat_result]]:
+    """All below `root` but what passes, folders before what is in them. All folders can be read
+    and written then, whatever the command has made of them."""
+    found = []
+    ahead = [root]
+    while ahead:
+        folder = ahead.pop()
+        folder.chmod(0o700)
+        for place in sorted(folder.iterdir()):
+            path = f"/{place.relative_to(root)}"
+            if not _passes(path):
+                state = place.lstat()
+                found.append((path, place, state))
+                if stat.S_ISDIR(state.st_mode):
+                    ahead.append(place)
+    return found
+
+
+def _changes(
+    rootfs: Rootfs,
+    found: Sequence[tuple[str, Path, os.stat_result]],
+    before: Mapping[str, _State],
+    kept: Path,
+) -> Iterator[_Made]:
+    """What is new or different; the files move into `kept`."""
+    for number, (path, place, state) in enumerate(found):
+        old, mode = rootfs.nodes.get(path), stat.S_IMODE(state.st_mode)
+        if stat.S_ISLNK(state.st_mode):
             target = str(place.readlink())
             if old is None or old.target != target:
                 yield _Made(path, mode, target=target)
-        elif stat.S_ISDIR(found.st_mode):
-            if old is None or old.mode != mode or old.source is not None:
+        elif stat.S_ISDIR(state.st_mode):
+            folder = old is not None and old.source is None and old.target is None
+            if old is None or not folder or old.mode != mode:
                 yield _Made(path, mode)
-        elif stat.S_ISREG(found.st_mode) and (
-            old is None or found.st_mtime != _UNTOUCHED or old.mode != mode
-        ):
-            name = f"files/{count}"
-            count += 1
+        elif stat.S_ISREG(state.st_mode) and before.get(path) != _state(state):
+            name = f"files/{number}"
             place.chmod(0o600)
-            place.replace(kept / name)
+            place.rename(kept / name)
             yield _Made(path, mode, place=name)
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    """All below `root` but what passes, folders before what is in them."""
-    for folder, names, files in os.walk(root):
-        here = Path(folder)
-        names[:] = sorted(n for n in names if not _passes(f"/{(here / n).relative_to(root)}"))
-        yield from (here / name for name in names)
-        yield from (
-            here / n for n in sorted(files) if not _passes(f"/{(here / n).relative_to(root)}")
-        )
 
 
 def _passes(path: str) -> bool:
     return any(path == one or path.startswith(f"{one}/") for one in _PASSING)
 
 
-def _is_in(root: Path, path: str) -> bool:
-    return os.path.lexists(_inside(root, path))
-
-
-def _inside(root: Path, path: str) -> Path:
-    return root / path.lstrip("/")
-
-
 def _remove(scratch: Path) -> None:
-    """A folder that its user may not write in is one that rmtree leaves."""
-    for folder, _, _ in os.walk(scratch):
-        if not Path(folder).is_symlink():
-            Path(folder).chmod(0o700)
+    """The command may have made folders in which nobody may write."""
+    for folder, names, _ in os.walk(scratch):
+        for place in (Path(folder) / name for name in names):
+            if not place.is_symlink():
+                place.chmod(0o700)
     shutil.rmtree(scratch, ignore_errors=True)

@@ -81,6 +81,7 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_Word = Annotated[str, AfterValidator(patterns.word)]
 _Absolute = Annotated[str, AfterValidator(_absolute)]
 #: a user's name or number, and after a colon a group's
 _OWNER = (
@@ -155,10 +156,10 @@ class Recipe(_Table):
     #: the folder that absolute paths of this machine and its libraries are looked for in
     sysroot: str = "/"
     #: argv; None: the first program without arguments
-    command: tuple[str, ...] | None = Field(default=None, min_length=1)
+    command: tuple[_Word, ...] | None = Field(default=None, min_length=1)
     env: dict[str, str] = {}
     #: a command to run when the image is built, in its files; what it makes is kept
-    setup: tuple[str, ...] | None = Field(default=None, min_length=1)
+    setup: tuple[_Word, ...] | None = Field(default=None, min_length=1)
     #: who runs the command; a name that nothing brings is made
     user: _Owner = "root"
     #: where the command starts; None: in /

@@ -25,3 +25,10 @@ _MEANT = {
 def meant(pattern: str) -> str:
     """What a word that fits `pattern` is, in words."""
     return _MEANT.get(pattern, f"of the form {pattern}")
+
+
+def word(text: str) -> str:
+    """A word of a command line. Raises ValueError."""
+    if "\0" in text:
+        raise ValueError("has a NUL byte in it")
+    return text

@@ -13,6 +13,7 @@ from tests.lengths import LONG
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.boot
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(not LONG, reason="minutes: `make soak` runs it")

@@ -329,10 +329,12 @@ def test_a_night_in_two_regions(cloud: Cloud, disk: DiskImage, record: Record) -
 
 
 def test_another_ami_is_measured_as_a_control(
-    cloud: Cloud, disk: DiskImage, record: Record, tmp_path: Path
+    bench_cloud: Cloud, disk: DiskImage, record: Record, tmp_path: Path
 ) -> None:
-    with Undo(Keep.IMAGE) as undo:  # which nitro made, but the plan does not say so
+    with Undo(Keep.IMAGE) as undo:  # which nitro made, and nothing says so any more
         ami = publish(connect(), make_disk(tmp_path / "other.raw", seed=7), undo).ami_id
+    mine = connect().ec2.describe_images(ImageIds=[ami])["Images"][0].get("Tags", [])
+    connect().ec2.delete_tags(Resources=[ami], Tags=mine)
     text = f'[amis.other]\nids.{REGION} = "{ami}"\nstart = "iperf3 -s -D"\n'
     mixed = plan(f"max_hours = 1\n{text}", 'images = ["bench", "other"]')
     told: list[str] = []
@@ -345,11 +347,11 @@ def test_another_ami_is_measured_as_a_control(
         if params["ImageId"] == ami:
             told.append(params["UserData"])
 
-    cloud.sleep = sleep
-    cloud.session.events.register("before-parameter-build.ec2.RunInstances", note)
-    done = run(cloud, disk, record, mixed)
+    bench_cloud.sleep = sleep
+    bench_cloud.session.events.register("before-parameter-build.ec2.RunInstances", note)
+    done = run(bench_cloud, disk, record, mixed)
     assert (done.recorded, done.failed) == (12, 0)
-    assert left(cloud) == NOTHING
+    assert left(bench_cloud) == NOTHING
     sql = "SELECT driver, loaded_driver, digest FROM samples WHERE image = 'other'"
     assert {tuple(row.values()) for row in rows(record, sql)} == {("own", "unknown", ami)}
     # Two hours: the night's hour and one more.

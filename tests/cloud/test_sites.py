@@ -26,6 +26,13 @@ def test_what_the_user_names_is_of_the_region_that_the_command_works_in(cloud: C
     assert other.types["c5.large"].vcpus == 2
 
 
+@pytest.mark.parametrize("named", [{"subnet": "subnet-1"}, {"bucket": "mine"}])
+def test_what_the_user_names_is_not_left_out(cloud: Cloud, named: dict[str, str]) -> None:
+    given = {"subnet": None, "bucket": None, **named}
+    with pytest.raises(InputError, match=f"is of {REGION}, in which"):
+        sites_of(cloud, plan(regions=["us-east-1"]), **given)
+
+
 def test_without_regions_it_is_that_of_the_command(cloud: Cloud) -> None:
     [only] = sites_of(cloud, plan(), subnet=None, bucket=None)
     assert only.cloud is cloud

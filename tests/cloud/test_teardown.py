@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 
 import pytest
 
@@ -209,3 +210,45 @@ def test_either_signal_during_the_clean_up_is_told_to_wait_and_handlers_are_put_
     assert removed == ["last", "first"]
     assert report.notes == ["still cleaning up; press Ctrl-C again to leave the rest behind"]
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_thread_that_cleans_up_holds_no_signal_back() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    removed: list[str] = []
+
+    def remove(id_: str) -> None:
+        begun.set()
+        go_on.wait(10)
+        removed.append(id_)
+
+    def work() -> None:
+        with Undo(Keep.NOTHING) as undo:
+            undo.push("client", Lifetime.INSTANCE, id="client", remove=remove)
+
+    thread = threading.Thread(target=work)
+    try:
+        with pytest.raises(Interrupted), Undo(Keep.NOTHING):  # noqa: PT012
+            thread.start()
+            assert begun.wait(10)
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        go_on.set()
+        thread.join()
+    assert removed == ["client"]
+
+
+def test_what_an_ended_wait_leaves_is_removed_outside_without_a_note() -> None:
+    removed: list[str] = []
+    report = Notes()
+
+    def remove(id_: str) -> None:
+        removed.append(id_)
+        if len(removed) == 1:
+            raise Interrupted("interrupted")
+
+    with Undo(Keep.NOTHING, report=report) as outer:
+        with Undo(Keep.NOTHING, report=report, outer=outer) as inner:
+            inner.push("client", Lifetime.INSTANCE, id="client", remove=remove)
+        assert removed == ["client"]
+    assert removed == ["client", "client"]
+    assert report.notes == []

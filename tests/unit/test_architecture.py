@@ -96,6 +96,9 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         *("nitro/debian/fetch.py", "nitro/debian/package.py"),
         *("nitro/image/linux/*", "nitro/image/relock.py", "nitro/image/osv/driver.py"),
     ],
+    "a process that becomes another one: tests/unit/image/test_setup.py": [
+        "nitro/image/setup_enter.py"
+    ],
     "tested with the policies that it makes: tests/cloud/test_policies.py": [
         "nitro/cloud/scope.py"
     ],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pyarrow.parquet as pq
+
 from nitro.bench.triage import Sides, differences
 from tests.unit.bench.samples import CELLS, CIRCUMSTANCES, days, fill
 
@@ -42,3 +44,18 @@ def test_nights_long_before_the_step_do_not_excuse_it(record):
 def test_a_cell_without_two_sides_has_no_difference(record):
     fill(record, NIGHTS[6:])
     assert differences(record, sides()) == ()
+
+
+def test_the_market_is_on_demand_where_the_record_does_not_say(record):
+    fill(record, NIGHTS[:6])
+    for file in record.store.folder.rglob("*.parquet"):  # as before the record had the column
+        rows = pq.read_table(file, partitioning=None).drop_columns(["market"])
+        pq.write_table(rows, file)
+    fill(record, NIGHTS[6:], circumstances=replace(CIRCUMSTANCES, market="on-demand"))
+    assert differences(record, sides()) == ()
+
+
+def test_another_market_is_a_cause(record):
+    fill(record, NIGHTS[:6], circumstances=replace(CIRCUMSTANCES, market="on-demand"))
+    fill(record, NIGHTS[6:], circumstances=replace(CIRCUMSTANCES, market="spot"))
+    assert [str(one) for one in differences(record, sides())] == ["market: on-demand → spot"]

@@ -22,7 +22,7 @@ rates = ["100M"]
     [
         (("small", "Small plan"), "name: 'Small plan' is not a name of a-z, 0-9", "docs/"),
         (('name = "small"', ""), "name is missing", "docs/benchmarking.md"),
-        (('["100M"]', '"100M"'), "test.0.rates: '100M' is not a list: write ['100M']", "docs/"),
+        (('["100M"]', '"100M"'), 'test.0.rates: is not a list: write ["100M"]', "docs/"),
         (("100M", "fast"), "test.0.rates.0: 'fast' is not a rate in bit/s, such as 100M", "docs/"),
         (("types", "kinds"), "matrix.types is missing", "docs/"),
         (
@@ -39,6 +39,14 @@ rates = ["100M"]
         (("[matrix]", "pairs = 3\n[matrix]"), "unknown key 'pairs'", "pairs_at_once"),
         (('rates = ["100M"]', ""), "test.0: iperf3-udp needs rates", "docs/"),
         (("[matrix]", "matrix = 1\n[other]"), "matrix: 1 is not a table", "docs/"),
+        (("[matrix]", "[[matrix]]"), "matrix: is a list: write [matrix]", "docs/"),
+        (("[[test]]", "[test]"), "test: is one table: write [[test]]", "docs/"),
+        (('types = ["c5.large"]', "types = 3"), "matrix.types: is not a list: write [3]", "docs/"),
+        (
+            ("[matrix]", "[prices]\n'c5.larg' = 1\n[matrix]"),
+            "prices has 'c5.larg', which the matrix's types do not have",
+            "docs/",
+        ),
     ],
 )
 def test_the_first_problem_is_said_with_what_to_do(tmp_path, change, says, hint):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -48,6 +48,28 @@ def test_what_one_raises_ends_the_others_at_their_next_pause_and_what_has_not_be
         side_by_side(work, 2, brake)
     assert ended == ["interrupted"]
     brake.on(lambda _: None)(0)  # it is released, for the clean-up
+
+
+def test_an_interruption_while_work_is_handed_out_ends_what_has_begun() -> None:
+    brake = Brake()
+    ended: list[str] = []
+
+    def pauses() -> None:
+        pause = brake.on(lambda _: None)
+        try:
+            while True:
+                pause(0.001)
+        except Interrupted:
+            ended.append("interrupted")
+
+    class Work(list[Callable[[], object]]):
+        def __iter__(self) -> Iterator[Callable[[], object]]:
+            yield pauses
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(Work(), 2, brake)
+    assert ended in (["interrupted"], [])  # it may not have begun
 
 
 def test_only_notes_reach_the_reporter_of_the_whole() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -161,27 +163,117 @@ def test_what_cannot_run_here_is_refused(rootfs: Rootfs, monkeypatch: pytest.Mon
         run(rootfs, "exit 0")
 
 
-def test_what_is_removed_linked_and_made_a_folder(rootfs: Rootfs) -> None:
-    tools = Closure(Sysroot(Path("/")), X86_64, lambda _: False)
-    for name in ("rm", "ln", "mkdir", "chmod"):
-        tools.add(f"/usr/bin/{name}", Path(f"/usr/bin/{name}"))
-        rootfs.add(f"/usr/bin/{name}", Node("packages", "test", source=Path(f"/usr/bin/{name}")))
-    for path, source in tools.found.items():
+@pytest.fixture
+def tools(rootfs: Rootfs) -> Rootfs:
+    """Programs of this machine's besides its shell."""
+    names = ("rm", "ln", "mkdir", "chmod", "chown", "mv", "cp", "chroot")
+    closure = Closure(Sysroot(Path("/")), X86_64, lambda _: False)
+    for name in names:
+        source = Path(shutil.which(name, path="/usr/bin:/usr/sbin:/bin:/sbin") or name)
+        closure.add(f"/usr/bin/{name}", source)
+        rootfs.add(f"/usr/bin/{name}", Node("packages", "test", source=source, executable=True))
+    for path, source in closure.found.items():
         rootfs.add(path, Node("packages", "test", source=source, executable=True))
-    for name in ("rm", "ln", "mkdir", "chmod"):
-        at = f"/usr/bin/{name}"
-        rootfs.nodes[at] = Node("packages", "test", source=Path(at), executable=True)
-    before = dict(rootfs.nodes)
+    return rootfs
+
+
+def test_what_is_removed_linked_and_made_a_folder(tools: Rootfs) -> None:
+    before = dict(tools.nodes)
     run(
-        rootfs,
+        tools,
         "rm -r /srv/old; ln -sf elsewhere /srv/link; mkdir -m 2750 -p /srv/data/deep; "
         "echo 1 > /srv/data/deep/file; chmod 4555 /srv/changed; chmod 555 /srv/data/deep",
     )
-    assert "/srv/old" not in rootfs.nodes
-    assert rootfs.nodes["/srv/link"].target == "elsewhere"
-    assert rootfs.nodes["/srv/data/deep"].source is None
-    assert rootfs.nodes["/srv/changed"].mode == 0o4555
-    assert rootfs.read("/srv/changed") == b"before"
-    assert rootfs.read("/srv/data/deep/file") == b"1\n"
+    assert "/srv/old" not in tools.nodes
+    assert tools.nodes["/srv/link"].target == "elsewhere"
+    assert tools.nodes["/srv/data/deep"].source is None
+    assert tools.nodes["/srv/data/deep"].mode == 0o2555
+    assert tools.nodes["/srv/changed"].mode == 0o4555
+    assert tools.read("/srv/changed") == b"before"
+    assert tools.read("/srv/data/deep/file") == b"1\n"
     touched = {"/srv/old", "/srv/link", "/srv/changed"}
-    assert {path for path in before if rootfs.nodes.get(path) != before[path]} == touched
+    assert {path for path in before if tools.nodes.get(path) != before[path]} == touched
+
+
+def test_a_file_of_the_image_that_takes_the_place_of_another(tools: Rootfs) -> None:
+    for name in ("one", "two", "three"):
+        tools.add(f"/srv/{name}", Node("packages", "test", source=f"{name}".encode()))
+    run(tools, "mv /srv/one /srv/old; cp -p /srv/two /srv/three")
+    assert (tools.read("/srv/old"), tools.read("/srv/three")) == (b"one", b"two")
+    assert "/srv/one" not in tools.nodes
+
+
+def test_hard_links_keep_mode_and_content(tools: Rootfs) -> None:
+    mode = tools.nodes["/usr/bin/cp"].mode
+    run(tools, "ln /usr/bin/cp /srv/cp; echo x > /srv/data/a; chmod 755 /srv/data/a; "
+               "ln /srv/data/a /srv/data/b")  # fmt: skip
+    assert tools.nodes["/usr/bin/cp"].mode == tools.nodes["/srv/cp"].mode == mode
+    assert tools.read("/srv/cp") == tools.read("/usr/bin/cp")
+    both = [tools.nodes[f"/srv/data/{name}"] for name in "ab"]
+    assert [node.mode for node in both] == [0o755, 0o755]
+    assert tools.read("/srv/data/b") == b"x\n"
+
+
+def test_folders_that_nobody_may_read(tools: Rootfs) -> None:
+    tools.add("/srv/shut", Node("packages", "test", permissions=0))
+    tools.add("/srv/shut/file", Node("packages", "test", source=b"kept"))
+    run(tools, "mkdir /srv/data/shut; echo 1 > /srv/data/shut/file; chmod 300 /srv/data/shut")
+    assert tools.read("/srv/shut/file") == b"kept"
+    assert tools.nodes["/srv/data/shut"].mode == 0o300
+    assert tools.read("/srv/data/shut/file") == b"1\n"
+    assert len(list((Path(os.environ["NITRO_CACHE"]) / "setup").iterdir())) == 1
+
+
+def test_a_folder_that_becomes_a_link_and_a_link_that_becomes_a_folder(tools: Rootfs) -> None:
+    tools.add("/srv/etc/passwd", Node("packages", "test", source=b"not this machine's"))
+    run(tools, "mv /srv/etc /srv/moved; ln -s /etc /srv/etc; rm /srv/link; mkdir /srv/link")
+    assert tools.nodes["/srv/etc"].target == "/etc"
+    assert "/srv/etc/passwd" not in tools.nodes
+    assert tools.read("/srv/moved/passwd") == b"not this machine's"
+    link = tools.nodes["/srv/link"]
+    assert (link.source, link.target) == (None, None)
+
+
+@pytest.mark.parametrize("user", ["keeper", "root"])
+def test_nobody_gets_out(tools: Rootfs, user: str) -> None:
+    setup.add(
+        tools,
+        recipe(
+            "cd /proc; for name in [0-9]*; do echo $name >> /srv/data/processes; done; "
+            "while read line; do echo $line; done < /proc/self/status > /srv/data/status; "
+            "for file in /proc/sys/kernel/core_pattern /proc/sysrq-trigger; do "
+            "test ! -w $file; done; "
+            "chroot /srv /bin/sh -c : 2> /srv/data/chroot && exit 1; exit 0",
+        ).model_copy(update={"user": user}),
+        Noted(),
+    )
+    status = tools.read("/srv/data/status").decode()
+    assert all(f"Cap{kind}: {0:016x}" in status for kind in ("Eff", "Prm", "Inh", "Bnd", "Amb"))
+    assert b"Operation not permitted" in tools.read("/srv/data/chroot")
+    assert len(tools.read("/srv/data/processes").split()) <= 2
+
+
+def test_the_recipe_s_environment_is_the_command_s_alone(rootfs: Rootfs) -> None:
+    run(rootfs, "echo $PATH > /srv/data/path", env={"PATH": "/nowhere", "LD_PRELOAD": "/none.so"})
+    assert rootfs.read("/srv/data/path") == b"/nowhere\n"
+
+
+def test_a_working_directory_that_is_none_is_named(rootfs: Rootfs) -> None:
+    report = Noted()
+    with pytest.raises(NitroError, match="status 1"):
+        setup.add(rootfs, recipe(":", working_directory="/srv/old"), report)
+    assert report.notes == ["working_directory /srv/old: Not a directory"]
+
+
+def test_two_builds_at_once_agree(rootfs: Rootfs) -> None:
+    script = "read -r boot < /proc/sys/kernel/random/uuid; echo $boot > /srv/data/id"
+    copies = [Rootfs(dict(rootfs.nodes)) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda copy: run(copy, script), copies))
+    one, other = (copy.read("/srv/data/id") for copy in copies)
+    assert one == other != b""
+
+
+def test_a_nul_byte_is_refused() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        Recipe(name="made", setup=("/bin/sh", "\0"), command=("/bin/sh",))
