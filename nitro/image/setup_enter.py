@@ -57,7 +57,8 @@ def _lay_out(root: Path) -> None:
         if place.is_symlink():
             sys.exit(f"/{place.name} of the image is a link")
     _mount(root, root, flags=_BIND | _REC)
-    _mount("tmpfs", devices, "tmpfs", _NOSUID)
+    # In a folder that all may write to, nobody may open another one's device with O_CREAT.
+    _mount("tmpfs", devices, "tmpfs", _NOSUID, "mode=755")
     (devices / "shm").mkdir()
     _mount("tmpfs", devices / "shm", "tmpfs", _NOSUID | _NODEV)
     for name in _DEVICES:
@@ -81,10 +82,12 @@ def _give_up_rights() -> None:
     _call(_LIBC.capset, struct.pack("=Ii", _CAPABILITY_VERSION, 0), bytes(24))
 
 
-def _mount(source: str | Path, target: Path, kind: str = "", flags: int = 0) -> None:
+def _mount(
+    source: str | Path, target: Path, kind: str = "", flags: int = 0, data: str = ""
+) -> None:
     try:
         words = [os.fsencode(word) for word in (source, target, kind)]
-        _call(_LIBC.mount, *words, ctypes.c_ulong(flags), None)
+        _call(_LIBC.mount, *words, ctypes.c_ulong(flags), data.encode())
     except OSError as error:
         raise OSError(error.errno, f"{target}: {error.strerror}") from None
 

@@ -82,6 +82,7 @@ def test_it_runs_as_the_user_without_a_network(rootfs: Rootfs) -> None:
         rootfs,
         "while read line; do echo $line; done < /proc/self/status > /srv/data/status; "
         "while read line; do echo $line; done < /proc/net/dev > /srv/data/net; "
+        "while read line; do echo $line; done < /proc/self/mounts > /srv/data/mounts; "
         "echo $PWD > /srv/data/place",
         working_directory="/srv",
     )
@@ -91,6 +92,11 @@ def test_it_runs_as_the_user_without_a_network(rootfs: Rootfs) -> None:
     interfaces = [line.split(":")[0] for line in rootfs.read("/srv/data/net").decode().splitlines()]
     assert interfaces[2:] == ["lo"]
     assert rootfs.read("/srv/data/place") == b"/srv\n"
+    mounts = [line.split() for line in rootfs.read("/srv/data/mounts").decode().splitlines()]
+    options = {place: options.split(",") for _, place, _, options, *_ in mounts}
+    assert {*options} >= {"/", "/dev", "/dev/null", "/proc"}
+    assert "mode=755" in options["/dev"]  # else only root may open /dev/null with O_CREAT
+    assert "ro" in options["/proc"]
 
 
 def test_this_machine_s_files_are_neither_seen_nor_changed(rootfs: Rootfs, tmp_path: Path) -> None:
