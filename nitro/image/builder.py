@@ -175,12 +175,12 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
     declared.add(rootfs, recipe, own.root if own else None)
     packages = [*kernel.add(rootfs, trees), *(extra.packages if extra else ())]
     sources = rootfs.sources()  # also of what the setup changes
-    setup.add(rootfs, recipe, report)
+    made = setup.add(rootfs, recipe, report)
     if own is not None:
         packages += owners.packages_owning(own, sources)
     based_on = based.inputs if based else ()
     inputs = build_cache.states([*_inputs(sources, lock), *kernel.inputs(), *based_on])
-    return _Parts(recipe, kernel, trees, rootfs, packages, inputs, contents.decisions)
+    return _Parts(recipe, kernel, trees, rootfs, packages, inputs, [*contents.decisions, *made])
 
 
 def _base(recipe: Recipe, report: Reporter) -> Container | None:

@@ -26,6 +26,7 @@ from pathlib import Path
 from nitro.debian import chroot
 from nitro.errors import InputError, NitroError
 from nitro.image import users
+from nitro.image.decisions import Decision
 from nitro.image.digests import of_file
 from nitro.image.rootfs import Node, Rootfs
 from nitro.paths import cache_dir
@@ -54,13 +55,15 @@ class _Made:
     target: str | None = None
 
 
-def add(rootfs: Rootfs, recipe: Recipe, report: Reporter) -> None:
+def add(rootfs: Rootfs, recipe: Recipe, report: Reporter) -> list[Decision]:
     """Run `recipe.setup` in the files of `rootfs`, complete by now, and put in what it made.
+
+    Returns how much that was; nothing without a setup.
 
     Raises InputError when it is for another machine, NitroError when it fails.
     """
     if recipe.setup is None:
-        return
+        return []
     if recipe.flavour != "linux":
         raise InputError(
             f"{recipe.name}: setup needs Linux's files, and kernel is {recipe.kernel}",
@@ -86,6 +89,8 @@ def add(rootfs: Rootfs, recipe: Recipe, report: Reporter) -> None:
         rootfs.nodes[made.path] = replace(
             old, source=source, target=made.target, permissions=made.mode, capability=None
         )
+    what = f"{len(index['made'])} paths made or changed, {len(index['removed'])} removed"
+    return [Decision("setup", what, f"by {recipe.setup[0]}, as {recipe.user}")]
 
 
 def _key(rootfs: Rootfs, recipe: Recipe, owner: tuple[int, int]) -> str:

@@ -13,6 +13,7 @@ import pytest
 from nitro.arch import X86_64
 from nitro.errors import InputError, NitroError
 from nitro.image import setup
+from nitro.image.decisions import Decision
 from nitro.image.libraries import Closure, Sysroot
 from nitro.image.rootfs import Node, Rootfs
 from nitro.progress import Reporter
@@ -54,20 +55,21 @@ def recipe(script: str, **keys: Any) -> Recipe:
     return Recipe(name="made", user="keeper", setup=command, command=("/bin/sh",), **keys)
 
 
-def run(rootfs: Rootfs, script: str, **keys: Any) -> Reporter:
-    report = Reporter()
-    setup.add(rootfs, recipe(script, **keys), report)
-    return report
+def run(rootfs: Rootfs, script: str, **keys: Any) -> Decision:
+    [decision] = setup.add(rootfs, recipe(script, **keys), Reporter())
+    return decision
 
 
 def test_what_the_command_makes_is_in_the_image(rootfs: Rootfs) -> None:
     before = dict(rootfs.nodes)
-    run(
+    decision = run(
         rootfs,
         "umask 077; echo $WORD > /srv/data/new; echo after > /srv/changed; "
         "echo gone > /tmp/scratch; echo gone > /dev/null",
         env={"WORD": "made"},
     )
+    what = "2 paths made or changed, 0 removed"
+    assert decision == Decision("setup", what, "by /bin/sh, as keeper")
     different = {path for path, node in rootfs.nodes.items() if before.get(path) != node}
     assert different == {"/srv/data/new", "/srv/changed"}
     new = rootfs.nodes["/srv/data/new"]
