@@ -197,7 +197,7 @@ def _run(recipe: Recipe, root: Path, owner: tuple[int, int], report: Reporter) -
     words = [f"--map-user={user}", f"--map-group={group}", "--kill-child"]
     try:
         done = subprocess.run(
-            [*_UNSHARE, *words, sys.executable, "-I", str(_ENTER)],
+            [*_UNSHARE, *words, sys.executable, "-I", "-S", str(_ENTER)],
             input=json.dumps(asked),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

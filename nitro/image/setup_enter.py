@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import NoReturn
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _RDONLY, _NOSUID, _NODEV, _NOEXEC = 1, 2, 4, 8
 _BIND, _REC = 4096, 16384
 _DETACH = 2
@@ -32,7 +31,7 @@ def main() -> NoReturn:
     try:
         _lay_out(root)
         os.chdir(root)
-        _call(_LIBC.syscall, _PIVOT_ROOT[os.uname().machine], b".", b".")
+        _call(_LIBC.pivot_root, b".", b".")
         _call(_LIBC.umount2, b".", _DETACH)
     except OSError as error:
         sys.exit(f"mount: {error}")

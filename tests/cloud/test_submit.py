@@ -218,13 +218,15 @@ def test_the_policy_for_benchmarks_has_what_a_submitted_night_needs(
     with Undo(Keep.NOTHING) as undo:
         tag_map = tags.deployment_tags("nitro-d-1-1", "d-1", "placement", None, {})
         placement_groups.create(user, "nitro-d-1-1", tag_map, undo)
-    # Of plans with a max_cost and of the spot market: test_prices.py and test_pairs.py.
+    # Of plans with a max_cost, of AMIs that are not ours and of the spot market: test_prices.py and
+    # test_pairs.py.
     asked.append(Question("pricing:GetProducts", "*"))
     spot = f"arn:aws:ec2:{REGION}:{ACCOUNT}:spot-instances-request/*"
-    asked.append(Question("ec2:RunInstances", spot))
+    other = f"arn:aws:ec2:{REGION}::image/ami-0123456789abcdef0"
+    asked += [Question("ec2:RunInstances", resource) for resource in (spot, other)]
     ours = f":::{storage.own_bucket_name(user)}"
     renamed = [replace(one, resource=one.resource.replace(":::results", ours)) for one in asked]
-    kinds, resources = ("batch:", "sns:", "pricing:"), ("/net/", ":spot-instances-request/")
+    kinds, resources = ("batch:", "sns:", "pricing:"), ("/net/", ":spot-instances-request/", other)
     mine = [
         one
         for one in renamed
