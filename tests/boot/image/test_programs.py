@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from lab.image import booted
+from lab.image import DEADLINE, booted
 from nitro import recipe
+from nitro.console import milestones
 from nitro.debian import Wanted, tree
 from nitro.image import build
 from nitro.image.linux.trace import missing_files
@@ -142,3 +144,24 @@ def test_system_calls_of_a_traced_program(tmp_path: Path) -> None:
     assert total.name == "openat"
     assert total.count > total.errors >= 1
     assert total.seconds is not None
+
+
+def test_no_port_is_tried_once_somebody_was_let_in(tmp_path: Path) -> None:
+    """A trial could take the port of a server that listens anew after each connection, as iperf3
+    does. Here one would find a port of IPv6 only."""
+    program = tmp_path / "serve"
+    program.write_text(
+        "#!/bin/sh\necho 1 >/proc/sys/net/ipv6/bindv6only\n"
+        "{ sleep 1; echo | nc ::1 8080; sleep 8; echo that is all; } &\n"
+        "exec httpd -f -p [::]:8080 -h /run/lock\n"
+    )
+    program.chmod(0o755)
+    made = recipe.for_program(program, ports=[Port("tcp", 8080)])
+    with booted(build(made), tmp_path) as machine:
+        machine.wait_for("ready")
+        end = time.monotonic() + DEADLINE
+        while "that is all" not in machine.console and time.monotonic() < end:
+            time.sleep(0.2)
+        said = [milestone.name for milestone in milestones(machine.console)]
+    assert "that is all" in machine.console
+    assert said[-1] == "ready"

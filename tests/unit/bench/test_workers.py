@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from nitro.bench.workers import Brake, Notes, side_by_side
 from nitro.errors import Interrupted
 from nitro.progress import Reporter
+
+
+def until_ended(brake: Brake, begun: threading.Event, ended: list[str]) -> None:
+    """Pauses until the brake is pulled."""
+    begun.set()
+    pause = brake.on(lambda _: None)
+    try:
+        while True:
+            pause(0.001)
+    except Interrupted:
+        ended.append("interrupted")
+        raise
 
 
 def test_one_at_a_time_is_done_here_and_in_order() -> None:
@@ -33,16 +46,7 @@ def test_what_one_raises_ends_the_others_at_their_next_pause_and_what_has_not_be
         begun.wait(10)
         raise KeyboardInterrupt
 
-    def pauses() -> None:
-        begun.set()
-        pause = brake.on(lambda _: None)
-        try:
-            while True:
-                pause(0.001)
-        except Interrupted:
-            ended.append("interrupted")
-            raise
-
+    pauses = partial(until_ended, brake, begun, ended)
     work: list[Callable[[], object]] = [fails, pauses, lambda: ended.append("late")]
     with pytest.raises(KeyboardInterrupt):
         side_by_side(work, 2, brake)
@@ -51,25 +55,18 @@ def test_what_one_raises_ends_the_others_at_their_next_pause_and_what_has_not_be
 
 
 def test_an_interruption_while_work_is_handed_out_ends_what_has_begun() -> None:
-    brake = Brake()
+    brake, begun = Brake(), threading.Event()
     ended: list[str] = []
-
-    def pauses() -> None:
-        pause = brake.on(lambda _: None)
-        try:
-            while True:
-                pause(0.001)
-        except Interrupted:
-            ended.append("interrupted")
 
     class Work(list[Callable[[], object]]):
         def __iter__(self) -> Iterator[Callable[[], object]]:
-            yield pauses
+            yield partial(until_ended, brake, begun, ended)
+            assert begun.wait(10)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         side_by_side(Work(), 2, brake)
-    assert ended in (["interrupted"], [])  # it may not have begun
+    assert ended == ["interrupted"]
 
 
 def test_only_notes_reach_the_reporter_of_the_whole() -> None:
