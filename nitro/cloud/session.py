@@ -193,7 +193,11 @@ class Cloud:
             try:
                 # The stubs know services by literal only.
                 make = cast("Callable[..., BaseClient]", self.session.client)
-                return make(service, self.region, endpoint_url=endpoint, config=config)
+                client = make(service, self.region, endpoint_url=endpoint, config=config)
+                # What can be paged is read with the first page, else: by all regions at once, and
+                # each of them would look through the models of every service.
+                client.can_paginate(next(iter(client.meta.method_to_api_mapping)))
+                return client
             except (BotoCoreError, ValueError) as error:
                 raise InputError(f"cannot reach {service} in {self.region}: {error}") from None
 

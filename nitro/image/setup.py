@@ -217,7 +217,8 @@ def _run(recipe: Recipe, root: Path, owner: tuple[int, int], report: Reporter) -
             report.note(line)
         raise NitroError(
             f"{recipe.name}: setup ended with status {done.returncode}",
-            hint=chroot.refusal_hint(done.stdout) or "it runs in the image's files, alone",
+            hint=chroot.refusal_hint(done.stdout)
+            or "it sees the image's files alone, and no network",
         )
 
 

@@ -29,7 +29,7 @@ def main() -> NoReturn:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     root = Path(asked["root"])
     try:
-        _lay_out(root)
+        _mount_all(root)
         os.chdir(root)
         _call(_LIBC.pivot_root, b".", b".")
         _call(_LIBC.umount2, b".", _DETACH)
@@ -43,14 +43,14 @@ def main() -> NoReturn:
     _give_up_rights()
     os.umask(0o022)
     try:
-        os.execve(asked["command"][0], asked["command"], asked["environment"])
+        os.execvpe(asked["command"][0], asked["command"], asked["environment"])
     except OSError as error:
         print(f"{asked['command'][0]}: {error.strerror}", flush=True)
         sys.exit(127)
 
 
-def _lay_out(root: Path) -> None:
-    """Make the image's files a mount of their own, with devices and processes."""
+def _mount_all(root: Path) -> None:
+    """Make the image's files a mount of their own, with devices and /proc."""
     devices, processes = root / "dev", root / "proc"
     for place in (devices, processes):
         if place.is_symlink():

@@ -261,6 +261,12 @@ def test_nobody_gets_out(tools: Rootfs, user: str) -> None:
     assert len(tools.read("/srv/data/processes").split()) <= 2
 
 
+def test_a_command_without_a_path_is_found_in_the_image(rootfs: Rootfs) -> None:
+    words = ("sh", "-c", "echo found > /srv/data/word")
+    setup.add(rootfs, recipe("").model_copy(update={"setup": words}), Reporter())
+    assert rootfs.read("/srv/data/word") == b"found\n"
+
+
 def test_the_recipe_s_environment_is_the_command_s_alone(rootfs: Rootfs) -> None:
     run(rootfs, "echo $PATH > /srv/data/path", env={"PATH": "/nowhere", "LD_PRELOAD": "/none.so"})
     assert rootfs.read("/srv/data/path") == b"/nowhere\n"
