@@ -13,7 +13,10 @@ from shutil import disk_usage
 from nitro.errors import NitroError
 from nitro.paths import cache_dir, state_dir
 
-HINT = "give access or make room; NITRO_CACHE and NITRO_STATE name other folders to keep things in"
+HINT = (
+    "give access or make room (`nitro cache prune`); NITRO_CACHE and NITRO_STATE name other "
+    "folders to keep things in"
+)
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 # In the C locale; the last one is tar's.
 _WORDS = re.compile(

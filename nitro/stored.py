@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from nitro.cache import touch
 from nitro.paths import cache_dir
 from nitro.space import writing
 
@@ -29,4 +30,4 @@ def stored(kind: str, key: str, make: Callable[[Path], None]) -> Path:
             scratch.replace(path)
         finally:
             scratch.unlink(missing_ok=True)
-    return path
+    return touch(path)

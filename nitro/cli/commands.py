@@ -30,6 +30,7 @@ COMMANDS = {
     "local": ("local", "Control the local Nitro, the AWS endpoint on this machine."),
     "device": ("device", "Run the ENA card for a virtual machine; explain a trace."),
     "kernel": ("kernel", "OSv kernels for images: add, list, remove."),
+    "cache": ("cache", "What is kept on this machine: list, prune."),
 }
 
 _TEXT = """\

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nitro.arch import Arch
+from nitro.cache import touch
 from nitro.container import archive, layout, registry
 from nitro.container.config import Config
 from nitro.container.source import Source
@@ -59,7 +60,7 @@ def open_container(name: str, folder: Path, arch: Arch, report: Reporter) -> Con
     home = kept / source.identity.removeprefix("sha256:")
     if not home.is_dir():
         _unpack(source, named, home, report)
-    entries, special = read(home)
+    entries, special = read(touch(home))
     return Container(str(named), source.config, home / ROOT, entries, special, source.inputs)
 
 

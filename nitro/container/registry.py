@@ -18,6 +18,7 @@ from pathlib import Path
 
 from nitro import debian
 from nitro.arch import Arch
+from nitro.cache import touch
 from nitro.errors import InputError, NitroError
 from nitro.paths import cache_dir
 from nitro.progress import Reporter
@@ -50,7 +51,7 @@ def fetch(reference: Reference, arch: Arch, report: Reporter) -> Path:
     key = hashlib.sha256(f"{pinned} {arch.debian}".encode()).hexdigest()[:32]
     layout = cache_dir() / "registry" / key
     if layout.is_dir():
-        return layout
+        return touch(layout)
     layout.parent.mkdir(exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=layout.parent))
     # Neither transport takes a tag and a digest.

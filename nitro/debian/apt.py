@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from nitro import space
 from nitro.arch import Arch
+from nitro.cache import touch
 from nitro.debian.keyring import keyring
 from nitro.debian.mirror import archives
 from nitro.debian.package import Package, Wanted
@@ -42,6 +43,7 @@ class AptRoot:
         """
         apt = cls(suite, arch, cache_dir() / "apt" / arch.debian / suite)
         apt.root.mkdir(parents=True, exist_ok=True)
+        touch(apt.root.parent)
         with (apt.root / "guard").open("w") as guard:
             fcntl.flock(guard, fcntl.LOCK_EX)
             apt._configure()

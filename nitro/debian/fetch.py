@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from nitro import space
+from nitro.cache import touch
 from nitro.debian.mirror import archives
 from nitro.debian.package import Package
 from nitro.errors import NitroError
@@ -46,7 +47,7 @@ def download(packages: Sequence[Package], stage: Stage) -> list[Path]:
         for batch, _ in zip(batches, pool.map(partial(_download, folder), batches), strict=True):
             done += sum(package.size for package in batch)
             stage.progress(done, total)
-    return [_file(folder, package) for package in packages]
+    return [touch(_file(folder, package)) for package in packages]
 
 
 def _download(folder: Path, batch: Sequence[Package]) -> None:

@@ -71,7 +71,9 @@ class Lock:
     def _guard(self) -> Path:
         """What writers of this file queue at; not beside it, where it would be in the way."""
         name = hashlib.sha256(str(self.path.absolute()).encode()).hexdigest()[:16]
-        return cache_dir() / f"{name}.guard"
+        folder = cache_dir() / "guards"
+        folder.mkdir(exist_ok=True)
+        return folder / name
 
     def _read(self) -> dict[str, Any]:
         try:

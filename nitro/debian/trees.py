@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from nitro import space
+from nitro.cache import touch
 from nitro.debian.apt import AptRoot
 from nitro.debian.fetch import SupersededError, download
 from nitro.debian.lock import Lock, default_lock
@@ -56,7 +57,7 @@ def trees(
             stage = work.stage()
             sets = _download(sets, lock, report, stage)
             _unpack({_root(packages): packages for packages in sets.values()}, stage)
-    return {one: Tree(_root(packages), packages, one.arch) for one, packages in sets.items()}
+    return {one: Tree(touch(_root(packages)), packages, one.arch) for one, packages in sets.items()}
 
 
 def resolve(wanted: Iterable[Wanted], *, lock: Lock, report: Reporter) -> dict[Wanted, Packages]:

@@ -254,6 +254,28 @@ class GarbageDocument(TypedDict):
     """Why the region could not be looked through or cleared; null when it was."""
 
 
+class CacheKindDocument(TypedDict):
+    """One kind of things in the cache, of `nitro cache ls --json`."""
+
+    kind: str
+    """`images`, `trees` (unpacked packages), `debs` and others."""
+    entries: int
+    size_bytes: int
+    """The room that they take on the disk."""
+    used: str
+    """When one of them was last used, to within ten minutes; UTC, ISO 8601."""
+
+
+class PrunedDocument(TypedDict):
+    """`nitro cache prune --json`."""
+
+    removed: bool
+    """False with `--plan`."""
+    size_bytes: int
+    kinds: list[CacheKindDocument]
+    """What was or would be removed."""
+
+
 class CheckDocument(TypedDict):
     """One check of `nitro doctor --json`."""
 
@@ -313,6 +335,8 @@ DOCUMENTS: dict[str, Any] = {
     "bench-submit": bench.SubmissionDocument,
     "bench-history": list[bench.HistoryDocument],
     "build": images.BuildDocument,
+    "cache-ls": list[CacheKindDocument],
+    "cache-prune": PrunedDocument,
     "console": ConsoleDocument,
     "deploy": DeployDocument,
     "destroy": list[ResourceDocument],

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from nitro import __version__
+from nitro.cache import touch
 from nitro.errors import InputError
 from nitro.paths import PACKAGE, cache_dir, resource
 from nitro.ports import Port
@@ -135,7 +136,11 @@ def find(name: str) -> Image | None:
         image = from_manifest(Path(document["manifest"]))
     except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError, InputError):
         return None
-    return image if _intact(image) else None
+    if not _intact(image):
+        return None
+    touch(_path(name))
+    touch(image.path.parent)
+    return image
 
 
 def states(files: Iterable[Path]) -> States:

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from nitro.cache import touch
 from nitro.debian import Tree
 from nitro.image.rootfs import Node, Rootfs
 from nitro.paths import cache_dir
@@ -68,7 +69,7 @@ def add(rootfs: Rootfs, packages: Tree | None, report: Reporter) -> None:
         if lacks:
             report.note(f"each start will compile Python's sources: {lacks}")
     for path, place in made.items():
-        if place.exists() and place.stat().st_size:
+        if place.exists() and touch(place).stat().st_size:
             node = rootfs.nodes[path]
             name = PurePosixPath(path)
             target = name.parent / "__pycache__" / f"{name.stem}.cpython-3{minor[1]}.pyc"

@@ -23,6 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nitro.cache import touch
 from nitro.debian import chroot
 from nitro.errors import InputError, NitroError
 from nitro.image import users
@@ -80,7 +81,7 @@ def add(rootfs: Rootfs, recipe: Recipe, report: Reporter) -> list[Decision]:
     if not home.exists():
         with report.stage(f"set up: {recipe.setup[0]}"):
             _make(rootfs, recipe, owner, home, report)
-    index = json.loads((home / "index.json").read_text())
+    index = json.loads((touch(home) / "index.json").read_text())
     for path in index["removed"]:
         rootfs.remove(path)
     for made in (_Made(**entry) for entry in index["made"]):

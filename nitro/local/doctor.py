@@ -40,7 +40,11 @@ def _moto() -> Check:
 def _space() -> Check:
     free = shutil.disk_usage(cache_dir()).free
     detail = f"{free / 1e9:.1f} GB free in {cache_dir()}"
-    remedy = "" if free >= _SPACE else "make room, or set NITRO_CACHE to another place"
+    remedy = (
+        ""
+        if free >= _SPACE
+        else "make room (`nitro cache prune`), or set NITRO_CACHE to another place"
+    )
     return Check("disk space", not remedy, detail, remedy)
 
 

@@ -19,7 +19,7 @@ MAY_BE_LONGER = {
 
 # What each part of nitro may import beside the small modules that serve all.
 SMALL = {
-    *("arch", "budget", "check", "config", "console", "documents", "ending", "errors"),
+    *("arch", "budget", "cache", "check", "config", "console", "documents", "ending", "errors"),
     *("input_file", "listening", "paths", "ports", "printable", "progress", "space"),
     *("sparse", "stored", "strace", "__version__"),
 }

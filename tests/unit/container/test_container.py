@@ -12,6 +12,7 @@ from nitro.container import Container, open_container
 from nitro.container.unpack import VERSION
 from nitro.errors import InputError
 from nitro.progress import Reporter
+from tests.unit.cache_uses import used_kinds
 
 LAYERS = [layer(files={"etc": None, "etc/x": b"1", "y": b"2"}), layer(files={".wh.y": b""})]
 
@@ -25,7 +26,9 @@ def opened(name: str, folder: Path, report: Reporter | None = None) -> Container
     return open_container(name, folder, X86_64, report or Reporter())
 
 
-def test_layouts_and_archives_of_one_image_are_one(tmp_path: Path) -> None:
+def test_layouts_and_archives_of_one_image_are_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     oci(tmp_path / "app", LAYERS)
     docker_archive(tmp_path / "app.tar", LAYERS)
     report = Reporter()
@@ -35,6 +38,8 @@ def test_layouts_and_archives_of_one_image_are_one(tmp_path: Path) -> None:
     assert (one.root / "etc/x").read_bytes() == b"1"
     assert one.root == two.root
     assert [span.stage for span in report.timeline] == ["unpack oci:app"]
+    used = used_kinds(lambda: opened("oci:app", tmp_path), monkeypatch)
+    assert used == {f"containers-{VERSION}"}
 
 
 def test_a_damaged_layer_leaves_nothing(tmp_path: Path) -> None:

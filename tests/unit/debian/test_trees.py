@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from nitro.debian import Lock, Package, Wanted, apt, fetch, resolve, trees
 from nitro.errors import NitroError
 from nitro.progress import Reporter
+from tests.unit.cache_uses import used_kinds
 
 from .conftest import MakePackage
 
@@ -68,6 +70,8 @@ def test_all_sets_are_fetched_in_one_stage_and_found_again(
     report = Reporter()
     assert trees([ONE, TWO], lock=replace(lock, frozen=True), report=report) == found
     assert report.timeline == []
+    again = partial(trees, [ONE], lock=lock)
+    assert used_kinds(again, monkeypatch) == {"trees"}
 
 
 def test_only_the_set_with_a_dropped_version_is_resolved_anew(

@@ -14,6 +14,7 @@ from nitro import paths
 from nitro.errors import InputError
 from nitro.image import build_cache
 from nitro.ports import Port
+from tests.unit.cache_uses import used_kinds
 
 
 @pytest.fixture
@@ -45,6 +46,19 @@ def test_found_while_nothing_changed(image: build_cache.Image, tmp_path: Path) -
     assert found.cached
     assert found.ports == (Port("tcp", 80), Port("udp", 53))
     assert build_cache.find("other") is None
+
+
+def test_what_is_found_is_noted_as_used(
+    image: build_cache.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "cache/images/00-x"
+    home.mkdir(parents=True)
+    for name in ("disk.raw", "manifest.json"):
+        (tmp_path / name).rename(home / name)
+    image = build_cache.from_manifest(home / "manifest.json")
+    build_cache.put("key", image, {})
+    assert used_kinds(lambda: build_cache.find("other"), monkeypatch) == set()
+    assert used_kinds(lambda: build_cache.find("key"), monkeypatch) == {"builds", "images"}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 import sys
+from functools import partial
 from importlib.util import MAGIC_NUMBER, source_hash
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from nitro.image import bytecode
 from nitro.image.rootfs import Node, Rootfs
 from nitro.progress import Reporter
+from tests.unit.cache_uses import used_kinds
 
 NAME = f"python3.{sys.version_info.minor}"
 TEXT = b"import os\nvalue = ('a', 'a', 1 << 70)\n"
@@ -37,7 +39,9 @@ def compiled(rootfs: Rootfs) -> dict[str, bytes]:
     return {path: rootfs.read(path) for path in found}
 
 
-def test_every_source_that_compiles_has_its_bytecode(rootfs: Rootfs) -> None:
+def test_every_source_that_compiles_has_its_bytecode(
+    rootfs: Rootfs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     report = Reporter()
     bytecode.add(rootfs, None, report)
     [(path, raw)] = compiled(rootfs).items()
@@ -48,6 +52,8 @@ def test_every_source_that_compiles_has_its_bytecode(rootfs: Rootfs) -> None:
     assert rootfs.nodes[path].layer == "program"
     bytecode.add(rootfs, None, report)
     assert [span.stage for span in report.timeline] == ["compile 2 Python files"]
+    again = partial(bytecode.add, rootfs, None, report)
+    assert used_kinds(again, monkeypatch) == {"bytecode"}
     assert compiled(rootfs) == {path: raw}
 
 

@@ -18,6 +18,7 @@ from nitro.image.libraries import Closure, Sysroot
 from nitro.image.rootfs import Node, Rootfs
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
+from tests.unit.cache_uses import used_kinds
 
 SHELL = Path("/bin/sh").resolve()
 PASSWD = b"root:x:0:0:root:/root:/bin/sh\nkeeper:x:1234:1235::/home/keeper:/bin/sh\n"
@@ -110,15 +111,18 @@ def test_this_machine_s_files_are_neither_seen_nor_changed(rootfs: Rootfs, tmp_p
     assert rootfs.read("/srv/mine") == b"theirs\n"
 
 
-def test_the_same_command_on_the_same_files_runs_once(rootfs: Rootfs) -> None:
-    copies = [Rootfs(dict(rootfs.nodes)) for _ in range(3)]
+def test_the_same_command_on_the_same_files_runs_once(
+    rootfs: Rootfs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies = [Rootfs(dict(rootfs.nodes)) for _ in range(4)]
     script = "read -r boot < /proc/sys/kernel/random/uuid; echo $boot > /srv/data/id"
     for copy in copies[:2]:
         run(copy, script)
     copies[2].add("/srv/more", Node("program", "test", source=b"another image"))
     run(copies[2], script)
-    first, second, other = (copy.read("/srv/data/id") for copy in copies)
+    first, second, other = (copy.read("/srv/data/id") for copy in copies[:3])
     assert first == second != other
+    assert used_kinds(lambda: run(copies[3], script), monkeypatch) == {"setup"}
 
 
 @pytest.mark.parametrize(
