@@ -24,6 +24,7 @@
     image_life.py deprecation, disabling, protection from deregistration
     launch_templates.py, parameters.py  what else names an image
     s3.py, checksums.py  S3's checksums, regions, owners and dates
+    s3_buckets.py, s3_conditions.py  what a new bucket has; conditional writes
     services.py   SSM, KMS, Auto Scaling, IAM, STS, Service Quotas: moto's, held to their models
     archive.py    snapshots and images that outlive the process
     api/          what EC2 does with every request: names, filters, pages, tokens, envelope

@@ -24,7 +24,15 @@ from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
 from moto.utilities.utils import get_partition
 
-from nitro.local.aws import quotas, regions, s3_listing, s3_operations, s3_parts
+from nitro.local.aws import (
+    quotas,
+    regions,
+    s3_buckets,
+    s3_conditions,
+    s3_listing,
+    s3_operations,
+    s3_parts,
+)
 from nitro.local.aws.api import faults, forms
 from nitro.local.aws.checksums import ALGORITHMS, composite, encoded
 
@@ -41,7 +49,7 @@ _NUMBERS = frozenset(
 )
 
 
-class LocalS3Backend(S3Backend):  # type: ignore[misc]
+class LocalS3Backend(s3_buckets.BucketsBackend, S3Backend):  # type: ignore[misc]
     """All buckets of a partition."""
 
     def create_bucket(self, bucket_name: str, *arguments: Any, **options: Any) -> Any:
@@ -86,7 +94,11 @@ class LocalS3Backend(S3Backend):  # type: ignore[misc]
         return SimpleNamespace(url_bases=urls.url_bases, url_paths=paths)
 
 
-class LocalS3Response(S3Response):  # type: ignore[misc]
+class LocalS3Response(
+    s3_buckets.BucketActions,
+    s3_conditions.ObjectConditions,
+    S3Response,  # type: ignore[misc]
+):
     """One request."""
 
     def bucket_response(self, request: Any, full_url: str, headers: Any) -> Any:
@@ -127,15 +139,16 @@ class LocalS3Response(S3Response):  # type: ignore[misc]
         if body := s3_operations.constant_answer(request.method, self.querystring):
             self.backend.get_bucket(self.bucket_name)  # which must exist
             return 200, {"content-type": "application/xml"}, body
-        if request.method == "PUT" and "policy" in self.querystring:
-            s3_operations.check_policy(self.body)
-        return super()._bucket_response(request, full_url)
+        return self.bucket_answer(super()._bucket_response, request, full_url)
 
     def _key_response(self, request: Any, full_url: str) -> Any:
         self._check_numbers()
         s3_operations.check(request.method, "object", self.querystring)
         s3_operations.check_key(self.parse_key_name())
-        return self._wrong_region() or super()._key_response(request, full_url)
+        if wrong := self._wrong_region():
+            return wrong
+        self.check_conditions(request.method)
+        return super()._key_response(request, full_url)
 
     def _check_numbers(self) -> None:
         for name in _NUMBERS & self.querystring.keys():

@@ -28,8 +28,8 @@ _HONOURED: Mapping[tuple[str, str], frozenset[str]] = {
         ("GET", "bucket"): (
             "accelerate acl analytics cors encryption intelligent-tiering inventory lifecycle "
             "list-type location logging metrics notification object-lock ownershipControls policy "
-            "publicAccessBlock replication requestPayment tagging uploads versioning versions "
-            "website"
+            "policyStatus publicAccessBlock replication requestPayment tagging uploads versioning "
+            "versions website"
         ),
         ("PUT", "bucket"): (
             "acl cors encryption lifecycle object-lock ownershipControls policy "
@@ -85,9 +85,9 @@ def constant_answer(method: str, query: Mapping[str, Any]) -> str | None:
                 raise Refusal(
                     "NoSuchConfiguration", "The specified configuration does not exist.", 404
                 )
-            return _xml(element, "<IsTruncated>false</IsTruncated>")
+            return xml(element, "<IsTruncated>false</IsTruncated>")
     if "requestPayment" in query:
-        return _xml("RequestPaymentConfiguration", "<Payer>BucketOwner</Payer>")
+        return xml("RequestPaymentConfiguration", "<Payer>BucketOwner</Payer>")
     return None
 
 
@@ -135,7 +135,8 @@ def honoured(operation: str) -> bool:
     return not word or word in _HONOURED.get((method, subject), ())
 
 
-def _xml(element: str, content: str) -> str:
+def xml(element: str, content: str) -> str:
+    """A document of S3."""
     declaration = '<?xml version="1.0" encoding="UTF-8"?>'
     return f'{declaration}<{element} xmlns="{_NAMESPACE}">{content}</{element}>'
 

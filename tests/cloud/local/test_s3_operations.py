@@ -76,6 +76,7 @@ def test_a_bucket_policy_that_is_none_is_refused(s3: Any, policy: str) -> None:
 
 def test_a_bucket_policy_is_kept(s3: Any) -> None:
     policy = POLICY + f'"Resource": "arn:aws:s3:::{BUCKET}/*"}}]}}'
+    s3.delete_public_access_block(Bucket=BUCKET)
     s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
     assert s3.get_bucket_policy(Bucket=BUCKET)["Policy"] == policy
 
