@@ -124,9 +124,27 @@ class QemuHypervisor:
     def update(self, guest: Guest) -> None:
         machine = self._machines[guest.instance_id]
         with machine.lock:
-            machine.guest = guest
-            if machine.relay:
+            before, machine.guest = machine.guest, guest
+            if machine.process and guest.public_ip != before.public_ip:
+                self._publish(machine)
+            elif machine.relay:
                 machine.relay.permit(guest.open_ports)
+
+    def _publish(self, machine: _Machine) -> None:
+        """Let the host reach the guest at the public address that it has now."""
+        guest = machine.guest
+        if machine.relay:
+            machine.relay.close()
+        machine.relay = None
+        if guest.public_ip:
+            machine.relay = Relay(self._host, guest.public_ip, guest.private_ip)
+            machine.relay.permit(guest.open_ports)
+
+    def _hide(self, machine: _Machine) -> None:
+        with machine.lock:
+            if machine.relay:
+                machine.relay.close()
+            machine.relay = None
 
     def console(self, instance_id: str) -> bytes:
         return console_file.read_end(self._folder / instance_id / CONSOLE)
@@ -254,10 +272,9 @@ class QemuHypervisor:
             machine.process = process
             if machine.stopping:
                 process.terminate()
-            elif guest.public_ip:
-                machine.relay = Relay(self._host, guest.public_ip, guest.private_ip)
-                undo.callback(machine.relay.close)
-                machine.relay.permit(machine.guest.open_ports)
+            else:
+                undo.callback(self._hide, machine)
+                self._publish(machine)
         facts = {"accelerator": speed, "nic": nic.name}
         machine.status = GuestStatus(State.RUNNING, facts=facts)
         log.info("%s runs at %s (%s)", guest.instance_id, guest.private_ip, guest.public_ip)

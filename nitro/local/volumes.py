@@ -6,6 +6,7 @@ or empty. It goes when the volume is deleted, not when its instance is.
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -38,6 +39,13 @@ class VolumeFiles:
                         file.truncate(disk.size_bytes)
                 partial.replace(path)
         return path
+
+    def grow(self, volume_id: str, size_bytes: int) -> None:
+        """Give the volume's file this size, if it is smaller and has been made."""
+        with self._lock:
+            path = self.path(volume_id)
+            if path.exists() and path.stat().st_size < size_bytes:
+                os.truncate(path, size_bytes)
 
     def delete(self, volume_id: str) -> None:
         """Harmless when there is no file."""

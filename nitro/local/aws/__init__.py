@@ -12,6 +12,8 @@
     status.py     states of volumes, credits, passwords
     quotas.py     what an account may have at a time
     states.py     what those states are, and what EC2 says about them
+    addresses.py, profiles.py  elastic addresses and instance profiles of instances
+    volume_changes.py, volume_types.py  ModifyVolume, and what volumes can be
     volumes.py    volumes on their own and on instances, and their snapshots
     instance_attributes.py  what can be changed of an instance
     instance_images.py  CreateImage

@@ -44,7 +44,7 @@ _WITH_IDS: Mapping[str, tuple[str, str]] = {
 
 #: without ids: what they are called is not documented for them
 _WITHOUT_IDS = """
-    DescribeAddressTransfers DescribeAddressesAttribute DescribeByoipCidrs DescribeCapacityBlocks
+    DescribeAddressTransfers DescribeByoipCidrs DescribeCapacityBlocks
     DescribeCapacityReservationFleets DescribeCarrierGateways DescribeClassicLinkInstances
     DescribeClientVpnEndpoints DescribeCoipPools DescribeEgressOnlyInternetGateways
     DescribeExportImageTasks DescribeFastLaunchImages DescribeFastSnapshotRestores DescribeFleets
@@ -64,7 +64,7 @@ _WITHOUT_IDS = """
     DescribeTransitGatewayVpcAttachments DescribeTransitGateways
     DescribeTrunkInterfaceAssociations DescribeVerifiedAccessEndpoints
     DescribeVerifiedAccessGroups DescribeVerifiedAccessInstances
-    DescribeVerifiedAccessTrustProviders DescribeVolumesModifications
+    DescribeVerifiedAccessTrustProviders
     DescribeVpcBlockPublicAccessExclusions DescribeVpcEndpointConnectionNotifications
     DescribeVpcEndpointConnections DescribeVpcEndpointServiceConfigurations
 """

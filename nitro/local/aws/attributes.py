@@ -137,6 +137,39 @@ class AttributeActions:
             raise _nothing_given()
         return EmptyResult()
 
+    def describe_image_attribute(self) -> ActionResult:
+        """When an image was last launched is not kept; the mapping is told to nobody, as by EC2."""
+        image, wanted = (
+            self.ec2_backend.image(self._get_param("ImageId")),
+            self._get_param("Attribute"),
+        )
+        if wanted == "blockDeviceMapping":
+            raise EC2ClientError(
+                "AuthFailure", "Unauthorized attempt to access restricted resource"
+            )
+        values = {
+            "bootMode": image.boot_mode,
+            "deregistrationProtection": image.deregistration_protection,
+            "description": image.description,
+            "imdsSupport": image.imds_support,
+            "kernel": None,
+            "lastLaunchedTime": None,
+            "ramdisk": None,
+            "sriovNetSupport": image.sriov_net_support,
+            "tpmSupport": image.tpm_support,
+            "uefiData": image.uefi,
+        }
+        told: dict[str, Any] = {"ImageId": image.id}
+        if wanted == "launchPermission":
+            told["LaunchPermissions"] = image.launch_permissions
+        elif wanted == "productCodes":
+            told["ProductCodes"] = []
+        else:
+            name = {"kernel": "KernelId", "ramdisk": "RamdiskId"}.get(wanted)
+            value = values[wanted]
+            told[name or wanted[0].upper() + wanted[1:]] = {"Value": value} if value else {}
+        return ActionResult(told)
+
     def reset_image_attribute(self) -> ActionResult:
         self.ec2_backend.image(self._get_param("ImageId")).launch_permissions = []
         return EmptyResult()

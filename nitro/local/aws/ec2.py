@@ -19,6 +19,7 @@ from moto.ec2.models import EC2Backend
 from moto.ec2.responses import EC2Response
 
 from nitro.local.aws import absent, archive, quotas
+from nitro.local.aws.addresses import AddressActions, AddressesBackend
 from nitro.local.aws.api import answers, filters, pages, requests, support, tags
 from nitro.local.aws.api.filters import Filter
 from nitro.local.aws.api.tokens import Tokens
@@ -31,13 +32,15 @@ from nitro.local.aws.imports import ImportActions, ImportsBackend
 from nitro.local.aws.instance_attributes import InstanceAttributeActions
 from nitro.local.aws.instance_images import InstanceImageActions
 from nitro.local.aws.instances import InstanceActions, InstancesBackend
-from nitro.local.aws.interfaces import InterfacesBackend
+from nitro.local.aws.interfaces import InterfaceActions, InterfacesBackend
 from nitro.local.aws.launch_templates import LaunchTemplateActions
 from nitro.local.aws.placement_groups import PlacementGroupActions, PlacementGroupsBackend
+from nitro.local.aws.profiles import ProfileActions
 from nitro.local.aws.regions import RegionActions, RegionsBackend
 from nitro.local.aws.site import Site
 from nitro.local.aws.snapshots import SnapshotsBackend
 from nitro.local.aws.status import StatusActions
+from nitro.local.aws.volume_changes import VolumeChangeActions
 from nitro.local.aws.volumes import VolumeActions, VolumesBackend
 
 _log = logging.getLogger(__name__)
@@ -51,6 +54,7 @@ _OWN_TOKENS = frozenset({"RunInstances", "ImportSnapshot"})
 
 class LocalEC2Backend(
     RegionsBackend,
+    AddressesBackend,
     InterfacesBackend,
     EncryptionBackend,
     CopiesBackend,
@@ -95,6 +99,10 @@ class LocalEC2Backend(
 
 class LocalEC2Response(
     RegionActions,
+    AddressActions,
+    InterfaceActions,
+    ProfileActions,
+    VolumeChangeActions,
     EncryptionActions,
     CopyActions,
     AttributeActions,

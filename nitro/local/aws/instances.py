@@ -10,6 +10,7 @@ import copy
 import hashlib
 import json
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -22,7 +23,7 @@ from moto.ec2.exceptions import (
 )
 from moto.ec2.models.instances import StateReason
 
-from nitro.local.aws import launch, quotas, states
+from nitro.local.aws import launch, profiles, quotas, states
 from nitro.local.aws.api.errors import invalid_value
 from nitro.local.aws.api.tags import RESERVED
 from nitro.local.aws.launch_templates import with_template
@@ -57,6 +58,8 @@ class InstancesBackend:
     get_multi_instances_by_id: FindInstances
     get_default_subnets: DefaultSubnets
     get_subnet: FindSubnet
+    elastic_address_of: Callable[[Any], Any | None]
+    free_addresses: Callable[[Any], None]
 
     def __init__(self) -> None:
         self._launch_tokens: dict[str, tuple[str, Any]] = {}
@@ -88,7 +91,7 @@ class InstancesBackend:
         for instance in reservation.instances:
             instance.local_processors = self.processors_of_launch
             instance.local_market_takes = None
-            instance.local_profile = launch.profile_of(self, profile)
+            profiles.associate(instance, launch.profile_of(self, profile))
             instance.local_public_key = key.public_key.strip() if key else ""
             instance.placement.group_name = self.group_of_launch
             for mapping in options["block_device_mappings"]:
@@ -115,7 +118,7 @@ class InstancesBackend:
             before = copy.copy(instance._state)
             if before.name == "stopped":
                 instance.start()
-                self._give_public_address(instance)
+                self.give_public_address(instance)
                 self._power_on(instance)
             changes.append((instance, before))
         return changes
@@ -218,11 +221,14 @@ class InstancesBackend:
             nic.delete_on_termination = True  # EC2's default for interfaces made at launch
             nic.mac_address = mac_of(nic.private_ip_address)
         instance.security_groups = list(instance.nics[0].group_set)
-        self._give_public_address(instance)
+        self.give_public_address(instance)
 
-    def _give_public_address(self, instance: Any) -> None:
+    def give_public_address(self, instance: Any) -> None:
+        """In the place of the one that moto has drawn, unless the instance has an elastic one."""
         nic = instance.nics[0]
-        if nic.public_ip:
+        if elastic := self.elastic_address_of(nic):
+            nic.public_ip = elastic.public_ip
+        elif nic.public_ip:
             nic.public_ip = instance.local_public_ip = self.site.addresses.take()
 
     def _power_on(self, instance: Any) -> None:
@@ -274,6 +280,7 @@ class InstancesBackend:
             self.site.addresses.give_back(address)
             instance.local_public_ip = None
         if state == "terminated":
+            self.free_addresses(instance)
             instance.terminate()
             self.site.hypervisor.release(instance.id)
         else:

@@ -1,12 +1,15 @@
-"""Network interfaces whose addresses have the names of their region."""
+"""Network interfaces: the names of their addresses, and what of them can be changed."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from moto.core.responses import EmptyResult
+from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import elastic_network_interfaces
 
 from nitro.local import host_names
+from nitro.local.aws.needs import GetParam
 
 
 class NetworkInterface(elastic_network_interfaces.NetworkInterface):  # type: ignore[misc]
@@ -58,3 +61,37 @@ class InterfacesBackend:
         )
         self.enis[interface.id] = interface
         return interface
+
+
+class InterfaceActions:
+    """Part of the EC2 responses; see `nitro.local.aws.ec2`."""
+
+    ec2_backend: Any
+    _get_param: GetParam
+
+    def modify_network_interface_attribute(self) -> EmptyResult:
+        """What is given changes. That a source is not checked is noted, and nothing is dropped."""
+        backend = self.ec2_backend
+        nic = backend.get_network_interface(self._get_param("NetworkInterfaceId"))
+        ids = self._get_param("Groups", [])
+        groups = [backend.get_security_group_from_id(id_) for id_ in ids]
+        for id_, group in zip(ids, groups, strict=True):
+            if group is None:
+                raise EC2ClientError(
+                    "InvalidGroup.NotFound", f"The security group '{id_}' does not exist"
+                )
+        text = self._get_param("Description", {}).get("Value")
+        checked = self._get_param("SourceDestCheck", {}).get("Value")
+        if not groups and text is None and checked is None:
+            raise EC2ClientError("InvalidParameterCombination", "No attributes specified.")
+        if groups:
+            nic._group_set = groups
+            if nic.instance:
+                nic.instance.security_groups = groups
+        if text is not None:
+            nic.description = text
+        if checked is not None:
+            nic.source_dest_check = checked
+            if nic.instance:
+                nic.instance.source_dest_check = checked
+        return EmptyResult()

@@ -24,9 +24,10 @@ class Pace:
     complete_snapshot: float = 0.2
     copy_snapshot: float = 1.0
     validate_parameter: float = 0.5
+    modify_volume: float = 0.5
 
 
-INSTANT = Pace(0, 0, 0, 0, 0)
+INSTANT = Pace(0, 0, 0, 0, 0, 0)
 
 
 class PublicAddresses:

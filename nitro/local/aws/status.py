@@ -61,6 +61,28 @@ class StatusActions:
         ]
         return ActionResult({"InstanceCreditSpecifications": records})
 
+    def modify_instance_credit_specification(self) -> ActionResult:
+        """Those that cannot be changed are told, with why; the others are."""
+        changed: list[dict[str, Any]] = []
+        failed: list[dict[str, Any]] = []
+        for each in self._get_param("InstanceCreditSpecifications", []):
+            instance_id, wanted = each.get("InstanceId"), each.get("CpuCredits")
+            (instance,) = self.ec2_backend.get_multi_instances_by_id([instance_id])
+            if wanted not in ("standard", "unlimited"):
+                raise EC2ClientError("InvalidParameterValue", f"Invalid CpuCredits '{wanted}'.")
+            if instance.instance_type.startswith(_BURSTABLE):
+                instance.local_credits = wanted
+                changed.append({"InstanceId": instance_id})
+            else:
+                code, text = "InstanceCreditSpecification.NotSupported", "It is not burstable."
+                failed.append({"InstanceId": instance_id, "Error": {"Code": code, "Message": text}})
+        return ActionResult(
+            {
+                "SuccessfulInstanceCreditSpecifications": changed,
+                "UnsuccessfulInstanceCreditSpecifications": failed,
+            }
+        )
+
     def get_password_data(self) -> ActionResult:
         """None: it is what Windows writes to its console."""
         (instance,) = self.ec2_backend.get_multi_instances_by_id([self._get_param("InstanceId")])

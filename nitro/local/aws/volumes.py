@@ -17,7 +17,7 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.utils import random_snapshot_id
 
 from nitro.errors import NitroError
-from nitro.local.aws import states
+from nitro.local.aws import states, volume_types
 from nitro.local.aws.api.errors import invalid_value
 from nitro.local.aws.encryption import Encryption
 from nitro.local.aws.launch import disk_of
@@ -29,15 +29,6 @@ _log = logging.getLogger(__name__)
 
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html
 _DEVICE = re.compile(r"/dev/(sd[a-z][0-9]{0,2}|xvd[a-z]{1,2}[0-9]{0,2}|hd[a-z])")
-# GiB; https://docs.aws.amazon.com/ebs/latest/userguide/ebs-volume-types.html
-_SIZES = {
-    "standard": (1, 1024),
-    "io1": (4, 16384),
-    "io2": (4, 65536),
-    "gp3": (1, 65536),
-    "sc1": (125, 16384),
-    "st1": (125, 16384),
-}
 _ATTACHABLE = ("running", "stopped")  # states of an instance
 
 
@@ -211,17 +202,10 @@ class VolumesBackend:
 
 
 def set_speed(volume: Any, ebs: Mapping[str, Any]) -> None:
-    """What EC2 says of the volume's speed where a request does not.
-
-    https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html
-    """
-    defaults: dict[str, tuple[int | None, int | None]] = {
-        "gp2": (min(max(100, 3 * volume.size), 16000), None),
-        "gp3": (3000, 125),
-    }
-    iops, throughput = defaults.get(volume.volume_type, (None, None))
-    volume.iops = ebs.get("Iops") or iops
-    volume.throughput = ebs.get("Throughput") or throughput
+    """What EC2 says of the volume's speed where a request does not."""
+    volume.iops, volume.throughput = volume_types.speed(
+        volume.volume_type, volume.size, ebs.get("Iops"), ebs.get("Throughput")
+    )
 
 
 def keep_volumes(backend: Any, instance: Any, mappings: Iterable[Mapping[str, Any]]) -> None:
@@ -270,11 +254,8 @@ class VolumeActions:
                 f"The zone '{self._get_param('AvailabilityZone')}' does not exist.",
             )
         kind = self._get_param("VolumeType", "gp2")
-        least, most = _SIZES.get(kind, (1, 16384))
-        if size is not None and not least <= size <= most:
-            raise invalid_value(
-                f"Volume of {size}GiB: a volume of type {kind} has {least} to {most}GiB."
-            )
+        if size is not None:
+            volume_types.check_size(kind, size)
         result: ActionResult = super().create_volume()  # type: ignore[misc]
         if snapshot_id:
             backend.site.volumes.make(disk_of(result.result))

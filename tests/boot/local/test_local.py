@@ -120,6 +120,13 @@ def test_two_instances_and_the_host_reach_each_other(
     tags = nitro.instance(server["InstanceId"])["Tags"]
     assert {"Key": "aws:local:nic", "Value": "ena"} in tags
 
+    elastic = nitro.ec2.allocate_address()
+    nitro.ec2.associate_address(
+        AllocationId=elastic["AllocationId"], InstanceId=server["InstanceId"]
+    )
+    assert fetched(f"http://{elastic['PublicIp']}:{PORT}/index.html") == served
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://{server['PublicIpAddress']}:{PORT}/", timeout=5)
     ended = nitro.wait_for_state(client["InstanceId"], "terminated", BOOT_SECONDS)
     assert ended["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
     told = nitro.console(client["InstanceId"])

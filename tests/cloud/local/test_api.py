@@ -32,7 +32,12 @@ DESCRIBING = sorted(
 )
 
 # What they describe is there in every account.
-NONE_AT_FIRST = {"DescribeAddresses", "DescribeInternetGateways"}
+NONE_AT_FIRST = {
+    "DescribeAddresses",
+    "DescribeIamInstanceProfileAssociations",
+    "DescribeInternetGateways",
+    "DescribeVolumesModifications",
+}
 READ_ONLY = {
     *("DescribeAddresses", "DescribeAvailabilityZones", "DescribeInstanceTypeOfferings"),
     *("DescribeInstanceTypes", "DescribeRegions", "DescribeRouteTables"),
@@ -94,7 +99,7 @@ def test_an_error_has_the_envelope_of_aws(account: Account) -> None:
         (None, {}, "MissingAction"),
         ("MakeCoffee", {}, "InvalidAction"),
         ("CreateCustomerGateway", {"Type": "ipsec.1"}, "UnsupportedOperation"),
-        ("ModifyVolume", {"VolumeId": "vol-1", "Size": "2"}, "UnsupportedOperation"),
+        ("EnableVolumeIO", {"VolumeId": "vol-1"}, "UnsupportedOperation"),
         ("DescribeImages", {"Colour": "red"}, "UnknownParameter"),
         ("DescribeImages", {"ImageId__1__Deep": "x"}, "UnknownParameter"),
         ("DescribeImages", {"Filter__1__Name": "colour", "Filter__1__Value__1": "x"},

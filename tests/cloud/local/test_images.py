@@ -135,6 +135,23 @@ def test_attributes_are_told(account: Account, attribute: str, key: str, value: 
     assert answer[key]["Value"] == value
 
 
+def test_every_attribute_is_told_or_refused_as_by_aws(account: Account) -> None:
+    image_id = account.image(account.snapshot(), Description="of a test")
+    model = account.ec2.meta.service_model.shape_for("ImageAttributeName")
+    told = {}
+    for name in set(model.enum) - {"blockDeviceMapping"}:
+        told[name] = account.ec2.describe_image_attribute(ImageId=image_id, Attribute=name)
+        assert told[name].pop("ImageId") == image_id
+    assert told["description"]["Description"] == {"Value": "of a test"}
+    assert told["deregistrationProtection"]["DeregistrationProtection"] == {"Value": "disabled"}
+    code = error_code(
+        lambda: account.ec2.describe_image_attribute(
+            ImageId=image_id, Attribute="blockDeviceMapping"
+        )
+    )
+    assert code == "AuthFailure"
+
+
 def test_ephemeral_and_empty_volumes_are_registered(account: Account) -> None:
     snapshot = account.snapshot()
     mappings = [

@@ -1,8 +1,10 @@
-"""The names of network interfaces' addresses."""
+"""Network interfaces: the names of their addresses, and what of them can be changed."""
 
 from __future__ import annotations
 
-from .conftest import Account
+from typing import Any
+
+from .conftest import Account, error_code
 
 
 def test_an_interface_has_the_names_of_its_region(account: Account) -> None:
@@ -52,3 +54,68 @@ def test_an_interface_that_was_asked_for_has_its_groups_description_and_tags(
     assert found["Description"] == "spare"
     assert [group["GroupId"] for group in found["Groups"]] == [groups[0]["GroupId"]]
     assert found["TagSet"] == [{"Key": "team", "Value": "web"}]
+
+
+def test_an_interface_changes_with_its_instance(account: Account) -> None:
+    instance = account.run(account.image(account.snapshot()))
+    nic = instance["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    named = {"NetworkInterfaceId": nic}
+    ec2 = account.ec2
+    group = ec2.create_security_group(
+        GroupName="new", Description="of a test", VpcId=instance["VpcId"]
+    )["GroupId"]
+    ec2.modify_network_interface_attribute(**named, Groups=[group])
+    ec2.modify_network_interface_attribute(**named, Description={"Value": "mine"})
+    ec2.modify_network_interface_attribute(**named, SourceDestCheck={"Value": False})
+
+    def told(attribute: str) -> Any:
+        return ec2.describe_network_interface_attribute(**named, Attribute=attribute)
+
+    assert [each["GroupId"] for each in told("groupSet")["Groups"]] == [group]
+    assert told("description")["Description"] == {"Value": "mine"}
+    assert told("sourceDestCheck")["SourceDestCheck"] == {"Value": False}
+    found = account.instance(instance["InstanceId"])
+    assert told("attachment")["Attachment"]["InstanceId"] == found["InstanceId"]
+    assert [each["GroupId"] for each in found["SecurityGroups"]] == [group]
+    assert found["SourceDestCheck"] is False
+    guest = account.hypervisor.guests[instance["InstanceId"]].guest
+    assert guest.security_group_ids == (group,)
+
+
+def test_a_change_of_an_interface_needs_what_exists(account: Account) -> None:
+    nic = account.run(account.image(account.snapshot()))["NetworkInterfaces"][0]
+    change = account.ec2.modify_network_interface_attribute
+    named = {"NetworkInterfaceId": nic["NetworkInterfaceId"]}
+    assert error_code(lambda: change(**named)) == "InvalidParameterCombination"
+    absent = ["sg-0123456789abcdef0"]
+    assert error_code(lambda: change(**named, Groups=absent)) == "InvalidGroup.NotFound"
+
+
+def test_rules_of_a_group_change_in_place(account: Account) -> None:
+    ec2 = account.ec2
+    group = ec2.create_security_group(GroupName="g", Description="d")["GroupId"]
+
+    def permission(port: int, text: str) -> dict[str, Any]:
+        ranges = [{"CidrIp": "0.0.0.0/0", "Description": text}]
+        return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": ranges}
+
+    def rule() -> Any:
+        wanted = [{"Name": "group-id", "Values": [group]}]
+        rules = ec2.describe_security_group_rules(Filters=wanted)["SecurityGroupRules"]
+        return next(each for each in rules if not each["IsEgress"])
+
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission(22, "before")])
+    ec2.update_security_group_rule_descriptions_ingress(
+        GroupId=group, IpPermissions=[permission(22, "after")]
+    )
+    assert rule()["Description"] == "after"
+    target = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 81, "CidrIpv4": "10.0.0.0/8"}
+    changes = [{"SecurityGroupRuleId": rule()["SecurityGroupRuleId"], "SecurityGroupRule": target}]
+    before = rule()["SecurityGroupRuleId"]
+    ec2.modify_security_group_rules(GroupId=group, SecurityGroupRules=changes)
+    found = rule()
+    assert found["SecurityGroupRuleId"] == before
+    assert (found["FromPort"], found["ToPort"], found["CidrIpv4"]) == (80, 81, "10.0.0.0/8")
+    instance = account.run(account.image(account.snapshot()), SecurityGroupIds=[group])
+    ports = account.hypervisor.guests[instance["InstanceId"]].guest.open_ports
+    assert {(each.first, each.last) for each in ports} == {(80, 81)}

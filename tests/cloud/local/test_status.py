@@ -59,3 +59,22 @@ def test_the_prefix_lists_of_aws_are_those_of_the_region(account: Account) -> No
     wanted = [{"Name": "prefix-list-name", "Values": [name]}]
     (found,) = account.ec2.describe_managed_prefix_lists(Filters=wanted)["PrefixLists"]
     assert (found["OwnerId"], found["PrefixListId"][:3]) == ("AWS", "pl-")
+
+
+def test_credits_are_changed_where_there_are_some(account: Account) -> None:
+    image = account.image(account.snapshot())
+    burstable, fixed = (
+        account.run(image, InstanceType=kind)["InstanceId"] for kind in ("t3.micro", "c5.large")
+    )
+    answer = account.ec2.modify_instance_credit_specification(
+        InstanceCreditSpecifications=[
+            {"InstanceId": each, "CpuCredits": "standard"} for each in (burstable, fixed)
+        ]
+    )
+    assert answer["SuccessfulInstanceCreditSpecifications"] == [{"InstanceId": burstable}]
+    (failed,) = answer["UnsuccessfulInstanceCreditSpecifications"]
+    assert failed["InstanceId"] == fixed
+    (told,) = account.ec2.describe_instance_credit_specifications(InstanceIds=[burstable])[
+        "InstanceCreditSpecifications"
+    ]
+    assert told["CpuCredits"] == "standard"

@@ -20,6 +20,7 @@ ONLY: Mapping[str, Mapping[str, object]] = {
         "PrivateDnsNameOptions.HostnameType": "ip-name",
     },
     "CreateVolume": {"MultiAttachEnabled": False},
+    "ModifyVolume": {"MultiAttachEnabled": False},
 }
 
 

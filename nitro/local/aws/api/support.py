@@ -52,7 +52,21 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "DeleteSecurityGroup": "GroupId GroupName",
         "DeleteSubnet": "SubnetId",
         "DeleteVpc": "VpcId",
+        "AllocateAddress": "Domain TagSpecifications",
+        "AssociateAddress": (
+            "AllocationId PublicIp InstanceId NetworkInterfaceId AllowReassociation"
+        ),
         "DescribeAddresses": "AllocationIds PublicIps",
+        "DescribeAddressesAttribute": "AllocationIds Attribute",
+        "DescribeNetworkInterfaceAttribute": "NetworkInterfaceId Attribute",
+        "DisassociateAddress": "AssociationId PublicIp",
+        "ModifyNetworkInterfaceAttribute": (
+            "NetworkInterfaceId Groups Description SourceDestCheck"
+        ),
+        "ModifySecurityGroupRules": "GroupId SecurityGroupRules",
+        "ReleaseAddress": "AllocationId PublicIp",
+        "UpdateSecurityGroupRuleDescriptionsEgress": "GroupId IpPermissions",
+        "UpdateSecurityGroupRuleDescriptionsIngress": "GroupId IpPermissions",
         "DescribeInternetGateways": "InternetGatewayIds",
         "DescribeNetworkAcls": "NetworkAclIds",
         "DescribeManagedPrefixLists": "PrefixListIds",
@@ -98,7 +112,11 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "DescribeSnapshotAttribute": "SnapshotId Attribute",
         "DescribeSnapshots": "SnapshotIds OwnerIds RestorableByUserIds",
         "DescribeVolumeStatus": "VolumeIds",
+        "DescribeVolumeAttribute": "VolumeId Attribute",
         "DescribeVolumes": "VolumeIds",
+        "DescribeVolumesModifications": "VolumeIds",
+        "ModifyVolume": "VolumeId Size VolumeType Iops Throughput",
+        "ModifyVolumeAttribute": "VolumeId AutoEnableIO",
         "ImportSnapshot": (
             "Description DiskContainer.Description DiskContainer.Format "
             "DiskContainer.UserBucket Encrypted KmsKeyId RoleName TagSpecifications"
@@ -157,12 +175,15 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "DescribeLaunchTemplates": "LaunchTemplateIds LaunchTemplateNames",
         "ModifyLaunchTemplate": "LaunchTemplateId LaunchTemplateName DefaultVersion",
         # instances
+        "AssociateIamInstanceProfile": "IamInstanceProfile InstanceId",
+        "DescribeIamInstanceProfileAssociations": "AssociationIds",
         "DescribeInstanceAttribute": "InstanceId Attribute",
         "DescribeInstanceCreditSpecifications": "InstanceIds",
         "DescribeInstanceStatus": "InstanceIds IncludeAllInstances",
         "DescribeInstanceTypeOfferings": "LocationType",
         "DescribeInstanceTypes": "InstanceTypes",
         "DescribeInstances": "InstanceIds",
+        "DisassociateIamInstanceProfile": "AssociationId",
         "GetConsoleOutput": "InstanceId Latest",
         "GetPasswordData": "InstanceId",
         "ModifyInstanceAttribute": (
@@ -171,6 +192,7 @@ HONOURED: Mapping[str, frozenset[str]] = {
             "BlockDeviceMappings.DeviceName BlockDeviceMappings.Ebs.DeleteOnTermination "
             "EnaSupport SriovNetSupport EbsOptimized"
         ),
+        "ModifyInstanceCreditSpecification": "InstanceCreditSpecifications",
         "ModifyInstanceMetadataOptions": (
             "InstanceId HttpTokens HttpPutResponseHopLimit HttpEndpoint InstanceMetadataTags"
         ),
@@ -189,6 +211,7 @@ HONOURED: Mapping[str, frozenset[str]] = {
             "InstanceMarketOptions.SpotOptions.SpotInstanceType "
             "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior"
         ),
+        "ReplaceIamInstanceProfileAssociation": "AssociationId IamInstanceProfile",
         "StartInstances": "InstanceIds",
         "StopInstances": "InstanceIds Force",
         "TerminateInstances": "InstanceIds",
