@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from nitro.arch import X86_64, Arch
 from nitro.debian.package import Package
 from nitro.errors import NitroError
 
+_MAX_LINKS = 40
 _BINARIES = ("usr/bin", "usr/sbin", "usr/libexec", "usr/games")
 
 
@@ -56,3 +57,24 @@ class Tree:
                 else path.parent / target
             )
         return path
+
+
+def locate(root: Path, path: str) -> Path | None:
+    """The file at the absolute `path` below `root`, symbolic links followed within the root."""
+    parts = list(PurePosixPath(path).parts[1:])
+    here = root
+    links = 0
+    while parts:
+        part = parts.pop(0)
+        if part == "..":
+            here = here if here == root else here.parent
+            continue
+        here = here / part
+        if here.is_symlink():
+            links += 1
+            if links > _MAX_LINKS:
+                return None
+            target = here.readlink()
+            here = root if target.is_absolute() else here.parent
+            parts[:0] = [p for p in target.parts if p != "/"]
+    return here if here.exists() else None

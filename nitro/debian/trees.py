@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nitro import space
 from nitro.cache import touch
+from nitro.debian import alternatives, scripts
 from nitro.debian.apt import AptRoot
 from nitro.debian.fetch import SupersededError, download
 from nitro.debian.lock import Lock, default_lock
@@ -24,6 +25,8 @@ from nitro.paths import cache_dir
 from nitro.progress import Reporter, Stage
 
 Packages = tuple[Package, ...]
+
+_MADE = "with alternatives"  # what a tree has beside the packages' own files
 
 
 def tree(wanted: Wanted, *, lock: Lock | None = None, report: Reporter | None = None) -> Tree:
@@ -134,7 +137,8 @@ def _download(
 
 
 def _root(packages: Sequence[Package]) -> Path:
-    content = hashlib.sha256("\n".join(p.sha256 for p in packages).encode()).hexdigest()
+    facts = [_MADE, *(p.sha256 for p in packages)]
+    content = hashlib.sha256("\n".join(facts).encode()).hexdigest()
     return cache_dir() / "trees" / content[:24]
 
 
@@ -154,7 +158,12 @@ def _unpack(roots: Mapping[Path, Packages], stage: Stage) -> None:
         pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count()))
         for done, _ in enumerate(pool.map(lambda job: _extract(*job), jobs), 1):
             stage.progress(done, len(jobs), "packages")
+        postinsts = list(pool.map(lambda job: scripts.postinst(job[0]), jobs))
         for root, scratch in scratches.items():
+            texts = [
+                text for (_, into), text in zip(jobs, postinsts, strict=True) if into == scratch
+            ]
+            alternatives.add(scratch, texts)
             scratch.chmod(0o755)
             try:
                 scratch.rename(root)

@@ -101,6 +101,9 @@ class Contents:
         if not source.is_file():
             raise self._error(f"{source} is not a program", "name folders in files")
         layer, origin = self._layer_of(root)
+        if own := self._elsewhere(program, source, root):
+            self.rootfs.add(path, Node(layer, origin, target=own))
+            path = own
         self._put(path, source, layer, origin, mode=int(program.mode or "0755", 8))
         self.examine(path, source, Sysroot(root, self.base))
         if elf.is_elf(source):
@@ -108,6 +111,16 @@ class Contents:
             self._closure(root).add(path, source)
             return
         self._wanted += [(interpreter, path, root) for interpreter in scripts.interpreters(source)]
+
+    def _elsewhere(self, program: File, source: Path, root: Path) -> str | None:
+        """Where a program of the packages lies that `program` names by a link in another folder.
+
+        Beside that place it finds its own files, as Java does.
+        """
+        if self.packages is None or root != self.packages.root or program.path is not None:
+            return None
+        folder = Sysroot(root).locate(str(PurePosixPath(program.source).parent))
+        return None if source.parent == folder else f"/{source.relative_to(root)}"
 
     def _only_in_command(self) -> tuple[File, ...]:
         """The program that the command starts, where the packages have it and no key names it."""

@@ -15,10 +15,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from nitro.arch import X86_64, Arch
+from nitro.debian.tree import locate
 from nitro.errors import InputError
 from nitro.image.formats.elf import Object, read
-
-_MAX_LINKS = 40
 
 
 @dataclass(frozen=True)
@@ -34,26 +33,7 @@ class Sysroot:
     def locate(self, path: str) -> Path | None:
         """The file at the absolute `path`, symbolic links followed within the root."""
         found = Sysroot(self.base).locate(path) if self.base else None
-        return found or self._locate(path)
-
-    def _locate(self, path: str) -> Path | None:
-        parts = list(PurePosixPath(path).parts[1:])
-        here = self.root
-        links = 0
-        while parts:
-            part = parts.pop(0)
-            if part == "..":
-                here = here if here == self.root else here.parent
-                continue
-            here = here / part
-            if here.is_symlink():
-                links += 1
-                if links > _MAX_LINKS:
-                    return None
-                target = here.readlink()
-                here = self.root if target.is_absolute() else here.parent
-                parts[:0] = [p for p in target.parts if p != "/"]
-        return here if here.exists() else None
+        return found or locate(self.root, path)
 
     @cached_property
     def configured(self) -> tuple[str, ...]:

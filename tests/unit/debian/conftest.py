@@ -31,15 +31,23 @@ def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def make_package(pool: Path, tmp_path: Path) -> MakePackage:
-    """Builds a package from `files` (path → content) and puts it into the archive."""
+    """Builds a package from `files` (path → content) and puts it into the archive.
 
-    def make(name: str, files: dict[str, str], version: str = "1.0") -> Package:
+    `postinst` is the text of its script.
+    """
+
+    def make(
+        name: str, files: dict[str, str], version: str = "1.0", *, postinst: str = ""
+    ) -> Package:
         source = tmp_path / f"source-{name}-{version}"
         (source / "DEBIAN").mkdir(parents=True)
         (source / "DEBIAN/control").write_text(
             f"Package: {name}\nVersion: {version}\nArchitecture: all\n"
             "Maintainer: Nobody <nobody@localhost>\nDescription: a test\n"
         )
+        if postinst:
+            (source / "DEBIAN/postinst").write_text(f"#!/bin/sh\n{postinst}")
+            (source / "DEBIAN/postinst").chmod(0o755)
         for path, content in files.items():
             (source / path).parent.mkdir(parents=True, exist_ok=True)
             (source / path).write_text(content)

@@ -39,6 +39,16 @@ def test_packages_are_unpacked_side_by_side_into_a_merged_usr(
     assert unpacked.packages == packages
 
 
+def test_alternatives_are_links_in_the_tree(make_package: MakePackage, lock: Lock):
+    offer = "update-alternatives --install /usr/bin/awk awk /usr/bin/{0} {1}\n"
+    packages = (
+        make_package("mawk", {"usr/bin/mawk": "m"}, postinst=offer.format("mawk", 5)),
+        make_package("gawk", {"usr/bin/gawk": "g"}, postinst=offer.format("gawk", 10)),
+    )
+    lock.put(Wanted(("mawk", "gawk")), packages)
+    assert tree(Wanted(("mawk", "gawk")), lock=lock).path("/usr/bin/awk").read_text() == "g"
+
+
 def test_links_are_followed_inside_the_tree(make_package: MakePackage, lock: Lock):
     package = make_package("one", {"usr/share/real": "content"})
     lock.put(Wanted(("one",)), (package,))

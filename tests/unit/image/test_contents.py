@@ -273,6 +273,21 @@ def test_links_of_the_packages_bring_what_they_lead_to(tmp_path: Path) -> None:
     assert not {"/etc/alternatives/x", "/usr/share/doc/a"} & set(nodes)
 
 
+def test_a_program_by_a_link_from_another_folder_finds_its_own_files(tmp_path: Path) -> None:
+    """As Java does, and what update-alternatives leads to."""
+    tree = tmp_path / "tree"
+    elves.write(tree / "usr/lib/jvm/bin/java", needed=["libjli.so"], runpath="$ORIGIN/../lib")
+    elves.write(tree / "usr/lib/jvm/lib/libjli.so")
+    elves.write(tree / "usr/bin/python3.13")
+    (tree / "usr/bin/java").symlink_to("/usr/lib/jvm/bin/java")
+    (tree / "usr/bin/python3").symlink_to("python3.13")
+    nodes = filled(tmp_path, tree, programs=[{"source": "/usr/bin/java"}])
+    assert nodes["/usr/bin/java"].target == "/usr/lib/jvm/bin/java"
+    assert {"/usr/lib/jvm/bin/java", "/usr/lib/jvm/bin/../lib/libjli.so"} & set(nodes)
+    beside = filled(tmp_path, tree, programs=[{"source": "/usr/bin/python3"}])
+    assert beside["/usr/bin/python3"].target is None
+
+
 def test_an_optional_folder_may_be_missing(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     elves.write(tree / "usr/bin/perl")
