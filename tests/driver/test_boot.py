@@ -62,6 +62,7 @@ def test_the_module_does_what_the_kernels_driver_does(tmp_path: Path, suite: str
         # MTU, live; what the card would refuse is refused before it is asked.
         refused = subject.run("ip link set eth0 mtu 127 2> /dev/null || echo refused")
         assert "refused" in refused.split()
+        assert "mtu less than device minimum" in subject.run("dmesg")
         subject.run("ip link set eth0 mtu 9001")
         subject.ping(8973)
         assert "9001" in subject.run("cat /sys/class/net/eth0/mtu")
