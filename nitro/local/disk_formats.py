@@ -5,6 +5,8 @@ https://docs.aws.amazon.com/vm-import/latest/userguide/prerequisites.html (the f
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import struct
 import subprocess
@@ -18,8 +20,12 @@ from nitro.progress import Reporter
 PROGRAM, PACKAGES = "qemu-img", debian.Wanted(("qemu-utils",))
 
 #: as ImportSnapshot calls them → as qemu-img does
-FORMATS: Mapping[str, str] = {"VHD": "vpc", "VMDK": "vmdk"}
-_VMDK = struct.Struct("<4sIIQ")  # magic, version, flags, capacity
+FORMATS: Mapping[str, str] = {"VHD": "vpc", "VHDX": "vhdx", "VMDK": "vmdk"}
+# magic, version, flags, capacity, grain size; offset and size of the description, in sectors
+_VMDK = struct.Struct("<4sIIQQQQ")
+_LARGEST_DESCRIPTION = 1 << 20
+_PARENT = re.compile(rb"^\s*parentCID\s*=\s*([0-9a-fA-F]+)", re.MULTILINE)
+_NO_PARENT = b"ffffffff"
 _MINUTES = 30
 
 
@@ -35,9 +41,10 @@ def to_raw(program: Sequence[str], source: Path, kind: str, target: Path) -> Non
     NitroError for a file that is no such disk, or that names other files as its content: those
     would be this machine's.
     """
+    line = [*program, "convert", "-f", FORMATS[kind], "-O", "raw", str(source), str(target)]
     if kind == "VMDK":
         _check_vmdk(source)
-    line = [*program, "convert", "-f", FORMATS[kind], "-O", "raw", str(source), str(target)]
+        line = [*program, "convert", "-O", "raw", _without_parent(source), str(target)]
     try:
         done = subprocess.run(line, capture_output=True, check=False, timeout=_MINUTES * 60)
     except subprocess.TimeoutExpired:
@@ -52,8 +59,16 @@ def _check_vmdk(source: Path) -> None:
     """A sparse VMDK has its content in itself; every other kind is a list of files."""
     with source.open("rb") as file:
         start = file.read(_VMDK.size)
-    if len(start) == _VMDK.size:
-        magic, _, _, capacity = _VMDK.unpack(start)
-        if magic == b"KDMV" and capacity:
-            return
-    raise NitroError("the disk is no VMDK with its content in one file")
+        magic, _, _, capacity, _, offset, size = _VMDK.unpack(start.ljust(_VMDK.size, b"\0"))
+        if magic != b"KDMV" or not capacity:
+            raise NitroError("the disk is no VMDK with its content in one file")
+        file.seek(min(offset * 512, source.stat().st_size))
+        description = file.read(min(size * 512, _LARGEST_DESCRIPTION))
+    if any(parent.lower() != _NO_PARENT for parent in _PARENT.findall(description)):
+        raise NitroError("the VMDK is a difference to another disk; export a whole one")
+
+
+def _without_parent(source: Path) -> str:
+    """The disk as qemu-img is to open it: whatever its end or its description says, alone."""
+    file = {"driver": "file", "filename": str(source)}
+    return "json:" + json.dumps({"driver": FORMATS["VMDK"], "backing": None, "file": file})

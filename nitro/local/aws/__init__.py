@@ -3,6 +3,7 @@
     site.py       what this account stands on: block store, hypervisor, pace, public addresses
     vmimport.py   the role that ImportSnapshot assumes
     imports.py    ImportSnapshot and its tasks
+    image_imports.py  ImportImage and its tasks
     snapshots.py  snapshots with real bytes, refused deletion while an image needs them
     images.py     RegisterImage that keeps what it is told
     instances.py  RunInstances that boots something; states that take time; console output

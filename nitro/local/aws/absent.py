@@ -48,7 +48,7 @@ _WITHOUT_IDS = """
     DescribeCapacityReservationFleets DescribeCarrierGateways DescribeClassicLinkInstances
     DescribeClientVpnEndpoints DescribeCoipPools DescribeEgressOnlyInternetGateways
     DescribeExportImageTasks DescribeFastLaunchImages DescribeFastSnapshotRestores DescribeFleets
-    DescribeHostReservations DescribeImportImageTasks DescribeInstanceConnectEndpoints
+    DescribeHostReservations DescribeInstanceConnectEndpoints
     DescribeInstanceEventWindows DescribeIpamPools DescribeIpamResourceDiscoveries
     DescribeIpamScopes DescribeIpams DescribeIpv6Pools DescribeLocalGatewayRouteTables
     DescribeLocalGateways DescribeLockedSnapshots DescribeMovingAddresses

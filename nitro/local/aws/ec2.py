@@ -26,6 +26,7 @@ from nitro.local.aws.api.tokens import Tokens
 from nitro.local.aws.attributes import AttributeActions, AttributesBackend
 from nitro.local.aws.copies import CopiesBackend, CopyActions
 from nitro.local.aws.encryption import EncryptionActions, EncryptionBackend
+from nitro.local.aws.image_imports import ImageImportActions
 from nitro.local.aws.image_life import ImageLifeActions
 from nitro.local.aws.images import ImageActions, ImagesBackend
 from nitro.local.aws.imports import ImportActions, ImportsBackend
@@ -111,6 +112,7 @@ class LocalEC2Response(
     PlacementGroupActions,
     StatusActions,
     ImportActions,
+    ImageImportActions,
     ImageActions,
     InstanceAttributeActions,
     InstanceImageActions,

@@ -1,4 +1,4 @@
-"""ImportSnapshot: a task that reads a raw disk from S3 and ends as a snapshot, or `deleted`.
+"""ImportSnapshot: a task that reads a disk from S3 and ends as a snapshot, or `deleted`.
 
 States follow the clock: pending, then active with progress, then completed. The object is
 looked at when the task becomes active and read when it completes, as late as on AWS: what
@@ -46,16 +46,18 @@ class Order:
     tags: dict[str, str] = field(default_factory=dict)
 
 
-class _Failure(Exception):
+class ImportFailure(Exception):
     """Why a task ends as `deleted`: its StatusMessage."""
 
 
 class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
     """One import. `advance` moves it to the state that it has reached by now."""
 
+    id_prefix = "import-snap-"
+
     def __init__(self, backend: Any, order: Order) -> None:
         self.ec2_backend = backend
-        self.id = f"import-snap-{random_resource_id(17)}"
+        self.id = f"{self.id_prefix}{random_resource_id(17)}"
         self.order = order
         self.status = "pending"
         self.status_message = "pending"
@@ -81,10 +83,10 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
             self.size_bytes = disk.size
             self.progress = min(int(done * 100), 99)
             if self._failure and done > 0.5:
-                raise _Failure(self._failure)
+                raise ImportFailure(self._failure)
             if done >= 1:
                 self._complete(disk)
-        except _Failure as failure:
+        except ImportFailure as failure:
             self.status, self.status_message = "deleted", str(failure)
         except OSError as error:  # above all, a full disk
             self.status = "deleted"
@@ -130,25 +132,35 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
         }
 
     def _object(self) -> Any:
-        backend, order = self.ec2_backend, self.order
+        """What is to be imported; it has a size. ImportFailure when it cannot be."""
+        return self.read(self.order)
+
+    def read(self, order: Order) -> Any:
+        """The object of S3 that an order names. ImportFailure when there is none to import."""
+        backend = self.ec2_backend
         arn = f"arn:{backend.partition}:s3:::{order.bucket}/{order.key}"
         role = (backend.account_id, backend.partition, order.role_name)
         if not vmimport.may(*role, "s3:GetObject", arn):
-            raise _Failure(f"ClientError: The role {order.role_name} may not read {arn}")
+            raise ImportFailure(f"ClientError: The role {order.role_name} may not read {arn}")
         buckets = s3_backends[backend.account_id][backend.partition].buckets
         disk = order.bucket in buckets and buckets[order.bucket].keys.get(order.key)
         if not disk or not hasattr(disk, "value"):  # a delete marker has none
-            raise _Failure(f"ClientError: No object s3://{order.bucket}/{order.key}")
+            raise ImportFailure(f"ClientError: No object s3://{order.bucket}/{order.key}")
         if not disk.size:
-            raise _Failure(f"ClientError: s3://{order.bucket}/{order.key} is empty")
+            raise ImportFailure(f"ClientError: s3://{order.bucket}/{order.key} is empty")
         if order.encryption.failure:
-            raise _Failure(f"ClientError: {order.encryption.failure}")
+            raise ImportFailure(f"ClientError: {order.encryption.failure}")
         return disk
 
     def _complete(self, disk: Any) -> None:
+        self.snapshot_id, self.progress = self.keep(disk.value, self.order.format), 100
+        self.status, self.status_message = "completed", ""
+
+    def keep(self, content: bytes, kind: str) -> str:
+        """The id of a new snapshot with a disk of this format. ImportFailure for what is none."""
         backend = self.ec2_backend
-        snapshot_id = random_snapshot_id()
-        size = backend.site.store.create(snapshot_id, self._blocks(disk.value))
+        snapshot_id = str(random_snapshot_id())
+        size = backend.site.store.create(snapshot_id, self._blocks(content, kind))
         backend.add_snapshot(
             DiskSnapshot(
                 backend,
@@ -158,12 +170,11 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
                 encryption=self.order.encryption,
             )
         )
-        self.snapshot_id, self.progress = snapshot_id, 100
-        self.status, self.status_message = "completed", ""
+        return snapshot_id
 
-    def _blocks(self, content: bytes) -> Iterator[bytes]:
-        """The raw disk in pieces. _Failure when the object is not of its format."""
-        site, kind = self.ec2_backend.site, self.order.format
+    def _blocks(self, content: bytes, kind: str) -> Iterator[bytes]:
+        """The raw disk in pieces. ImportFailure when it is not of its format."""
+        site = self.ec2_backend.site
         if kind == "RAW":
             view = memoryview(content)
             yield from (bytes(view[at : at + BLOCK_SIZE]) for at in range(0, len(view), BLOCK_SIZE))
@@ -174,7 +185,7 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
             try:
                 disk_formats.to_raw(site.qemu_img, source, kind, raw)
             except NitroError as error:
-                raise _Failure(f"ClientError: {error.what}") from None
+                raise ImportFailure(f"ClientError: {error.what}") from None
             with raw.open("rb") as file:
                 yield from iter(lambda: file.read(BLOCK_SIZE), b"")
 
@@ -200,7 +211,18 @@ class ImportsBackend:
                     f"The client token {token} was used with other parameters.",
                 )
             return task
-        # Checked before a task exists, as EC2 does; what the role may do shows only later.
+        self.check_order(order)
+        task = ImportTask(self, order)
+        self.import_tasks[task.id] = task
+        if token:
+            self._import_tokens[token] = (order, task)
+        return task
+
+    def check_order(self, order: Order) -> None:
+        """Before a task exists, as EC2 does; what the role may do shows only later.
+
+        Raises EC2ClientError.
+        """
         if not vmimport.usable(self.account_id, self.partition, order.role_name):
             raise EC2ClientError(
                 "InvalidParameter",
@@ -212,11 +234,6 @@ class ImportsBackend:
             raise EC2ClientError(
                 "InvalidParameter", "The given S3 object is not local to the region"
             )
-        task = ImportTask(self, order)
-        self.import_tasks[task.id] = task
-        if token:
-            self._import_tokens[token] = (order, task)
-        return task
 
     def advance_imports(self) -> None:
         for task in self.import_tasks.values():
@@ -225,7 +242,9 @@ class ImportsBackend:
     def describe_import_snapshot_tasks(
         self, task_ids: list[str], filters: dict[str, list[str]]
     ) -> list[ImportTask]:
-        tasks = [self.get_import_task(id_) for id_ in task_ids] or [*self.import_tasks.values()]
+        tasks = [self.get_import_task(id_) for id_ in task_ids] or [
+            each for each in self.import_tasks.values() if type(each) is ImportTask
+        ]
         return list(generic_filter(filters, tasks))
 
     def get_import_task(self, task_id: str) -> ImportTask:
@@ -266,8 +285,10 @@ class ImportActions:
             ),
         )
         if order.format not in ("RAW", *disk_formats.FORMATS):
+            hint = " ImportImage takes it." if order.format == "OVA" else ""
             raise EC2ClientError(
-                "InvalidParameter", f"The disk format {order.format} is not VHD, VMDK or RAW."
+                "InvalidParameter",
+                f"The disk format {order.format} is not VHD, VHDX, VMDK or RAW.{hint}",
             )
         self.error_on_dryrun()
         task = self.ec2_backend.import_snapshot(order, self._get_param("ClientToken"))

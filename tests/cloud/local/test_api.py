@@ -35,6 +35,7 @@ DESCRIBING = sorted(
 NONE_AT_FIRST = {
     "DescribeAddresses",
     "DescribeIamInstanceProfileAssociations",
+    "DescribeImportImageTasks",
     "DescribeInternetGateways",
     "DescribeVolumesModifications",
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+import struct
 import subprocess
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from nitro.local import disk_formats
         ("VMDK", "subformat=monolithicSparse"),
         ("VHD", "subformat=dynamic"),
         ("VHD", "subformat=fixed"),
+        ("VHDX", "subformat=dynamic"),
     ],
 )
 def test_a_disk_of_another_format_is_read_whole(tmp_path: Path, kind: str, options: str) -> None:
@@ -50,6 +53,33 @@ def test_a_vmdk_that_names_other_files_is_refused(tmp_path: Path, content: bytes
     source.write_bytes(content)
     with pytest.raises(NitroError, match="one file"):
         disk_formats.to_raw(["false"], source, "VMDK", tmp_path / "raw")
+
+
+def test_a_difference_to_another_disk_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    header = b"KDMV" + struct.pack("<IIQQQQ", 1, 3, 8, 128, 1, 1)
+    for parent, refused in ((b"5e2ca493", True), (b"FFFFFFFF", False)):
+        text = b'CID=1\nparentCID=%b\nparentFileNameHint="/etc/passwd"\n' % parent
+        source.write_bytes(header.ljust(512, b"\0") + text.ljust(512, b"\0"))
+        reason = "a difference to another disk" if refused else "not read as VMDK"
+        with pytest.raises(NitroError, match=reason):
+            disk_formats.to_raw(["false"], source, "VMDK", tmp_path / "raw")
+
+
+@pytest.mark.slow
+def test_a_parent_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even when the check of the description has missed it."""
+    program = disk_formats.find()
+    raw, base, child = tmp_path / "raw", tmp_path / "base.vmdk", tmp_path / "child.vmdk"
+    raw.write_bytes(b"of this machine".ljust(1 << 20, b"x"))
+    subprocess.run([*program, "convert", "-f", "raw", "-O", "vmdk", raw, base], check=True)
+    create = ["create", "-q", "-f", "vmdk", "-F", "vmdk", "-b", str(base), str(child)]
+    subprocess.run([*program, *create], check=True)
+    with pytest.raises(NitroError, match="a difference to another disk"):
+        disk_formats.to_raw(program, child, "VMDK", tmp_path / "back")
+    monkeypatch.setattr(disk_formats, "_PARENT", re.compile(rb"(?!)"))
+    disk_formats.to_raw(program, child, "VMDK", tmp_path / "back")
+    assert not (tmp_path / "back").read_bytes().strip(b"\0")
 
 
 def test_what_qemu_img_says_is_passed_on(tmp_path: Path) -> None:

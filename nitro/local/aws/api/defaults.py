@@ -19,6 +19,7 @@ ONLY: Mapping[str, Mapping[str, object]] = {
         "Placement.Tenancy": "default",
         "PrivateDnsNameOptions.HostnameType": "ip-name",
     },
+    "ImportImage": {"LicenseType": "BYOL"},
     "CreateVolume": {"MultiAttachEnabled": False},
     "ModifyVolume": {"MultiAttachEnabled": False},
 }

@@ -108,6 +108,7 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "DetachVolume": "VolumeId InstanceId Device Force",
         "DeleteSnapshot": "SnapshotId",
         "DeleteVolume": "VolumeId",
+        "DescribeImportImageTasks": "ImportTaskIds",
         "DescribeImportSnapshotTasks": "ImportTaskIds",
         "DescribeSnapshotAttribute": "SnapshotId Attribute",
         "DescribeSnapshots": "SnapshotIds OwnerIds RestorableByUserIds",
@@ -117,6 +118,11 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "DescribeVolumesModifications": "VolumeIds",
         "ModifyVolume": "VolumeId Size VolumeType Iops Throughput",
         "ModifyVolumeAttribute": "VolumeId AutoEnableIO",
+        "ImportImage": (
+            "Architecture BootMode Description DiskContainers.Description "
+            "DiskContainers.DeviceName DiskContainers.Format DiskContainers.UserBucket Encrypted "
+            "KmsKeyId Platform RoleName TagSpecifications"
+        ),
         "ImportSnapshot": (
             "Description DiskContainer.Description DiskContainer.Format "
             "DiskContainer.UserBucket Encrypted KmsKeyId RoleName TagSpecifications"
