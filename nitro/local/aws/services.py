@@ -80,7 +80,8 @@ class HeldResponse:
     def _dispatch(self, request: Any, full_url: str | None = None, headers: Any = None) -> Any:
         request_id = str(uuid.uuid4())
         try:
-            return super()._dispatch(request, full_url, headers)  # type: ignore[misc]
+            status, sent, body = super()._dispatch(request, full_url, headers)  # type: ignore[misc]
+            return status, sent, "{}" if body == "null" else body  # what moto says of nothing
         except _Refusal as refusal:
             return self._error(400, refusal.code, refusal.message, request_id)
         except ServiceException as error:

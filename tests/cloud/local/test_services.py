@@ -94,3 +94,24 @@ def test_iam_sts_and_quotas_answer_as_before(account: Account) -> None:
     assert account.sts.get_caller_identity()["Account"] == "123456789012"
     code = error_code(lambda: account.iam.get_role(RoleName="none"))
     assert code == "NoSuchEntity"
+
+
+def test_an_answer_with_nothing_in_it_is_an_object(account: Account) -> None:
+    key = account.kms.create_key()["KeyMetadata"]["KeyId"]
+    account.kms.create_alias(AliasName="alias/one", TargetKeyId=key)
+    assert post("kms", "DeleteAlias", '{"AliasName": "alias/one"}') == (200, {})
+
+
+@pytest.mark.parametrize("assertion", ["00000", "/w==", "eA==", "000\x80"])
+def test_what_a_decoder_does_not_read_is_the_caller_s_fault(
+    account: Account, assertion: str
+) -> None:
+    """Not base64, not UTF-8, no XML, not ASCII."""
+    code = error_code(
+        lambda: account.sts.assume_role_with_saml(
+            RoleArn="arn:aws:iam::123456789012:role/role",
+            PrincipalArn="arn:aws:iam::123456789012:saml-provider/one",
+            SAMLAssertion=assertion,
+        )
+    )
+    assert code == "ValidationError"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
@@ -10,12 +11,20 @@ from xml.parsers.expat import ExpatError
 import moto
 
 _MOTO = str(Path(moto.__file__).parent)
+_PACKAGES = sysconfig.get_path("purelib")
+_PYTHON = sysconfig.get_path("stdlib")
 _OF_INPUT = (AttributeError, LookupError, TypeError, ValueError, AssertionError, OverflowError)
 
 
 def of_input(error: Exception) -> bool:
-    """Whether it was raised over what a request says, by moto or by a parser under it."""
+    """Whether it was raised over what a request says, by moto or by a decoder under it."""
     if isinstance(error, ExpatError | ParseError):
         return True
-    innermost = traceback.extract_tb(error.__traceback__)[-1].filename
-    return isinstance(error, _OF_INPUT) and innermost.startswith(_MOTO)
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    while files and _is_python_s(files[-1]):  # base64, json and the like
+        files.pop()
+    return isinstance(error, _OF_INPUT) and bool(files) and files[-1].startswith(_MOTO)
+
+
+def _is_python_s(file: str) -> bool:
+    return file.startswith(_PYTHON) and not file.startswith((_PACKAGES, _MOTO))
