@@ -17,11 +17,13 @@ from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from nitro.cloud.codes import CREDENTIALS
 from nitro.cloud.errors import ApiError
 from nitro.errors import Interrupted, NitroError
 from nitro.progress import Reporter
 
 _SWEEP = "`nitro ls` shows what is there, `nitro destroy` removes it"
+RENEWAL_PAUSES = (1.0, 2.0, 4.0)  # seconds: expired credentials may be renewed meanwhile
 SEARCH_PAUSES = (1.0, 2.0, 4.0)  # seconds: something just made is not findable at once
 
 
@@ -164,11 +166,12 @@ class Undo:
         if not deletion_order:
             return []
         left: list[str] = []
+        pauses = list(RENEWAL_PAUSES)
         with self.report.stage(self.title) as stage, _signals.cleaning_up():
             for number, entry in enumerate(deletion_order):
                 stage.status(f"removing {entry.what}")
                 try:
-                    self.remove(entry)
+                    self._remove_patiently(entry, pauses)
                 except KeyboardInterrupt:
                     left += [e.what for e in deletion_order[number:]]
                     self.report.note(f"clean-up abandoned; left behind: {', '.join(left)}")
@@ -181,6 +184,16 @@ class Undo:
                     self.report.note(f"could not remove {entry.what}: {error}")
                     left.append(entry.what)
         return left
+
+    def _remove_patiently(self, entry: Entry, pauses: list[float]) -> None:
+        """Where credentials have expired, try again after each of the pauses that are left."""
+        while True:
+            try:
+                return self.remove(entry)
+            except ApiError as error:
+                if error.code not in CREDENTIALS or not pauses:
+                    raise
+                self.sleep(pauses.pop(0))
 
     def _search(self, entry: Entry) -> Sequence[str]:
         for pause in SEARCH_PAUSES:

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from nitro.cloud.errors import ApiError
-from nitro.cloud.teardown import SEARCH_PAUSES, Keep, Lifetime, Undo
+from nitro.cloud.teardown import RENEWAL_PAUSES, SEARCH_PAUSES, Keep, Lifetime, Undo
 from nitro.errors import Interrupted, NitroError
 from nitro.progress import Reporter
 
@@ -71,6 +71,29 @@ def test_one_failure_does_not_stop_the_rest() -> None:
         undo.push("last", Lifetime.INSTANCE, id="last", remove=removed.append)
     assert removed == ["last", "first"]
     assert report.notes == ["could not remove stubborn: still in use"]
+
+
+@pytest.mark.parametrize("renewed_after", [2, len(RENEWAL_PAUSES), 100])
+def test_expired_credentials_may_be_renewed_during_the_clean_up(renewed_after: int) -> None:
+    """For a while, all in all; a credential that has expired for good holds nothing up."""
+    report, removed, slept = Notes(), list[str](), list[float]()
+    refusals = iter(range(renewed_after))
+
+    def remove(id_: str) -> None:
+        if next(refusals, None) is not None:
+            raise ApiError("it has expired", hint=None, code="RequestExpired")
+        removed.append(id_)
+
+    undo = Undo(Keep.NOTHING, report=report, sleep=slept.append)
+    for name in ("group", "instance"):
+        undo.push(name, Lifetime.INSTANCE, id=name, remove=remove)
+    left = undo.unwind(Keep.NOTHING)
+    renewed = renewed_after <= len(RENEWAL_PAUSES)
+    assert (removed, left) == (
+        (["instance", "group"], []) if renewed else ([], ["instance", "group"])
+    )
+    assert slept == list(RENEWAL_PAUSES[:renewed_after])
+    assert len(report.notes) == len(left)
 
 
 def test_what_was_not_heard_of_is_looked_for() -> None:
