@@ -69,15 +69,15 @@ def down(
     ] = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Stop it and its instances; AMIs, snapshots and SSM parameters are kept, nothing else."""
+    """Stop it and its instances; AMIs, snapshots and what names or encrypts them are kept."""
     from nitro import local
 
     report = reporter()
     stopped = local.down(report, force=force)
     if stopped:
         report.note(
-            "AMIs, snapshots and SSM parameters are kept; buckets, volumes, networks, keys and "
-            "launch templates are gone"
+            "AMIs, snapshots, SSM parameters, launch templates and KMS keys are kept; buckets, "
+            "volumes, networks and key pairs are gone"
         )
     report.close()
     say("stopped" if stopped else "it was not running")

@@ -29,7 +29,7 @@
     s3.py, checksums.py  S3's checksums, regions, owners and dates
     s3_buckets.py, s3_conditions.py  what a new bucket has; conditional writes
     services.py   SSM, KMS, Auto Scaling, IAM, STS, Service Quotas: moto's, held to their models
-    archive.py    snapshots and images that outlive the process
+    archive.py, kms_archive.py, kept.py  what outlives the process
     api/          what EC2 does with every request: names, filters, pages, tokens, envelope
 
 botocore's model is the contract: parameters arrive parsed by it, results leave serialised by it.

@@ -1,4 +1,4 @@
-"""Snapshots and images that outlive the process: one JSON file for each region.
+"""Snapshots, images, launch templates and settings that outlive the process, region by region.
 
 The bytes are in the block store; a snapshot without its disk is dropped when read back.
 """
@@ -12,34 +12,37 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nitro.local.aws import kept, launch_templates
 from nitro.local.aws.encryption import Encryption
 from nitro.local.aws.images import LocalImage, Registration
 from nitro.local.aws.snapshots import NO_VOLUME, DiskSnapshot
+
+#: of the account in a region: attributes of the backend
+_SETTINGS = (
+    "ebs_encryption_by_default",
+    "ebs_default_key",
+    "image_public_access",
+    "snapshot_public_access",
+)
 
 _log = logging.getLogger(__name__)
 
 
 def save(backend: Any) -> None:
     """Write the region's file if anything in it has changed."""
-    path = _path(backend)
+    path = kept.path_of(backend)
     if path is None:
         return
     snapshots = [s for s in backend.snapshots.values() if not getattr(s, "open_for_writing", True)]
     document = {
         "snapshots": _entries(backend, snapshots, _snapshot_entry),
         "images": _entries(backend, backend.amis.values(), _image_entry),
+        "launch_templates": _entries(
+            backend, backend.launch_templates.values(), launch_templates.entry
+        ),
+        "settings": {name: getattr(backend, name) for name in _SETTINGS},
     }
-    text = json.dumps(document, indent=1)
-    if text == getattr(backend, "archived", None):
-        return
-    partial = path.with_suffix(".partial")
-    try:
-        partial.write_text(text)
-        partial.replace(path)
-    except OSError:  # a full disk is no reason to fail every call; the next one tries again
-        _log.exception("%s cannot be written", path)
-    else:
-        backend.archived = text
+    kept.write(backend, path, document)
 
 
 def restore(backend: Any) -> None:
@@ -48,18 +51,21 @@ def restore(backend: Any) -> None:
     A record that cannot be read is left out and logged; a file that is none is put aside, as
     `.broken`, for the next one not to overwrite it.
     """
-    path = _path(backend)
-    if path is None or not path.is_file():
+    path = kept.path_of(backend)
+    held = kept.read(path, ("snapshots", "images"))
+    if not held:
         return
-    try:
-        held = json.loads(path.read_text())
-        kinds = [(held["snapshots"], _restore_snapshot), (held["images"], _restore_image)]
-    except (ValueError, RecursionError, KeyError, TypeError):
-        _log.exception("%s cannot be read", path)
-        path.replace(path.with_suffix(".broken"))
-        return
+    kinds: list[tuple[Any, Callable[..., None]]] = [
+        (held.get("snapshots", ()), _restore_snapshot),
+        (held.get("images", ()), _restore_image),
+        (held.get("launch_templates", ()), launch_templates.restore),
+    ]
+    settings = held.get("settings")
+    for name in _SETTINGS:
+        if isinstance(settings, dict) and name in settings:
+            setattr(backend, name, settings[name])
     for entries, restore_one in kinds:
-        for entry in entries:
+        for entry in entries if isinstance(entries, list) else ():
             try:
                 restore_one(backend, entry)
             except (AttributeError, KeyError, TypeError, ValueError):
@@ -156,8 +162,3 @@ def regions(index: Path) -> list[tuple[str, str]]:
 
 def _parts(path: Path) -> tuple[str, str, str]:
     return path.stem.partition("-")
-
-
-def _path(backend: Any) -> Path | None:
-    index: Path | None = backend.site.index
-    return index and index / f"{backend.account_id}-{backend.region_name}.json"

@@ -17,6 +17,7 @@ from moto.ec2 import urls
 from moto.ec2.exceptions import DryRunClientError
 from moto.ec2.models import EC2Backend
 from moto.ec2.responses import EC2Response
+from moto.kms.models import kms_backends
 
 from nitro.local.aws import absent, archive, quotas
 from nitro.local.aws.addresses import AddressActions, AddressesBackend
@@ -181,11 +182,18 @@ class LocalEC2Response(
             status, headers, body = self.call_action()
         finally:
             archive.save(backend)
+            self._keep_keys()
         if not name.startswith(("Describe", "Get")):
             backend.refresh_guests()
         if status == 200 and name not in _OWN_TOKENS:
             backend.tokens.remember(name, asked, body)
         return status, headers, body
+
+    def _keep_keys(self) -> None:
+        """EC2 makes the key of EBS when it first encrypts something."""
+        keys = kms_backends[self.ec2_backend.account_id][self.ec2_backend.region_name]
+        if keys.keys and hasattr(keys, "keep"):
+            keys.keep()
 
     def describe_instance_types(self) -> ActionResult:
         named = self._get_param("InstanceTypes", [])

@@ -47,7 +47,7 @@ class EncryptionBackend:
     ebs_encryption_by_default: bool
 
     def __init__(self) -> None:
-        self._default_key = DEFAULT_ALIAS
+        self.ebs_default_key = DEFAULT_ALIAS
 
     def encryption(
         self, *, asked: bool | None, key_id: str | None, inherited: bool = False
@@ -64,23 +64,23 @@ class EncryptionBackend:
             )
         if not (asked or inherited or self.ebs_encryption_by_default):
             return Encryption()
-        given = key_id or self._default_key
+        given = key_id or self.ebs_default_key
         found = key_arn(self.account_id, self.region_name, given)
         return Encryption(found or given, "" if found else UNUSABLE_KEY)
 
     def default_key(self) -> str:
         """As DescribeKey would name it, and an alias as it was given."""
-        return self._default_key
+        return self.ebs_default_key
 
     def set_default_key(self, given: str | None) -> None:
         """Raises EC2ClientError for a key that the region does not have; None: EBS's own."""
         if given is None:
-            self._default_key = DEFAULT_ALIAS
+            self.ebs_default_key = DEFAULT_ALIAS
             return
         found = key_arn(self.account_id, self.region_name, given)
         if found is None:
             raise EC2ClientError("InvalidKmsKey.NotFound", f"The key {given} does not exist.")
-        self._default_key = found
+        self.ebs_default_key = found
 
     def is_default_ebs_key(self, arn: str | None) -> bool:
         """Whether it is the one that AWS manages, which nobody else may use."""

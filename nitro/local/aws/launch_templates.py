@@ -6,9 +6,11 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/manage-launch-template-versi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from moto.core.responses import ActionResult
+from moto.core.types import Base64EncodedString
 from moto.ec2.exceptions import (
     EC2ClientError,
     InvalidLaunchTemplateNameAlreadyExistsError,
@@ -43,6 +45,51 @@ class LocalTemplate(LaunchTemplate):  # type: ignore[misc]
 
     def default_version(self) -> Any:
         return self.get_version(DEFAULT)
+
+
+def entry(template: Any) -> dict[str, Any]:
+    """What is kept of a template, as JSON can hold it."""
+    return {
+        "name": template.name,
+        "created": template.create_time.isoformat(),
+        "default": template.default_version_number,
+        "last": template.last_number,
+        "versions": [
+            {
+                "number": each.number,
+                "data": _without_types(each.data),
+                "description": each.description,
+                "created": each.create_time.isoformat(),
+            }
+            for each in template.versions
+        ],
+    }
+
+
+def restore(backend: Any, kept: Mapping[str, Any]) -> None:
+    """Put a template back that `entry` has described."""
+    versions = kept["versions"]
+    template = LocalTemplate(backend, kept["name"], {}, None, {})
+    template.id, template.create_time = kept["id"], datetime.fromisoformat(kept["created"])
+    template.versions = []
+    for each in versions:
+        data = dict(each["data"])
+        if "UserData" in data:
+            data["UserData"] = Base64EncodedString(data["UserData"])
+        version = LaunchTemplateVersion(template, each["number"], data, each["description"])
+        version.create_time = datetime.fromisoformat(each["created"])
+        template.versions.append(version)
+    template.last_number, template.default_version_number = kept["last"], kept["default"]
+    template.add_tags(kept["tags"])
+    backend.launch_templates[template.id] = template
+    backend.launch_template_name_to_ids[template.name] = template.id
+
+
+def _without_types(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: str(value) if isinstance(value, Base64EncodedString) else value
+        for name, value in data.items()
+    }
 
 
 def with_template(backend: Any, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:

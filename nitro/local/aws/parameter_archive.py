@@ -5,13 +5,13 @@ One JSON file for each region, in a folder beside those of the images.
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from moto.ssm.models import Parameter
+
+from nitro.local.aws import kept
 
 FOLDER = "parameters"
 
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 def save(backend: Any) -> None:
     """Write the region's file if anything in it has changed."""
-    path = _path(backend)
+    path = kept.path_of(backend, FOLDER)
     if path is None:
         return
     held = {
@@ -31,32 +31,13 @@ def save(backend: Any) -> None:
         for name, versions in backend._parameters.items()
         if versions and not name.startswith("/aws/")
     }
-    text = json.dumps(held, indent=1)
-    if text == getattr(backend, "archived", "{}"):
-        return
-    try:
-        path.parent.mkdir(exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(text)
-        partial.replace(path)
-    except OSError:  # a full disk is no reason to fail every call; the next one tries again
-        _log.exception("%s cannot be written", path)
-    else:
-        backend.archived = text
+    kept.write(backend, path, held, at_first="{}")
 
 
 def restore(backend: Any) -> None:
     """Put what the region's file holds into the backend; what cannot be read is left out."""
-    path = _path(backend)
-    if path is None or not path.is_file():
-        return
-    try:
-        held = json.loads(path.read_text()).items()
-    except (ValueError, RecursionError, AttributeError):
-        _log.exception("%s cannot be read", path)
-        path.replace(path.with_suffix(".broken"))
-        return
-    for name, entry in held:
+    path = kept.path_of(backend, FOLDER)
+    for name, entry in kept.read(path).items():
         try:
             versions = [_parameter(each) for each in entry["versions"]]
             tags = dict(entry["tags"])
@@ -76,8 +57,3 @@ def _parameter(entry: dict[str, Any]) -> Any:
     parameter = Parameter(**given)
     parameter.value = entry["value"]  # which the constructor encrypts once more
     return parameter
-
-
-def _path(backend: Any) -> Path | None:
-    index: Path | None = backend.site.index
-    return index and index / FOLDER / f"{backend.account_id}-{backend.region_name}.json"

@@ -35,6 +35,7 @@ from moto.sts.responses import TokenResponse
 from moto.utilities.utils import get_partition
 
 from nitro.local.aws.api import constraints, faults, forms, requests, support
+from nitro.local.aws.kms_archive import LocalKMSBackend
 from nitro.local.aws.parameters import LocalSSMBackend
 from nitro.local.aws.site import Site
 
@@ -55,6 +56,9 @@ _SERVICES: Mapping[str, tuple[Any, type]] = {
     "ssm": (ssm_backends, SimpleSystemManagerResponse),
     "sts": (sts_backends, TokenResponse),
 }
+
+#: backends with something of ours
+_OURS: Mapping[str, type] = {"kms": LocalKMSBackend, "ssm": LocalSSMBackend}
 
 _GLOBAL = ("iam", "sts")  # one for all regions of a partition
 
@@ -166,7 +170,7 @@ class HeldResponse:
 def held_backends(site: Site) -> Iterator[tuple[Any, type]]:
     """moto's backends of each service, and the class to make them of."""
     for service, (backends, response) in _SERVICES.items():
-        base = LocalSSMBackend if service == "ssm" else backends.backend
+        base = _OURS.get(service, backends.backend)
         held = type(f"Held{response.__name__}", (HeldResponse, response), {"service": service})
         urls = import_module(response.__module__.replace("responses", "urls"))
         paths = dict.fromkeys(urls.url_paths, held.dispatch)  # type: ignore[attr-defined]

@@ -295,7 +295,8 @@ def test_an_archive_that_cannot_be_written_fails_no_call(
     account: Account, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     snapshot = account.snapshot()
-    account.site.index = tmp_path / "missing"
+    account.site.index = tmp_path / "file"
+    account.site.index.write_text("in the way")
     account.ec2.create_tags(Resources=[snapshot], Tags=[{"Key": "a", "Value": "b"}])
     assert "cannot be written" in caplog.text
     account.site.index = tmp_path

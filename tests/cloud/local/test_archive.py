@@ -12,6 +12,10 @@ from nitro.local.aws import Site, archive, install
 from .conftest import Account
 
 
+def restarted(account: Account) -> Site:
+    return Site(account.site.store, account.hypervisor, index=account.site.index)
+
+
 def test_snapshots_and_images_come_back(account: Account) -> None:
     snapshot_id = account.snapshot()
     tags = [{"Key": "nitro:digest", "Value": "sha256:1"}]
@@ -20,8 +24,7 @@ def test_snapshots_and_images_come_back(account: Account) -> None:
     image_id = account.image(snapshot_id, BootMode="uefi", TagSpecifications=[specification])
     before = account.ec2.describe_images(ImageIds=[image_id])["Images"]
 
-    after_restart = Site(account.site.store, account.hypervisor, index=account.site.index)
-    with install(after_restart), mock_aws():
+    with install(restarted(account)), mock_aws():
         assert account.ec2.describe_images(ImageIds=[image_id])["Images"] == before
         (snapshot,) = account.ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"]
         assert snapshot["Tags"] == tags
@@ -34,8 +37,7 @@ def test_a_snapshot_whose_disk_is_lost_is_dropped_with_its_images(account: Accou
     snapshot_id = account.snapshot()
     account.image(snapshot_id)
     account.site.store.delete(snapshot_id)
-    after_restart = Site(account.site.store, account.hypervisor, index=account.site.index)
-    with install(after_restart), mock_aws():
+    with install(restarted(account)), mock_aws():
         assert not account.ec2.describe_snapshots()["Snapshots"]
         assert not account.ec2.describe_images(Owners=["self"])["Images"]
 
@@ -49,8 +51,7 @@ def test_one_bad_record_is_left_out_and_the_others_come_back(account: Account) -
     held["images"].append({"id": "ami-1", "registration": {"colour": "red"}})
     held["snapshots"].append({"id": snapshot_id})
     path.write_text(json.dumps(held))
-    after_restart = Site(account.site.store, account.hypervisor, index=account.site.index)
-    with install(after_restart), mock_aws():
+    with install(restarted(account)), mock_aws():
         (image,) = account.ec2.describe_images(Owners=["self"])["Images"]
         assert image["ImageId"] == image_id
 
@@ -61,8 +62,7 @@ def test_a_file_that_is_no_archive_is_put_aside(account: Account, text: str) -> 
     assert account.site.index
     (path,) = account.site.index.glob("*.json")
     path.write_bytes(text.encode(errors="surrogateescape"))
-    after_restart = Site(account.site.store, account.hypervisor, index=account.site.index)
-    with install(after_restart), mock_aws():
+    with install(restarted(account)), mock_aws():
         assert account.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"] == []
     assert path.with_suffix(".broken").read_bytes() == text.encode(errors="surrogateescape")
 
@@ -71,3 +71,52 @@ def test_regions_are_told_from_the_files(account: Account) -> None:
     account.snapshot()
     assert account.site.index
     assert archive.regions(account.site.index) == [("123456789012", "us-east-1")]
+
+
+def test_launch_templates_and_settings_come_back(account: Account) -> None:
+    ec2 = account.ec2
+    data = {"InstanceType": "t3.micro", "UserData": "aGVsbG8="}
+    tags = [{"ResourceType": "launch-template", "Tags": [{"Key": "a", "Value": "b"}]}]
+    ec2.create_launch_template(
+        LaunchTemplateName="web", LaunchTemplateData=data, TagSpecifications=tags
+    )
+    named = {"LaunchTemplateName": "web"}
+    for number in (2, 3):
+        ec2.create_launch_template_version(
+            **named, LaunchTemplateData={"InstanceType": "t3.small"}, VersionDescription=f"{number}"
+        )
+    ec2.modify_launch_template(**named, DefaultVersion="2")
+    ec2.delete_launch_template_versions(**named, Versions=["1"])
+    ec2.enable_ebs_encryption_by_default()
+    ec2.enable_snapshot_block_public_access(State="block-all-sharing")
+
+    def seen() -> list[object]:
+        return [
+            ec2.describe_launch_templates()["LaunchTemplates"],
+            ec2.describe_launch_template_versions(**named)["LaunchTemplateVersions"],
+            ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"],
+            ec2.get_snapshot_block_public_access_state()["State"],
+        ]
+
+    before = seen()
+    with install(restarted(account)), mock_aws():
+        assert seen() == before
+        added = ec2.create_launch_template_version(**named, LaunchTemplateData=data)
+        assert added["LaunchTemplateVersion"]["VersionNumber"] == 4
+        ec2.delete_launch_template(**named)
+    with install(restarted(account)), mock_aws():
+        assert ec2.describe_launch_templates()["LaunchTemplates"] == []
+
+
+def test_records_of_the_wrong_kind_are_left_out(account: Account) -> None:
+    account.snapshot()
+    assert account.site.index
+    (path,) = account.site.index.glob("*.json")
+    held = json.loads(path.read_text())
+    path.write_text(json.dumps({**held, "launch_templates": [{"id": "lt-1"}], "settings": 5}))
+    with install(restarted(account)), mock_aws():
+        assert account.ec2.describe_launch_templates()["LaunchTemplates"] == []
+        assert len(account.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]) == 1
+    path.write_text(json.dumps({"snapshots": 1, "images": None, "launch_templates": {}}))
+    with install(restarted(account)), mock_aws():
+        assert account.ec2.describe_images(Owners=["self"])["Images"] == []

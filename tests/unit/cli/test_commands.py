@@ -103,7 +103,7 @@ def test_local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ]
     told = nitro_("local", "down").stderr
     assert told.endswith("stopped\n")
-    assert "buckets, volumes, networks, keys and launch templates are gone" in told
+    assert "buckets, volumes, networks and key pairs are gone" in told
     assert nitro_("local", "down").stderr == "it was not running\n"
     monkeypatch.setattr(nitro.local, "status", lambda: Status(None, None, tmp_path))
     assert json_of("local-status", "local", "status")["running"] is False

@@ -1,0 +1,69 @@
+"""KMS keys that outlive the process, as the snapshots do that are encrypted with them.
+
+Only what describes a key is kept: the local Nitro encrypts nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from moto.kms.models import Key, KmsBackend
+
+from nitro.local.aws import kept
+
+FOLDER = "keys"
+_PLAIN = ("arn", "creation_date", "enabled", "key_manager", "key_state")
+
+_log = logging.getLogger(__name__)
+
+
+class LocalKMSBackend(KmsBackend):  # type: ignore[misc]
+    """One region of one account."""
+
+    site: Any
+
+    def keep(self) -> None:
+        held = {key.id: self._entry(key) for key in self.keys.values()}
+        kept.write(self, kept.path_of(self, FOLDER), held, at_first="{}")
+
+    def restore(self) -> None:
+        """What cannot be read is left out."""
+        for key_id, entry in kept.read(kept.path_of(self, FOLDER)).items():
+            try:
+                self._restore(key_id, entry)
+            except (AttributeError, KeyError, TypeError, ValueError):
+                _log.exception("the key %s of %s is left out", key_id, self.region_name)
+                self.keys.pop(key_id, None)
+
+    def _entry(self, key: Any) -> dict[str, Any]:
+        return {
+            **{name: getattr(key, name) for name in _PLAIN},
+            "policy": key.policy,
+            "usage": key.key_usage,
+            "spec": key.key_spec,
+            "description": key.description,
+            "several": key.multi_region,
+            "regions": key.multi_region_configuration if key.multi_region else None,
+            "deletion": key.deletion_date and key.deletion_date.isoformat(),
+            "aliases": sorted(key.aliases),
+            "tags": self.tagger.get_tag_dict_for_resource(key.id),
+        }
+
+    def _restore(self, key_id: str, entry: dict[str, Any]) -> None:
+        given = (entry["policy"], entry["usage"], entry["spec"], entry["description"])
+        key = Key(*given, self.account_id, self.region_name, entry["several"])
+        key.id = key_id
+        for name in _PLAIN:
+            setattr(key, name, entry[name])
+        if entry["regions"]:
+            key.multi_region_configuration = dict(entry["regions"])
+        if entry["deletion"]:
+            key.deletion_date = datetime.fromisoformat(entry["deletion"])
+        self.keys[key_id] = key
+        for alias in entry["aliases"]:
+            self.create_alias(key_id, alias)
+        if entry["tags"]:
+            tags = [{"TagKey": name, "TagValue": value} for name, value in entry["tags"].items()]
+            self.tagger.tag_resource(key_id, tags)

@@ -1,0 +1,83 @@
+"""Keys that outlive the process, and what is encrypted with them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from moto import mock_aws
+
+from nitro.local.aws import Site, install
+from nitro.local.aws.kms_archive import FOLDER
+
+from .conftest import Account, error_code
+
+
+def restarted(account: Account) -> Site:
+    return Site(
+        account.site.store,
+        account.hypervisor,
+        pace=account.site.pace,
+        clock=account.clock,
+        index=account.site.index,
+    )
+
+
+def key(account: Account, **options: Any) -> str:
+    return str(account.kms.create_key(**options)["KeyMetadata"]["KeyId"])
+
+
+def test_keys_come_back_with_all_that_describes_them(account: Account) -> None:
+    kms = account.kms
+    ids = [
+        key(account, Description="mine", Tags=[{"TagKey": "a", "TagValue": "b"}]),
+        key(account, MultiRegion=True),
+        key(account),
+    ]
+    kms.create_alias(AliasName="alias/mine", TargetKeyId=ids[0])
+    kms.disable_key(KeyId=ids[1])
+    kms.schedule_key_deletion(KeyId=ids[2])
+    policy = json.dumps({"Version": "2012-10-17", "Statement": []})
+    kms.put_key_policy(KeyId=ids[0], PolicyName="default", Policy=policy)
+
+    def seen() -> list[object]:
+        described = [kms.describe_key(KeyId=each)["KeyMetadata"] for each in ids]
+        return [
+            described,
+            kms.list_aliases()["Aliases"],
+            kms.list_resource_tags(KeyId=ids[0])["Tags"],
+            kms.get_key_policy(KeyId=ids[0], PolicyName="default")["Policy"],
+        ]
+
+    before = seen()
+    assert [each["KeyState"] for each in before[0]] == ["Enabled", "Disabled", "PendingDeletion"]  # type: ignore[attr-defined]
+    with install(restarted(account)), mock_aws():
+        assert seen() == before
+
+
+def test_a_copy_can_be_made_of_what_was_encrypted_before(account: Account) -> None:
+    source = account.snapshot()
+    named = {"SourceSnapshotId": source, "SourceRegion": "us-east-1", "Encrypted": True}
+
+    def copied(**more: Any) -> Any:
+        made = account.ec2.copy_snapshot(**named, **more)["SnapshotId"]
+        account.clock.advance(account.site.pace.copy_snapshot)
+        (found,) = account.ec2.describe_snapshots(SnapshotIds=[made])["Snapshots"]
+        return found
+
+    own, of_ebs = copied(KmsKeyId=key(account)), copied()
+    with install(restarted(account)), mock_aws():
+        again = copied(KmsKeyId=own["KmsKeyId"])
+        assert (again["State"], again["KmsKeyId"]) == ("completed", own["KmsKeyId"])
+        assert copied()["KmsKeyId"] == of_ebs["KmsKeyId"]
+
+
+def test_a_record_that_cannot_be_read_is_left_out(account: Account) -> None:
+    kept = key(account)
+    assert account.site.index
+    path = account.site.index / FOLDER / "123456789012-us-east-1.json"
+    held = json.loads(path.read_text())
+    path.write_text(json.dumps({"broken": {"policy": 1}, "worse": 5, **held}))
+    with install(restarted(account)), mock_aws():
+        assert [each["KeyId"] for each in account.kms.list_keys()["Keys"]] == [kept]
+        assert error_code(lambda: account.kms.describe_key(KeyId="broken")) == "NotFoundException"
