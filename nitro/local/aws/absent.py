@@ -33,6 +33,8 @@ _WITH_IDS: Mapping[str, tuple[str, str]] = {
         "SpotInstanceRequestIds",
         "InvalidSpotInstanceRequestID.NotFound",
     ),
+    "ListImagesInRecycleBin": ("ImageIds", "InvalidAMIID.NotFound"),
+    "ListSnapshotsInRecycleBin": ("SnapshotIds", "InvalidSnapshot.NotFound"),
     "DescribeVpcEndpoints": ("VpcEndpointIds", "InvalidVpcEndpointId.NotFound"),
     "DescribeVpcPeeringConnections": (
         "VpcPeeringConnectionIds",
@@ -56,7 +58,8 @@ _WITHOUT_IDS = """
     DescribeNetworkInsightsPaths DescribeNetworkInterfacePermissions DescribePublicIpv4Pools
     DescribeReplaceRootVolumeTasks DescribeReservedInstancesListings
     DescribeReservedInstancesModifications DescribeRouteServers DescribeScheduledInstances
-    DescribeSpotFleetRequests DescribeStoreImageTasks DescribeTrafficMirrorFilters
+    DescribeSecurityGroupVpcAssociations DescribeSpotFleetRequests DescribeStoreImageTasks
+    DescribeTrafficMirrorFilters
     DescribeTrafficMirrorSessions DescribeTrafficMirrorTargets DescribeTransitGatewayAttachments
     DescribeTransitGatewayConnectPeers DescribeTransitGatewayConnects
     DescribeTransitGatewayMulticastDomains DescribeTransitGatewayPeeringAttachments

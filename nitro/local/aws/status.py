@@ -83,6 +83,34 @@ class StatusActions:
             }
         )
 
+    def describe_security_group_references(self) -> ActionResult:
+        """None: networks have no peers here."""
+        for group_id in self._get_param("GroupId", []):
+            if self.ec2_backend.get_security_group_from_id(group_id) is None:
+                raise EC2ClientError(
+                    "InvalidGroup.NotFound", f"The security group '{group_id}' does not exist"
+                )
+        return ActionResult({"SecurityGroupReferenceSet": []})
+
+    def describe_stale_security_groups(self) -> ActionResult:
+        self.ec2_backend.get_vpc(self._get_param("VpcId"))
+        return ActionResult({"StaleSecurityGroupSet": []})
+
+    def get_default_credit_specification(self) -> ActionResult:
+        family = self._get_param("InstanceFamily")
+        told = {"InstanceFamily": family, "CpuCredits": _default_credits(f"{family}.")}
+        return ActionResult({"InstanceFamilyCreditSpecification": told})
+
+    def get_serial_console_access_status(self) -> ActionResult:
+        return ActionResult({"SerialConsoleAccessEnabled": False, "ManagedBy": "account"})
+
+    def get_instance_metadata_defaults(self) -> ActionResult:
+        """None are set, and those of the image and of EC2 count."""
+        return ActionResult({"AccountLevel": {"ManagedBy": "account"}})
+
+    def get_allowed_images_settings(self) -> ActionResult:
+        return ActionResult({"State": "disabled", "ImageCriteria": [], "ManagedBy": "account"})
+
     def get_password_data(self) -> ActionResult:
         """None: it is what Windows writes to its console."""
         (instance,) = self.ec2_backend.get_multi_instances_by_id([self._get_param("InstanceId")])

@@ -78,3 +78,25 @@ def test_credits_are_changed_where_there_are_some(account: Account) -> None:
         "InstanceCreditSpecifications"
     ]
     assert told["CpuCredits"] == "standard"
+
+
+def test_settings_that_cannot_be_changed_are_those_of_a_new_account(account: Account) -> None:
+    ec2 = account.ec2
+    assert ec2.get_serial_console_access_status()["SerialConsoleAccessEnabled"] is False
+    assert "HttpTokens" not in ec2.get_instance_metadata_defaults()["AccountLevel"]
+    assert ec2.get_allowed_images_settings()["State"] == "disabled"
+    told = ec2.get_default_credit_specification(InstanceFamily="t3")
+    assert told["InstanceFamilyCreditSpecification"]["CpuCredits"] == "unlimited"
+
+
+def test_no_other_network_refers_to_a_group(account: Account) -> None:
+    ec2 = account.ec2
+    (vpc,) = ec2.describe_vpcs()["Vpcs"]
+    group = ec2.create_security_group(GroupName="g", Description="d")["GroupId"]
+    told = ec2.describe_security_group_references(GroupId=[group])
+    assert told["SecurityGroupReferenceSet"] == []
+    assert ec2.describe_stale_security_groups(VpcId=vpc["VpcId"])["StaleSecurityGroupSet"] == []
+    code = error_code(lambda: ec2.describe_security_group_references(GroupId=["sg-1"]))
+    assert code == "InvalidGroup.NotFound"
+    code = error_code(lambda: ec2.describe_stale_security_groups(VpcId="vpc-1"))
+    assert code == "InvalidVpcID.NotFound"
