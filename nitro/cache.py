@@ -7,7 +7,6 @@ time that neither tar nor cp sets back.
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -61,6 +60,8 @@ def remove(entry: Entry) -> bool:
 
     Raises NitroError when it cannot be removed.
     """
+    import shutil  # a build that finds its image notes its use, and removes nothing
+
     path = entry.path
     doomed = path.with_name(f".removed-{os.getpid()}-{path.name}")
     try:

@@ -14,6 +14,7 @@ from lab.image import Booted, booted
 from lab.programs.case import Case
 from nitro import container, image, recipe
 from nitro.image import Image
+from nitro.image.linux import direct
 from nitro.ports import Port
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
@@ -43,7 +44,7 @@ def made(case: Case, folder: Path) -> Recipe:
 
 
 def measured(case: Case, *, bisect: bool = False) -> dict[str, Any]:
-    """Build and boot `case` and ask it until it answers.
+    """Build and boot `case` as `nitro run` does, and ask it until it answers.
 
     With `bisect`, `found_mib` is the memory of the smallest machine on which it answers, by
     bisection between half of what nitro computed and that.
@@ -53,7 +54,8 @@ def measured(case: Case, *, bisect: bool = False) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         built = image.build(made(case, folder), report=Reporter())
-        seconds = _seconds(case, built, folder, built.minimum_memory_mib, PATIENCE)
+        memory_mib, started = built.minimum_memory_mib, _as_run_starts(built, folder)
+        seconds = _seconds(case, built, folder, memory_mib, PATIENCE, **started)
         found = {"found_mib": _smallest(case, built, folder, seconds)} if bisect else {}
     return {
         "family": case.family,
@@ -67,7 +69,10 @@ def measured(case: Case, *, bisect: bool = False) -> dict[str, Any]:
 
 
 def _smallest(case: Case, built: Image, folder: Path, seconds: float) -> int:
-    """A machine with too little panics, stands still or ends the program again and again."""
+    """A machine with too little panics, stands still or ends the program again and again.
+
+    These boot from the disk, as an instance does: GRUB's copy of the files needs its place, too.
+    """
     low, high = built.minimum_memory_mib // 2, built.minimum_memory_mib
     close = max(_PAGES, int(built.minimum_memory_mib * _CLOSE))
     while high - low > close:
@@ -81,12 +86,21 @@ def _smallest(case: Case, built: Image, folder: Path, seconds: float) -> int:
     return high
 
 
-def _seconds(case: Case, built: Image, folder: Path, memory_mib: int, patience: float) -> float:
+def _seconds(
+    case: Case, built: Image, folder: Path, memory_mib: int, patience: float, **machine: Any
+) -> float:
     """How long a machine with so much memory takes until its first right answer."""
     started = time.monotonic()
-    with booted(built, folder, memory_mib=memory_mib) as machine:
-        _until_answer(case, machine, started + patience)
+    with booted(built, folder, memory_mib=memory_mib, **machine) as running:
+        _until_answer(case, running, started + patience)
         return time.monotonic() - started
+
+
+def _as_run_starts(built: Image, folder: Path) -> dict[str, Any]:
+    """What QEMU is given by `nitro run` instead of a disk to boot from."""
+    linux = direct.unpack(built, folder)
+    assert linux is not None
+    return {"kernel": linux.kernel, "initrd": linux.initrd, "append": linux.command_line}
 
 
 def _until_answer(case: Case, machine: Booted, deadline: float) -> None:

@@ -103,7 +103,7 @@ class Machine:
     cards: Sequence[Card] = ()
     product: str = "nitro"  # as DMI tells the guest
     instance_id: str = ""  # DMI's asset tag, and the source of its UUID; "": not an instance
-    kernel: Path | None = None  # boots this instead of a disk
+    kernel: Path | None = None  # boots this, and no disk
     initrd: Path | None = None
     append: str = ""
     hot_plug: bool = False  # disks but the first can come and go while it runs
@@ -182,7 +182,8 @@ def arguments(
     line += ["-serial", "chardev:console"]
     line += ["-qmp", "unix:qmp,server=on,wait=off"]
     for number, disk in enumerate(machine.disks):
-        line += _nvme(number, disk, removable=machine.hot_plug and number > 0)
+        order = number + (machine.kernel is not None)  # QEMU itself puts a kernel first
+        line += _nvme(number, disk, order, removable=machine.hot_plug and number > 0)
     if machine.hot_plug:
         line += [*_NATIVE_HOT_PLUG, *_PLACES]
     if machine.kernel:
@@ -218,7 +219,7 @@ def ec2_uuid(instance_id: str) -> str:
     return str(UUID(f"ec2{digest[:29]}"))
 
 
-def _nvme(number: int, disk: Disk, *, removable: bool) -> list[str]:
+def _nvme(number: int, disk: Disk, order: int, *, removable: bool) -> list[str]:
     """A disk behind a port of its own.
 
     On the bus itself SeaBIOS places the disk's registers beyond 4 GiB when there is memory, and
@@ -227,7 +228,7 @@ def _nvme(number: int, disk: Disk, *, removable: bool) -> list[str]:
     drive, port = f"disk{number}", f"port{number}"
     name, serial = disk.name or f"nvme{number}", _escaped(disk.serial or drive)
     hotplug = "on" if removable else "off"
-    line = f"nvme,id={name},bus={port},drive={drive},serial={serial},bootindex={number}"
+    line = f"nvme,id={name},bus={port},drive={drive},serial={serial},bootindex={order}"
     if disk.model:
         line += f",model={_escaped(disk.model)},firmware-version={DISK_FIRMWARE}"
     file = f"if=none,id={drive},format=raw,cache=unsafe,file={_escaped(disk.path)}"

@@ -70,6 +70,15 @@ def test_disks_are_in_order_and_say_their_serial_numbers(tmp_path: Path) -> None
     assert len(set(ports)) == 2
 
 
+def test_a_kernel_starts_before_the_disks(tmp_path: Path) -> None:
+    machine = Machine(disks=(Disk(tmp_path / "root"),), kernel=tmp_path / "linux", append="quiet")
+    line = arguments(machine, tmp_path)
+    assert option(line, "-kernel") == [str(tmp_path / "linux")]
+    assert option(line, "-append") == ["quiet"]
+    [disk] = (d for d in option(line, "-device") if d.startswith("nvme,"))
+    assert disk.endswith("bootindex=1")  # QEMU's own program for kernels has 0
+
+
 def test_kvm_shows_the_hosts_processor(tmp_path: Path) -> None:
     line = arguments(Machine(accelerator="kvm"), tmp_path)
     assert option(line, "-cpu") == ["host"]
