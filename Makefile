@@ -5,7 +5,7 @@ VENV ?= .venv
 INSTANCE ?= c5.large
 PYTEST := $(VENV)/bin/python -m pytest
 
-.PHONY: deploy test check docs pictures lock test-fast test-slow soak mutants clean
+.PHONY: deploy test check docs pictures lock test-fast test-slow soak debug-kernel mutants clean
 
 deploy: $(VENV)/.deploy
 	$(VENV)/bin/nitro deploy --instance $(INSTANCE)
@@ -40,6 +40,12 @@ test-slow: $(VENV)/.test
 # An hour, for a night: traffic, resets and fuzzing in their long forms (docs/reliability.md).
 soak: $(VENV)/.test
 	NITRO_SOAK=1 $(PYTEST) -m soak -s
+
+# For a night: build a kernel that checks memory, locks and DMA (once), and run the ENA drivers in it
+# (docs/reliability.md).
+debug-kernel: $(VENV)/.test
+	$(VENV)/bin/python -m lab.debug_kernel
+	$(PYTEST) -m debug_kernel -s
 
 # Change the code in 200 places that the fast tests run, one at a time and in memory only, and list
 # the changes that no test notices.

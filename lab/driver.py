@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from lab import debug_kernel
 from lab import guest as lab_guest
 from lab.guest import GUEST, Guest
 from lab.network import HOST, Lab, eventually
@@ -85,8 +86,11 @@ def add_module(lab: Lab, suite: str) -> None:
     archive = lab.folder / f"{suite}.cpio"
     lab_guest.initramfs(lab.tools, modules, archive)
     root = Rootfs()
-    module = build_module(modules.name, suite).read_bytes()
-    root.add(MODULE, Node("system", "test", source=module))
+    if suite in debug_kernel.FLAVOURS:
+        module = debug_kernel.driver_module(debug_kernel.built(suite))
+    else:
+        module = build_module(modules.name, suite)
+    root.add(MODULE, Node("system", "test", source=module.read_bytes()))
     with archive.open("ab") as more:  # the kernel unpacks archives one after the other
         cpio.write(more, sorted(root.nodes.items()))
 

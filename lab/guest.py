@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import kernel_log
+from lab import debug_kernel, kernel_log
 from lab.network import Lab
 from nitro import debian
 from nitro.image.formats import cpio
@@ -21,7 +21,7 @@ from nitro.local import qemu
 
 GUEST = "10.99.0.2"
 _PROGRAMS = ("bin/iperf3", "sbin/ethtool", "bin/netperf", "bin/netserver", "bin/ping")
-_MODULES = ("ena", "virtio_pci", "virtio_net", "af_packet")
+_MODULES = ("ena", "virtio_pci", "virtio_net", "af_packet", "netconsole")
 
 # Commands come in on the second serial line, one a line; the answer ends with a mark.
 _INIT = f"""#!/bin/busybox sh
@@ -31,7 +31,7 @@ mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 mkdir -p /run /tmp; ip link set lo up
 sysctl -qw net.ipv6.conf.all.disable_ipv6=0
 for module in $(cat /modules/order); do
-    case $module in ena) ;; *) insmod /modules/$module.ko ;; esac
+    case $module in ena|netconsole) ;; *) insmod /modules/$module.ko ;; esac
 done
 stty -F /dev/ttyS1 raw -echo
 exec < /dev/ttyS1 > /dev/ttyS1 2>&1
@@ -45,7 +45,11 @@ class Failed(AssertionError):
 
 
 def kernel(suite: str) -> tuple[Path, Path]:
-    """Debian's cloud kernel of a suite: its file and the folder of its modules."""
+    """Debian's cloud kernel of a suite, or a debug kernel by its flavour: its file and the folder
+    of its modules."""
+    if suite in debug_kernel.FLAVOURS:
+        built = debug_kernel.built(suite)
+        return built.image, built.modules
     tree = debian.tree(debian.Wanted(("linux-image-cloud-amd64",), suite=suite))
     (folder,) = tree.path("/usr/lib/modules").iterdir()
     beside = folder / "vmlinuz"  # Debian's place for it since 7.0
@@ -141,14 +145,16 @@ def boot(
     if not archive.exists():
         initramfs(lab.tools, kernel_modules, archive)
     console, line = lab.folder / f"{name}.console", lab.folder / f"{name}.line"
+    checked = suite in debug_kernel.FLAVOURS
     machine = qemu.Machine(
         vcpus=vcpus,
+        memory_mib=1024 if checked else 512,
         console=console,
         cards=cards,
         kernel=image,
         initrd=archive,
         # On a busy machine the timer check of early boot fails, and the kernel panics.
-        append="console=ttyS0 loglevel=7 panic=-1 mitigations=off no_timer_check",
+        append="console=ttyS0 loglevel=7 panic=-1 mitigations=off no_timer_check log_buf_len=4M",
         extra=("-no-reboot", "-serial", f"unix:{line},server=on,wait=off"),
     )
     with lab.machine(name, machine) as process:
@@ -160,7 +166,7 @@ def boot(
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(line))
             guest = Guest(connection, console)
-            guest.wait("ready", 90)
+            guest.wait("ready", 300 if checked else 90)
             yield guest
 
 

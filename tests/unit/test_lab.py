@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import kernel_log, sampler
+from lab import debug_kernel, kernel_log, reports, sampler
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,3 +78,40 @@ def test_samples_tell_who_takes_the_processor_and_begin_anew_when_written(tmp_pa
     (caller,) = (line for line in first if "samples_tell" in line.function)
     assert caller.own < first[0].own <= caller.total
     assert all(line.function != first[0].function for line in sampler.read(out))
+
+
+RACES = """[   10.0] ==================================================================
+[   10.0] BUG: KCSAN: data-race in ena_tx_done / ena_tx_send
+[   10.0] write to 0xffff888003d2a048 of 2 bytes by interrupt on cpu 0:
+[   10.0]  ena_tx_done+0x1c2/0x2b0 [nitro_ena]
+[   10.0] ==================================================================
+[   11.0] ==================================================================
+[   11.0] BUG: KCSAN: data-race in tcp_poll / tcp_recvmsg_locked
+[   11.0]  ena_linux_poll+0x12/0x2b0 [nitro_ena]
+[   11.0] ==================================================================
+"""
+FAULTS = """[    1.0] DMA-API: preallocated 65536 debug entries
+[    2.0] ena 0000:00:01.0: Elastic Network Adapter (ENA) found at mem fe000000
+[    3.0] BUG: KASAN: slab-use-after-free in ena_linux_tx_poll+0x1c2/0x2b0 [nitro_ena]
+[    4.0] DMA-API: ena 0000:00:01.0: device driver failed to check map error
+[    5.0] WARNING: CPU: 0 PID: 9 at net/core/skbuff.c:1417 napi_consume_skb+0x1/0x2
+"""
+
+
+def test_the_reports_of_a_debug_kernel_are_found() -> None:
+    assert reports.faults(FAULTS) == FAULTS.splitlines()[2:]
+    assert not reports.faults(RACES), "races are told apart by whom they belong to"
+    (race,) = reports.races(RACES, "nitro_ena")
+    assert "ena_tx_done / ena_tx_send" in race
+    assert reports.races(RACES, "ena") == []
+
+
+def test_options_that_a_kernel_does_not_take_are_named() -> None:
+    wanted = debug_kernel.options("kasan")
+    assert "CONFIG_KASAN=y\n" in wanted
+    assert "CONFIG_KCSAN=y\n" in debug_kernel.options("kcsan")
+    assert debug_kernel.missing(wanted, "CONFIG_KASAN=y\nCONFIG_KCSAN=n\n") == []
+    assert debug_kernel.missing(wanted, "CONFIG_KCSAN=y\nCONFIG_ENA_ETHERNET=n\n") == [
+        "CONFIG_KCSAN=y",
+        "CONFIG_ENA_ETHERNET=n",
+    ]
