@@ -1,6 +1,7 @@
 """Measuring from a second instance: the `client` image, in the subnet of the first.
 
-The plan travels in its user data. The results come back on its console; only a plan whose
+The plan travels in its user data. The results come back on its console, those of each step as it
+ends where the console has room, and all of them at the end; only a plan whose
 output may be too large for that gets a presigned URL of an object in S3. The client never outlives
 the measurement, whatever else is kept.
 """
@@ -8,9 +9,9 @@ the measurement, whatever else is kept.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from nitro.cloud import (
@@ -24,12 +25,18 @@ from nitro.cloud import (
     results,
 )
 from nitro.console import tail
+from nitro.errors import ProbeError
 from nitro.probe import Plan, Result, archive, console_result
+from nitro.probe.step import StepOutput
 from nitro.progress import Reporter
 
 RECIPE = "client"
 BOOT_WITHIN = 180.0  # seconds from `running` until the plan begins
 SPARE = 300.0  # seconds that the client lives beyond every deadline
+
+
+# Is told the result of a step, with its place in the plan, before the client is through.
+OnStep = Callable[[int, Result], None]
 
 
 @dataclass(frozen=True)
@@ -45,15 +52,25 @@ class Client:
     plan: Plan
     report: Reporter
 
-    def results(self) -> list[Result]:
-        """Wait for the results. Raises NitroError with the end of the client's console when it
-        ends without them or passes the plan's deadline, ProbeError for a damaged archive."""
+    def results(self, on_step: OnStep | None = None) -> list[Result]:
+        """Wait for the results; `on_step` is told those that come earlier.
+
+        Raises NitroError with the end of the client's console when it ends without results or
+        passes the plan's deadline, ProbeError for a damaged archive.
+        """
         deadline = BOOT_WITHIN + self.plan.deadline
+        steps = _Steps(self.plan, on_step) if on_step else None
+
+        def read_console(text: str) -> bytes | None:
+            if steps:
+                steps.read(text)
+            return self._read_console(text)
+
         with self.report.stage("measure") as stage:
             data = results.wait_result(
                 self.cloud,
                 self.instance_id,
-                self._read_console,
+                read_console,
                 self.upload,
                 deadline=deadline,
                 stage=stage,
@@ -66,6 +83,32 @@ class Client:
             what = f"{self.instance_id} could not send its results: {tail(error, 1)}"
             raise NeverReady(what, tail(text))
         return data
+
+
+@dataclass
+class _Steps:
+    """The steps that a console has shown so far."""
+
+    plan: Plan
+    on_step: OnStep
+    _seen: set[bytes] = field(default_factory=set)
+    _outputs: dict[str, StepOutput] = field(default_factory=dict)
+    _told: set[int] = field(default_factory=set)
+
+    def read(self, text: str) -> None:
+        new = [data for data in console_result.steps(text) if data not in self._seen]
+        for data in new:
+            self._seen.add(data)
+            try:
+                found = archive.read(data)
+            except ProbeError:
+                continue  # all results together come once more
+            for name in found.keys() & self.plan.names:
+                self._outputs.setdefault(name, found[name])
+        for number, result in self.plan.finished(self._outputs).items() if new else ():
+            if number not in self._told:
+                self._told.add(number)
+                self.on_step(number, result)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cache
 
 from nitro import client, probe
 from nitro import recipe as recipes
@@ -33,6 +34,7 @@ from nitro.cloud.launch import RUNNING_DEADLINE, placement_of
 from nitro.cloud.tags import ports_from
 from nitro.conditions import conditions, read_guest
 from nitro.console import tail
+from nitro.documents import ConditionsDocument
 from nitro.errors import InputError
 from nitro.image import Image
 from nitro.interfaces import ImageBuilder, Prober
@@ -116,13 +118,29 @@ def measure(
 
 
 def run_probes(
-    cloud: Cloud, measurement: Measurement, prober: Prober, undo: Undo, report: Reporter
+    cloud: Cloud,
+    measurement: Measurement,
+    prober: Prober,
+    undo: Undo,
+    report: Reporter,
+    on_step: client.OnStep | None = None,
 ) -> list[Result]:
     """Wait until the server is ready, then run the probes against it.
 
     The client is launched first: both machines boot at the same time, and the client waits
-    for the server's ports. A dry run plans the client and has no results.
+    for the server's ports. A dry run plans the client and has no results. `on_step` is told what
+    a client reports before it is through.
     """
+
+    def tell(number: int, result: Result) -> None:
+        if on_step:
+            on_step(number, replace(result, conditions=conditions_now()))
+
+    @cache
+    def conditions_now() -> ConditionsDocument:
+        guest = read_guest(cloud, measurement.server.id, report)
+        return conditions(cloud, measurement.server, guest, measurement.measure_from)
+
     server, selection = measurement.server, measurement.selection
     plan = selection.plan(_target(cloud, measurement))
     results: list[Result] = []
@@ -144,7 +162,7 @@ def run_probes(
                 booted = prober.wait_boot(watch, deadline=deadline, stage=stage)
             results += [booted] if selection.boot else []
         if running:
-            results += running.results()
+            results += running.results(tell if on_step else None)
         elif plan.steps:
             results += prober.run(plan, report=report)
     guest = read_guest(cloud, server.id, report)

@@ -2,16 +2,15 @@
 
 A server runs for each machine of a group. Repetition by repetition, in the plan's shuffled
 order, a client is launched beside each server in turn, works through the machine's tests and ends;
-its results are recorded at once. Unless the plan says otherwise, one client measures at a time.
-A pair that dies is replaced, once for each repetition; what it should have measured is then noted
-as failed, and the night goes on.
+each result is recorded as the client reports it. Unless the plan says otherwise, one client
+measures at a time. A pair that dies is replaced, once for each repetition, to measure what is not
+recorded yet; if that fails as well, it is noted as failed, and the night goes on.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -24,8 +23,9 @@ from nitro.bench.pairs import Pairs
 from nitro.bench.plan import Machine, Plan, Task
 from nitro.bench.record import Record
 from nitro.bench.sample import Circumstances, Sample, from_result, sample_id
-from nitro.bench.schedule import WHOLE, Part, groups, lifetime, rounds, selected
+from nitro.bench.schedule import WHOLE, Part, groups, lifetime, rounds
 from nitro.bench.sites import Site, sites_of
+from nitro.bench.work import Work
 from nitro.bench.workers import Brake, Notes, side_by_side
 from nitro.cloud import Cloud, Keep, Undo, create_placement, inventory, new_deployment
 from nitro.cloud.inventory import remove
@@ -237,30 +237,29 @@ def _measure(night: _Night, tasks: list[Task], stage: Stage, total: int) -> None
     done, machine = night.done, tasks[0].cell.machine
     pairs = night.pairs[machine.region]
     report = night.report if night.at_once == 1 else Notes(outer=night.report)
-    measurement: Measurement | None = None
+
+    def keep(runs: Sequence[tuple[Task, Result]], measurement: Measurement | None) -> None:
+        samples = [_sample(night, pairs, task, result, measurement) for task, result in runs]
+        night.record.append(samples)
+        failed = sum(sample.error is not None for sample in samples)
+        with night.lock:
+            done.failed += failed
+            done.recorded += len(samples) - failed
+            stage.progress(done.recorded + done.failed, total, "runs")
+
+    work = Work(night.plan, list(tasks), keep)
     try:
-        measurement, results = pairs.measure(
-            machine, selected(night.plan, tasks), report, night.is_spent
-        )
+        measured = pairs.measure(machine, work, report, night.is_spent)
     except Interrupted:
         raise
     except BudgetSpent:
         with night.lock:
-            done.left_out += len(tasks)
-        return
+            done.left_out += len(work.left)
     except NitroError as error:
-        tools = [task.cell.test.protocol.partition("-")[0] for task in tasks]
-        results = [Result(tool, "", error=str(error), started=time.time()) for tool in tools]
-    samples = [
-        _sample(night, pairs, task, result, measurement)
-        for task, result in zip(tasks, results, strict=True)
-    ]
-    night.record.append(samples)
-    failed = sum(sample.error is not None for sample in samples)
-    with night.lock:
-        done.failed += failed
-        done.recorded += len(samples) - failed
-        stage.progress(done.recorded + done.failed, total, "runs")
+        work.fail(error)
+    else:
+        if measured:
+            work.finish(*measured)
 
 
 def _sample(

@@ -10,10 +10,12 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from nitro.bench.budget import BudgetSpent
 from nitro.bench.images import CLIENT, Images
 from nitro.bench.plan import Machine, Plan
+from nitro.bench.work import Work
 from nitro.cloud import (
     ApiError,
     Cloud,
@@ -75,11 +77,14 @@ class Pairs:
     def measure(
         self,
         machine: Machine,
-        selection: Selection,
+        work: Work,
         report: Reporter,
         is_spent: Callable[[], bool],
-    ) -> tuple[Measurement, list[Result]]:
-        """Launch a client beside the machine's server and run the probes.
+    ) -> tuple[Measurement, list[Result]] | None:
+        """Launch a client beside the machine's server and run the probes of what is left to do.
+
+        `work` is told of each run that ends well as the client reports it. Returns the results of
+        the client that got through, None where all was told before the last one died.
 
         Threads may measure different machines at a time, each with a `report` of its own.
         Raises NitroError for the last reason when the pair died, and the one in its place as well.
@@ -87,12 +92,16 @@ class Pairs:
         before an attempt, be it the first or a later one.
         """
         attempts = taken = 0
-        while True:
+        while work.left:
             if is_spent():
                 raise BudgetSpent("the plan's max_hours or max_cost is used up")
             try:
+                selection = work.begin()
                 measurement = replace(self._server(machine, report), selection=selection)
-                results = run_probes(self.cloud, measurement, self.prober, self._undo, report)
+                results = run_probes(
+                    *(self.cloud, measurement, self.prober, self._undo, report),
+                    partial(work.take, measurement),
+                )
                 self._check_alive(measurement, results)
             except Interrupted:
                 raise
@@ -109,6 +118,7 @@ class Pairs:
                     raise
             else:
                 return measurement, results
+        return None
 
     def _server(self, machine: Machine, report: Reporter) -> Measurement:
         """The server of a machine, launched when it is first needed, or when the last one died."""

@@ -66,6 +66,20 @@ class Plan:
             lines += [f"{_reading(number)} {read}"] if self.allowances else []
         return "".join(f"{line}\n" for line in lines)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Of all lines that measure or read the counters."""
+        readings = (_reading(number) for number in range(self.readings))
+        return frozenset((*(step.name for step in self.steps), *readings))
+
+    def finished(self, outputs: Mapping[str, StepOutput]) -> dict[int, Result]:
+        """The results of the steps of which everything is there, by their places in `steps`."""
+        there = [
+            {step.name, *(_reading(number + n) for n in (0, 1) if self.readings)} <= outputs.keys()
+            for number, step in enumerate(self.steps)
+        ]
+        return {n: result for n, result in enumerate(self.results(outputs)) if there[n]}
+
     def results(self, outputs: Mapping[str, StepOutput]) -> list[Result]:
         """One result for each step; a step without an output has failed."""
         results = [

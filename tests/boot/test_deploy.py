@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 
 from nitro import debian
 from nitro.paths import resource
@@ -97,17 +98,28 @@ def test_measuring_from_this_machine(
     assert out["metrics"]["tcp_out"]["value"] > 1e6
 
 
-def test_a_shaped_type_is_limited_by_its_allowance_and_a_test_has_its_mtu(
+def test_a_shaped_type_is_limited_by_its_allowance_and_a_killed_night_goes_on(
     nitro: Nitro, tmp_path: Path
 ):
+    """One of its two tests is recorded while its client runs the other."""
     (tmp_path / "plan.toml").write_text(
-        'name = "shaped"\nseconds = 1\nrepetitions = 1\nwarm_up = 0\n'
+        'name = "shaped"\nseconds = 2\nrepetitions = 1\nwarm_up = 0\n'
         '[matrix]\ndrivers = ["kernel"]\ntypes = ["c5.xlarge"]\n'
         '[[test]]\nprotocol = "iperf3-tcp"\ndirections = ["in"]\nmtu = [1500]\n'
+        '[[test]]\nprotocol = "netperf-tcp-rr"\n'
     )
     nitro.run("local", "up", "--shape", "c5.xlarge:in=8M")
     where = ("--record", str(tmp_path / "record"))
-    nitro.run("bench", "run", str(tmp_path / "plan.toml"), *where)
+    words = ("bench", "run", str(tmp_path / "plan.toml"), *where, "--json")
+    killed = nitro.start(*words)
+    [first] = eventually(lambda: list((tmp_path / "record/samples").rglob("[!.]*.parquet")))
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert parquet.read_metadata(first).num_rows == 1
+    rest = json.loads(nitro.run(*words).stdout)
+    assert rest["there"] + rest["recorded"] == 2
+    assert rest["failed"] == 0
+    assert nitro.left() == []
     [verdict] = json.loads(nitro.run("bench", "check", "--json", *where).stdout)
     assert verdict["ok"]
     [limited] = verdict["limited"]
@@ -115,8 +127,8 @@ def test_a_shaped_type_is_limited_by_its_allowance_and_a_test_has_its_mtu(
     rates = "SELECT value FROM metrics WHERE metric = 'tcp_in'"
     [row] = json.loads(nitro.run("bench", "query", "--json", *where, rates).stdout)
     assert 1e6 < row["value"] < 9e6
-    [row] = json.loads(nitro.run("bench", "query", "--json", *where, "FROM samples").stdout)
-    assert row["mtu"] == 1500
+    sized = "SELECT raw FROM samples WHERE mtu = 1500"
+    [row] = json.loads(nitro.run("bench", "query", "--json", *where, sized).stdout)
     assert '"tcp_mss_default":\t1448' in row["raw"]  # what the MTU leaves, with timestamps
     assert nitro.left() == []
 

@@ -23,7 +23,12 @@ from tests.cloud.joint import OUTPUTS, RECIPE
 
 
 def run_probes(
-    cloud: Cloud, measurement: Measurement, prober: object, undo: Undo, report: Reporter
+    cloud: Cloud,
+    measurement: Measurement,
+    prober: object,
+    undo: Undo,
+    report: Reporter,
+    on_step: client.OnStep,
 ) -> list[Result]:
     plan = measurement.selection.plan("10.0.0.9")
     assert measurement.client_ami

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 
 import pytest
 import requests
@@ -27,6 +28,7 @@ from nitro.cloud.user_data import compose
 from nitro.errors import NitroError, ProbeError
 from nitro.local.hypervisor import NullHypervisor
 from nitro.ports import Port
+from nitro.probe import Result
 from nitro.probe.base import Probe
 from nitro.probe.plan import Plan, build
 from nitro.probe.tools.http import Http
@@ -73,6 +75,43 @@ def test_a_client_is_told_its_plan_and_measures(cloud: Cloud, disk: DiskImage) -
         assert result.metrics["http"].value == 59083.39
         assert everything(cloud)["instances"] == before
     assert everything(cloud) == NOTHING
+
+
+def step_of(name: str, said: bytes) -> str:
+    """What a client shows of a line of its plan that has ended."""
+    return block_of(archive({f"{name}.out": said, f"{name}.times": b"1 2 3"}), kind="step")
+
+
+def test_each_step_is_told_once_as_it_ends(
+    cloud: Cloud, disk: DiskImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the readings of the counters around it. What is damaged or in no plan is passed over."""
+    page = recorded("wrk-4.1.0/ok.txt").encode()
+    shown = [
+        step_of("allowances-0", b"client pps_allowance_exceeded: 3"),
+        step_of("http", page),
+        block_of(b"no archive", kind="step") + step_of("elsewhere", b"x"),
+        step_of("allowances-1", b"client pps_allowance_exceeded: 5"),
+        step_of("http", b"again") + step_of("http-2", page),
+        block_of(archive({"http.out": page, "http.times": b"1 2 3"})),
+    ]
+    told: list[list[tuple[int, bool, list[int]]]] = [[]]
+
+    def on_step(number: int, result: Result) -> None:
+        told[-1].append((number, result.ok, [one.count for one in result.allowances]))
+
+    def pause(_: float) -> None:
+        told.append([])
+        write_console(running.instance_id, shown[len(told) - 2])
+
+    with Undo(keep=Keep.NOTHING, sleep=cloud.sleep) as undo:
+        ami_id, placement, _ = started(cloud, disk, undo)
+        plan = build([SMALL, SMALL], "10.0.0.9", allowances=True)
+        with launched_client(cloud, Undo(), ami_id, kind(cloud), placement, plan) as running:
+            slow = replace(running, cloud=replace(cloud, sleep=pause))
+            results = slow.results(on_step)
+    assert [result.ok for result in results] == [True, False]
+    assert told == [[], [], [], [], [(0, True, [2])], [], []]
 
 
 def test_results_that_may_be_too_large_for_the_console_have_a_place_in_s3(

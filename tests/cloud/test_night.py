@@ -15,9 +15,11 @@ from nitro.bench.schedule import Part
 from nitro.bench.store import FolderStore
 from nitro.bench.verdict import check
 from nitro.errors import InputError, Interrupted, NitroError
+from nitro.probe import Result
 from nitro.progress import Reporter
 from tests.cloud.conftest import everything
-from tests.cloud.joint import RECIPE, FakeBuilder, FakeProber, clients
+from tests.cloud.joint import RECIPE, FakeBuilder, FakeProber, clients, write_console
+from tests.cloud.test_client import step_of
 
 NIGHT = date(2026, 11, 26)
 PAGE = FakeProber().outputs["http"]
@@ -210,6 +212,32 @@ def test_a_pair_that_dies_is_replaced_and_the_night_goes_on(cloud, disk, record,
     assert left(cloud) == NOTHING
     servers = record.query("SELECT count(DISTINCT server) AS n FROM samples").to_pylist()
     assert servers == [{"n": 2}]
+
+
+def test_a_client_that_dies_has_told_its_steps_and_the_next_one_runs_the_rest(
+    cloud, disk, record, tmp_path
+):
+    telling, told = prober(), []
+    wait = telling.wait_boot
+
+    def wait_boot(watch, **options):
+        [(client, plan)] = clients().items()
+        told.append(plan.count("wrk "))
+        # One dies after the first of two steps, another one after the last.
+        if steps := {1: ["http"], 3: ["http", "http-2"]}.get(len(told)):
+            for name in (*steps, *(f"allowances-{n}" for n in range(len(steps) + 1))):
+                write_console(client, step_of(name, PAGE.encode()))
+            cloud.ec2.terminate_instances(InstanceIds=[client])
+            return Result("boot", "boot")
+        return wait(watch, **options)
+
+    telling.wait_boot = wait_boot
+    done = run(cloud, disk, record, plan(tmp_path), prober=telling)
+    assert (done.recorded, done.failed) == (12, 0)
+    assert told == [2, 1, 2, 2, 2, 2, 2]  # runs of each client
+    rows = record.query("SELECT count(*) AS n, count(DISTINCT id) AS ids FROM samples").to_pylist()
+    assert rows == [{"n": 12, "ids": 12}]
+    assert left(cloud) == NOTHING
 
 
 def test_a_machine_that_never_works_is_recorded_as_failed(cloud, disk, record, tmp_path):

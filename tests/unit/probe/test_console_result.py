@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nitro.console import milestones
-from nitro.probe.console_result import CAPACITY, LARGEST, error, read
+from nitro.probe.console_result import CAPACITY, LARGEST, error, read, steps
 
 RING = 64 * 1024  # bytes of a console that EC2 returns
 PART = 2048  # characters of base64 in a line
@@ -20,21 +20,21 @@ PART = 2048  # characters of base64 in a line
 KERNEL = "[   12.345678] nitro_ena 0000:00:05.0 eth0: the link is down\r\n"
 
 
-def lines_of(data: bytes, part: int = PART) -> list[str]:
+def lines_of(data: bytes, part: int = PART, kind: str = "result") -> list[str]:
     """The lines that the client writes for an archive."""
     text, sha256 = base64.b64encode(data).decode(), hashlib.sha256(data).hexdigest()
     parts = [text[at : at + part] for at in range(0, len(text), part)]
-    return [line_of(sha256, line, len(parts), each) for line, each in enumerate(parts, 1)]
+    return [line_of(sha256, line, len(parts), each, kind) for line, each in enumerate(parts, 1)]
 
 
-def line_of(sha256: str, line: int, of: int, data: str) -> str:
+def line_of(sha256: str, line: int, of: int, data: str, kind: str = "result") -> str:
     check = hashlib.sha256(f"{sha256} {line} {of} {data}\n".encode()).hexdigest()
-    line_fields = {"nitro": "result", "sha256": sha256, "line": line, "of": of}
+    line_fields = {"nitro": kind, "sha256": sha256, "line": line, "of": of}
     return json.dumps(line_fields | {"check": check, "data": data}, separators=(",", ":")) + "\r\n"
 
 
-def block_of(data: bytes, part: int = PART) -> str:
-    return "\r\n" + "".join(lines_of(data, part))
+def block_of(data: bytes, part: int = PART, kind: str = "result") -> str:
+    return "\r\n" + "".join(lines_of(data, part, kind))
 
 
 def archive_of(size: int, seed: int = 1) -> bytes:
@@ -117,6 +117,42 @@ def test_what_is_not_a_whole_archive(text):
     assert read(text) is None
 
 
+def test_steps_come_before_the_result_and_are_none():
+    first, second = archive_of(5000, seed=1), archive_of(300, seed=2)
+    text = block_of(first, kind="step") + KERNEL + block_of(second, kind="step")
+    assert steps(text) == [first, second]
+    assert read(text) is None
+    assert milestones(text) == []
+    text += block_of(b"numbers")
+    assert (steps(text), read(text)) == ([first, second], b"numbers")
+
+
+def test_a_console_that_has_lost_its_beginning_still_has_later_steps():
+    archives = [archive_of(20_000, seed) for seed in range(4)]
+    text = "".join(block_of(data, kind="step") for data in archives)[-RING:]
+    assert steps(text) == archives[2:]
+
+
+def test_a_step_and_a_result_do_not_complete_each_other():
+    lines = lines_of(archive_of(5000), kind="step")
+    lines[1] = lines_of(archive_of(5000))[1]
+    assert (steps("".join(lines)), read("".join(lines))) == ([], None)
+
+
+@given(
+    archives=st.lists(st.binary(min_size=1, max_size=300), min_size=1, max_size=4, unique=True),
+    changes=st.lists(st.tuples(st.integers(0, 5000), st.characters(codec="ascii")), max_size=6),
+    begin=st.integers(0, 5000),
+    length=st.integers(0, 6000),
+)
+def test_a_damaged_console_gives_some_of_the_steps_in_their_order(archives, changes, begin, length):
+    text = list("".join(block_of(data, part=80, kind="step") for data in archives))
+    for at, character in changes:
+        text[at % len(text)] = character
+    found = steps("".join(text)[begin % len(text) :][:length])
+    assert found == [data for data in archives if data in found]
+
+
 def test_a_marker_inside_another_hides_nothing():
     start = line_of(SHA256, 1, 1, NUMBERS)[:120]
     assert read(start + block_of(b"numbers")) == b"numbers"
@@ -135,6 +171,7 @@ def test_nothing_raises(text):
     assert read(text) is None
     assert read('{"nitro":"result","sha256":"' + text) is None
     assert error(text) is None
+    assert steps('{"nitro":"step","sha256":"' + text) == []
 
 
 NOISE = st.text(max_size=30) | st.sampled_from([KERNEL, "\r", "\n", "\x00", '{"nitro":"result"'])
