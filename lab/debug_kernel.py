@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from nitro import debian
+from nitro import cache, debian
 from nitro.debian import chroot
 from nitro.errors import NitroError
 from nitro.image.linux import driver
@@ -128,6 +128,7 @@ def build(flavour: str, minutes: float | None = None) -> Kernel | None:
             shutil.copy(path, folder / "modules")
         _prune(tree)
         (folder / "built").touch()
+    cache.touch(folder)
     return Kernel(tree, tools)
 
 
