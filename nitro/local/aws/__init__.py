@@ -13,6 +13,7 @@
     status.py     states of volumes, credits, passwords
     quotas.py     what an account may have at a time
     states.py     what those states are, and what EC2 says about them
+    rules.py      rules of security groups that change in place
     addresses.py, profiles.py  elastic addresses and instance profiles of instances
     volume_changes.py, volume_types.py  ModifyVolume, and what volumes can be
     volumes.py    volumes on their own and on instances, and their snapshots

@@ -39,6 +39,7 @@ from nitro.local.aws.launch_templates import LaunchTemplateActions
 from nitro.local.aws.placement_groups import PlacementGroupActions, PlacementGroupsBackend
 from nitro.local.aws.profiles import ProfileActions
 from nitro.local.aws.regions import RegionActions, RegionsBackend
+from nitro.local.aws.rules import RuleActions
 from nitro.local.aws.site import Site
 from nitro.local.aws.snapshots import SnapshotsBackend
 from nitro.local.aws.status import StatusActions
@@ -103,6 +104,7 @@ class LocalEC2Response(
     RegionActions,
     AddressActions,
     InterfaceActions,
+    RuleActions,
     ProfileActions,
     VolumeChangeActions,
     EncryptionActions,

@@ -21,6 +21,8 @@ _RULE = (
     "SourceSecurityGroupOwnerId"
 )
 
+_RULE_MEMBERS = ("CidrIpv4", "CidrIpv6", "Description", "FromPort", "IpProtocol", "ToPort")
+
 _MAPPING = (
     "BlockDeviceMappings.DeviceName BlockDeviceMappings.NoDevice "
     "BlockDeviceMappings.Ebs.DeleteOnTermination BlockDeviceMappings.Ebs.Iops "
@@ -67,7 +69,10 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "ModifyNetworkInterfaceAttribute": (
             "NetworkInterfaceId Groups Description SourceDestCheck"
         ),
-        "ModifySecurityGroupRules": "GroupId SecurityGroupRules",
+        "ModifySecurityGroupRules": (
+            "GroupId SecurityGroupRules.SecurityGroupRuleId "
+            + " ".join(f"SecurityGroupRules.SecurityGroupRule.{name}" for name in _RULE_MEMBERS)
+        ),
         "ReleaseAddress": "AllocationId PublicIp",
         "UpdateSecurityGroupRuleDescriptionsEgress": "GroupId IpPermissions",
         "UpdateSecurityGroupRuleDescriptionsIngress": "GroupId IpPermissions",

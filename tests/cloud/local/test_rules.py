@@ -1,0 +1,91 @@
+"""Rules of security groups that change in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .conftest import Account, error_code
+
+TCP = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
+
+
+def rules(account: Account, group: str) -> dict[str, Any]:
+    """The incoming ones, "4" and "6" by their ranges."""
+    wanted = [{"Name": "group-id", "Values": [group]}]
+    found = account.ec2.describe_security_group_rules(Filters=wanted)["SecurityGroupRules"]
+    return {"4" if "CidrIpv4" in each else "6": each for each in found if not each["IsEgress"]}
+
+
+@pytest.fixture
+def group(account: Account) -> str:
+    made = account.ec2.create_security_group(GroupName="g", Description="d")["GroupId"]
+    both = {"IpRanges": [{"CidrIp": "10.0.0.0/8"}], "Ipv6Ranges": [{"CidrIpv6": "fd00::/8"}]}
+    account.ec2.authorize_security_group_ingress(GroupId=made, IpPermissions=[{**TCP, **both}])
+    return str(made)
+
+
+def change(account: Account, group: str, **targets: dict[str, Any]) -> None:
+    """`v4` and `v6`: what the rules are to be."""
+    held = rules(account, group)
+    account.ec2.modify_security_group_rules(
+        GroupId=group,
+        SecurityGroupRules=[
+            {
+                "SecurityGroupRuleId": held[name[1]]["SecurityGroupRuleId"],
+                "SecurityGroupRule": target,
+            }
+            for name, target in targets.items()
+        ],
+    )
+
+
+def test_ranges_of_both_kinds_and_all_protocols(account: Account, group: str) -> None:
+    web = {"IpProtocol": "udp", "FromPort": 53, "ToPort": 54}
+    change(
+        account,
+        group,
+        v4={"IpProtocol": "-1", "CidrIpv4": "0.0.0.0/0", "Description": "all"},
+        v6={**web, "CidrIpv6": "::/0"},
+    )
+    held = rules(account, group)
+    assert (held["4"]["IpProtocol"], held["4"]["CidrIpv4"]) == ("-1", "0.0.0.0/0")
+    assert held["4"]["Description"] == "all"
+    assert web.items() <= held["6"].items()
+    assert held["6"]["CidrIpv6"] == "::/0"
+
+
+@pytest.mark.parametrize(
+    ("target", "code"),
+    [
+        ({}, "MissingParameter"),
+        (TCP, "MissingParameter"),
+        ({**TCP, "CidrIpv4": "0.0.0.0/0", "CidrIpv6": "::/0"}, "MissingParameter"),
+        ({**TCP, "CidrIpv6": "::/0"}, "InvalidParameterValue"),
+        ({**TCP, "CidrIpv4": "10.0.0.300/8"}, "InvalidParameterValue"),
+        ({"CidrIpv4": "0.0.0.0/0"}, "InvalidParameterValue"),
+        ({"CidrIpv4": "0.0.0.0/0", "IpProtocol": "tcp"}, "InvalidParameterValue"),
+        ({**TCP, "FromPort": 23, "CidrIpv4": "0.0.0.0/0"}, "InvalidParameterValue"),
+        ({**TCP, "ReferencedGroupId": "sg-1"}, "UnsupportedOperation"),
+    ],
+)
+def test_one_that_cannot_be_changed_leaves_all_as_they_were(
+    account: Account, group: str, target: dict[str, Any], code: str
+) -> None:
+    before = rules(account, group)
+    good = {**TCP, "CidrIpv6": "::/0"}
+    assert error_code(lambda: change(account, group, v6=good, v4=target)) == code
+    assert rules(account, group) == before
+
+
+def test_a_rule_or_a_group_that_does_not_exist(account: Account, group: str) -> None:
+    call = account.ec2.modify_security_group_rules
+    target = {**TCP, "CidrIpv4": "0.0.0.0/0"}
+    named = [{"SecurityGroupRuleId": "sgr-1", "SecurityGroupRule": target}]
+    for id_, code in (
+        (group, "InvalidSecurityGroupRuleId.NotFound"),
+        ("sg-1", "InvalidGroup.NotFound"),
+    ):
+        got = error_code(lambda id_=id_: call(GroupId=id_, SecurityGroupRules=named))  # type: ignore[misc]
+        assert got == code
