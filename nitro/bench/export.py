@@ -5,12 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
-from datetime import date
+from datetime import date, time
+from decimal import Decimal
 from typing import Any
+
+from pyarrow import MonthDayNano, Table
 
 from nitro.bench.history import Series
 from nitro.bench.record import Record
+from nitro.errors import InputError
 
 FORMATS = ("csv", "json", "openmetrics")
 
@@ -58,15 +63,46 @@ def as_openmetrics(all_series: list[Series]) -> str:
     return "\n".join([*lines, "# EOF"]) + "\n"
 
 
+def rows_of(answer: Table) -> list[dict[str, Any]]:
+    """The rows of a query's answer; a name that comes again gets a number.
+
+    Raises InputError for dates that Python does not have.
+    """
+    names: list[str] = []
+    for name in answer.column_names:
+        count = sum(1 for known in answer.column_names[: len(names)] if known == name)
+        names.append(f"{name}_{count}" if count else name)
+    try:
+        rows: list[dict[str, Any]] = answer.rename_columns(names).to_pylist()
+    except (OverflowError, ValueError) as error:
+        raise InputError(
+            f"the answer cannot be shown: {error}", hint="CAST the column AS VARCHAR"
+        ) from None
+    return rows
+
+
 def plain(value: Any) -> Any:
-    """A value of the record as JSON has it."""
-    if isinstance(value, date):  # and a time
-        return value.isoformat()
-    if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [plain(inner) for inner in value]
-    return value
+    """A value of the record, or of a query's answer, as JSON has it: bytes in hexadecimal, null for
+    what is no number, and a date, a duration or the like as text."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case Decimal():  # as a sum of integers is
+            return int(value) if value == value.to_integral_value() else float(value)
+        case date() | time():
+            return value.isoformat()
+        case bytes():
+            return value.hex()
+        case dict():
+            return {str(key): plain(inner) for key, inner in value.items()}
+        case MonthDayNano():
+            return str(value)
+        case list() | tuple():
+            return [plain(inner) for inner in value]
+        case _:
+            return str(value)
 
 
 def _text(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from nitro.errors import InputError, NitroError
 
 _SUBJECT = 100  # characters; SNS takes no more
 _TIMEOUT = 10  # seconds
+_TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 
 
 def worth_telling(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -29,6 +31,17 @@ def check_url(url: str) -> None:
     """Raises InputError for what is no web address."""
     if not url.startswith(("https://", "http://")):
         raise InputError(f"--webhook {url}: not a web address", hint="begin it with https://")
+
+
+def check_addresses(url: str | None, topic: str | None) -> None:
+    """Raises InputError for what is no web address, and for what is no ARN of an SNS topic."""
+    if url:
+        check_url(url)
+    if topic and not _TOPIC.fullmatch(topic):
+        raise InputError(
+            f"--sns {topic}: not the ARN of a topic",
+            hint="such as arn:aws:sns:eu-west-1:123456789012:nights",
+        )
 
 
 def webhook(url: str, verdicts: Sequence[Verdict]) -> None:

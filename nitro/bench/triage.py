@@ -8,6 +8,7 @@ from datetime import date
 
 from nitro.bench.record import Record
 from nitro.documents.bench import ChangedConditionDocument
+from nitro.errors import InputError
 
 # What a cell's nights may differ in, the likeliest cause first.
 CONDITIONS = (
@@ -64,11 +65,19 @@ class Difference:
 
 def differences(record: Record, sides: Sides) -> tuple[Difference, ...]:
     """What changed with a step, the likeliest cause first; empty when nothing that is recorded
-    did, which says that the cloud itself, or chance, is the cause."""
+    did, which says that the cloud itself, or chance, is the cause.
+
+    Raises InputError where the cell has no night on one of the sides.
+    """
     parameters = {"cell": sides.cell, "step": sides.night, "found": sides.found}
     rows = record.query(_SQL, parameters, plan=sides.plan).to_pylist()
     if len(rows) != 2:
-        return ()
+        has_old = any(not row["new"] for row in rows)
+        where = f"from {sides.night} on" if has_old else f"before {sides.night}"
+        raise InputError(
+            f"the plan {sides.plan} has no runs of {sides.cell!r} {where}",
+            hint="name the cell and the night as `nitro bench check` does",
+        )
     old, new = rows
     return tuple(
         Difference(name, tuple(old[name] or ()), tuple(new[name] or ()))

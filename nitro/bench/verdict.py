@@ -85,6 +85,8 @@ class FailedCell:
     error: str
 
     def __str__(self) -> str:
+        if not self.runs:
+            return f"{self.cell}: {self.error}"
         return f"{self.cell}: {self.failed} of {self.runs} runs failed: {self.error}"
 
 

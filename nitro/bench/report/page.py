@@ -40,14 +40,18 @@ Runs = dict[tuple[str, str], list[dict[str, Any]]]
 def write(record: Record, folder: Path, plan: str | None = None) -> Path:
     """Write `index.html` into `folder`; returns its path.
 
-    Raises InputError when the record has no samples.
+    Raises InputError when the record has no samples, and where the page cannot be written.
     """
     plans = [plan] if plan else record.plans()
     if not plans:
         raise InputError("the record has no samples", hint="`nitro bench run` adds some")
-    folder.mkdir(parents=True, exist_ok=True)
+    text = "".join(_page(record, plans))
     target = folder / "index.html"
-    target.write_text("".join(_page(record, plans)))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+    except OSError as error:
+        raise InputError(f"{target} cannot be written: {error.strerror}") from None
     return target
 
 

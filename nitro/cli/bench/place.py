@@ -76,6 +76,8 @@ def store_of(location: str | None, cloud: Cloud | None) -> Store:
         return s3_store(cloud, where)
     if "://" in where:
         raise InputError(f"--record {where}: neither a folder nor s3://BUCKET/PREFIX")
+    if Path(where).exists() and not Path(where).is_dir():
+        raise InputError(f"--record {where}: not a folder", hint="name a folder, or one to be made")
     return FolderStore(Path(where))
 
 

@@ -103,14 +103,15 @@ def query(
 ) -> None:
     """Query the record by SQL, in DuckDB's dialect."""
     with opened(reporter(), record, cloud, region, profile) as (found, _):
-        from nitro.bench.export import plain
+        from nitro.bench.export import plain, rows_of
 
-        rows = found.query(sql)
+        answer = found.query(sql)
+        rows = rows_of(answer)
     if json:
-        print_json([plain(row) for row in rows.to_pylist()])
+        print_json([plain(row) for row in rows])
         return
-    values = [[("" if v is None else v) for v in row.values()] for row in rows.to_pylist()]
-    print_table(rows.column_names, values)
+    values = [[("" if v is None else v) for v in row.values()] for row in rows]
+    print_table(answer.column_names, values)
 
 
 def export(

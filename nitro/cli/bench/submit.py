@@ -57,8 +57,7 @@ def submit(
         raise InputError(
             f"the record is {place}, which jobs cannot reach", hint="use --record s3://…"
         )
-    if webhook:
-        notify.check_url(webhook)
+    notify.check_addresses(webhook, sns)
     notices = [*(["--webhook", webhook] if webhook else []), *(["--sns", sns] if sns else [])]
     report = reporter()
     with connected(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nitro.cli import options
-from nitro.cli.bench.place import Location, PlanName, opened
+from nitro.cli.bench.place import Location, PlanName, opened, require_extra
 from nitro.cli.output import print_json, print_text, reporter
 from nitro.errors import InputError, ProbeError, Regression
 
@@ -58,14 +58,14 @@ def check(
     wanted = night_of(night)
     options.output_file(junit, "--junit")
     options.output_file(markdown, "--markdown")
+    require_extra()
+    from nitro.bench import notify
+
+    notify.check_addresses(webhook, sns)
     with opened(reporter(), record, cloud, region, profile, connect=sns is not None) as (
         found,
         connection,
     ):
-        from nitro.bench import notify
-
-        if webhook:
-            notify.check_url(webhook)
         names = [plan] if plan else found.plans()
         if not names:
             raise InputError("the record has no samples", hint="`nitro bench run` adds some")

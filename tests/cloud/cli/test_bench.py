@@ -125,6 +125,9 @@ def test_a_check_of_a_night_with_a_failure_names_it(tmp_path: Path) -> None:
         (("export", "-o", "no/such/file"), "--output no/such/file: cannot be written"),
         (("report", "-o", "plan.toml"), "--output plan.toml: no folder can be there"),
         (("report", "-o", "plan.toml/below"), "no folder can be there"),
+        (("check", "--sns", "nights"), "--sns nights: not the ARN of a topic"),
+        (("check", "--webhook", "nights"), "--webhook nights: not a web address"),
+        (("check", "--record", "plan.toml"), "--record plan.toml: not a folder"),
     ],
 )
 def test_a_place_that_cannot_be_written_is_told_first(
@@ -138,6 +141,17 @@ def test_a_report_is_a_page_in_a_folder(slower: str, tmp_path: Path) -> None:
     done = nitro_("bench", "report", "--record", slower, "-o", "new/report")
     assert done.stdout == "new/report/index.html\n"
     assert "small" in (tmp_path / "new/report/index.html").read_text()
+
+
+def test_a_report_where_nothing_can_be_made_is_an_error(slower: str) -> None:
+    said = nitro_("bench", "report", "--record", slower, "-o", "/proc/report", code=2).stderr
+    assert said == "nitro: /proc/report/index.html cannot be written: No such file or directory\n"
+
+
+def test_a_query_may_give_sums_as_json(slower: str) -> None:
+    sql = "SELECT sum(streams) AS n FROM samples WHERE night = DATE '2026-11-26'"
+    said = nitro_("bench", "query", "--json", "--record", slower, sql).stdout
+    assert json.loads(said) == [{"n": 12}]
 
 
 def test_without_its_packages_the_record_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,11 @@ import io
 import json
 import re
 
-from nitro.bench.export import as_csv, as_json, as_openmetrics
+import pytest
+
+from nitro.bench.export import as_csv, as_json, as_openmetrics, plain, rows_of
 from nitro.bench.history import load
+from nitro.errors import InputError
 from nitro.probe import Metric
 from tests.unit.bench.samples import CELL, days, fill, sample
 
@@ -35,6 +38,41 @@ def test_json_has_each_sample_whole(record):
     assert found[0]["metrics"] == [
         {"name": "tcp_in", "value": 1e9, "unit": "bit/s", "better": "more"}
     ]
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("sum(x) FROM (VALUES (1), (2)) AS v(x)", 3),
+        ("170141183460469231731687303715884105727::HUGEINT", 2**127 - 1),
+        ("1.25::DECIMAL(5, 2)", 1.25),
+        ("'NaN'::DOUBLE", None),
+        ("-1 / 0", None),
+        ("'a'::BLOB", "61"),
+        ("DATE '2026-11-26'", "2026-11-26"),
+        ("TIME '10:00'", "10:00:00"),
+        ("MAP {DATE '2026-11-26': 1}", [["2026-11-26", 1]]),
+        ("{'a': [1, NULL]}", {"a": [1, None]}),
+        ("INTERVAL 1 DAY", "MonthDayNano(months=0, days=1, nanoseconds=0)"),
+    ],
+)
+def test_whatever_a_query_answers_is_strict_json(record, sql, value):
+    record.append([sample()])
+    [row] = rows_of(record.query(f"SELECT {sql}"))
+    [found] = plain(row).values()
+    assert json.loads(json.dumps(found, allow_nan=False)) == value
+
+
+def test_columns_of_one_name_are_told_apart(record):
+    record.append([sample()])
+    assert rows_of(record.query("SELECT 1 AS a, 2 AS b, 3 AS a")) == [{"a": 1, "b": 2, "a_1": 3}]
+
+
+@pytest.mark.parametrize("sql", ["DATE '290000-01-01'", "'infinity'::TIMESTAMP"])
+def test_a_date_that_cannot_be_shown_is_refused(record, sql):
+    record.append([sample()])
+    with pytest.raises(InputError, match="the answer cannot be shown"):
+        rows_of(record.query(f"SELECT {sql}"))
 
 
 LINE = re.compile(r'(# (TYPE|UNIT|HELP) [a-z0-9_]+ .+|[a-z0-9_]+\{([a-z]+="[^"]*",?)+\} \S+|# EOF)')

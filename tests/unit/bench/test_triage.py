@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pyarrow.parquet as pq
+import pytest
 
 from nitro.bench.triage import Sides, differences
+from nitro.errors import InputError
 from tests.unit.bench.samples import CELLS, CIRCUMSTANCES, days, fill
 
 NIGHTS = days(10)
@@ -41,11 +44,6 @@ def test_nights_long_before_the_step_do_not_excuse_it(record):
     assert [str(d) for d in differences(record, sides())] == ["zone: eu-west-1a → eu-west-1b"]
 
 
-def test_a_cell_without_two_sides_has_no_difference(record):
-    fill(record, NIGHTS[6:])
-    assert differences(record, sides()) == ()
-
-
 def test_the_market_is_on_demand_where_the_record_does_not_say(record):
     fill(record, NIGHTS[:6])
     for file in record.store.folder.rglob("*.parquet"):  # as before the record had the column
@@ -59,3 +57,17 @@ def test_another_market_is_a_cause(record):
     fill(record, NIGHTS[:6], circumstances=replace(CIRCUMSTANCES, market="on-demand"))
     fill(record, NIGHTS[6:], circumstances=replace(CIRCUMSTANCES, market="spot"))
     assert [str(one) for one in differences(record, sides())] == ["market: on-demand → spot"]
+
+
+@pytest.mark.parametrize(
+    ("which", "says"),
+    [
+        (Sides("small", "c5.lage", NIGHTS[6], NIGHTS[8]), "no runs of 'c5.lage' before"),
+        (Sides("small", CELLS[0].key, NIGHTS[0], NIGHTS[8]), "before 2026"),
+        (Sides("small", CELLS[0].key, date.max, date.max), "from 9999-12-31 on"),
+    ],
+)
+def test_a_cell_without_nights_on_both_sides_is_refused(record, which, says):
+    fill(record, NIGHTS)
+    with pytest.raises(InputError, match=says):
+        differences(record, which)

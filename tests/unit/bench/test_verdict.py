@@ -143,3 +143,10 @@ def test_the_level_before_a_step_is_the_median_of_the_nights_before_it(record):
     assert step.before == pytest.approx(5.04e9)
     assert step.after == pytest.approx(step.before * step.ratio)
     assert (step.night, step.found) == (days(12)[9], days(12)[11])
+
+
+def test_a_cell_that_vanished_is_a_failure_without_runs(record):
+    fill(record, days(2)[:1])
+    fill(record, days(2)[1:], cells=CELLS[1:])
+    [failed] = check(record, "small").failed
+    assert str(failed) == f"{CELLS[0].key}: was not measured, though it was the night before"
