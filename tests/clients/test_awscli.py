@@ -39,6 +39,26 @@ def import_disk(aws: Client) -> str:
     return str(found["SnapshotTaskDetail"]["SnapshotId"])
 
 
+def change_in_place(aws: Client, launched: Any) -> None:
+    """A larger root volume, and an elastic address that comes and goes."""
+    instance = launched["InstanceId"]
+    wanted = f"Name=attachment.instance-id,Values={instance}"
+    (root,) = ec2(aws, "describe-volumes", "--filters", wanted)["Volumes"]
+    volume = root["VolumeId"]
+    ec2(aws, "modify-volume", "--volume-id", volume, "--size", str(root["Size"] + 1))
+    (change,) = ec2(aws, "describe-volumes-modifications", "--volume-ids", volume)[
+        "VolumesModifications"
+    ]
+    assert (change["ModificationState"], change["TargetSize"]) == ("completed", root["Size"] + 1)
+    address = ec2(aws, "allocate-address")
+    allocation = ("--allocation-id", address["AllocationId"])
+    given = ec2(aws, "associate-address", *allocation, "--instance-id", instance)
+    (found,) = ec2(aws, "describe-instances", "--instance-ids", instance)["Reservations"]
+    assert found["Instances"][0]["PublicIpAddress"] == address["PublicIp"]
+    ec2(aws, "disassociate-address", "--association-id", given["AssociationId"])
+    ec2(aws, "release-address", *allocation)
+
+
 def test_from_a_disk_to_an_instance_and_back(aws: Client) -> None:
     snapshot = import_disk(aws)
     root = f"DeviceName=/dev/xvda,Ebs={{SnapshotId={snapshot},DeleteOnTermination=true}}"
@@ -62,6 +82,8 @@ def test_from_a_disk_to_an_instance_and_back(aws: Client) -> None:
     aws.endpoint.hypervisor.write_console(instance, b"booted\n")
     output = ec2(aws, "get-console-output", "--latest", "--instance-id", instance)
     assert output["Output"] == "booted\n"
+
+    change_in_place(aws, launched["Instances"][0])
 
     there = ("--region", SECOND_REGION)
     copy = ec2(
