@@ -38,6 +38,8 @@ Direction = Literal["in", "out"]
 _ONE_WAY = {"iperf3-tcp", "iperf3-udp", "netperf-tcp-stream"}  # the others answer each request
 
 _LARGEST = 64 << 10  # bytes of a plan's file
+_LEAST_IPERF3 = 16  # bytes of a message: a UDP packet has a header of iperf3's own
+_LARGEST_UDP = 65_507  # bytes: an IPv4 packet's 65,535 without the headers of IP and UDP
 
 Name = Annotated[str, Field(pattern=NAME)]
 Count = Annotated[int, Field(ge=1, le=10_000)]
@@ -156,6 +158,14 @@ class TestMatrix(_Model):
             raise ValueError("http has no message_bytes: the page's size is the image's")
         if "udp" in self.protocol and self.mtu:
             raise ValueError("UDP has no mtu: the client's would not bound what the server sends")
+        if self.protocol not in _ONE_WAY and "directions" in self.model_fields_set:
+            raise ValueError(f"{self.protocol} goes both ways: leave directions out")
+        least = _LEAST_IPERF3 if self.protocol.startswith("iperf3") else 1
+        most = _LARGEST_UDP if "udp" in self.protocol else 1 << 20
+        if wrong := [size for size in self.message_bytes if not least <= size <= most]:
+            raise ValueError(
+                f"message_bytes of {self.protocol} are from {least} to {most}, not {wrong[0]}"
+            )
         return self
 
     def tests(self) -> list[Test]:

@@ -189,3 +189,46 @@ def test_what_is_no_plan_is_refused_by_the_key(tmp_path, change, says):
 def test_a_plan_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         Plan.load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("test", "says"),
+    [
+        ('protocol = "http"\ndirections = ["in"]', "http goes both ways: leave directions out"),
+        ('protocol = "netperf-udp-rr"\ndirections = ["in", "out"]', "leave directions out"),
+        ('protocol = "iperf3-tcp"\nmessage_bytes = [16, 15]', "from 16 to 1048576, not 15"),
+        ('protocol = "netperf-udp-rr"\nmessage_bytes = [65508]', "from 1 to 65507, not 65508"),
+        (
+            'protocol = "iperf3-udp"\nrates = ["1M"]\nmessage_bytes = [65508]',
+            "from 16 to 65507, not 65508",
+        ),
+    ],
+)
+def test_what_a_tool_would_refuse_is_refused_with_the_plan(tmp_path, test, says):
+    path = tmp_path / "plan.toml"
+    path.write_text(f'name = "odd"\n[matrix]\ntypes = ["c5.large"]\n[[test]]\n{test}\n')
+    with pytest.raises(InputError, match=says):
+        Plan.load(path)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "least", "most"),
+    [
+        ("iperf3-tcp", 16, 1 << 20),
+        ("iperf3-udp", 16, 65_507),
+        ("netperf-tcp-rr", 1, 1 << 20),
+        ("netperf-udp-rr", 1, 65_507),
+        ("netperf-tcp-stream", 1, 1 << 20),
+    ],
+)
+def test_the_tools_take_all_sizes_that_a_plan_may_have(tmp_path, protocol, least, most):
+    path = tmp_path / "plan.toml"
+    rates = 'rates = ["1M"]\n' if protocol == "iperf3-udp" else ""
+    path.write_text(
+        f'name = "sizes"\n[matrix]\ntypes = ["c5.large"]\n[[test]]\nprotocol = "{protocol}"\n'
+        f"message_bytes = [{least}, {most}]\n{rates}"
+    )
+    plan = Plan.load(path)
+    tests = {task.cell.test for task in plan.tasks("eu-west-1", NIGHT)}
+    assert {test.message_bytes for test in tests} == {least, most}
+    assert all(selection(test, plan.seconds).probes for test in tests)
