@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
 
 from nitro.cli import options
 from nitro.cli.output import print_json
+from nitro.errors import InputError
+
+# What each option may be, and what to do otherwise.
+_FORMS = {
+    "--account": (r"[0-9]{12}|ACCOUNT", "an account has 12 digits"),
+    "--bucket": (r"[a-z0-9.-]{0,63}", "a bucket has small letters, digits, dots and hyphens"),
+    "--partition": (r"aws(-[a-z]+)*", "aws, aws-cn or aws-us-gov"),
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -41,6 +50,11 @@ def policy(
 
     `role` is for `doctor --create-role`, the others are for commands.
     """
+    given = {"--account": account, "--bucket": bucket, "--partition": partition}
+    for option, value in given.items():
+        form, hint = _FORMS[option]
+        if not re.fullmatch(form, value):
+            raise InputError(f"{option}: {value!r} cannot be one", hint=hint)
     from nitro.cloud import policies
 
     scope = policies.Scope(

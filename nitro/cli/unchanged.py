@@ -16,7 +16,7 @@ def show(recipe: str) -> bool:
     """Print the image of a recipe when nothing that it is made from has changed."""
     try:
         image = known(recipe)
-    except NitroError:  # the command says what is wrong
+    except (NitroError, OSError):  # the command says what is wrong
         return False
     if image is not None:
         print_text(text(image))

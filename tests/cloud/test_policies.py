@@ -264,6 +264,15 @@ def test_parameters_are_read_when_they_are_named() -> None:
         assert [plain.allows(each) for each in read] == [default, default]
 
 
+@pytest.mark.parametrize(
+    "words", [("--account", "me"), ("--bucket", "B_!"), ("--partition", "azure")]
+)
+def test_a_policy_is_not_printed_for_what_cannot_be(words: tuple[str, str]) -> None:
+    refused = CliRunner().invoke(app, ["policy", "deploy", *words])
+    assert refused.exit_code == 2
+    assert f"{words[0]}: {words[1]!r} cannot be one" in refused.stderr
+
+
 def test_the_command_names_the_policies_that_there_are() -> None:
     refused = CliRunner().invoke(app, ["policy", "everything"])
     assert refused.exit_code == 2

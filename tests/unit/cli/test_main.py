@@ -42,6 +42,13 @@ def test_what_must_answer_at_once_does_without_the_parser(words: list[str], says
     assert not {"typer", *HEAVY} & set(json.loads(done.stderr))
 
 
+def test_a_name_too_long_for_a_path_is_bad_input():
+    done = nitro("build", "a" * 300)
+    assert done.returncode == 2
+    assert "File name too long" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_help_says_of_each_command_what_its_own_help_says():
     for name, (_, text) in COMMANDS.items():
         shown = CliRunner().invoke(app, [name, "--help"]).output
