@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from nitro.bench.sample import Sample
+from nitro.bench.store import s3_place
 
 SCHEMA_VERSION = "nitro.sample/1"
 
@@ -116,7 +117,12 @@ _NAMES = tuple(column.name for column in COLUMNS)
 
 
 def athena(location: str) -> str:
-    """The statement that makes a table of the record at `location` (s3://…) in Athena and Glue."""
+    """The statement that makes a table of the record at `location` (s3://…) in Athena and Glue.
+
+    Raises InputError for what is no such place.
+    """
+    bucket, prefix = s3_place(location)
+    folder = _quoted("/".join(part for part in (bucket, prefix, "samples") if part))
     columns = ",\n".join(
         f"  `{c.name}` {_hive(c.type)} COMMENT '{_quoted(c.meaning)}'" for c in COLUMNS
     )
@@ -132,7 +138,7 @@ def athena(location: str) -> str:
     return (
         f"CREATE EXTERNAL TABLE nitro_samples (\n{columns}\n)\n"
         f"PARTITIONED BY ({partitions})\n"
-        f"STORED AS PARQUET\nLOCATION '{location.rstrip('/')}/samples/'\n"
+        f"STORED AS PARQUET\nLOCATION 's3://{folder}/'\n"
         f"TBLPROPERTIES (\n{listed}\n)"
     )
 

@@ -107,7 +107,8 @@ def parse_side(text: str) -> dict[str, str]:
                 f"cannot compare by {part!r}",
                 hint="write COLUMN=VALUE, such as driver=kernel; `nitro bench schema` lists them",
             )
-        found[key] = value
+        if found.setdefault(key, value) != value:
+            raise InputError(f"{text!r} names {key} twice", hint="a side has one value of a column")
     return found
 
 

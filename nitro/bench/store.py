@@ -121,12 +121,17 @@ def is_s3(location: str) -> bool:
     return location.startswith("s3://")
 
 
-def s3_store(cloud: Cloud, location: str) -> S3Store:
-    """The store at `s3://BUCKET/PREFIX`. Raises InputError for what is none, or is not there."""
+def s3_place(location: str) -> tuple[str, str]:
+    """Bucket and prefix of `s3://BUCKET/PREFIX`. Raises InputError for what is none."""
     found = _LOCATION.fullmatch(location)
     if not found:
         raise InputError(f"{location!r} is no place for a record", hint="write s3://BUCKET/PREFIX")
-    bucket, prefix = found[1], (found[2] or "").strip("/")
+    return found[1], (found[2] or "").strip("/")
+
+
+def s3_store(cloud: Cloud, location: str) -> S3Store:
+    """The store at `s3://BUCKET/PREFIX`. Raises InputError for what is none, or is not there."""
+    bucket, prefix = s3_place(location)
     try:
         cloud.s3.head_bucket(Bucket=bucket)
     except ApiError as error:

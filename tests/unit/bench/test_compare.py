@@ -88,6 +88,11 @@ def test_less_is_better_for_a_latency(record):
     assert {one.verdict for one in compare(record, KERNEL, NITRO)} == {"better"}
 
 
+def test_a_side_has_one_value_of_a_column():
+    with pytest.raises(InputError, match="names driver twice"):
+        parse_side("driver=kernel,driver=nitro")
+
+
 @pytest.mark.parametrize("text", ["", "driver", "driver=", "raw=x", "1=1", "driver;drop=1"])
 def test_only_columns_name_a_side(text):
     with pytest.raises(InputError, match="cannot compare by"):
