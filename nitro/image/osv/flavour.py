@@ -259,7 +259,13 @@ class Osv:
 
     def write_disk(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree], out: Path) -> dict[str, Any]:
         line = self._command_line()
-        digest = disk.write(out, self._kernel, line, rootfs.nodes)
+        try:
+            digest = disk.write(out, self._kernel, line, rootfs.nodes)
+        except ramfs.NameTooLongError as error:
+            raise InputError(
+                f"{self.recipe.name}: {error}",
+                hint="give it a shorter path, or leave it out with exclude",
+            ) from None
         about = self._stored.about
         kernel: dict[str, Any] = {
             "release": f"OSv {about['version']}",

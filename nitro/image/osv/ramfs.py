@@ -24,6 +24,10 @@ _OPERAND = struct.Struct("<I")
 _BLOCK = 1 << 20
 
 
+class NameTooLongError(ValueError):
+    """A path has more bytes than an entry of the RAMFS has room for."""
+
+
 @dataclass(frozen=True)
 class _Planned:
     """An entry and where in the kernel's file its content goes."""
@@ -174,7 +178,9 @@ def _entries(nodes: Mapping[str, Node]) -> Iterator[tuple[bytes, int, bytes | Pa
         if not name.startswith(b"/") or b"\0" in name:
             raise ValueError(f"{path!r} is not an absolute path")
         if len(name) > NAME_MAX:
-            raise ValueError(f"{path} is longer than the {NAME_MAX} bytes that OSv's RAMFS has")
+            raise NameTooLongError(
+                f"{path} is longer than the {NAME_MAX} bytes that OSv's RAMFS has"
+            )
         if node.target is not None:
             target = node.target.encode(errors="surrogateescape") + b"\0"
             yield name, LINK, target, len(target)

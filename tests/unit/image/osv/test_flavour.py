@@ -255,3 +255,13 @@ def test_another_kernel_than_the_recipes_is_not_remembered_for_it(
 def test_what_is_refused(keys: dict[str, Any], what: str, root: Path) -> None:
     with pytest.raises(InputError, match=what):
         image.build(made(root, **keys))
+
+
+def test_a_path_that_is_too_long_asks_for_a_shorter_one(root: Path) -> None:
+    longest = "/" + "x" * 109
+    kept = [{"source": "/usr/bin/static", "path": longest}]
+    assert longest in files(image.build(made(root, files=kept)))
+    longer = [{"source": "/usr/bin/static", "path": longest + "x"}]
+    with pytest.raises(InputError, match="longer than the 110 bytes") as refused:
+        image.build(made(root, files=longer))
+    assert refused.value.hint == "give it a shorter path, or leave it out with exclude"
