@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,15 @@ class Kernel:
     def modules(self) -> Path:
         """The folder of its own modules, Amazon's `ena.ko` among them."""
         return self.tree.parent / "modules"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change to one file of the driver: `old`, which occurs once, becomes `new`."""
+
+    file: str
+    old: str
+    new: str
 
 
 def options(flavour: str) -> str:
@@ -192,10 +202,15 @@ def _prune(tree: Path) -> None:
             path.unlink()
 
 
-def driver_module(kernel: Kernel) -> Path:
-    """The project's module for a kernel, compiled when the cache does not have it."""
+def driver_module(kernel: Kernel, edits: Sequence[Edit] = ()) -> Path:
+    """The project's module for a kernel, compiled from its sources with `edits` in them."""
     home = driver.sources()[0].parent
     files = {path.relative_to(home): path.read_text() for path in driver.sources()}
+    for edit in edits:
+        text = files[Path(edit.file)]
+        if text.count(edit.old) != 1:
+            raise NitroError(f"{edit.file} has {text.count(edit.old)} times {edit.old!r}")
+        files[Path(edit.file)] = text.replace(edit.old, edit.new)
 
     def compile_to(out: Path) -> None:
         work = kernel.tree / f"nitro-{out.name}"

@@ -80,14 +80,17 @@ class Machine:
         return self.guest.trouble(*provoked)
 
 
-def add_module(lab: Lab, suite: str) -> None:
-    """Write the file system that guests of `suite` in `lab` boot with, the module in it."""
+def add_module(lab: Lab, suite: str, edits: Sequence[debug_kernel.Edit] = ()) -> None:
+    """Write the file system that guests of `suite` in `lab` boot with, the module in it.
+
+    `edits` change its sources first, for a debug kernel only.
+    """
     _, modules = lab_guest.kernel(suite)
     archive = lab.folder / f"{suite}.cpio"
     lab_guest.initramfs(lab.tools, modules, archive)
     root = Rootfs()
     if suite in debug_kernel.FLAVOURS:
-        module = debug_kernel.driver_module(debug_kernel.built(suite))
+        module = debug_kernel.driver_module(debug_kernel.built(suite), edits)
     else:
         module = build_module(modules.name, suite)
     root.add(MODULE, Node("system", "test", source=module.read_bytes()))
@@ -104,6 +107,7 @@ def machines(
     vcpus: int = 2,
     strict: bool = True,
     offloads: str = "profile",
+    edits: Sequence[debug_kernel.Edit] = (),
 ) -> Iterator[list[Machine]]:
     """Boot a guest of `suite` with a card of each of `profiles`; the module is there, not loaded.
 
@@ -111,7 +115,7 @@ def machines(
     """
     taps = tuple(f"tap{number}" for number in range(len(profiles)))
     with Lab(folder, taps) as lab, ExitStack() as stack:
-        add_module(lab, suite)
+        add_module(lab, suite, edits)
         controls, nics = [], []
         for tap, profile in zip(taps, profiles, strict=True):
             path = folder / f"ena-{tap}"
