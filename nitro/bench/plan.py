@@ -158,7 +158,7 @@ class TestMatrix(_Model):
             raise ValueError("http has no message_bytes: the page's size is the image's")
         if "udp" in self.protocol and self.mtu:
             raise ValueError("UDP has no mtu: the client's would not bound what the server sends")
-        if self.protocol not in _ONE_WAY and "directions" in self.model_fields_set:
+        if self.protocol not in _ONE_WAY and {*self.directions} != {"in", "out"}:
             raise ValueError(f"{self.protocol} goes both ways: leave directions out")
         least = _LEAST_IPERF3 if self.protocol.startswith("iperf3") else 1
         most = _LARGEST_UDP if "udp" in self.protocol else 1 << 20

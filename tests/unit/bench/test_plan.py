@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
+from typing import get_args
 
 import pytest
 
-from nitro.bench.plan import Plan, selection
+from nitro.bench.plan import Plan, Protocol, selection
 from nitro.errors import InputError
 
 DIGEST = "sha256:443efffcaae0305c0c4ba27c6be000dbd6b7e54731565eea5cd6428be2146ccd"  # of TEXT
@@ -186,6 +187,19 @@ def test_what_is_no_plan_is_refused_by_the_key(tmp_path, change, says):
     assert "plan.toml" in str(error.value)
 
 
+@pytest.mark.parametrize("protocol", get_args(Protocol))
+def test_a_plan_is_read_back_from_the_json_that_a_job_has(tmp_path, protocol):
+    path = tmp_path / "plan.toml"
+    rates = 'rates = ["1M"]' if protocol == "iperf3-udp" else ""
+    path.write_text(
+        'name = "job"\n[matrix]\ntypes = ["c5.large"]\n'
+        f'[[test]]\nprotocol = "{protocol}"\n{rates}\n'
+    )
+    plan = Plan.load(path)
+    read = Plan.model_validate_json(plan.model_dump_json())
+    assert (read, read.digest) == (plan, plan.digest)
+
+
 def test_a_plan_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         Plan.load(tmp_path / "none.toml")
@@ -195,7 +209,7 @@ def test_a_plan_that_is_not_there_is_refused(tmp_path):
     ("test", "says"),
     [
         ('protocol = "http"\ndirections = ["in"]', "http goes both ways: leave directions out"),
-        ('protocol = "netperf-udp-rr"\ndirections = ["in", "out"]', "leave directions out"),
+        ('protocol = "netperf-udp-rr"\ndirections = ["out"]', "leave directions out"),
         ('protocol = "iperf3-tcp"\nmessage_bytes = [16, 15]', "from 16 to 1048576, not 15"),
         ('protocol = "netperf-udp-rr"\nmessage_bytes = [65508]', "from 1 to 65507, not 65508"),
         (
