@@ -14,6 +14,7 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 
+from nitro import arch
 from nitro.errors import NitroError
 from nitro.local import disk_formats, ova
 from nitro.local.aws.images import Registration
@@ -21,13 +22,12 @@ from nitro.local.aws.imports import UNFINISHED, ImportFailure, ImportTask, Order
 from nitro.local.aws.needs import Check, GetParam, GetTags
 
 _FORMATS = ("OVA", "RAW", *disk_formats.FORMATS)
-_ARCHITECTURES = ("i386", "x86_64", "arm64")
 ROOT = "/dev/sda1"
 _DEVICES = [ROOT, *(f"/dev/sd{letter}" for letter in "fghijklmnop")]
 
 
 @dataclass
-class Wish:
+class ImageImportRequest:
     """What ImportImage was asked for beside its disks. `devices` are as asked for, "": any."""
 
     devices: list[str]
@@ -43,24 +43,24 @@ class ImageImportTask(ImportTask):
 
     id_prefix = "import-ami-"
 
-    def __init__(self, backend: Any, orders: list[Order], wish: Wish) -> None:
+    def __init__(self, backend: Any, orders: list[Order], request: ImageImportRequest) -> None:
         super().__init__(backend, orders[0])
-        self.orders, self.wish = orders, wish
+        self.orders, self.request = orders, request
         self.image_id: str | None = None
         self._snapshots: list[dict[str, Any]] = []
-        self.add_tags(wish.tags)
+        self.add_tags(request.tags)
 
     def describe(self) -> dict[str, Any]:
         """As an ImportImageTask of the model."""
         told = {
             "ImportTaskId": self.id,
-            "Architecture": self.wish.architecture,
-            "Description": self.wish.description,
+            "Architecture": self.request.architecture,
+            "Description": self.request.description,
             "Encrypted": self.order.encryption.key_arn is not None,
             "ImageId": self.image_id,
             "KmsKeyId": self.order.encryption.key_arn,
             "LicenseType": "BYOL",
-            "Platform": self.wish.platform,
+            "Platform": self.request.platform,
             "Progress": str(self.progress) if self.status in UNFINISHED else None,
             "SnapshotDetails": self._snapshots or [_detail(each) for each in self.orders],
             "Status": "active" if self.status == "pending" else self.status,
@@ -94,14 +94,14 @@ class ImageImportTask(ImportTask):
         """Device, content and order of each disk. ImportFailure for a bad archive, or too many."""
         found = []
         for order, content, wanted in zip(
-            self.orders, disk.contents, self.wish.devices, strict=True
+            self.orders, disk.contents, self.request.devices, strict=True
         ):
             try:
                 parts = ova.disks(content.value) if order.format == "OVA" else [content.value]
             except NitroError as error:
                 raise ImportFailure(f"ClientError: {error.what}") from None
             found += [(wanted if n == 0 else "", part, order) for n, part in enumerate(parts)]
-        free = iter([each for each in _DEVICES if each not in self.wish.devices])
+        free = iter([each for each in _DEVICES if each not in self.request.devices])
         try:
             return [(device or next(free), part, order) for device, part, order in found]
         except StopIteration:
@@ -114,11 +114,11 @@ class ImageImportTask(ImportTask):
         ]
         registration = Registration(
             name=self.id,
-            description=self.wish.description or f"AWS-VMImport service: Linux - {self.id}",
-            architecture=self.wish.architecture,
+            description=self.request.description or f"AWS-VMImport service: Linux - {self.id}",
+            architecture=self.request.architecture,
             virtualization_type="hvm",
             root_device_name=details[0]["DeviceName"],
-            boot_mode=self.wish.boot_mode,
+            boot_mode=self.request.boot_mode,
             ena_support=True,
             mappings=mappings,
         )
@@ -140,28 +140,28 @@ class ImageImportActions:
         orders = [self._order(container) for container in containers]
         if len(orders) > 1 and any(order.format == "OVA" for order in orders):
             raise EC2ClientError("InvalidParameter", "An OVA is the only disk container.")
-        wish = Wish(
+        request = ImageImportRequest(
             devices=[container.get("DeviceName", "") for container in containers],
-            architecture=self._get_param("Architecture", "x86_64"),
+            architecture=self._get_param("Architecture", arch.X86_64.ec2),
             boot_mode=self._get_param("BootMode"),
             platform=self._get_param("Platform", "Linux"),
             description=self._get_param("Description", ""),
             tags=self._parse_tag_specification("import-image-task").get("import-image-task", {}),
         )
-        named = [device for device in wish.devices if device]
+        named = [device for device in request.devices if device]
         if len(set(named)) < len(named):
             raise EC2ClientError("InvalidParameter", "Two disk containers have one device name.")
-        if wish.architecture not in _ARCHITECTURES:
+        if request.architecture not in ("i386", *arch.REGISTERED):
             raise EC2ClientError(
-                "InvalidParameter", f"The architecture {wish.architecture} is not supported."
+                "InvalidParameter", f"The architecture {request.architecture} is not supported."
             )
-        if wish.platform != "Linux":
+        if request.platform != "Linux":
             raise EC2ClientError(
                 "UnsupportedOperation", "The local Nitro imports images of Linux only."
             )
         for order in orders:
             backend.check_order(order)
-        task = ImageImportTask(backend, orders, wish)
+        task = ImageImportTask(backend, orders, request)
         backend.import_tasks[task.id] = task
         return ActionResult(task.describe())
 
