@@ -26,7 +26,7 @@ from nitro.cloud import (
 )
 from nitro.console import tail
 from nitro.errors import ProbeError
-from nitro.probe import Plan, Result, archive, console_result
+from nitro.probe import ProbePlan, Result, archive, console_result
 from nitro.probe.step import StepOutput
 from nitro.progress import Reporter
 
@@ -49,7 +49,7 @@ class Client:
     cloud: Cloud
     instance_id: str
     upload: results.ResultUpload | None
-    plan: Plan
+    plan: ProbePlan
     report: Reporter
 
     def results(self, on_step: OnStep | None = None) -> list[Result]:
@@ -89,7 +89,7 @@ class Client:
 class _Steps:
     """The steps that a console has shown so far."""
 
-    plan: Plan
+    plan: ProbePlan
     on_step: OnStep
     _seen: set[bytes] = field(default_factory=set)
     _outputs: dict[str, StepOutput] = field(default_factory=dict)
@@ -118,7 +118,7 @@ def launched_client(
     ami_id: str,
     instance_type: InstanceType,
     placement: Placement,
-    plan: Plan,
+    plan: ProbePlan,
     *,
     bucket: str | None = None,
     report: Reporter | None = None,

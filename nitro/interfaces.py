@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from nitro.image import Image
-from nitro.probe import Plan, Result
+from nitro.probe import ProbePlan, Result
 from nitro.probe.boot import Watch
 from nitro.progress import Reporter, Stage
 from nitro.recipe import Recipe
@@ -40,11 +40,11 @@ class ImageBuilder(Protocol):
 class Prober(Protocol):
     """Measures one instance from this machine."""
 
-    def check(self, plan: Plan) -> None:
+    def check(self, plan: ProbePlan) -> None:
         """Raises ProbeError that names the tools of `plan` that this machine lacks."""
 
     def wait_boot(self, watch: Watch, *, deadline: float, stage: Stage) -> Result:
         """Wait until the instance is ready; `deadline` in seconds. Raises ProbeError."""
 
-    def run(self, plan: Plan, *, report: Reporter) -> list[Result]:
+    def run(self, plan: ProbePlan, *, report: Reporter) -> list[Result]:
         """Run the plan's steps with this machine's tools: one result for each."""

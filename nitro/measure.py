@@ -225,7 +225,7 @@ def disk_of(recipe: Recipe, built: Image) -> DiskImage:
 
 @contextmanager
 def _client(
-    cloud: Cloud, measurement: Measurement, plan: probe.Plan, undo: Undo, report: Reporter
+    cloud: Cloud, measurement: Measurement, plan: probe.ProbePlan, undo: Undo, report: Reporter
 ) -> Iterator[client.Client | None]:
     """The client for the plan, or None where this machine measures, or nothing does."""
     if measurement.client_ami is None:

@@ -19,7 +19,7 @@ from nitro.ports import Port
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
 
-PATIENCE = 150.0  # seconds, on a machine that does other work as well
+TIMEOUT = 150.0  # seconds, on a machine that does other work as well
 
 _CLOSE = 0.05  # of the computed memory; the search for the smallest ends there
 _PAGES = 4  # MiB; a machine has a multiple of these
@@ -55,7 +55,7 @@ def measured(case: Case, *, bisect: bool = False) -> dict[str, Any]:
         folder = Path(name)
         built = image.build(made(case, folder), report=Reporter())
         memory_mib, started = built.minimum_memory_mib, _as_run_starts(built, folder)
-        seconds = _seconds(case, built, folder, memory_mib, PATIENCE, **started)
+        seconds = _seconds(case, built, folder, memory_mib, TIMEOUT, **started)
         found = {"found_mib": _smallest(case, built, folder, seconds)} if bisect else {}
     return {
         "family": case.family,

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
         VerifiedRegionDocument,
     )
     from nitro.publish.parameters import Flip
-    from nitro.publish.plan import Plan
+    from nitro.publish.plan import PublishPlan
     from nitro.publish.publication import Publication
     from nitro.publish.verify import Verdict
 
 
-def show_plan(plan: Plan, *, as_json: bool) -> None:
+def show_plan(plan: PublishPlan, *, as_json: bool) -> None:
     """What exists, what would change, and what that takes."""
     if as_json:
         print_json(_plan_document(plan))
@@ -103,7 +103,7 @@ def show_flips(flips: Sequence[Flip], *, as_json: bool) -> None:
         print_text("nothing to do: the parameters name that release already")
 
 
-def _plan_document(plan: Plan) -> PublishPlanDocument:
+def _plan_document(plan: PublishPlan) -> PublishPlanDocument:
     return {
         "name": plan.release.name,
         "digest": plan.release.digest,

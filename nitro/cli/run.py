@@ -20,7 +20,7 @@ from nitro.ports import Forward, Protocol
 
 if TYPE_CHECKING:
     from nitro.image import Image
-    from nitro.local.attach import Session
+    from nitro.local.attach import ConsoleSession
 
 
 _ROOM = 512  # MiB for the program, of which QEMU takes from this machine only what is used
@@ -182,7 +182,7 @@ def _boot(
     shell: bool = False,
     decided: Callable[[str], bool] = lambda _: False,
     settle: float = 0,
-) -> Session:
+) -> ConsoleSession:
     """Run a machine until it ends, loops, or `settle` seconds after its console shows that all is
     `decided`.
     """

@@ -113,7 +113,7 @@ class _Work:
         self._base = base
         self._encrypted = encrypted
         self._visible_at = visible_at
-        self._sender = BlockSender(cloud, lambda _: self.window.complained())
+        self._sender = BlockSender(cloud, lambda _: self.window.congested())
         self.window = in_flight.Window()  # last: its first round begins now
 
     def close(self) -> None:
@@ -142,5 +142,5 @@ class _Work:
             except ApiError as error:
                 if not error.absent or time.monotonic() >= self._visible_at:
                     raise
-                self.window.complained()
+                self.window.congested()
                 self._cloud.sleep(_PAUSE)

@@ -17,9 +17,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 FIRST, MOST = 4, 100
-PAYS = 1.3  # how much a doubled window has to raise the rate to stay doubled
-CALM = 1.0  # seconds in which further complaints are about the same burst of requests
-PATIENCE = 10.0  # seconds without a complaint after which one more request is tried
+MIN_GAIN = 1.3  # how much a doubled window has to raise the rate to stay doubled
+ONE_CONGESTION = 1.0  # seconds in which further failures belong to the same burst of requests
+GROW_AFTER = 10.0  # seconds without congestion after which one more request is tried
 
 
 class Abandoned(Exception):
@@ -40,7 +40,7 @@ class Window:
         self._doubling = True
         self._rate = 0.0  # of the last round, in requests a second
         self._began = clock()
-        self._reduced = self._began - CALM
+        self._reduced = self._began - ONE_CONGESTION
         self._answered = 0
 
     def succeeded(self) -> None:
@@ -54,16 +54,16 @@ class Window:
             if self.limit == self._most:
                 self._doubling = False
             if not self._doubling:
-                if now - self._began >= PATIENCE:
+                if now - self._began >= GROW_AFTER:
                     self._resize(self.limit + 1)
-            elif rate >= self._rate * PAYS:
+            elif rate >= self._rate * MIN_GAIN:
                 self._rate = rate
                 self._resize(self.limit * 2)
             else:
                 self._doubling = False
                 self._resize(self.limit // 2)
 
-    def complained(self) -> None:
+    def congested(self) -> None:
         """The service throttled a request, failed at it or did not answer in time.
 
         Raises Abandoned when the window is closed.
@@ -72,7 +72,7 @@ class Window:
             if self._closed:
                 raise Abandoned
             now = self._clock()
-            if self._doubling or now - self._reduced >= CALM:
+            if self._doubling or now - self._reduced >= ONE_CONGESTION:
                 self._doubling = False
                 self._reduced = now
                 self._resize(self.limit // 2)
@@ -94,14 +94,14 @@ def run(work: Callable[[T], R], items: Iterable[T], window: Window) -> Generator
     item is begun, and the exception is raised when nothing is under way any more. A caller that
     stops early closes the generator.
     """
-    crew = _Crew(work, iter(items), window)
+    workers = _Workers(work, iter(items), window)
     try:
-        yield from crew.results()
+        yield from workers.results()
     finally:
-        crew.stop()
+        workers.stop()
 
 
-class _Crew(Generic[T, R]):
+class _Workers(Generic[T, R]):
     """Threads that take the items of one iterator in turn."""
 
     def __init__(self, work: Callable[[T], R], items: Iterator[T], window: Window) -> None:
@@ -115,7 +115,7 @@ class _Crew(Generic[T, R]):
 
     def results(self) -> Iterator[R]:
         with self._turn:
-            self._hire()
+            self._start_threads()
         ended = 0
         while ended < len(self._threads):
             result = self._results.get()
@@ -133,13 +133,13 @@ class _Crew(Generic[T, R]):
         for thread in self._threads:
             thread.join()
 
-    def _hire(self) -> None:
+    def _start_threads(self) -> None:
         while len(self._threads) < self._window.limit:
-            thread = threading.Thread(target=self._labour, daemon=True)
+            thread = threading.Thread(target=self._run_items, daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def _labour(self) -> None:
+    def _run_items(self) -> None:
         try:
             while True:
                 with self._turn:
@@ -154,7 +154,7 @@ class _Crew(Generic[T, R]):
                 with self._turn:
                     self._under_way -= 1
                     if self._under_way + 1 < self._window.limit:
-                        self._hire()
+                        self._start_threads()
                         self._turn.notify_all()
         except BaseException as error:
             self._end(error)

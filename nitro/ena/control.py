@@ -24,7 +24,7 @@ from nitro.ena.device import Device
 from nitro.errors import NitroError
 
 _LONGEST = 4096
-_PATIENCE = 1.0
+_TIMEOUT = 1.0
 _NOT_ASKED_FOR = "error: the driver did not enable these events\n"
 
 
@@ -48,7 +48,7 @@ class Control:
         """Carry out the command of a client that connected; a silent one is dropped."""
         connection, _ = self._listener.accept()
         with connection, contextlib.suppress(OSError):
-            connection.settimeout(_PATIENCE)
+            connection.settimeout(_TIMEOUT)
             line = connection.recv(_LONGEST).decode(errors="replace").strip()
             connection.sendall(execute(device, line).encode())
 

@@ -18,7 +18,7 @@ _MARKS = (b'"nitro"', b"Kernel panic", b"kernel BUG")
 
 
 @dataclass(frozen=True)
-class Session:
+class ConsoleSession:
     """What the machine wrote, and whether the keyboard left it running."""
 
     written: bytes
@@ -32,7 +32,7 @@ def attach(
     *,
     enough: Callable[[bytes], bool] = lambda _: False,
     settle: float = 0,
-) -> Session:
+) -> ConsoleSession:
     """Copy `process`'s output to the descriptor `screen`, and `keyboard` to its input.
 
     The process must have been started with pipes. Returns once it has ended, the keyboard said
@@ -53,7 +53,7 @@ def attach(
                 data = os.read(key.fd, _CHUNK)
                 if key.fd == process.stdout.fileno():
                     if not data:
-                        return Session(bytes(written))
+                        return ConsoleSession(bytes(written))
                     written += data
                     _write_all(screen, data)
                     # Only a line that may say so, which may come in pieces, is worth looking at
@@ -65,10 +65,10 @@ def attach(
                 elif not data:
                     events.unregister(keyboard)
                 elif LEAVE in data:
-                    return Session(bytes(written), left=True)
+                    return ConsoleSession(bytes(written), left=True)
                 else:
                     _write_all(process.stdin.fileno(), data)
-    return Session(bytes(written))
+    return ConsoleSession(bytes(written))
 
 
 @contextmanager

@@ -7,13 +7,13 @@ import subprocess
 import time
 
 from nitro.errors import ProbeError
-from nitro.probe.plan import Plan
+from nitro.probe.plan import ProbePlan
 from nitro.probe.result import Result
 from nitro.probe.step import Step, StepOutput
 from nitro.progress import Reporter
 
 
-def check(plan: Plan) -> None:
+def check(plan: ProbePlan) -> None:
     """Raises ProbeError that names the tools of `plan` that this machine does not have."""
     tools = sorted({step.argv[0] for step in plan.steps})
     if missing := [tool for tool in tools if not shutil.which(tool)]:
@@ -23,7 +23,7 @@ def check(plan: Plan) -> None:
         )
 
 
-def run(plan: Plan, *, report: Reporter | None = None) -> list[Result]:
+def run(plan: ProbePlan, *, report: Reporter | None = None) -> list[Result]:
     """Run the steps one after the other, each under its deadline.
 
     Raises ProbeError, before anything runs, as `check` does.

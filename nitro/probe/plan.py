@@ -19,7 +19,7 @@ WAIT = "wait"  # the name of the line that waits
 
 
 @dataclass(frozen=True)
-class Plan:
+class ProbePlan:
     """`target` is an IP address. The names of the steps differ.
 
     With `allowances`, the client reads the ENA drivers' counters before and after each step.
@@ -100,7 +100,7 @@ class Plan:
         ]
 
 
-def build(probes: Iterable[Probe], target: str, *, allowances: bool = False) -> Plan:
+def build(probes: Iterable[Probe], target: str, *, allowances: bool = False) -> ProbePlan:
     """The plan for `target`; a name that comes again gets a number.
 
     Raises InputError for a target that is no plain address or host name.
@@ -112,7 +112,7 @@ def build(probes: Iterable[Probe], target: str, *, allowances: bool = False) -> 
     for step in (step for probe in probes for step in probe.steps(target)):
         seen[step.name] = count = seen.get(step.name, 0) + 1
         steps.append(step if count == 1 else replace(step, name=f"{step.name}-{count}"))
-    return Plan(target, tuple(steps), allowances)
+    return ProbePlan(target, tuple(steps), allowances)
 
 
 def _reading(number: int) -> str:

@@ -15,7 +15,7 @@ from nitro.ports import Port, tcp_numbers
 from nitro.probe import tools
 from nitro.probe.base import Options, Probe
 from nitro.probe.boot import Boot
-from nitro.probe.plan import ANY_ADDRESS, Plan, build
+from nitro.probe.plan import ANY_ADDRESS, ProbePlan, build
 
 _T = TypeVar("_T", bound=Options)
 
@@ -31,7 +31,7 @@ class Selection:
     probes: tuple[Probe, ...] = ()
     allowances: bool = False
 
-    def plan(self, target: str) -> Plan:
+    def plan(self, target: str) -> ProbePlan:
         """The steps that measure `target`, an address. Raises InputError as `plan.build`."""
         return build(self.probes, target, allowances=self.allowances)
 

@@ -21,7 +21,7 @@ from nitro.errors import Interrupted, NitroError
 from nitro.progress import Reporter
 from nitro.publish import access, make, parameters, readback, steps
 from nitro.publish.observe import Ami, of_image
-from nitro.publish.plan import Plan
+from nitro.publish.plan import PublishPlan
 from nitro.publish.regional import RegionReporter
 from nitro.publish.release import Release
 from nitro.publish.steps import Step
@@ -61,7 +61,7 @@ class Brake:
 
 
 def execute(
-    plan: Plan,
+    plan: PublishPlan,
     clouds: Mapping[str, Cloud],
     brake: Brake,
     report: Reporter,
@@ -103,7 +103,7 @@ def _side_by_side(work: Mapping[str, Callable[[], Outcome]], brake: Brake) -> li
             raise
 
 
-def _retire(plan: Plan, clouds: Mapping[str, Cloud], report: Reporter) -> None:
+def _retire(plan: PublishPlan, clouds: Mapping[str, Cloud], report: Reporter) -> None:
     found = [step for step in plan.steps if isinstance(step, steps.RemoveImage) and step.retires]
     if not found:
         return
@@ -114,7 +114,7 @@ def _retire(plan: Plan, clouds: Mapping[str, Cloud], report: Reporter) -> None:
 
 
 def _flip(
-    plan: Plan, clouds: Mapping[str, Cloud], outcomes: Sequence[Outcome], report: Reporter
+    plan: PublishPlan, clouds: Mapping[str, Cloud], outcomes: Sequence[Outcome], report: Reporter
 ) -> None:
     images = {outcome.region: outcome.ami for outcome in outcomes if outcome.ami}
     flips = [
@@ -130,7 +130,7 @@ def _flip(
 class _Worker:
     """Does the steps of one region, in order. `made` are the AMIs that copies wait for."""
 
-    plan: Plan
+    plan: PublishPlan
     cloud: Cloud
     made: Mapping[str, Future[str]]
     report: RegionReporter

@@ -25,7 +25,7 @@ COPY_SECONDS, COPY_RATE = 300.0, 500 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PublishPlan:
     """`states` by region, in the release's order; `steps` in the order of a region's work.
 
     `kept`: AMIs that retention would remove, and what still names them. A plan without steps and
@@ -64,7 +64,7 @@ def make(
     in_use: Mapping[str, Mapping[str, Sequence[str]]],
     *,
     direct: bool,
-) -> Plan:
+) -> PublishPlan:
     """`in_use`: for each region the AMIs that something names; `direct`: EBS direct is allowed."""
     ways = _ways(release, states, direct=direct)
     found = [step for region in states for step in _region_steps(release, states[region], ways)]
@@ -79,7 +79,7 @@ def make(
         for image in (*too_many(release, state), *state.retired)
         if (users := in_use.get(region, {}).get(image.id))
     }
-    return Plan(release, states, tuple(found), kept)
+    return PublishPlan(release, states, tuple(found), kept)
 
 
 def too_many(release: Release, state: RegionState) -> tuple[Ami, ...]:

@@ -15,7 +15,7 @@ from nitro.publish import plan as plans
 from nitro.publish import steps
 from nitro.publish.execute import Brake, Outcome, execute
 from nitro.publish.observe import Ami, RegionState, observe
-from nitro.publish.plan import Plan
+from nitro.publish.plan import PublishPlan
 from nitro.publish.release import Release
 
 _T = TypeVar("_T")
@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 class Publication:
     """What was planned, and what came of each region."""
 
-    plan: Plan
+    plan: PublishPlan
     outcomes: Sequence[Outcome]
 
     @property
@@ -37,7 +37,7 @@ class Publication:
         return [outcome for outcome in self.outcomes if outcome.error]
 
 
-def plan(cloud: Cloud, release: Release, report: Reporter) -> Plan:
+def plan(cloud: Cloud, release: Release, report: Reporter) -> PublishPlan:
     """Ask all regions at once and decide; changes nothing.
 
     A region that gives no answer is in the plan's `errors`. Raises RefusedError for what has to
@@ -68,7 +68,9 @@ def _connections(cloud: Cloud, release: Release) -> dict[str, Cloud]:
     return {region: replace(cloud, region=region) for region in release.regions}
 
 
-def _plan(clouds: Mapping[str, Cloud], release: Release, report: Reporter, brake: Brake) -> Plan:
+def _plan(
+    clouds: Mapping[str, Cloud], release: Release, report: Reporter, brake: Brake
+) -> PublishPlan:
     with report.stage("look") as stage:
         stage.status(f"asking {len(clouds)} regions")
         states = _everywhere(clouds, lambda cloud: _state(cloud, release), brake)
@@ -84,7 +86,7 @@ def _plan(clouds: Mapping[str, Cloud], release: Release, report: Reporter, brake
     return decided
 
 
-def _require_future(plan: Plan, now: datetime) -> None:
+def _require_future(plan: PublishPlan, now: datetime) -> None:
     """EC2 takes no past date, and would say so when the AMI is there. Raises InputError.
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EnableImageDeprecation.html

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 300  # seconds for one command
+TIMEOUT = 300  # seconds for one command
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Nitro:
         """Run a command to its end; it must exit with `code`."""
         process = self.start(*words)
         try:
-            out, err = process.communicate(timeout=PATIENCE)
+            out, err = process.communicate(timeout=TIMEOUT)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=60)
-            err += f"\nnot done within {PATIENCE} s"
+            err += f"\nnot done within {TIMEOUT} s"
         assert process.returncode == code, f"{words}: {process.returncode}\n{out}\n{err}"
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 

@@ -17,7 +17,7 @@ from tests.clients.endpoint import Endpoint, serving
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements/clients"
 MARKER = "installed.txt"  # holds the lock file that a client was installed from
-PATIENCE = 300  # seconds for one command
+TIMEOUT = 300  # seconds for one command
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Client:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             check=False,
         )
         assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"

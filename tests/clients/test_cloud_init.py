@@ -52,7 +52,7 @@ found |= {
 }
 print(json.dumps(found))
 """
-PATIENCE = 60  # seconds
+TIMEOUT = 60  # seconds
 
 INSTANCE = replace(
     GUEST,
@@ -89,7 +89,7 @@ def crawl(guest: Guest) -> Any:
                 },
                 capture_output=True,
                 text=True,
-                timeout=PATIENCE,
+                timeout=TIMEOUT,
                 check=False,
             )
         finally:
@@ -158,7 +158,7 @@ def test_dmi_says_that_it_is_an_instance(tmp_path: Path) -> None:
         env={"PATH_ROOT": str(tmp_path), "PATH": f"{tmp_path}:/usr/bin:/bin", "DI_LOG": "stderr"},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         check=False,
     )
     assert done.returncode == 0, done.stderr

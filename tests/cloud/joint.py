@@ -16,7 +16,7 @@ from nitro.deploy import Deployment, DeployRequest
 from nitro.deploy import deploy as real_deploy
 from nitro.image import Image
 from nitro.ports import Port
-from nitro.probe import Metric, Plan, Result, Selection
+from nitro.probe import Metric, ProbePlan, Result, Selection
 from nitro.probe.boot import Watch
 from nitro.probe.step import StepOutput
 from nitro.progress import Reporter, Stage
@@ -125,9 +125,9 @@ class FakeProber:
     fails: dict[str, Exception] = field(default_factory=dict)
     watched: list[Watch] = field(default_factory=list)
     deadlines: list[float] = field(default_factory=list)
-    plans: list[Plan] = field(default_factory=list)
+    plans: list[ProbePlan] = field(default_factory=list)
 
-    def check(self, plan: Plan) -> None:
+    def check(self, plan: ProbePlan) -> None:
         self._fail("check")
 
     def wait_boot(self, watch: Watch, *, deadline: float, stage: Stage) -> Result:
@@ -138,7 +138,7 @@ class FakeProber:
         send_results(self.outputs, self.observer)
         return Result("boot", "boot", {"boot_ready": Metric(2.5, "s", "less")})
 
-    def run(self, plan: Plan, *, report: Reporter) -> list[Result]:
+    def run(self, plan: ProbePlan, *, report: Reporter) -> list[Result]:
         self.plans.append(plan)
         self._fail("run")
         outputs = {name: StepOutput(out, "", 1e9, 3.1) for name, out in self.outputs.items()}

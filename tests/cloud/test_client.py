@@ -30,7 +30,7 @@ from nitro.local.hypervisor import NullHypervisor
 from nitro.ports import Port
 from nitro.probe import Result
 from nitro.probe.base import Probe
-from nitro.probe.plan import Plan, build
+from nitro.probe.plan import ProbePlan, build
 from nitro.probe.tools.http import Http
 from nitro.probe.tools.iperf3 import Iperf3
 from tests.cloud.conftest import NOTHING, everything, kind
@@ -45,7 +45,7 @@ HTTP = archive({"http.out": recorded("wrk-4.1.0/ok.txt").encode(), "http.times":
 
 def started(
     cloud: Cloud, disk: DiskImage, undo: Undo, probe: Probe = SMALL
-) -> tuple[str, Placement, Plan]:
+) -> tuple[str, Placement, ProbePlan]:
     """A server to be measured, from the AMI that also serves as the client's."""
     ami_id = publish(cloud, disk, undo).ami_id
     placement = create_placement(cloud, undo, deployment="d-test", ports=[Port("tcp", 80)])

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from nitro.cloud.in_flight import CALM, PATIENCE, Abandoned, Window, run
+from nitro.cloud.in_flight import GROW_AFTER, ONE_CONGESTION, Abandoned, Window, run
 
 
 class Service:
@@ -42,27 +42,27 @@ def test_a_complaint_halves_the_limit_once_for_a_burst() -> None:
     service = Service(lambda _: 0.1)
     service.rounds(10)
     for _ in range(20):
-        service.window.complained()
+        service.window.congested()
     assert service.window.limit == 32
-    service.now += CALM
-    service.window.complained()
+    service.now += ONE_CONGESTION
+    service.window.congested()
     assert service.window.limit == 16
 
 
 def test_the_limit_grows_again_slowly_after_a_complaint() -> None:
     service = Service(lambda _: 0.1)
     service.rounds(10)
-    service.window.complained()
+    service.window.congested()
     assert service.rounds(3) == 32
-    service.now += PATIENCE
+    service.now += GROW_AFTER
     assert service.rounds(1) == 33
 
 
 def test_one_request_is_always_allowed() -> None:
     service = Service(lambda _: 0.1)
     for _ in range(10):
-        service.now += CALM
-        service.window.complained()
+        service.now += ONE_CONGESTION
+        service.window.congested()
     assert service.window.limit == 1
 
 
@@ -125,7 +125,7 @@ def test_what_is_tried_again_is_abandoned_when_the_work_has_ended() -> None:
             raise ValueError("one")
         ended.wait(10)
         try:
-            window.complained()
+            window.congested()
         except Abandoned:
             outcomes.append("abandoned")
             raise

@@ -60,11 +60,11 @@ def plays(name: str) -> bool:
 
 
 def choose(
-    path: str, program: Path, wish: Launch | None, sysroot: Sysroot, kernel: Segment
+    path: str, program: Path, asked: Launch | None, sysroot: Sysroot, kernel: Segment
 ) -> Choice:
-    """The way to start `program`, at `path` in the guest, or the one that the recipe wishes.
+    """The way to start `program`, at `path` in the guest, or the way `asked` for by the recipe.
 
-    Raises InputError for what OSv starts in no way, and for a wish that cannot be.
+    Raises InputError for what OSv starts in no way, and for a way asked for that cannot be.
     """
     if not elf.is_elf(program):
         raise InputError(
@@ -72,26 +72,26 @@ def choose(
         )
     found = elf.read(program)
     dynamic = bool(found.interpreter or found.needed)
-    if wish is not None and dynamic == (wish == "static"):
+    if asked is not None and dynamic == (asked == "static"):
         is_not = "dynamically" if dynamic else "statically"
         raise InputError(
-            f'{program}: launch = "{wish}" does not fit: it is linked {is_not}',
+            f'{program}: launch = "{asked}" does not fit: it is linked {is_not}',
             hint="leave launch out, and nitro chooses",
         )
-    if (not dynamic or wish == "linux-ld") and _NOT_STATIC in kernel.data:
+    if (not dynamic or asked == "linux-ld") and _NOT_STATIC in kernel.data:
         what = "Linux's linker" if dynamic else "static programs"
         raise InputError(
             f"{program}: the kernel does not start {what}: it is of v0.57.0 or older",
             hint="use a dynamically linked program" if not dynamic else "leave launch out",
         )
     if not dynamic:
-        why = "asked for" if wish else "it is linked statically: no interpreter, no libraries"
+        why = "asked for" if asked else "it is linked statically: no interpreter, no libraries"
         warnings = _static(path, demands.of_static(program, kernel))
         return Choice("static", why, (*_overwritten("a static program", kernel), *warnings))
     closure = Closure(sysroot, supplied=plays)
     closure.add(path, program, [])  # a library that is missing is refused when it is looked for
     lacks = demands.of_dynamic(path, program, closure.found, kernel)
-    launch, why = (wish, "asked for") if wish else _dynamic(path, found, lacks, kernel)
+    launch, why = (asked, "asked for") if asked else _dynamic(path, found, lacks, kernel)
     warnings = _warnings(path, lacks, launch, kernel)
     if launch == "linux-ld":
         warnings = (*_overwritten("Linux's linker", kernel), *warnings)

@@ -26,7 +26,7 @@ from nitro.progress import Reporter
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 240.0  # seconds, on a machine that does other work as well
+TIMEOUT = 240.0  # seconds, on a machine that does other work as well
 
 # cap_net_bind_service, permitted and effective (linux/capability.h: struct vfs_cap_data)
 CAPABILITY = bytes.fromhex("0100000200040000000000000000000000000000")
@@ -76,7 +76,7 @@ def test_a_static_program_alone_with_a_user_and_an_init_of_its_own(tmp_path: Pat
     name = f"oci:{oci(tmp_path / 'app', [first, second], 'zstd', **run)}"
     built = image.build(container.complete(recipe.for_container(name)))
     with booted(built, tmp_path) as machine:
-        machine.wait_for("ready", PATIENCE)
+        machine.wait_for("ready", TIMEOUT)
         assert "from the second layer" in machine.get(80, "/new")
         assert "404" in machine.get(80, "/old")
         console = machine.console
@@ -103,7 +103,7 @@ def test_a_musl_program_runs_by_its_own_loader(tmp_path: Path) -> None:
     made = recipe.for_container(f"docker-archive:{path}")
     built = image.build(container.complete(made))
     with booted(built, tmp_path) as machine:
-        machine.wait_for_end(PATIENCE)
+        machine.wait_for_end(TIMEOUT)
         assert "hello from musl" in machine.console
         assert '"code":0' in machine.console
 
@@ -135,7 +135,7 @@ def test_a_debian_base_made_by_umoci(tmp_path: Path) -> None:
     assert "/usr/bin/tac" not in files
     assert not any(name.startswith("/usr/share/doc/") for name in files)
     with booted(built, tmp_path) as machine:
-        machine.wait_for("ready", PATIENCE)
+        machine.wait_for("ready", TIMEOUT)
         with machine.connect(6379) as client:
             client.sendall(b"PING\r\n")
             assert client.recv(64) == b"+PONG\r\n"

@@ -17,7 +17,7 @@ from botocore.config import Config
 from nitro import local
 
 BOOT_SECONDS = 180.0  # for two guests on two busy cores
-PATIENCE = 120.0  # for a change of state: a guest has a minute to shut down
+TIMEOUT = 120.0  # for a change of state: a guest has a minute to shut down
 PORT = 8080
 S3V4 = Config(signature_version="s3v4", s3={"addressing_style": "path"})
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class Nitro:
             assert detail["Status"] != "deleted", detail["StatusMessage"]
             return str(detail.get("SnapshotId", "")) or None
 
-        return wait(imported, PATIENCE)
+        return wait(imported, TIMEOUT)
 
     def guest_url(self, key: str) -> str:
         """Of an object, for a guest to read."""
@@ -78,7 +78,7 @@ class Nitro:
             RootDeviceName="/dev/xvda",
             BlockDeviceMappings=[mapping],
         )["ImageId"]
-        wait(lambda: self.image(image_id)["State"] == "available", PATIENCE)
+        wait(lambda: self.image(image_id)["State"] == "available", TIMEOUT)
         return str(image_id)
 
     def block(self, snapshot_id: str, index: int) -> bytes:
@@ -114,7 +114,7 @@ class Nitro:
         answer = self.ec2.describe_instances(InstanceIds=[instance_id])
         return answer["Reservations"][0]["Instances"][0]
 
-    def wait_for_state(self, instance_id: str, state: str, seconds: float = PATIENCE) -> Any:
+    def wait_for_state(self, instance_id: str, state: str, seconds: float = TIMEOUT) -> Any:
         wait(lambda: self.instance(instance_id)["State"]["Name"] == state, seconds)
         return self.instance(instance_id)
 
@@ -166,4 +166,4 @@ def fetched(url: str) -> str:
         except OSError:
             return None
 
-    return wait(look, PATIENCE)
+    return wait(look, TIMEOUT)

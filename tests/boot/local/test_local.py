@@ -29,8 +29,8 @@ from nitro.publish.readback import compare
 from nitro.publish.settings import Settings
 from tests.boot.local.running import (
     BOOT_SECONDS,
-    PATIENCE,
     PORT,
+    TIMEOUT,
     Nitro,
     fetched,
     processes,
@@ -47,7 +47,7 @@ def nitro(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nitro]:
         patch.setenv("NITRO_STATE", str(state))
         yield Nitro(local.up(), state / "local")
         local.down()
-        wait(lambda: not processes(str(state)), PATIENCE)  # nothing outlives it
+        wait(lambda: not processes(str(state)), TIMEOUT)  # nothing outlives it
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +270,7 @@ def test_volumes_of_a_running_instance(nitro: Nitro, bios_image: str) -> None:
     nitro.wait_for_console(instance_id, "root is written")
     assert nitro.block(kept, 0).startswith(b"kept by the guest\n")
     baked = nitro.ec2.create_image(InstanceId=instance_id, Name="baked")["ImageId"]
-    wait(lambda: nitro.image(baked)["State"] == "available", PATIENCE)
+    wait(lambda: nitro.image(baked)["State"] == "available", TIMEOUT)
     (mapping,) = nitro.image(baked)["BlockDeviceMappings"]
     partition = nitro.block(mapping["Ebs"]["SnapshotId"], 0)[CORE_SECTOR * 512 :]
     assert partition.startswith(b"root changed\n")
@@ -298,5 +298,5 @@ def test_nothing_outlives_a_killed_daemon(nitro: Nitro, bios_image: str, half: s
     assert outside
     daemons = sorted(processes("nitro.local.daemon\0" + str(nitro.folder)))
     os.kill(outside if half == "outside" else daemons[-1], signal.SIGKILL)
-    wait(lambda: not processes(str(nitro.folder)), PATIENCE)
+    wait(lambda: not processes(str(nitro.folder)), TIMEOUT)
     assert local.status().endpoint is None

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from nitro.cli import app
 from nitro.errors import NitroError, ProbeError, RefusedError, Regression
-from nitro.local.attach import Session
+from nitro.local.attach import ConsoleSession
 from tests.unit.cli.test_run import SESSION, ended, machines, run
 
 __all__ = ["machines"]  # a fixture
@@ -55,15 +55,15 @@ COMMANDS = {
 }
 
 #: how the machine of `nitro run` went, and the exit code
-RUNS: dict[str, list[tuple[Session, int]]] = {
+RUNS: dict[str, list[tuple[ConsoleSession, int]]] = {
     "*n*": [(ended(0), 0), (ended(3), 3), (ended(255), 255)],
     "128 + *n*": [(ended(137), 137), (ended(143), 143)],
     "125": [
-        (Session(b"GRUB loading\r\n"), 125),
-        (Session(b"[    7.9] Kernel panic - not syncing: No init found.\r\n"), 125),
-        (Session(b"[    3.7] kernel BUG at kernel/entry/common.c:378!\r\n"), 125),
+        (ConsoleSession(b"GRUB loading\r\n"), 125),
+        (ConsoleSession(b"[    7.9] Kernel panic - not syncing: No init found.\r\n"), 125),
+        (ConsoleSession(b"[    3.7] kernel BUG at kernel/entry/common.c:378!\r\n"), 125),
     ],
-    "0": [(Session(b"serving\r\n", left=True), 0)],
+    "0": [(ConsoleSession(b"serving\r\n", left=True), 0)],
     "130": [],
 }
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from nitro.cli import app, run_end
 from nitro.errors import NitroError
-from nitro.local.attach import Session
+from nitro.local.attach import ConsoleSession
 
 
 @pytest.fixture(autouse=True)
@@ -87,11 +87,11 @@ MISSED = b'nitro-trace openat(AT_FDCWD, "/etc/missing", O_RDONLY) = -1 ENOENT (N
 ENDS = {"code": 0}
 
 
-def ended(status: int, *said: str) -> Session:
+def ended(status: int, *said: str) -> ConsoleSession:
     """A machine whose program ended with `status`."""
     start = '{"nitro":"start","uptime":2.1,"command":"x","memory_kib":491520,"free_kib":409600}'
     end = f'{{"nitro":"exit","uptime":2.5,"code":{status},"restart":false}}'
-    return Session(MISSED + "\r\n".join([start, *said, end, ""]).encode())
+    return ConsoleSession(MISSED + "\r\n".join([start, *said, end, ""]).encode())
 
 
 SESSION = {"is": ended(0)}
@@ -237,7 +237,7 @@ def test_a_machine_that_ends_without_the_program_is_125(
     console: bytes,
     says: str,
 ) -> None:
-    monkeypatch.setitem(SESSION, "is", Session(console))
+    monkeypatch.setitem(SESSION, "is", ConsoleSession(console))
     assert run(monkeypatch) == 125
     assert says in capfd.readouterr().err
 
@@ -245,10 +245,10 @@ def test_a_machine_that_ends_without_the_program_is_125(
 def test_leaving_is_success_and_says_why_the_program_was_silent(
     machines: list[Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(SESSION, "is", Session(b"", left=True))
+    monkeypatch.setitem(SESSION, "is", ConsoleSession(b"", left=True))
     assert run(monkeypatch) == 0
     table = b'{"nitro":"listening","uptime":8,"sockets":["0100007F:0050"],"ipv6_only":[]}\r\n'
-    monkeypatch.setitem(SESSION, "is", Session(table, left=True))
+    monkeypatch.setitem(SESSION, "is", ConsoleSession(table, left=True))
     with Path("/dev/null").open() as nobody, monkeypatch.context() as patch:
         patch.setattr("sys.stdin", nobody)
         with pytest.raises(SystemExit) as left:

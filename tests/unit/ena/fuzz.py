@@ -4,7 +4,7 @@ A corpus grows by coverage: an input that runs a line (and its caller's line) th
 ran is kept, and inputs are bred from those kept. Tracing is slow, so after a while only each
 twentieth case is traced. All of it follows from the seed. After each case: no exception left the
 card, no byte changed around the guest's memory, in memory that was unmapped or after a reset, and
-it took no longer than `PATIENCE`.
+it took no longer than `TIMEOUT`.
 
     python -m tests.unit.ena.fuzz --cases 200000 --seed 1
 """
@@ -25,7 +25,7 @@ from nitro.ena.memory import Memory
 from nitro.ena.profiles import Profile
 from tests.unit.ena.driver import BASE, Driver, ipv4_frame
 
-PATIENCE = 2.0  # seconds of processor time
+TIMEOUT = 2.0  # seconds of processor time
 GUARD = bytes(range(256)) * 16
 MEMORY = 1 << 18
 _REGISTERS = [int(reg) for reg in Reg]
@@ -132,7 +132,7 @@ class Target:
         edge = len(GUARD)
         intact = self._surrounded[:edge] == GUARD and self._surrounded[-edge:] == GUARD
         assert intact, "the card wrote around the guest's memory"
-        assert time.thread_time() - started < PATIENCE, "the card hung"
+        assert time.thread_time() - started < TIMEOUT, "the card hung"
 
     def _provide(self) -> None:
         """Map all of the guest's memory."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nitro.local.attach import LEAVE, Session, attach
+from nitro.local.attach import LEAVE, ConsoleSession, attach
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_what_the_machine_writes_reaches_the_screen():
     )
     read, write = os.pipe()
     with Path(os.devnull).open() as nobody:
-        assert attach(process, nobody.fileno(), write) == Session(b"booted\n")
+        assert attach(process, nobody.fileno(), write) == ConsoleSession(b"booted\n")
     assert os.read(read, 100) == b"booted\n"
     process.communicate()
     os.close(read)
@@ -39,7 +39,7 @@ def test_keys_reach_the_machine_until_the_leaving_one(cat: subprocess.Popen[byte
     keyboard, terminal = pty.openpty()
     read, write = os.pipe()
     before = termios.tcgetattr(terminal)
-    seen: list[Session] = []
+    seen: list[ConsoleSession] = []
     attached = threading.Thread(target=lambda: seen.append(attach(cat, terminal, write)))
     attached.start()
     while termios.tcgetattr(terminal) == before:
@@ -48,7 +48,7 @@ def test_keys_reach_the_machine_until_the_leaving_one(cat: subprocess.Popen[byte
     assert os.read(read, 10) == b"x"  # through the terminal, cat and back
     os.write(keyboard, LEAVE)
     attached.join(10)
-    assert seen == [Session(b"x", left=True)]
+    assert seen == [ConsoleSession(b"x", left=True)]
     assert termios.tcgetattr(terminal) == before
     for fd in (keyboard, terminal, read, write):
         os.close(fd)
@@ -75,7 +75,7 @@ def test_enough_ends_it_while_the_machine_runs(cat: subprocess.Popen[bytes]):
     read, write = os.pipe()
     os.write(keys, b'first\n"nitro" last\n')
     session = attach(cat, typed, write, enough=lambda written: b"last" in written)
-    assert session == Session(b'first\n"nitro" last\n')
+    assert session == ConsoleSession(b'first\n"nitro" last\n')
     assert cat.poll() is None
     for fd in (keys, typed, read, write):
         os.close(fd)
@@ -91,7 +91,7 @@ def test_what_comes_while_it_settles_counts(cat: subprocess.Popen[bytes]):
         return b"ready" in written
 
     session = attach(cat, typed, write, enough=ready, settle=0.1)
-    assert session == Session(b'"nitro" ready\nmore\n')
+    assert session == ConsoleSession(b'"nitro" ready\nmore\n')
     assert cat.poll() is None
     for fd in (keys, typed, read, write):
         os.close(fd)
@@ -108,6 +108,6 @@ def test_a_line_that_comes_in_pieces_is_enough(cat: subprocess.Popen[bytes]):
         return b"ready" in written
 
     session = attach(cat, typed, write, enough=ready)
-    assert session == Session(b'"nitro" ready\n')
+    assert session == ConsoleSession(b'"nitro" ready\n')
     for fd in (keys, typed, read, write):
         os.close(fd)

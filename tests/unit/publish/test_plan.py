@@ -11,7 +11,7 @@ from nitro.cloud import DiskImage, tags
 from nitro.errors import NitroError
 from nitro.publish import plan, release, steps
 from nitro.publish.observe import Ami, RegionState, Snapshot
-from nitro.publish.plan import Plan
+from nitro.publish.plan import PublishPlan
 from nitro.publish.release import Release
 from nitro.publish.settings import Settings
 from nitro.publish.source import BLOCK_SIZE, Source
@@ -43,13 +43,13 @@ def finished(of: Release, region: str, **changes: Any) -> RegionState:
     return replace(whole, **changes)
 
 
-def made(of: Release, *states: RegionState, direct: bool = True, **in_use: Any) -> Plan:
+def made(of: Release, *states: RegionState, direct: bool = True, **in_use: Any) -> PublishPlan:
     given = {state.region: state for state in states}
     all_states = {region: given.get(region, RegionState(region)) for region in of.regions}
     return plan.make(of, all_states, in_use.get("in_use", {}), direct=direct)
 
 
-def kinds(of: Plan, region: str) -> list[str]:
+def kinds(of: PublishPlan, region: str) -> list[str]:
     return [type(step).__name__ for step in of.in_region(region)]
 
 

@@ -34,9 +34,9 @@ def dynamic(root: Path, *imports: str, thread_local: int = 0) -> Path:
     )
 
 
-def chosen(program: Path, wish: Launch | None = None, kernel: Segment = KERNEL) -> Choice:
+def chosen(program: Path, asked: Launch | None = None, kernel: Segment = KERNEL) -> Choice:
     root = program.parents[2]
-    return choose("/usr/bin/program", program, wish, Sysroot(root), kernel)
+    return choose("/usr/bin/program", program, asked, Sysroot(root), kernel)
 
 
 def test_a_dynamic_program_whose_imports_are_there_is_osvs(tmp_path: Path) -> None:
