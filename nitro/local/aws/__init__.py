@@ -29,8 +29,9 @@
     launch_templates.py, parameters.py  what else names an image
     s3.py, checksums.py  S3's checksums, regions, owners and dates
     s3_buckets.py, s3_conditions.py  what a new bucket has; conditional writes
+    s3_uploads.py, s3_expiry.py  uploads in parts; what a lifecycle has removed
     services.py   SSM, KMS, Auto Scaling, IAM, STS, Service Quotas: moto's, held to their models
-    archive.py, kms_archive.py, kept.py  what outlives the process
+    archive.py, s3_archive.py, …_archive.py, kept.py  what outlives the process
     api/          what EC2 does with every request: names, filters, pages, tokens, envelope
 
 botocore's model is the contract: parameters arrive parsed by it, results leave serialised by it.
@@ -70,7 +71,7 @@ def install(site: Site) -> Iterator[Site]:
     replaced = {
         ec2_backends: partial(LocalEC2Backend, site=site),
         ebs_backends: partial(LocalEBSBackend, site=site),
-        s3_backends: LocalS3Backend,
+        s3_backends: type("S3Backend", (LocalS3Backend,), {"site": site}),
         **dict(held_backends(site)),
     }
     stock = {backends: backends.backend for backends in replaced}

@@ -1,6 +1,7 @@
-"""Lists of S3, where moto's are not AWS's: owners, dates, checksums, pages, URL encoding.
+"""Answers of S3, where moto's are not AWS's: owners, dates, checksums, pages, URL encoding.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from xml.sax.saxutils import unescape
 from moto.s3.models import OWNER
 
 from nitro.local.aws import s3_parts
+from nitro.local.aws.checksums import encoded
 
 MOST_UPLOADS = 1000  # in a page
 
@@ -38,10 +40,10 @@ def encode(operation: str, body: str, query: Mapping[str, list[str]]) -> str:
     if names is None or query.get("encoding-type") != ["url"]:
         return body
 
-    def encoded(found: re.Match[str]) -> str:
+    def quoted(found: re.Match[str]) -> str:
         return f"<{found[1]}>{quote(unescape(found[2]), safe='/')}</{found[1]}>"
 
-    body = re.sub(rf"<({'|'.join(names)})>([^<]*)</\1>", encoded, body)
+    body = re.sub(rf"<({'|'.join(names)})>([^<]*)</\1>", quoted, body)
     if "<EncodingType>" in body:
         return body
     start, end, tail = body.rpartition("</")
@@ -107,7 +109,19 @@ def _with_checksums(response: Any, result: dict[str, Any]) -> None:
         each[f"Checksum{algorithm}"] = upload.parts[each["PartNumber"]].checksum_value
 
 
+def _copied(response: Any, result: dict[str, Any]) -> None:
+    """A copy is in one piece, whatever its source was, and has the checksum of all of it."""
+    key = response.backend.get_object(response.bucket_name, response.parse_key_name())
+    key.multipart, algorithm = None, key.checksum_algorithm
+    if algorithm:
+        value = encoded(algorithm, key.value)
+        key.checksum_value, key.checksum_type, key.checksum_parts = value, "FULL_OBJECT", None
+        told = {f"Checksum{algorithm}": value, "ChecksumType": key.checksum_type}
+        result["CopyObjectResult"].update(told)
+
+
 _AMENDED: Mapping[str, Callable[[Any, dict[str, Any]], None]] = {
+    "CopyObject": _copied,
     "ListBuckets": _owned,
     "ListMultipartUploads": _paged_uploads,
     "ListParts": _with_checksums,
