@@ -137,11 +137,14 @@ def list_(json: options.Json = False, verbose: options.Verbose = False) -> None:
 
 
 @app.command()
-def rm(name: _Name, verbose: options.Verbose = False) -> None:
-    """Remove a kernel; images that were built with it stay."""
+def rm(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="As `ls` shows them.")],
+    verbose: options.Verbose = False,
+) -> None:
+    """Remove kernels; images that were built with them stay."""
     from nitro.image.osv import store
 
-    store.remove(name)
+    store.remove(*names)
 
 
 @app.command()

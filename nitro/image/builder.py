@@ -16,7 +16,6 @@ from typing import Any
 from nitro import container, debian
 from nitro.container import Container, open_container
 from nitro.debian import Lock, Package, Tree, Wanted, default_lock
-from nitro.errors import InputError
 from nitro.image import (
     base,
     build_cache,
@@ -236,8 +235,6 @@ def _write(parts: _Parts) -> Image:
         # One by one: who reads this image now, in another process, goes on doing so.
         for file in scratch.iterdir():
             file.replace(home / file.name)
-    except ValueError as error:
-        raise InputError(f"{recipe.name}: {error}", hint="make the image smaller") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return build_cache.from_manifest(home / build_cache.MANIFEST)

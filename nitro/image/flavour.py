@@ -67,7 +67,7 @@ class Flavour(Protocol):
         """Write the bootable disk to `out`, the same bytes for the same inputs.
 
         Returns the manifest's keys "kernel" ("release" and "command_line"), "layers" and, when it
-        is known already, "digest". Raises ValueError when the contents are too large.
+        is known already, "digest". Raises InputError when the contents are too large.
         """
 
 

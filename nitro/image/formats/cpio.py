@@ -68,7 +68,10 @@ def write(out: BinaryIO, members: Iterable[tuple[str, Member]]) -> None:
             _header(out, number, name, stat.S_IFDIR, member, 0)
         else:
             if member.size > _LARGEST:
-                raise InputError(f"{path}: 4 GiB and larger files do not fit into an image")
+                raise InputError(
+                    f"{path}: 4 GiB and larger files do not fit into an image",
+                    hint="leave it out with exclude, or split it",
+                )
             _header(out, number, name, stat.S_IFREG, member, member.size)
             _content(out, member.source, member.size)
     _header(out, number + 1, _TRAILER, 0, None, 0)

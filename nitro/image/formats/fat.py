@@ -15,6 +15,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
+from nitro.errors import InputError
+
 SECTOR = 512
 _CLUSTER_SIZE = 32768  # the largest: a boot loader takes a step for each cluster
 _ALIGNED = _CLUSTER_SIZE // SECTOR
@@ -51,9 +53,9 @@ class _Node:
 class Volume:
     """A volume that just holds `files`: path ("EFI/BOOT/GRUB.EFI") → bytes or file.
 
-    They lie in the order given. `size` is its length in bytes. Raises ValueError for a name that
-    is not a short one, when the files need more than FAT16 can hold (2 GiB), and for more than 511
-    in the root folder. Up to 127 MiB it is FAT12.
+    They lie in the order given. `size` is its length in bytes. Raises InputError when the files
+    need more than FAT16 can hold (2 GiB), and ValueError for a name that is not a short one and for
+    more than 511 in the root folder. Up to 127 MiB it is FAT12.
     """
 
     def __init__(self, files: Mapping[str, Source], *, label: str, serial: int) -> None:
@@ -66,7 +68,10 @@ class Volume:
         if self._bits == 16:
             clusters = max(clusters, _MIN_FAT16)
         if clusters > _MAX_FAT16:
-            raise ValueError("the files are larger than a FAT16 volume")
+            raise InputError(
+                "the files take more than the 2 GiB that a FAT16 volume has room for",
+                hint="make the image smaller",
+            )
         if len(self._root.children) >= _ROOT_ENTRIES:  # the first is the label
             raise ValueError(f"more than {_ROOT_ENTRIES - 1} files in the root folder")
         self._fat_sectors = -(-(clusters + 2) * self._bits // (8 * SECTOR))

@@ -58,8 +58,8 @@ class Contents:
 def write(out: Path, kernel: Kernel, command_line: str, nodes: Mapping[str, Node]) -> str:
     """Write the disk with `nodes` (absolute path → node) as the RAMFS to `out`.
 
-    Returns its digest, `sha256:…`. Raises ValueError when the command line is too long, or `nodes`
-    do not fit into the kernel.
+    Returns its digest, `sha256:…`. Raises ValueError when the command line is too long, InputError
+    when `nodes` do not fit into the kernel.
     """
     line = check_command_line(command_line)
     composed = ramfs.compose(kernel.segment, kernel.layout, nodes)

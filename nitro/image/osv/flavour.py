@@ -261,11 +261,8 @@ class Osv:
         line = self._command_line()
         try:
             digest = disk.write(out, self._kernel, line, rootfs.nodes)
-        except ramfs.NameTooLongError as error:
-            raise InputError(
-                f"{self.recipe.name}: {error}",
-                hint="give it a shorter path, or leave it out with exclude",
-            ) from None
+        except InputError as error:
+            raise InputError(f"{self.recipe.name}: {error.what}", hint=error.hint) from None
         about = self._stored.about
         kernel: dict[str, Any] = {
             "release": f"OSv {about['version']}",

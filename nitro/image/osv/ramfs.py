@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from nitro.errors import InputError
 from nitro.image.osv.layout import ENTRY, FILE, LINK, MAPPED, NAME_MAX, Entry, Layout
 from nitro.image.osv.segment import LINKED_ABOVE_PHYSICAL, Segment
 from nitro.image.rootfs import Node
@@ -22,10 +23,6 @@ from nitro.image.rootfs import Node
 _PAGE = 4096
 _OPERAND = struct.Struct("<I")
 _BLOCK = 1 << 20
-
-
-class NameTooLongError(ValueError):
-    """A path has more bytes than an entry of the RAMFS has room for."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ class Composed:
     size: int
 
     def chunks(self) -> Iterator[bytes | bytearray]:
-        """The file's bytes in order. Raises ValueError when a file has changed meanwhile."""
+        """The file's bytes in order. Raises InputError when a file has changed meanwhile."""
         end = len(self.kernel)
         inside = [entry for entry in self.contents if entry.place < end]
         for entry in inside:
@@ -67,12 +64,12 @@ class Composed:
 
 
 def compose(segment: Segment, layout: Layout, nodes: Mapping[str, Node]) -> Composed:
-    """The kernel with `nodes` (absolute path → node). Raises ValueError when they do not fit."""
+    """The kernel with `nodes` (absolute path → node). Raises InputError when they do not fit."""
     entries = list(_entries(nodes))
     if len(entries) > layout.capacity:
-        raise ValueError(
-            f"{len(entries)} files, and this kernel's RAMFS has room for {layout.capacity}; "
-            "a kernel that was built with more in its RAMFS has more"
+        raise InputError(
+            f"{len(entries)} files, and this kernel's RAMFS has room for {layout.capacity}",
+            hint="leave some out with exclude, or add a kernel built with more in its RAMFS",
         )
     table = layout.table
     planned, end = _in_place(layout, entries)
@@ -88,7 +85,7 @@ def compose(segment: Segment, layout: Layout, nodes: Mapping[str, Node]) -> Comp
 
 
 def fits(layout: Layout, nodes: Mapping[str, Node]) -> bool:
-    """Whether `nodes` fit into the place of the old RAMFS. Raises ValueError as `compose`."""
+    """Whether `nodes` fit into the place of the old RAMFS. Raises InputError as `compose`."""
     return _in_place(layout, list(_entries(nodes)))[1] <= layout.table + layout.room
 
 
@@ -126,8 +123,9 @@ def _grown(
     planned, end = _place(entries, first)
     end += -end % _PAGE
     if segment.address - LINKED_ABOVE_PHYSICAL + end > MAPPED:
-        raise ValueError(
-            f"kernel and files take {end / 1e6:.0f} MB, and OSv maps its first GiB of memory only"
+        raise InputError(
+            f"kernel and files take {end / 1e6:.0f} MB, and OSv maps its first GiB of memory only",
+            hint="make the image smaller",
         )
     data = segment.resized(end, end)
     data.extend(bytes(first - len(data)))
@@ -178,8 +176,9 @@ def _entries(nodes: Mapping[str, Node]) -> Iterator[tuple[bytes, int, bytes | Pa
         if not name.startswith(b"/") or b"\0" in name:
             raise ValueError(f"{path!r} is not an absolute path")
         if len(name) > NAME_MAX:
-            raise NameTooLongError(
-                f"{path} is longer than the {NAME_MAX} bytes that OSv's RAMFS has"
+            raise InputError(
+                f"{path} is longer than the {NAME_MAX} bytes that OSv's RAMFS has",
+                hint="give it a shorter path, or leave it out with exclude",
             )
         if node.target is not None:
             target = node.target.encode(errors="surrogateescape") + b"\0"
@@ -189,7 +188,7 @@ def _entries(nodes: Mapping[str, Node]) -> Iterator[tuple[bytes, int, bytes | Pa
 
 
 def _blocks(entry: _Planned) -> Iterator[bytes]:
-    """The content, piece by piece. Raises ValueError when it has changed."""
+    """The content, piece by piece. Raises InputError when it has changed."""
     if isinstance(entry.content, bytes):
         yield entry.content
         return
@@ -199,4 +198,4 @@ def _blocks(entry: _Planned) -> Iterator[bytes]:
             size += len(block)
             yield block
     if size != entry.size:
-        raise ValueError(f"{entry.content} changed while it was copied")
+        raise InputError(f"{entry.content} changed while it was read", hint="build again")

@@ -64,7 +64,7 @@ class Stored:
             return Kernel(self.about["kind"], segment, self._layout(segment), sector)
         except (OSError, ValueError) as error:
             raise InputError(
-                f"the kernel osv:{self.name} is damaged: {error}", hint="add it again"
+                f"the kernel osv:{self.name} is damaged: {error}", hint="add it again, or remove it"
             ) from None
 
     def _layout(self, segment: Segment) -> Layout:
@@ -195,21 +195,26 @@ def find(name: str) -> Stored:
         raise InputError(
             "several OSv kernels have been added", hint=f"choose one: --kernel osv:{known[0]}"
         )
-    if name not in known:
-        hint = f"known: {', '.join(known)}; {_ADD}" if known else _ADD
-        raise InputError(f"no OSv kernel {name!r}", hint=hint)
-    folder = _home() / name
+    folder = _folder(name)
     try:
         about = cast(KernelDocument, json.loads(_about(folder).read_text()))
         about["name"], about["source"], about["kind"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"the kernel osv:{name} is damaged", hint="add it again") from None
+        raise InputError(
+            f"the kernel osv:{name} is damaged", hint="add it again, or remove it"
+        ) from None
     return Stored(folder / "kernel.elf", about)
 
 
-def remove(name: str) -> None:
-    """Raises InputError when there is none of that name."""
-    shutil.rmtree(find(check_name(name)).path.parent)
+def remove(*names: str) -> None:
+    """Remove the kernels of these names, damaged ones too, or none of them.
+
+    Raises InputError when there is none of one of the names.
+    """
+    folders = [_folder(check_name(name)) for name in dict.fromkeys(names)]
+    for folder in folders:
+        with tempfile.TemporaryDirectory(dir=_home(), prefix=".old-") as scratch:
+            folder.rename(Path(scratch) / "kernel")  # whoever looks finds all of it, or nothing
 
 
 def export(folder: Path) -> Path:
@@ -313,6 +318,15 @@ def _joined(url: str, file: str) -> str:
     if url.startswith("s3://"):
         return "s3" + urljoin(url.replace("s3", "http", 1), file).removeprefix("http")
     return urljoin(url, file)
+
+
+def _folder(name: str) -> Path:
+    """That of an added kernel. Raises InputError when there is none of that name."""
+    known = names()
+    if name not in known:
+        hint = f"known: {', '.join(known)}; {_ADD}" if known else _ADD
+        raise InputError(f"no OSv kernel {name!r}", hint=hint)
+    return _home() / name
 
 
 def _home() -> Path:

@@ -53,7 +53,8 @@ def test_add_list_and_remove(file: Path) -> None:
     assert "v0.57.0-1-g0" in added.stdout
     assert json_of("kernel-ls", "kernel", "ls")[0]["name"] == "mine"
     assert "ena" in nitro_("kernel", "ls").stdout
-    nitro_("kernel", "rm", "mine")
+    nitro_("kernel", "add", "other", str(file))
+    nitro_("kernel", "rm", "mine", "other")
     assert json_of("kernel-ls", "kernel", "ls") == []
     assert "no OSv kernel 'mine'" in nitro_("kernel", "rm", "mine", code=2).stderr
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nitro.debian import Lock, Package, Tree, Wanted
+from nitro.errors import InputError
 from nitro.image.decisions import Decision
 from nitro.image.libraries import Sysroot
 from nitro.image.rootfs import Node, Rootfs
@@ -62,7 +63,7 @@ class Printer:
         assert isinstance(line, bytes)
         sector = (_CODE + line + b"\n\0").ljust(510, b"\0") + b"\x55\xaa"
         if len(sector) > 512:
-            raise ValueError("the line is longer than a sector")
+            raise InputError(f"{self.recipe.name}: the line is longer than a sector")
         out.write_bytes(sector.ljust(1 << 20, b"\0"))
         name = self.recipe.kernel.partition(":")[2]
         return {"kernel": {"release": name, "command_line": ""}, "layers": []}

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nitro.errors import InputError
 from nitro.image.formats import fat
 from tests.lengths import length
 
@@ -94,7 +95,7 @@ def test_too_large_is_refused(tmp_path: Path) -> None:
     huge = tmp_path / "huge"
     with huge.open("wb") as file:
         file.truncate(3 << 30)  # sparse
-    with pytest.raises(ValueError, match="larger than a FAT16 volume"):
+    with pytest.raises(InputError, match="more than the 2 GiB"):
         fat.Volume({"HUGE": huge}, label="TEST", serial=7)
 
 
@@ -172,7 +173,7 @@ def test_the_largest_volume_has_all_clusters_that_fat16_can_number(
     if fits:
         assert fat.Volume({"A": large}, label="TEST", serial=7).size > clusters * 32768
     else:
-        with pytest.raises(ValueError, match="larger than a FAT16 volume"):
+        with pytest.raises(InputError, match="more than the 2 GiB"):
             fat.Volume({"A": large}, label="TEST", serial=7)
 
 

@@ -265,3 +265,13 @@ def test_a_path_that_is_too_long_asks_for_a_shorter_one(root: Path) -> None:
     with pytest.raises(InputError, match="longer than the 110 bytes") as refused:
         image.build(made(root, files=longer))
     assert refused.value.hint == "give it a shorter path, or leave it out with exclude"
+
+
+def test_contents_that_are_too_large_ask_for_less(root: Path) -> None:
+    kept = [{"source": "/usr/bin/data", "path": "/data"}]
+    source = root / "usr/bin/data"
+    with source.open("wb") as sparse:
+        sparse.truncate(1 << 30)
+    with pytest.raises(InputError, match="test: kernel and files take") as refused:
+        image.build(made(root, files=kept))
+    assert refused.value.hint == "make the image smaller"

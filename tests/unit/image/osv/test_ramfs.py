@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nitro.errors import InputError
 from nitro.image.osv import ramfs
 from nitro.image.osv.layout import Layout, read_table
 from nitro.image.osv.segment import LINKED_ABOVE_PHYSICAL, Segment
@@ -119,15 +120,25 @@ def test_files_of_this_machine_are_copied(tmp_path: Path) -> None:
     assert read(written({"/a": Node("program", "test", source=path)})) == {"/a": b"content"}
 
 
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_file_that_changes_meanwhile(size: int, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(size))
+    composed = ramfs.compose(KERNEL, LAYOUT, {"/a": Node("program", "test", source=path)})
+    path.write_bytes(bytes(size - 1))
+    with pytest.raises(InputError, match=r"file changed while it was read") as refused:
+        list(composed.chunks())
+    assert refused.value.hint == "build again"
+
+
 @pytest.mark.parametrize(
     ("nodes", "what"),
     [
-        ({"/" + "x" * 110: file(b"")}, "longer than the 110 bytes"),
         ({"relative": file(b"")}, "not an absolute path"),
         ({"/nul\0": file(b"")}, "not an absolute path"),
     ],
 )
-def test_files_that_do_not_fit(nodes: dict[str, Node], what: str) -> None:
+def test_what_is_no_path(nodes: dict[str, Node], what: str) -> None:
     with pytest.raises(ValueError, match=what):
         written(nodes)
 
@@ -153,7 +164,7 @@ def test_a_table_that_does_not_fit_goes_behind_the_kernel(count: int) -> None:
 def test_a_table_that_nobody_can_move_has_its_old_room() -> None:
     fixed = replace(LAYOUT, operands=())
     nodes = {path: node(source) for path, source in MANY.items()}
-    with pytest.raises(ValueError, match="200 files, and this kernel's RAMFS has room for 157"):
+    with pytest.raises(InputError, match="200 files, and this kernel's RAMFS has room for 157"):
         ramfs.compose(KERNEL, fixed, nodes)
 
 
@@ -161,13 +172,15 @@ def test_more_than_the_mapped_memory_is_refused_before_it_is_read(tmp_path: Path
     path = tmp_path / "large"
     with path.open("wb") as sparse:
         sparse.truncate(1 << 30)
-    with pytest.raises(ValueError, match="first GiB"):
+    with pytest.raises(InputError, match="first GiB"):
         ramfs.compose(KERNEL, LAYOUT, {"/large": Node("program", "test", source=path)})
 
 
 def test_the_longest_name() -> None:
     name = "/" + "x" * 109
     assert read(written({name: file(b"x")})) == {name: b"x"}
+    with pytest.raises(InputError, match="longer than the 110 bytes"):
+        written({name + "x": file(b"x")})
 
 
 @pytest.mark.parametrize("more", [0, 1])

@@ -127,6 +127,21 @@ def test_a_kernel_that_was_damaged(file: Path) -> None:
     stored.path.with_name("kernel.json").write_text("[]")
     with pytest.raises(InputError, match="osv:mine is damaged"):
         store.find("mine")
+    store.remove("mine")
+    assert store.names() == []
+
+
+def test_all_kernels_of_a_removal_or_none(file: Path) -> None:
+    for name in "abc":
+        add(file, name)
+    with pytest.raises(InputError, match="no OSv kernel 'x'; known: a, b, c"):
+        store.remove("a", "x")
+    with pytest.raises(InputError, match="cannot be a kernel's name"):
+        store.remove("a", "../x")
+    assert store.names() == ["a", "b", "c"]
+    store.remove("a", "c", "a")
+    assert store.names() == ["b"]
+    assert [path.name for path in (file.parent / "state/kernels/osv").iterdir()] == ["b"]
 
 
 def test_an_index_leads_to_the_exported_kernels(file: Path, tmp_path: Path) -> None:
