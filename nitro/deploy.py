@@ -213,6 +213,7 @@ def deploy(
             subnet_id=request.subnet,
             bucket=request.bucket,
             security_groups=request.security_groups,
+            placement_group=request.placement_group,
             from_host=from_host,
         )
         for note in notes:

@@ -100,6 +100,7 @@ def launch_ami(
             instances=1,
             subnet_id=request.subnet,
             security_groups=request.security_groups,
+            placement_group=request.placement_group,
         )
         tag_map = tags.from_list(image.get("Tags"))
         ports = tags.ports_from(tag_map) if request.ports is None else request.ports

@@ -111,7 +111,7 @@ def write(store: Store, campaign: Campaign) -> str:
 def read(store: Store, folder: str) -> Campaign:
     """Raises InputError for what is no campaign, and for one that is not there."""
     try:
-        [text] = store.read(folder)
+        [text] = store.read(folder).values()
         found = Campaign.model_validate_json(text)
     except ValidationError as error:
         raise InputError(f"{folder}: {error.errors()[0]['msg']}") from None

@@ -58,7 +58,7 @@ def claimed(store: Store, plan: str, night: date, deployment: str, region: str) 
 
 def abandoned(store: Store, plan: str, night: date, region: str) -> list[str]:
     """The deployments of the night that processes left behind which are gone."""
-    claims = filter(None, map(_parse, store.read(_folder(plan, night))))
+    claims = filter(None, map(_parse, store.read(_folder(plan, night)).values()))
     return [one.deployment for one in claims if one.region == region and one.abandoned]
 
 

@@ -145,7 +145,8 @@ def _read(record: Record, side: Mapping[str, str], names: list[str], metric: str
     rows = record.query(sql, (metric, *side.values()))
     if not len(rows):
         words = ",".join(f"{key}={value}" for key, value in side.items())
-        raise InputError(f"the record has no measurement of {words}")
+        of = f"{words}: {metric}" if metric != "*" else words
+        raise InputError(f"the record has no measurement of {of}")
     return list(zip(*(rows.column(i).to_pylist() for i in range(rows.num_columns)), strict=True))
 
 

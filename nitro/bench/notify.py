@@ -1,13 +1,22 @@
-"""Telling a verdict to others: a webhook, or a topic of SNS."""
+"""Telling a verdict to others: a webhook, or a topic of SNS.
+
+What one of them took is noted beside the samples until all have it and the steps count as told:
+
+    ROOT/sent/PLAN/CHANNEL.json
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, replace
+from functools import partial
 
+from nitro.bench.store import Store
 from nitro.bench.summary import headline, markdown
 from nitro.bench.verdict import Verdict
 from nitro.cloud import Cloud
@@ -16,6 +25,76 @@ from nitro.errors import InputError, NitroError
 _SUBJECT = 100  # characters; SNS takes no more
 _TIMEOUT = 10  # seconds
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Somebody to tell. `send` raises NitroError when they do not take the verdicts."""
+
+    address: str
+    send: Callable[[Sequence[Verdict]], None]
+
+    def path(self, plan: str) -> str:
+        """Of the note of what it took. The address may have a secret in it."""
+        return f"sent/{plan}/{hashlib.sha256(self.address.encode()).hexdigest()[:16]}.json"
+
+
+def channels(url: str | None, topic: str | None, cloud: Cloud | None) -> list[Channel]:
+    """Those that are asked for."""
+    found = [Channel(url, partial(webhook, url))] if url else []
+    return [*found, Channel(topic, partial(publish, cloud, topic))] if topic and cloud else found
+
+
+def send(store: Store, verdicts: Sequence[Verdict], to: Sequence[Channel]) -> None:
+    """Send each channel the news that it has not taken before.
+
+    Raises the first NitroError of one, after all were tried.
+    """
+    errors: list[NitroError] = []
+    for channel in to:
+        taken = {one.plan: _taken(store, channel, one.plan) for one in verdicts}
+        news = worth_telling([_without(one, taken[one.plan]) for one in verdicts])
+        try:
+            if news:
+                channel.send(news)
+        except NitroError as error:
+            errors.append(error)
+            continue
+        for one in news:
+            keys = sorted(taken[one.plan] | set(_keys(one)))
+            store.write(channel.path(one.plan), json.dumps(keys).encode())
+    if errors:
+        raise errors[0]
+
+
+def forget(store: Store, verdicts: Sequence[Verdict], to: Sequence[Channel]) -> None:
+    """All is told: the notes of who took what are done with."""
+    for channel in to:
+        for one in worth_telling(verdicts):
+            store.remove(channel.path(one.plan))
+
+
+def _keys(verdict: Verdict) -> list[str]:
+    """What names each piece of news, in this night's check and later ones."""
+    failed = [f"{verdict.night} {one}" for one in verdict.failed]
+    return [*(step.id for step in verdict.new), *failed]
+
+
+def _taken(store: Store, channel: Channel, plan: str) -> set[str]:
+    """The keys of what a channel took; none where the note cannot be read: it is told again."""
+    path = channel.path(plan)
+    try:
+        return set(json.loads(store.read(f"sent/{plan}").get(path, b"[]")))
+    except (ValueError, TypeError):
+        return set()
+
+
+def _without(verdict: Verdict, taken: Set[str]) -> Verdict:
+    return replace(
+        verdict,
+        new=tuple(step for step in verdict.new if step.id not in taken),
+        failed=tuple(one for one in verdict.failed if f"{verdict.night} {one}" not in taken),
+    )
 
 
 def worth_telling(verdicts: Sequence[Verdict]) -> list[Verdict]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import random
 import tomllib
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 
 from nitro import input_file
 from nitro.bench.wording import AMI, NAME, RATE, REGION, in_words
@@ -41,8 +42,14 @@ _LARGEST = 64 << 10  # bytes of a plan's file
 _LEAST_IPERF3 = 16  # bytes of a message: a UDP packet has a header of iperf3's own
 _LARGEST_UDP = 65_507  # bytes: an IPv4 packet's 65,535 without the headers of IP and UDP
 
+_MOST_RUNS = 1_000_000  # of a night; each is a task in memory
+
 Name = Annotated[str, Field(pattern=NAME)]
-Count = Annotated[int, Field(ge=1, le=10_000)]
+Word = Annotated[str, Field(min_length=1)]
+# Strict: TOML has its own words for true, and for numbers in quotes.
+Whole = Annotated[int, Strict()]
+Count = Annotated[Whole, Field(ge=1, le=10_000)]
+Amount = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, order=True)
@@ -129,9 +136,9 @@ class Ami(_Model):
 class Matrix(_Model):
     """The machines: every combination. `regions`: none: that in which the command works."""
 
-    images: tuple[str, ...] = Field(default=("bench",), min_length=1)
+    images: tuple[Word, ...] = Field(default=("bench",), min_length=1)
     drivers: tuple[Driver, ...] = Field(default=("nitro",), min_length=1)
-    types: tuple[str, ...] = Field(min_length=1)
+    types: tuple[Word, ...] = Field(min_length=1)
     regions: tuple[Annotated[str, Field(pattern=REGION)], ...] = ()
 
 
@@ -143,10 +150,10 @@ class TestMatrix(_Model):
     protocol: Protocol
     images: tuple[str, ...] = ()
     directions: tuple[Direction, ...] = Field(default=("in", "out"), min_length=1)
-    streams: tuple[Annotated[int, Field(ge=1, le=128)], ...] = Field(default=(1,), min_length=1)
-    message_bytes: tuple[Annotated[int, Field(ge=1, le=1 << 20)], ...] = ()
+    streams: tuple[Annotated[Whole, Field(ge=1, le=128)], ...] = Field(default=(1,), min_length=1)
+    message_bytes: tuple[Annotated[Whole, Field(ge=1, le=1 << 20)], ...] = ()
     rates: tuple[Annotated[str, Field(pattern=RATE)], ...] = ()
-    mtu: tuple[Mtu, ...] = ()
+    mtu: tuple[Annotated[Mtu, Strict()], ...] = ()
 
     @model_validator(mode="after")
     def _fits_the_protocol(self) -> Self:
@@ -168,18 +175,22 @@ class TestMatrix(_Model):
             )
         return self
 
+    @property
+    def _factors(self) -> list[list[Any]]:
+        """What a test is combined of, each value once."""
+        directions = self.directions if self.protocol in _ONE_WAY else ()
+        given: list[tuple[Any, ...]] = [directions, self.streams, self.message_bytes]
+        found = (list(dict.fromkeys(one)) for one in (*given, self.rates, self.mtu))
+        return [[self.protocol], *(one or [None] for one in found)]
+
+    @property
+    def count(self) -> int:
+        """How many combinations there are."""
+        return math.prod(map(len, self._factors))
+
     def tests(self) -> list[Test]:
         """Every combination, once."""
-        directions = self.directions if self.protocol in _ONE_WAY else (None,)
-        found = itertools.product(
-            [self.protocol],
-            directions,
-            self.streams,
-            self.message_bytes or (None,),
-            self.rates or (None,),
-            self.mtu or (None,),
-        )
-        return sorted({Test(*factors) for factors in found}, key=repr)
+        return sorted((Test(*one) for one in itertools.product(*self._factors)), key=repr)
 
 
 class Plan(_Model):
@@ -194,16 +205,16 @@ class Plan(_Model):
     """
 
     name: Name
-    seed: int = 0
-    seconds: Annotated[int, Field(ge=1, le=3600)] = 10
+    seed: Whole = 0
+    seconds: Annotated[Whole, Field(ge=1, le=3600)] = 10
     repetitions: Count = 10
-    warm_up: Annotated[int, Field(ge=0, le=100)] = 1
-    max_cost: Annotated[float, Field(gt=0)] | None = None
-    max_hours: Annotated[float, Field(gt=0, le=168)] | None = None
-    prices: dict[str, Annotated[float, Field(gt=0)]] = {}
+    warm_up: Annotated[Whole, Field(ge=0, le=100)] = 1
+    max_cost: Amount | None = None
+    max_hours: Annotated[Amount, Field(le=168)] | None = None
+    prices: dict[str, Amount] = {}
     pairs_at_once: Count = 20
-    clients_at_once: Annotated[int, Field(ge=1, le=100)] = 1
-    placement_group: str | None = None
+    clients_at_once: Annotated[Whole, Field(ge=1, le=100)] = 1
+    placement_group: Word | None = None
     placement: Literal["cluster"] | None = None
     market: Literal["on-demand", "spot"] = "on-demand"
     amis: dict[Name, Ami] = {}
@@ -233,6 +244,18 @@ class Plan(_Model):
             for region in self.matrix.regions:
                 if region not in ami.ids:
                     raise ValueError(f"amis.{name}: ids has none for {region}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> Self:
+        matrix, cells = self.matrix, 0
+        for image in {*matrix.images}:
+            drivers = 1 if image in self.amis else len({*matrix.drivers})
+            machines = drivers * len({*matrix.types}) * (len({*matrix.regions}) or 1)
+            cells += machines * sum(tests.count for tests in self._tests_of(image))
+        runs = cells * (self.warm_up + self.repetitions)
+        if runs > _MOST_RUNS:
+            raise ValueError(f"the plan has {runs:,} runs; at most {_MOST_RUNS:,} are a night")
         return self
 
     @classmethod
@@ -290,8 +313,11 @@ class Plan(_Model):
 
     def tests(self, image: str) -> list[Test]:
         """Those of an image, once, sorted."""
-        fitting = (tests for tests in self.test if not tests.images or image in tests.images)
-        return sorted({test for tests in fitting for test in tests.tests()}, key=repr)
+        found = {test for tests in self._tests_of(image) for test in tests.tests()}
+        return sorted(found, key=repr)
+
+    def _tests_of(self, image: str) -> list[TestMatrix]:
+        return [tests for tests in self.test if not tests.images or image in tests.images]
 
     def tasks(self, region: str, night: date) -> Iterator[Task]:
         """The night's measurements in their order: repetition by repetition, each shuffled.

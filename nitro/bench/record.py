@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import duckdb
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from pyarrow import ArrowInvalid, Table, fs
+from pyarrow import ArrowException, Table, fs
 
 from nitro.bench.columns import FILE_SCHEMA, PARTITION_SCHEMA, SCHEMA, table
 from nitro.bench.sample import Sample
@@ -35,6 +35,10 @@ Parameters = Sequence[Any] | Mapping[str, Any]  # for ? and for $name
 _SAMPLES = "samples"
 _MEMORY = "600MB"  # of DuckDB; beyond it works on disk
 _PARTITIONING = ds.partitioning(PARTITION_SCHEMA, flavor="hive")
+
+# What is wrong with a query itself, whatever the files are.
+_MISTAKES = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
+_VIEWS = "the views are samples and metrics; `nitro bench schema` lists their columns"
 
 # One row for each number. What has no metric, a failed run, is in `samples` only.
 _METRICS = """
@@ -89,7 +93,7 @@ class Record:
         """The answer to a query of the views `samples`, one row each, and `metrics`, one row a
         number; of one plan or of all.
 
-        Raises InputError for SQL that cannot be run, and without samples.
+        Raises InputError for SQL that cannot be run, without samples, and for a damaged file.
         """
         return self._reading(lambda: self._query(sql, parameters, plan))
 
@@ -151,12 +155,30 @@ class Record:
             before = self._files()
             try:
                 return read()
-            except (OSError, duckdb.Error) as error:
-                if self._files() == before:
-                    what = str(error).strip()
-                    if isinstance(error, duckdb.Error):
-                        raise InputError(f"the query failed: {what}") from None
-                    raise NitroError(f"the record cannot be read: {what}") from None
+            except (OSError, ArrowException, duckdb.Error) as error:
+                if self._files() != before:
+                    continue
+                if not isinstance(error, _MISTAKES):
+                    self._check_files(before)
+                what = _one_line(error)
+                if isinstance(error, duckdb.CatalogException):
+                    raise InputError(f"the query failed: {what}", hint=_VIEWS) from None
+                if isinstance(error, duckdb.Error):
+                    raise InputError(f"the query failed: {what}") from None
+                raise NitroError(f"the record cannot be read: {what}") from None
+
+    def _check_files(self, files: Sequence[str]) -> None:
+        """Raises InputError for the first file that is no whole Parquet file."""
+        for path in files:
+            try:
+                with self.store.filesystem.open_input_file(path) as file:
+                    for _ in pq.ParquetFile(file).iter_batches():
+                        pass
+            except (OSError, ArrowException) as error:
+                raise InputError(
+                    f"{path} is damaged: {_one_line(error)}",
+                    hint="move it out of the record; its runs are lost, the others are not",
+                ) from None
 
     def _read(self, plan: str, night: date, columns: Sequence[str]) -> tuple[list[str], Table]:
         files = self._files(plan, night)
@@ -209,7 +231,7 @@ def _has_all_columns(path: str) -> bool:
     """Whether a file has what this version of nitro writes. Files never change."""
     try:
         return set(pq.read_schema(path).names) >= set(FILE_SCHEMA.names)
-    except ArrowInvalid:
+    except (OSError, ArrowException):
         return True  # whatever it is, DuckDB says so
 
 
@@ -218,6 +240,14 @@ def _by_partition(files: Sequence[str]) -> tuple[list[str], list[str]]:
     count = Counter(path.rpartition("/")[0] for path in files)
     whole = [path for path in files if count[path.rpartition("/")[0]] == 1]
     return whole, [path for path in files if count[path.rpartition("/")[0]] > 1]
+
+
+def _one_line(error: Exception) -> str:
+    """What an error says, without the lines of SQL that DuckDB shows below it."""
+    said = str(error).strip().partition("\n\n")[0]
+    if isinstance(error, duckdb.CatalogException):  # below it, names of ours that are near
+        said = said.partition("\n")[0]
+    return " ".join(said.split())
 
 
 def _listed(files: Sequence[str]) -> str:

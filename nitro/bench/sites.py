@@ -25,7 +25,7 @@ class Site:
     def check(self, plan: Plan, instances: int, report: Reporter) -> None:
         """Ask for what so many instances at a time need, before anything is built.
 
-        Raises RefusedError, and InputError for a type that cannot be placed as the plan says.
+        Raises RefusedError, and InputError for what cannot be placed as the plan says.
         """
         for instance_type in self.types.values():
             if plan.placement and not instance_type.clusters:
@@ -39,6 +39,7 @@ class Site:
                 instances=instances,
                 subnet_id=self.subnet,
                 bucket=self.bucket,
+                placement_group=plan.placement_group,
                 spot=plan.market == "spot",
             ):
                 report.note(note)

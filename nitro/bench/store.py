@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 from pyarrow import fs
 
 from nitro.cloud import ApiError, Cloud
-from nitro.errors import InputError
+from nitro.errors import InputError, NitroError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -22,8 +24,11 @@ _LOCATION = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?")
 class Store(Protocol):
     """Files by their paths below a root, such as `samples/night=2026-11-26/plan=x/a.parquet`."""
 
-    filesystem: fs.FileSystem
     root: str
+
+    @property
+    def filesystem(self) -> fs.FileSystem:
+        """Arrow's, to read with now: its credentials may be used up after hours."""
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file; a reader sees all of it or, until then, what was there before."""
@@ -31,29 +36,33 @@ class Store(Protocol):
     def remove(self, path: str) -> None:
         """Remove a file, if it is there."""
 
-    def read(self, folder: str) -> list[bytes]:
-        """The content of all files of a folder, by their names; few and small ones."""
+    def read(self, folder: str) -> dict[str, bytes]:
+        """The content of all files of a folder by their paths, in their order; few and small ones.
+
+        Raises NitroError when they cannot be read.
+        """
 
 
-class _Reader:
-    """Reads through Arrow's file system."""
-
-    filesystem: fs.FileSystem
-    root: str
-
-    def read(self, folder: str) -> list[bytes]:
-        selector = fs.FileSelector(f"{self.root}/{folder}", allow_not_found=True)
-        infos = self.filesystem.get_file_info(selector)
-        paths = sorted(info.path for info in infos if not info.base_name.startswith("."))
-        return [self._content(path) for path in paths]
-
-    def _content(self, path: str) -> bytes:
-        with self.filesystem.open_input_file(path) as file:
-            content: bytes = file.read()
-            return content
+def _shown(infos: Sequence[fs.FileInfo]) -> list[str]:
+    """The paths of files, without drafts and what else is hidden."""
+    return sorted(one.path for one in infos if one.is_file and not one.base_name.startswith("."))
 
 
-class FolderStore(_Reader):
+def _read(store: Store, folder: str) -> dict[str, bytes]:
+    """`Store.read` through Arrow's file system. Others may remove a file that was listed."""
+    selector = fs.FileSelector(f"{store.root}/{folder}", allow_not_found=True)
+    found: dict[str, bytes] = {}
+    try:
+        infos = store.filesystem.get_file_info(selector)
+        for path in _shown(infos):
+            with suppress(FileNotFoundError), store.filesystem.open_input_file(path) as file:
+                found[path.removeprefix(f"{store.root}/")] = file.read()
+    except OSError as error:
+        raise NitroError(f"the record at {store.root} cannot be read: {error}") from None
+    return found
+
+
+class FolderStore:
     """A folder. A file is written beside its place and renamed."""
 
     def __init__(self, folder: Path) -> None:
@@ -83,8 +92,11 @@ class FolderStore(_Reader):
     def remove(self, path: str) -> None:
         (self.folder / path).unlink(missing_ok=True)
 
+    def read(self, folder: str) -> dict[str, bytes]:
+        return _read(self, folder)
 
-class S3Store(_Reader):
+
+class S3Store:
     """A prefix of a bucket: objects are never there in part.
 
     Written by boto3, which repeats calls, and read by Arrow, which fetches only the columns that
@@ -94,24 +106,36 @@ class S3Store(_Reader):
     def __init__(self, cloud: Cloud, bucket: str, prefix: str) -> None:
         self._s3: S3Client = cloud.s3
         self._bucket, self._prefix = bucket, prefix
+        self._cloud = cloud
+        self._connected: tuple[object, fs.S3FileSystem] | None = None
         self.root = str(PurePosixPath(bucket, prefix))
-        credentials = cloud.session.get_credentials()
+
+    @property
+    def filesystem(self) -> fs.FileSystem:
+        """Made anew when the session has renewed its credentials, which Arrow does not."""
+        credentials = self._cloud.session.get_credentials()
         key = credentials.get_frozen_credentials() if credentials else None
-        endpoint = (cloud.endpoint_url or "").partition("://")
-        self.filesystem = fs.S3FileSystem(
-            access_key=key.access_key if key else None,
-            secret_key=key.secret_key if key else None,
-            session_token=key.token if key else None,
-            region=cloud.region,
-            scheme=endpoint[0] or "https",
-            endpoint_override=endpoint[2] or None,
-        )
+        if self._connected is None or self._connected[0] != key:
+            endpoint = (self._cloud.endpoint_url or "").partition("://")
+            connected = fs.S3FileSystem(
+                access_key=key.access_key if key else None,
+                secret_key=key.secret_key if key else None,
+                session_token=key.token if key else None,
+                region=self._cloud.region,
+                scheme=endpoint[0] or "https",
+                endpoint_override=endpoint[2] or None,
+            )
+            self._connected = key, connected
+        return self._connected[1]
 
     def write(self, path: str, data: bytes) -> None:
         self._s3.put_object(Bucket=self._bucket, Key=self._key(path), Body=data)
 
     def remove(self, path: str) -> None:
         self._s3.delete_object(Bucket=self._bucket, Key=self._key(path))
+
+    def read(self, folder: str) -> dict[str, bytes]:
+        return _read(self, folder)
 
     def _key(self, path: str) -> str:
         return str(PurePosixPath(self._prefix, path))

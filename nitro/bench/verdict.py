@@ -144,7 +144,8 @@ def check(
 
     `histories` are those of the plan, if they are loaded already.
 
-    Raises InputError when the record has no samples of the plan, or none of that night.
+    Raises InputError when the record has no samples of the plan, or none of that night, and for a
+    note of what was told that cannot be read.
     """
     night = _night(record, plan, night)
     if histories is None:
@@ -261,11 +262,20 @@ def _folder(plan: str) -> str:
 
 def _told(record: Record, plan: str) -> Iterable[Step]:
     """The steps of a plan that earlier checks told."""
-    for text in record.store.read(_folder(plan)):
-        values: dict[str, Any] = json.loads(text)
-        dates = {name: date.fromisoformat(values[name]) for name in ("night", "found", "told")}
-        found = tuple(Difference(**one) for one in values["differences"])
-        yield Step(**(values | dates | {"differences": found}))
+    for path, text in record.store.read(_folder(plan)).items():
+        try:
+            yield _told_step(json.loads(text))
+        except (ValueError, TypeError, KeyError):
+            raise InputError(
+                f"{record.store.root}/{path} is damaged, or of another version of nitro",
+                hint="remove it, and its step is told again",
+            ) from None
+
+
+def _told_step(values: dict[str, Any]) -> Step:
+    dates = {name: date.fromisoformat(values[name]) for name in ("night", "found", "told")}
+    found = tuple(Difference(**one) for one in values["differences"])
+    return Step(**(values | dates | {"differences": found}))
 
 
 def _step_document(step: Step) -> CheckedStepDocument:

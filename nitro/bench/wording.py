@@ -19,6 +19,8 @@ _MEANT = {
     REGION: "a region, such as eu-west-1",
     RATE: "a rate in bit/s, such as 100M",
 }
+_KINDS = {"int_type": "a whole number", "float_type": "a number", "string_type": "text in quotes"}
+_PYTHONS = "Input should be"
 _HINT = "docs/benchmarking.md has the keys of a plan"
 
 
@@ -45,6 +47,11 @@ def in_words(
         message = f"is a list: write [{key}]"
     elif kind in {"model_type", "dict_type"}:
         message = f"{json.dumps(first['input'], default=str)} is not a table"
-    elif kind == "too_short":
+    elif kind in _KINDS:
+        message = f"{json.dumps(first['input'], default=str)} is not {_KINDS[kind]}"
+    elif kind in {"too_short", "string_too_short"}:
         message = "has nothing in it"
+    elif message.startswith(_PYTHONS):
+        shown = json.dumps(first["input"], default=str)
+        message = f"{shown} should be{message.removeprefix(_PYTHONS)}"
     return f"{key}: {message}" if key else message, _HINT

@@ -14,6 +14,7 @@ from nitro.cloud.codes import DENIED
 from nitro.cloud.errors import ApiError, ignoring
 from nitro.cloud.session import Cloud
 from nitro.cloud.teardown import Entry, Lifetime, Undo
+from nitro.errors import InputError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import PlacementGroupTypeDef
@@ -49,6 +50,22 @@ def create(cloud: Cloud, name: str, tag_map: tags.Tags, undo: Undo) -> Entry:
         cloud, look, what=f"the placement group {name}", deadline=AVAILABLE_DEADLINE, new=True
     )
     return entry
+
+
+def check(cloud: Cloud, name: str) -> None:
+    """Raises InputError for a group that is not there.
+
+    RunInstances would be repeated for a minute, as if the group were new.
+    """
+    try:
+        cloud.ec2.describe_placement_groups(GroupNames=[name])
+    except ApiError as error:
+        if error.absent:
+            raise InputError(
+                f"there is no placement group {name} in {cloud.region}", hint="create it first"
+            ) from None
+        if error.code not in DENIED:
+            raise
 
 
 def ours(cloud: Cloud) -> Iterator[PlacementGroupTypeDef]:

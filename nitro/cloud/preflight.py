@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from nitro.cloud import network, storage
+from nitro.cloud import network, placement_groups, storage
 from nitro.cloud.codes import DENIED
 from nitro.cloud.errors import ApiError
 from nitro.cloud.instance_types import InstanceType
@@ -37,14 +37,15 @@ def check(
     subnet_id: str | None = None,
     bucket: str | None = None,
     security_groups: Sequence[str] = (),
+    placement_group: str | None = None,
     from_host: bool = False,
     spot: bool = False,
 ) -> list[str]:
     """Ask for everything that `instances` of a type need; returns what is worth a note.
 
     Raises RefusedError for a missing subnet or bucket and for a vCPU quota that is too small,
-    InputError for a security group of another VPC, and for a subnet without public addresses when
-    this machine is to measure.
+    InputError for a security group of another VPC, for a placement group that is not there, and for
+    a subnet without public addresses when this machine is to measure.
     """
     subnet = network.find_subnet(cloud, subnet_id, instance_type.name)
     if from_host and not subnet.public:
@@ -53,6 +54,8 @@ def check(
             hint="use --from instance, or a subnet that assigns public addresses",
         )
     network.check_groups(cloud, subnet, security_groups)
+    if placement_group:
+        placement_groups.check(cloud, placement_group)
     if bucket and storage.find_bucket(cloud, bucket) is None:
         raise storage.no_bucket(bucket)
     _check_vcpus(cloud, instance_type, instances, spot)

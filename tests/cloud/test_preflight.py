@@ -67,6 +67,7 @@ HTTP = Selection(None, (Http(),))
         (no_offer, {}, RefusedError, "in a zone that offers c5.large"),
         (no_default_vpc, {}, RefusedError, "no default VPC"),
         (nothing, {"subnet": "subnet-0123456789abcdef0"}, NitroError, "subnet-0123456789abcdef0"),
+        (nothing, {"placement_group": "near"}, InputError, "there is no placement group near in"),
         (nothing, {"bucket": "shared"}, RefusedError, "there is no bucket shared"),
         (nothing, {"measure_from": "host", "allow": ()}, InputError, "--from host"),
         (closed_subnets, {"measure_from": "host"}, InputError, "have no public address"),

@@ -49,6 +49,11 @@ def history(
     if json:
         print_json([series.to_json() for series in all_series])
         return
+    if not all_series:
+        raise InputError(
+            f"the record has no history of --cell {cell!r} --metric {metric!r}",
+            hint="failed and limited runs have none; `nitro bench history` lists what there is",
+        )
     rows = [
         [series.cell, series.metric, night, level(value, series.unit), count]
         for series in all_series

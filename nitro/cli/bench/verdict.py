@@ -101,13 +101,11 @@ def judge(
     else:
         for one in judged:
             _print(one)
-    if news := notify.worth_telling(judged):
-        if webhook:
-            notify.webhook(webhook, news)
-        if sns and cloud:
-            notify.publish(cloud, sns, news)
+    to = notify.channels(webhook, sns, cloud)
+    notify.send(record.store, judged, to)
     for one in judged:
         verdicts.tell(record, one)
+    notify.forget(record.store, judged, to)
     _exit(judged)
 
 

@@ -11,7 +11,17 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from nitro.bench.notify import check_url, publish, webhook, worth_telling
+from nitro.bench.notify import (
+    Channel,
+    channels,
+    check_url,
+    forget,
+    publish,
+    send,
+    webhook,
+    worth_telling,
+)
+from nitro.bench.store import FolderStore
 from nitro.cloud import Cloud
 from nitro.errors import InputError, NitroError
 from tests.unit.bench.samples import NIGHT
@@ -77,6 +87,76 @@ def test_a_topic_gets_a_subject_that_sns_takes():
     message = json.loads(got["Body"])
     assert message["Subject"] == "?" * 100
     assert message["Message"].startswith("## ä")
+
+
+class Listener:
+    """A channel that keeps what it gets, and refuses so often."""
+
+    def __init__(self, name, refuses=0):
+        self.got, self.refuses = [], refuses
+        self.channel = Channel(name, self.take)
+
+    def take(self, verdicts):
+        if self.refuses:
+            self.refuses -= 1
+            raise NitroError("not today")
+        self.got.append(verdicts)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FolderStore(tmp_path)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_who_took_the_news_is_not_told_again_because_another_refused(store, order):
+    good, bad = Listener("good"), Listener("bad", refuses=2)
+    to = [good.channel, bad.channel][::order]
+    news = verdict(new=(step(),), failed=BAD.failed)
+    for _ in range(2):
+        with pytest.raises(NitroError, match="not today"):
+            send(store, [news], to)
+    send(store, [news], to)
+    assert good.got == bad.got == [[news]]
+    send(store, [news], to)
+    assert good.got == bad.got == [[news]]
+    forget(store, [news], to)
+    assert not list(store.folder.rglob("*.json"))
+
+
+def test_what_comes_later_is_told_without_what_was_taken(store):
+    """The next night's check, when the one before could not tell everybody."""
+    good, bad = Listener("good"), Listener("bad", refuses=1)
+    to = [good.channel, bad.channel]
+    first, second = step(), step(metric="tcp_out")
+    with pytest.raises(NitroError):
+        send(store, [verdict(new=(first,))], to)
+    later = verdict(new=(first, second))
+    send(store, [later], to)
+    assert good.got == [[verdict(new=(first,))], [verdict(new=(second,))]]
+    assert bad.got == [[later]]
+
+
+def test_a_note_that_cannot_be_read_tells_again(store):
+    listener = Listener("one")
+    news = verdict(new=(step(),))
+    for note in (b"{half", b"[[1]]", b"5"):
+        store.write(listener.channel.path("small"), note)
+        send(store, [news], [listener.channel])
+    assert listener.got == [[news]] * 3
+
+
+def test_the_address_of_a_webhook_is_not_written_down(store):
+    listener = Listener("https://example.org/secret")
+    send(store, [verdict(new=(step(),))], [listener.channel])
+    [path] = store.folder.rglob("*.json")
+    assert "secret" not in str(path.relative_to(store.folder)) + path.read_text()
+
+
+def test_channels_are_those_that_are_asked_for():
+    assert channels(None, None, None) == []
+    [only] = channels("https://example.org", None, None)
+    assert only.address == "https://example.org"
 
 
 def test_only_untold_steps_and_failures_are_news():

@@ -75,6 +75,13 @@ def test_the_digest_of_a_plan_stays_when_keys_are_added_that_it_does_not_use(pla
     assert load(tmp_path, MIXED).digest != DIGEST
 
 
+def test_a_plan_of_too_many_runs_is_refused_before_they_are_dealt_out(tmp_path):
+    sizes = f"message_bytes = [{', '.join(map(str, range(16, 9016)))}]"
+    streams = f"streams = [{', '.join(map(str, range(1, 129)))}]"
+    with pytest.raises(InputError, match=r"the plan has 36,\d{3},\d{3} runs; at most 1,000,000"):
+        load(tmp_path, TEXT.replace("streams = [1, 4]", f"{streams}\n{sizes}"))
+
+
 def test_every_repetition_runs_every_cell_once_before_the_next_begins(plan):
     tasks = list(plan.tasks("eu-west-1", NIGHT))
     count = len(plan.cells("eu-west-1"))

@@ -139,9 +139,59 @@ def test_files_without_a_column_that_came_later_are_read_with_those_that_have_it
     assert record.query(sql).to_pylist() == [{"mtu": 1500, "n": 2}, {"mtu": None, "n": 1}]
 
 
-def test_a_damaged_file_is_named(record):
-    record.append([sample(repetition=0)])
+def none(content):
+    return b"PAR1 this is none"
+
+
+def cut(content):
+    return content[: len(content) // 2]
+
+
+def empty(content):
+    return b""
+
+
+def scratched(content):
+    """What follows the header is changed: the file's end is in order, its pages are not."""
+    pages = bytearray(content)
+    for index in range(20, len(pages) - 5000, 7):
+        pages[index] ^= 0x5A
+    return bytes(pages)
+
+
+def scratched_at_its_end(content):
+    return content[:-200] + bytes(byte ^ 0x5A for byte in content[-200:-8]) + content[-8:]
+
+
+@pytest.mark.parametrize("damage", [none, cut, empty, scratched, scratched_at_its_end])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_damaged_file_is_named_in_one_line(record, damage, alone):
+    record.append([sample(repetition=number) for number in range(200)])
     [path] = record.store.folder.rglob("*.parquet")
-    path.write_bytes(b"PAR1 this is none")
-    with pytest.raises(InputError, match=path.name):
-        record.query("SELECT count(*) FROM samples")
+    damaged = damage(path.read_bytes())
+    record.append([sample(night=OTHER_NIGHT if alone else NIGHT, repetition=900)])
+    path.write_bytes(damaged)
+    for read in (
+        lambda: record.query("SELECT raw, id, cell FROM samples"),
+        lambda: record.compact("small", NIGHT),
+    ):
+        with pytest.raises(InputError) as told:
+            read()
+        assert told.value.what.startswith(f"{path} is damaged: ")
+        assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("SELECT FROM", "Parser Error"),
+        ("SELECT * FROM nights", "nights does not exist!; the views are samples and metrics"),
+        ("SELECT vlaue FROM metrics", "Candidate bindings"),
+        ("SELECT CAST(cell AS DATE) FROM samples", "Conversion Error"),
+    ],
+)
+def test_what_is_wrong_with_a_query_is_said_in_one_line(record, sql, says):
+    record.append([sample()])
+    with pytest.raises(InputError, match=says) as told:
+        record.query(sql)
+    assert "\n" not in str(told.value)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from botocore.credentials import Credentials
 from moto.server import ThreadedMotoServer
 
+from nitro.bench import store as store_module
 from nitro.bench.record import Record
-from nitro.bench.store import FolderStore, is_s3, s3_store
+from nitro.bench.store import FolderStore, S3Store, is_s3, s3_store
 from nitro.cloud import Cloud
 from nitro.errors import InputError
 from tests.unit.bench.samples import NIGHT, sample
@@ -100,7 +103,7 @@ def test_a_draft_that_cannot_be_finished_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         store.write("a/file", b"new")
-    assert store.read("a") == [b"old"]
+    assert store.read("a") == {"a/file": b"old"}
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["file"]
 
 
@@ -108,11 +111,45 @@ def test_files_are_read_in_the_order_of_their_names(tmp_path):
     store = FolderStore(tmp_path)
     for name in ("b", "c", "a", ".draft"):
         store.write(f"told/{name}", name.encode())
-    assert store.read("told") == [b"a", b"b", b"c"]
-    assert store.read("none") == []
+    assert list(store.read("told").items()) == [(f"told/{c}", c.encode()) for c in "abc"]
+    assert store.read("none") == {}
     store.remove("told/b")
     store.remove("told/b")
-    assert store.read("told") == [b"a", b"c"]
+    assert list(store.read("told")) == ["told/a", "told/c"]
+
+
+def test_a_file_that_another_process_removes_meanwhile_is_left_out(tmp_path, monkeypatch):
+    store = FolderStore(tmp_path)
+    for name in ("a", "b"):
+        store.write(f"running/{name}", name.encode())
+    real = store_module._shown
+
+    def then_removed(infos):
+        found = real(infos)
+        store.remove("running/a")
+        return found
+
+    monkeypatch.setattr(store_module, "_shown", then_removed)
+    assert store.read("running") == {"running/b": b"b"}
+
+
+def test_a_record_in_s3_is_read_with_the_credentials_of_now(cloud):
+    """A night may take longer than those that it began with."""
+
+    class Session:
+        key = "first"
+        client = cloud.session.client
+
+        def get_credentials(self):
+            return Credentials(self.key, "secret")
+
+    session = Session()
+    store = S3Store(replace(cloud, session=session), "benchmarks", "renewed")
+    before = store.filesystem
+    assert store.filesystem is before
+    session.key = "second"
+    assert not store.filesystem.equals(before)
+    assert store.filesystem is store.filesystem
 
 
 def test_writing_leaves_no_descriptor_open(tmp_path):

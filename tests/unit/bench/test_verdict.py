@@ -48,6 +48,13 @@ def test_a_slow_cell_is_found_and_nothing_else_with_what_changed(stepped):
     assert document["new"][0]["since"] == days(20)[14].isoformat()
 
 
+@pytest.mark.parametrize("note", [b'{"half', b"[]", b"{}", b'{"night": "yesterday"}', b"\xff"])
+def test_a_damaged_note_of_what_was_told_is_named(stepped, note):
+    stepped.store.write("told/small/abc.json", note)
+    with pytest.raises(InputError, match=r"/told/small/abc.json is damaged.*told again"):
+        check(stepped, "small")
+
+
 def test_a_step_is_told_once_and_again_only_by_the_same_nights_check(stepped):
     first = check(stepped, "small")
     tell(stepped, first)

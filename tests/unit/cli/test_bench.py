@@ -103,10 +103,20 @@ def test_triage_says_what_changed(run):
         (("export", "--format", "xml"), "there is csv, json and openmetrics"),
         (("query", "DROP VIEW samples"), "not one SELECT"),
         (("compare", "driver", "driver=x"), "cannot compare by 'driver'"),
+        (
+            ("compare", "driver=kernel", "driver=nitro", "--metric", "udp*"),
+            "no measurement of driver=kernel: udp*",
+        ),
+        (("history", "--cell", "c7*"), "no history of --cell 'c7*' --metric '*'"),
+        (("history", "--metric", "tcp_in_retransmits"), "--metric 'tcp_in_retransmits'"),
     ],
 )
 def test_what_cannot_be_asked_is_exit_code_2(run, words, says):
     assert says in run(*words, code=2).stderr
+
+
+def test_a_history_of_nothing_is_an_empty_list_for_programs(run):
+    assert json.loads(run("history", "--cell", "c7*", "--json").stdout) == []
 
 
 def test_an_empty_record_says_what_fills_it(run, tmp_path):
