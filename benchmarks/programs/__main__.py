@@ -6,7 +6,7 @@ Without names, all of `lab.programs.CASES`, N at the same time. Each program has
 other runs have measured stays in the table; `benchmarks/programs/results.json` keeps it.
 
 With --memory, the smallest machine on which each answers is searched by bisection, and only that
-is kept: it takes four to six boots.
+is kept: it takes about four boots.
 """
 
 from __future__ import annotations

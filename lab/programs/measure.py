@@ -12,7 +12,7 @@ from typing import Any
 
 from lab.image import Booted, booted
 from lab.programs.case import Case
-from nitro import container, image, recipe
+from nitro import container, ending, image, recipe
 from nitro.image import Image
 from nitro.image.linux import direct
 from nitro.ports import Port
@@ -22,6 +22,7 @@ from nitro.recipe import Recipe
 TIMEOUT = 150.0  # seconds, on a machine that does other work as well
 
 _CLOSE = 0.05  # of the computed memory; the search for the smallest ends there
+_NEAR = 1.2  # times the smallest: what is computed is to be at most that
 _PAGES = 4  # MiB; a machine has a multiple of these
 
 
@@ -47,14 +48,16 @@ def measured(case: Case, *, bisect: bool = False) -> dict[str, Any]:
     """Build and boot `case` as `nitro run` does, and ask it until it answers.
 
     With `bisect`, `found_mib` is the memory of the smallest machine on which it answers, by
-    bisection between half of what nitro computed and that.
+    bisection between half of what nitro computed and that. The machines then boot from the disk, as
+    an instance does: GRUB's copy of the files needs its place, too.
 
     Raises NitroError when it cannot be built, AssertionError when it does not answer.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         built = image.build(made(case, folder), report=Reporter())
-        memory_mib, started = built.minimum_memory_mib, _as_run_starts(built, folder)
+        memory_mib = built.minimum_memory_mib
+        started = {} if bisect else _as_run_starts(built, folder)
         seconds = _seconds(case, built, folder, memory_mib, TIMEOUT, **started)
         found = {"found_mib": _smallest(case, built, folder, seconds)} if bisect else {}
     return {
@@ -69,20 +72,18 @@ def measured(case: Case, *, bisect: bool = False) -> dict[str, Any]:
 
 
 def _smallest(case: Case, built: Image, folder: Path, seconds: float) -> int:
-    """A machine with too little panics, stands still or ends the program again and again.
-
-    These boot from the disk, as an instance does: GRUB's copy of the files needs its place, too.
-    """
+    """The first try tells whether what was computed is as near as it is to be."""
     low, high = built.minimum_memory_mib // 2, built.minimum_memory_mib
     close = max(_PAGES, int(built.minimum_memory_mib * _CLOSE))
+    middle = int(high / _NEAR) // _PAGES * _PAGES
     while high - low > close:
-        middle = (low + high) // 2 // _PAGES * _PAGES
         try:
             _seconds(case, built, folder, middle, 3 * seconds + 15)
         except AssertionError:
             low = middle
         else:
             high = middle
+        middle = (low + high) // 2 // _PAGES * _PAGES
     return high
 
 
@@ -105,7 +106,7 @@ def _as_run_starts(built: Image, folder: Path) -> dict[str, Any]:
 
 def _until_answer(case: Case, machine: Booted, deadline: float) -> None:
     while time.monotonic() < deadline:
-        if machine.process.poll() is not None:
+        if machine.process.poll() is not None or _is_hopeless(machine.console):
             break
         # QEMU accepts a connection before the guest does, and would keep it waiting for seconds.
         if '"nitro":"ready"' in machine.console:
@@ -115,6 +116,11 @@ def _until_answer(case: Case, machine: Booted, deadline: float) -> None:
         time.sleep(0.2)
     end = "\n".join(machine.console.splitlines()[-15:])
     raise AssertionError(f"no answer; the console ends with:\n{end}")
+
+
+def _is_hopeless(console: str) -> bool:
+    """A machine with too little memory panics, or ends the program, which starts again."""
+    return bool(ending.panic(console)) or console.count('"nitro":"exit"') > 1
 
 
 def _ask(machine: Booted, case: Case) -> bytes:

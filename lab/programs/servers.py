@@ -51,7 +51,7 @@ SERVERS = (
             *("--advertise-client-urls", "http://127.0.0.1:2379"),
         ),
         ask=b"GET /version HTTP/1.0\r\nHost: guest\r\n\r\n",
-        extra='folders = ["/var/lib/etcd"]\nminimum_memory_mib = 320\n',
+        extra='folders = ["/var/lib/etcd"]\nminimum_memory_mib = 200\n',
     ),
     _server(
         *("node-exporter", "prometheus-node-exporter", "/usr/bin/prometheus-node-exporter"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from nitro import config
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from nitro.local import LocalSession
 
 _LOOPBACK = "127.0.0.0/8"
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html
+_INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 
 
 @dataclass(frozen=True)
@@ -48,14 +52,18 @@ def connected(
     region: str | None = None,
     dry_run: bool = False,
     launches: bool = False,
+    instance: str | None = None,
     **options: str | None,
 ) -> Iterator[Connection]:
     """The cloud that options (see `config.Settings`), environment and `nitro.toml` choose.
 
-    With `launches`, a machine that cannot run instances of the local Nitro is refused at once.
+    With `launches`, a machine that cannot run instances of the local Nitro is refused at once, and
+    so is an `instance` that is asked for and cannot be there.
     Raises InputError for settings that do not fit, RefusedError without credentials.
     """
     settings = config.load(None, region=region, **options)
+    if instance is not None:
+        _check_instance(instance, settings)
     from nitro.cloud.network import check_ranges
     from nitro.cloud.session import Cloud
 
@@ -94,6 +102,37 @@ def connected(
             if death := session.death():
                 raise death from error
             raise
+
+
+def idle(*, region: str | None = None, **options: str | None) -> Path | None:
+    """The folder of the local Nitro, when a command is for it and it does not run.
+
+    It has no instances then, so what only looks at what is there need not start it.
+    """
+    settings = config.load(None, region=region, **options)
+    return _idle(settings) if region is None else None
+
+
+def _idle(settings: config.Settings) -> Path | None:
+    if settings.cloud != "local":
+        return None
+    from nitro import local
+
+    status = local.status()
+    return status.folder if status.pid is None else None
+
+
+def _check_instance(instance: str, settings: config.Settings) -> None:
+    """Refuse what cannot be an instance's id, and one of a local Nitro that does not run."""
+    if not _INSTANCE_ID.fullmatch(instance):
+        raise InputError(
+            f"{instance}: no instance has such an id", hint="`nitro ls` lists what is there"
+        )
+    if _idle(settings):
+        raise InputError(
+            f"there is no instance {instance}: the local Nitro does not run",
+            hint="`nitro launch` starts one; --cloud aws for those of AWS",
+        )
 
 
 class _Elsewhere(TypedDict, total=False):

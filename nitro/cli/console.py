@@ -43,12 +43,14 @@ def console(
     verbose: options.Verbose = False,
 ) -> None:
     """Print what an instance wrote on its serial console."""
-    from nitro.cloud import console_output
-
     if followed and json:
         raise InputError("--follow and --json exclude each other", hint="choose one")
     report = reporter()
-    with connected(report, cloud=cloud, region=region, profile=profile) as connection:
+    with connected(
+        report, instance=instance, cloud=cloud, region=region, profile=profile
+    ) as connection:
+        from nitro.cloud import console_output
+
         if followed:
             _follow(connection.cloud, instance, raw=raw)
             return

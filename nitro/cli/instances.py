@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nitro.cli import options
-from nitro.cli.connection import connected
+from nitro.cli.connection import connected, idle
 from nitro.cli.output import print_json, print_table, reporter, say
 from nitro.errors import InputError, ProbeError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nitro.cloud import Resource
     from nitro.documents import ResourceDocument
 
+_LOCAL = "`nitro ls` lists those of the local Nitro; --cloud aws for those of AWS"
 _COLUMNS = ("KIND", "ID", "NAME", "STATE", "TYPE", "ADDRESS", "PORTS", "AGE", "ENDS")
 
 
@@ -37,15 +38,16 @@ def probe(
     verbose: options.Verbose = False,
 ) -> None:
     """Measure a running instance."""
-    from nitro import image, measure
-    from nitro.cli import summary
     from nitro.probe import ToolProber, parse
 
     selection = None if probes is None else parse(probes)
     report = reporter()
     with connected(
-        report, cloud=cloud, region=region, profile=profile, bucket=bucket
+        report, instance=instance, cloud=cloud, region=region, profile=profile, bucket=bucket
     ) as connection:
+        from nitro import image, measure
+        from nitro.cli import summary
+
         measured = measure.measure(
             connection.cloud,
             instance,
@@ -71,6 +73,14 @@ def ls(
     verbose: options.Verbose = False,
 ) -> None:
     """List all resources that nitro has created."""
+    folder = idle(cloud=cloud, region=region, profile=profile, bucket=bucket)
+    if folder:
+        from nitro.local import remains
+
+        if not remains.anything(folder):
+            say("cloud: local (--cloud aws for AWS)")
+            _show([], as_json=json)
+            return
     from nitro.cloud import inventory
 
     report = reporter()
@@ -100,14 +110,19 @@ def destroy(
     verbose: options.Verbose = False,
 ) -> None:
     """Remove resources that nitro has created, and no others."""
-    from nitro import cloud as clouds
-
     if sum((bool(names), everything, expired)) != 1:
         given = names or everything or expired
         raise InputError(
             "ids, --all and --expired exclude each other" if given else "no resources given",
             hint="give ids (see `nitro ls`), or --expired, or --all",
         )
+    folder = idle(cloud=cloud, region=region, profile=profile, bucket=bucket) if names else None
+    if folder:
+        from nitro.local import remains
+
+        _refuse([name for name in names or () if not remains.may_hold(folder, name)], _LOCAL)
+    from nitro import cloud as clouds
+
     report = reporter()
     with connected(
         report, cloud=cloud, region=region, profile=profile, bucket=bucket
@@ -116,15 +131,17 @@ def destroy(
         if names:
             chosen = [r for r in found if {r.id, r.deployment} & set(names)]
             known = {r.id for r in chosen} | {r.deployment for r in chosen}
-            if unknown := [name for name in names if name not in known]:
-                raise InputError(
-                    f"nitro has no resource {', '.join(unknown)}", hint="see `nitro ls`"
-                )
+            _refuse([name for name in names if name not in known])
         else:
             chosen = clouds.expired(found) if expired else found
         gone = clouds.destroy(connection.cloud, chosen, report)
     _show(gone, as_json=json)
     say(f"{len(gone)} removed")
+
+
+def _refuse(unknown: list[str], hint: str = "see `nitro ls`") -> None:
+    if unknown:
+        raise InputError(f"nitro has no resource {', '.join(unknown)}", hint=hint)
 
 
 def _show(found: list[Resource], *, as_json: bool) -> None:

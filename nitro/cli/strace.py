@@ -40,11 +40,13 @@ def strace(
     The recipe has strace = "syscall*", or the name of one call. Of a running instance these are the
     calls so far; of one that has ended, those that EC2 kept: the console's last 64 KiB.
     """
-    from nitro.cloud import console_output
-    from nitro.strace import calls, totals
-
     text = ""
-    with connected(reporter(), cloud=cloud, region=region, profile=profile) as connection:
+    with connected(
+        reporter(), instance=instance, cloud=cloud, region=region, profile=profile
+    ) as connection:
+        from nitro.cloud import console_output
+        from nitro.strace import calls, totals
+
         if not follow:
             text = console_output(connection.cloud, instance)
         else:
