@@ -191,7 +191,7 @@ def _base(recipe: Recipe, report: Reporter) -> Container | None:
 def _inputs(sources: Sequence[Path], lock: Lock) -> list[Path]:
     """The files whose change makes another image; nitro's own code is in the cache's keys."""
     cache = cache_dir()
-    files = [path for path in sources if cache not in path.parents]
+    files = [path for path in sources if not path.is_relative_to(cache)]
     # A file that appears in a folder of the recipe changes the folder.
     folders = {path.parent for path in files}
     locks = [lock.path, *([lock.base.path] if lock.base else [])]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from functools import cached_property
 
 _PHDR = struct.Struct("<IIQQQQQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
@@ -67,6 +68,63 @@ def read(data: bytes) -> Symbols:
     except (struct.error, OverflowError) as error:  # of a place beyond 2**63, too
         raise ValueError(f"damaged dynamic symbols: {error}") from None
     return Symbols(defined, frozenset(needed), frozenset(weak))
+
+
+class Exports:
+    """What a file defines, by name: far quicker than `read` for a few of a kernel's names.
+
+    Without a GNU hash table it is `read` all the same, and a damaged file defines nothing.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        try:
+            file = _open(data)
+            self._symbols, self._strings, self._table = (
+                file.place(file.dynamic[tag]) for tag in (_SYMTAB, _STRTAB, _GNU_HASH)
+            )
+        except KeyError:
+            self._table = 0
+        except (struct.error, OverflowError, ValueError):
+            self._table = len(data)
+
+    def address(self, name: str) -> int | None:
+        """That of a symbol; None when there is none of that name."""
+        if not self._table:
+            return self._all.get(name)
+        wanted = name.encode(errors="surrogateescape")
+        code = 5381
+        for letter in wanted:
+            code = code * 33 + letter & 0xFFFFFFFF
+        try:
+            return self._look_up(wanted + b"\0", code)
+        except (struct.error, OverflowError, ZeroDivisionError):
+            return None
+
+    def _look_up(self, wanted: bytes, code: int) -> int | None:
+        data = self._data
+        buckets, first, bloom, _ = struct.unpack_from("<IIII", data, self._table)
+        at = self._table + 16 + 8 * bloom
+        [number] = struct.unpack_from("<I", data, at + 4 * (code % buckets))
+        chains = at + 4 * buckets
+        while number >= first:
+            [entry] = struct.unpack_from("<I", data, chains + 4 * (number - first))
+            if entry | 1 == code | 1:
+                place = self._symbols + number * _SYMBOL.size
+                text, _, _, section, address, _ = _SYMBOL.unpack_from(data, place)
+                if section and data.startswith(wanted, self._strings + text):
+                    return int(address)
+            if entry & 1:
+                break
+            number += 1
+        return None
+
+    @cached_property
+    def _all(self) -> dict[str, int]:
+        try:
+            return read(self._data).defined
+        except ValueError:
+            return {}
 
 
 def _open(data: bytes) -> _File:

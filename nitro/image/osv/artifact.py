@@ -94,7 +94,7 @@ class Kernel:
 
         Raises ValueError when the kernel does not export that function.
         """
-        address = self.segment.symbols.get(_PROBE)
+        address = self.segment.exports.address(_PROBE)
         if address is None:
             raise ValueError(f"it does not export {_PROBE}")
         return replace(self, segment=self.segment.with_bytes(address, _RETURN_NULL))

@@ -52,13 +52,12 @@ def of_dynamic(path: str, program: Path, libraries: Mapping[str, Path], kernel: 
         objects[name] = _read(file, data)
         if reads_map is None and _MEMORY_MAP in data:
             reads_map = name
-    offered = set(kernel.symbols)
-    for one in objects.values():
-        offered |= one.defined.keys()
+    offered = frozenset[str]().union(*(one.defined for one in objects.values()))
     lacks: dict[str, str] = {}
     for name, one in objects.items():
         for symbol in sorted(one.needed - offered):
-            lacks.setdefault(symbol, name)
+            if symbol not in lacks and kernel.exports.address(symbol) is None:
+                lacks[symbol] = name
     return Demands(lacks, frozenset(), processes(objects[path]), reads_map)
 
 

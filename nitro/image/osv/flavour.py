@@ -208,11 +208,15 @@ class Osv:
         if self._module is None and tools:
             self._module = driver.compile_module(self._find_headers(), version, tools, self.report)
         assert self._module, "`needed` asked for the compiler"
-        lacks = symbols.read(self._module.read_bytes()).needed - self._kernel.segment.symbols.keys()
+        needed, offered = (
+            symbols.read(self._module.read_bytes()).needed,
+            self._kernel.segment.exports,
+        )
+        lacks = [symbol for symbol in sorted(needed) if offered.address(symbol) is None]
         if lacks:
             raise InputError(
                 f"osv:{self._stored.name} does not export what the nitro driver needs: "
-                f"{', '.join(sorted(lacks)[:3])}",
+                f"{', '.join(lacks[:3])}",
                 hint=f"add a kernel with all symbols; {self._without_driver}",
             )
         return self._module

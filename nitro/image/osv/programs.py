@@ -36,7 +36,7 @@ _THREAD_LOCAL = 512
 _NOT_STATIC = b"Statically linked executables are not supported!"
 # Without optimization OSv's copying of memory nests calls of these, deeper than the 256 bytes
 # (arch-elf.hh) that it leaves on the stack below the arguments of a program's entry point.
-_NESTED_COPY = "_ZN16unaligned_copierI"
+_NESTED_COPY = b"\0_ZN16unaligned_copierI"
 _DEBUG = (
     "the kernel was built without optimization (mode=debug), and its copying of memory overwrites "
     "its stack when it starts {}: a page fault; use a release build"
@@ -126,8 +126,7 @@ def _dynamic(path: str, found: elf.Object, lacks: Demands, kernel: Segment) -> t
 
 def _overwritten(what: str, kernel: Segment) -> tuple[str, ...]:
     """The warning of a kernel that ends when it starts `what` at its entry point."""
-    nests = any(name.startswith(_NESTED_COPY) for name in kernel.symbols)
-    return (_DEBUG.format(what),) if nests else ()
+    return (_DEBUG.format(what),) if _NESTED_COPY in kernel.data else ()
 
 
 def _warnings(path: str, lacks: Demands, launch: Launch, kernel: Segment) -> tuple[str, ...]:

@@ -106,6 +106,11 @@ class Segment:
         return None
 
     @cached_property
+    def exports(self) -> symbols.Exports:
+        """The dynamic symbols, to be asked for one by one: there are 15,000."""
+        return symbols.Exports(self.data)
+
+    @cached_property
     def symbols(self) -> dict[str, int]:
         """What the kernel offers to programs: the names and addresses of its dynamic symbols.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from functools import reduce
+from itertools import pairwise
 from pathlib import Path
 
 _BASE = 0x1000
 _NEEDED, _HASH, _STRTAB, _SYMTAB, _STRSZ, _RPATH, _RUNPATH = 1, 4, 5, 6, 10, 15, 29
-_GNU_HASH = 0x6FFFFEF5
+_GNU_HASH, _BUCKETS = 0x6FFFFEF5, 3
 _LOAD, _DYNAMIC, _INTERP, _TLS = 1, 2, 3, 7
 
 
@@ -29,7 +31,7 @@ def write(
     """Write a 64-bit little-endian ELF file to `path`, folders included.
 
     `imports` and `exports` are names of dynamic symbols, `code` what it executes, `thread_local`
-    its bytes of thread-local storage. `gnu_hash`: whether its symbols are counted by the GNU table.
+    its bytes of thread-local storage. `gnu_hash`: whether its symbols are found by the GNU table.
     """
     strings = b"\0"
     tags: list[tuple[int, int]] = []
@@ -39,13 +41,15 @@ def write(
             tags.append((tag, len(strings)))
             strings += text.encode() + b"\0"
     table = bytes(24)
+    if gnu_hash:
+        exports = sorted(exports, key=_bucket)
     for name in (*imports, *exports):
         defined, value = (0, 0) if name in imports else (1, _BASE)
         table += struct.pack("<IBBHQQ", len(strings), 1 << 4 | 2, 0, defined, value, 0)
         strings += name.encode() + b"\0"
     counts = struct.pack("<IIII", 0, len(table) // 24, 0, 0)
     if gnu_hash:
-        counts = _gnu_hash(1 + len(imports), len(exports))
+        counts = _gnu_hash(1 + len(imports), exports)
     segments = 2 + (interpreter is not None) + bool(thread_local)
     start = 64 + 56 * segments
     interp = (interpreter or "").encode() + b"\0"
@@ -78,13 +82,22 @@ def write(
     return path
 
 
-def _gnu_hash(first: int, count: int) -> bytes:
-    """The table for `count` symbols from number `first` on: three buckets, two words of its filter.
+def _gnu_hash(first: int, names: Sequence[str]) -> bytes:
+    """The table for symbols from number `first` on, in order of buckets; a filter of two words.
 
     Each bucket has a run of symbols, whose last one has an odd hash.
     """
-    runs = [-(-(count - number) // 3) for number in range(3)]
-    starts = [first + sum(runs[:number]) if runs[number] else 0 for number in range(3)]
-    chain = [2 * (at + 1) + (at + 1 == run) for run in runs for at in range(run)]
-    head = struct.pack("<IIII", 3, first, 2, 6) + bytes(16)
-    return head + struct.pack(f"<3I{count}I", *starts, *chain)
+    buckets = [_bucket(name) for name in names]
+    starts = [first + buckets.index(one) if one in buckets else 0 for one in range(_BUCKETS)]
+    ends = [one != behind for one, behind in pairwise([*buckets, _BUCKETS])]
+    chain = [_hash(name) & ~1 | end for name, end in zip(names, ends, strict=True)]
+    head = struct.pack("<IIII", _BUCKETS, first, 2, 6) + bytes(16)
+    return head + struct.pack(f"<{_BUCKETS}I{len(names)}I", *starts, *chain)
+
+
+def _bucket(name: str) -> int:
+    return _hash(name) % _BUCKETS
+
+
+def _hash(name: str) -> int:
+    return reduce(lambda code, letter: ((code << 5) + code + letter) % 2**32, name.encode(), 5381)

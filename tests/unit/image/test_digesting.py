@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nitro.image import digesting
 
-SIZES = st.sampled_from([0, 1, 4095, (1 << 20) - 1, 1 << 20, (1 << 20) + 1])
+SIZES = st.sampled_from([0, 1, 4095, (1 << 16) - 1, 1 << 16, (1 << 20) - 1, 1 << 20, (1 << 20) + 1])
 
 
 @given(st.lists(SIZES, max_size=8))

@@ -6,13 +6,14 @@ import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from elftools.elf.elffile import ELFFile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nitro.image.formats.symbols import Symbols, read
+from nitro.image.formats.symbols import Exports, Symbols, read
 from tests.unit.image import elves
 
 PYTHON = Path(sys.executable).resolve()
@@ -33,8 +34,28 @@ def test_the_same_names_as_by_section_headers() -> None:
     assert "__gmon_start__" in symbols.weak
 
 
+def test_each_name_is_found_alone_as_well() -> None:
+    """Each export of the interpreter, and none of what it imports or of other names."""
+    symbols, exports = read(DATA), Exports(DATA)
+    assert {name: exports.address(name) for name in symbols.defined} == symbols.defined
+    outside = symbols.needed | symbols.weak | {f"{name}x" for name in symbols.defined}
+    assert [name for name in outside if exports.address(name) is not None] == []
+
+
+@given(st.sets(st.text("abz_09", min_size=1, max_size=9), max_size=30), st.booleans())
+def test_what_is_exported_and_nothing_else_is_found(names: set[str], gnu_hash: bool) -> None:
+    offered, others = sorted(names)[::2], sorted(names)[1::2]
+    with TemporaryDirectory() as folder:
+        path = elves.write(Path(folder) / "f", exports=offered, gnu_hash=gnu_hash)
+        exports = Exports(path.read_bytes())
+    assert all(exports.address(name) is not None for name in offered)
+    assert all(exports.address(name) is None for name in others)
+
+
 def test_a_static_program_has_none(tmp_path: Path) -> None:
-    assert read(elves.write(tmp_path / "static").read_bytes()) == Symbols()
+    data = elves.write(tmp_path / "static").read_bytes()
+    assert read(data) == Symbols()
+    assert Exports(data).address("main") is None
 
 
 def test_no_elf_file() -> None:
@@ -172,3 +193,5 @@ def test_damaged_files_are_read_or_refused(damage: list[tuple[int, int]]) -> Non
         data[place] = value
     with suppress(ValueError):
         read(bytes(data))
+    exports = Exports(bytes(data))
+    assert all(exports.address(name) is None for name in ("", "no such symbol"))
