@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from nitro import recipe as recipes
 from nitro.bench.plan import OWN, Ami, Plan, Test, selection
+from nitro.bench.schedule import LONGEST_LIFE
 from nitro.cloud import ApiError, Cloud, InstanceType, Undo, instance_types, publish
 from nitro.cloud.ami import describe
 from nitro.cloud.launch import check_image
+from nitro.cloud.user_data import compose_script
 from nitro.errors import InputError
 from nitro.interfaces import ImageBuilder
 from nitro.measure import client_recipe, disk_of
-from nitro.ports import Port
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
 
@@ -98,6 +99,10 @@ def _there(cloud: Cloud, name: str, ami: Ami, types: Iterable[InstanceType]) -> 
         ) from None
     for instance_type in types:
         check_image(described, instance_type)
+    try:
+        compose_script(ami.start, LONGEST_LIFE)
+    except InputError as error:
+        raise InputError(f"amis.{name}.start: {error.what}", hint=error.hint) from None
     return Image(id_, id_, start=ami.start)
 
 
@@ -108,9 +113,3 @@ def _check_ports(recipe: Recipe, test: Test) -> None:
         raise InputError(
             f"{test.protocol}: {error.what}", hint="name the images of that test: images = [...]"
         ) from None
-
-
-def ports(plan: Plan) -> list[Port]:
-    """The ports of all recipes of the plan."""
-    found = {port for image in plan.recipes for port in recipes.load(image).ports}
-    return sorted(found, key=str)

@@ -11,6 +11,7 @@ from nitro.bench.plan import Machine, Plan, Task, selection
 from nitro.measure import longest_measurement
 from nitro.probe import Selection
 
+LONGEST_LIFE = timedelta(days=7)  # of a server
 _MARGIN = timedelta(hours=1)  # that a server lives beyond all deadlines
 _STEPS = 40  # of one client: its user data and its results have bounds
 
@@ -72,4 +73,4 @@ def lifetime(plan: Plan, tasks: Sequence[Task]) -> timedelta:
     if plan.max_hours:
         return timedelta(hours=plan.max_hours) + _MARGIN
     longest = sum((longest_measurement(selected(plan, part)) for part in clients(tasks)), _MARGIN)
-    return min(longest, timedelta(days=7))
+    return min(longest, LONGEST_LIFE)

@@ -102,7 +102,6 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         (nights, "find_subnets", lambda *_: [group.subnet]),
         (sites, "find_instance_type", lambda _, name: replace(kind, name=name)),
         (sites, "preflight", SimpleNamespace(check=lambda *_, **__: [])),
-        (nights, "ports", lambda _: []),
         (nights, "abandoned", lambda *_: []),
         (budget, "time", SimpleNamespace(monotonic=made.clock)),
     ):

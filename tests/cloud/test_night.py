@@ -12,8 +12,10 @@ from nitro.bench import night as nights
 from nitro.bench.plan import Plan
 from nitro.bench.record import Record
 from nitro.bench.schedule import Part
+from nitro.bench.sites import sites_of
 from nitro.bench.store import FolderStore
 from nitro.bench.verdict import check
+from nitro.cloud import Keep, Undo
 from nitro.errors import InputError, Interrupted, NitroError
 from nitro.probe import Result
 from nitro.progress import Reporter
@@ -319,6 +321,21 @@ def test_each_part_of_a_night_measures_its_machines(cloud, disk, record, tmp_pat
     drivers = record.query("SELECT driver, count(*) AS n FROM samples GROUP BY ALL ORDER BY ALL")
     assert drivers.to_pylist() == [{"driver": "kernel", "n": 6}, {"driver": "nitro", "n": 6}]
     assert left(cloud) == NOTHING
+
+
+def test_a_part_with_published_images_needs_no_recipe(cloud, disk, record, tmp_path, monkeypatch):
+    """The file that a plan names is where the night was submitted, not where its jobs run."""
+    small = plan(tmp_path)
+    [site] = sites_of(cloud, small, subnet=None, bucket=None)
+    with Undo(keep=Keep.IMAGE, report=Reporter()) as undo:
+        images = site.published(small, FakeBuilder(disk), undo, Reporter())
+
+    def no_recipe(name: str) -> None:
+        raise InputError(f"{name}: no such recipe")
+
+    monkeypatch.setattr(recipes, "load", no_recipe)
+    done = run(cloud, disk, record, small, part=Part(1, 2), images={cloud.region: images})
+    assert (done.recorded, done.failed) == (6, 0)
 
 
 def test_an_instance_ends_itself_after_the_nights_bound(cloud, disk, record, tmp_path):

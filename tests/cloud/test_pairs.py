@@ -375,3 +375,14 @@ def test_an_ami_that_is_not_there_is_refused_before_anything_is_made(
     with pytest.raises(InputError, match=says):
         run(cloud, disk, record, mixed)
     assert left(cloud) == NOTHING
+
+
+def test_a_script_that_user_data_has_no_room_for_is_refused_before_anything_is_made(
+    cloud: Cloud, disk: DiskImage, record: Record, tmp_path: Path
+) -> None:
+    with Undo(Keep.IMAGE) as undo:
+        ami = publish(connect(), make_disk(tmp_path / "other.raw", seed=7), undo).ami_id
+    text = f'[amis.other]\nids.{REGION} = "{ami}"\nstart = "{"#" * 16384}"\n'
+    with pytest.raises(InputError, match=r"amis\.other\.start: the user data has 16\d+ bytes"):
+        run(cloud, disk, record, plan(text, 'images = ["bench", "other"]'))
+    assert left(cloud) == NOTHING
