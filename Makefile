@@ -22,9 +22,9 @@ check: $(VENV)/.test docs
 docs: $(VENV)/.test
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
-# Draw the terminal pictures of docs/ anew, from what the commands print now.
+# Draw the pictures of docs/ anew: of what commands print now, and of the sample report.
 pictures: $(VENV)/.test
-	$(VENV)/bin/python tools/pictures.py
+	$(VENV)/bin/python -m tools.pictures
 
 # Seven minutes on two cores: no virtual machine, no download.
 test-fast: $(VENV)/.test

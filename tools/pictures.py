@@ -1,7 +1,8 @@
-"""Draws the terminal pictures of the documentation: `make pictures`.
+"""Draws the pictures of the documentation: `make pictures`.
 
-Each picture is what a command really prints on a terminal, run against a local Nitro of its own,
-with the paths that a user with the default folders would see.
+Those of a terminal are what a command really prints there, run against a local Nitro of its own,
+with the paths that a user with the default folders would see. That of a page is what Chromium shows
+of the sample report, which is made anew as well.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from pathlib import Path
 import pyte
 from rich.console import Console
 from rich.text import Text
+
+from tools import browser, sample_report
 
 COLUMNS, LINES = 100, 120
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,6 +58,7 @@ PICTURES = (
         before=("python -m lab.trace ena.trace",),
     ),
 )
+REPORT = "bench-report"
 
 
 def main() -> None:
@@ -62,11 +66,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all pictures")
     names = parser.parse_args().names
-    if unknown := set(names) - {picture.name for picture in PICTURES}:
+    if unknown := set(names) - {REPORT, *(picture.name for picture in PICTURES)}:
         parser.error(f"no picture {', '.join(sorted(unknown))}")
     for picture in PICTURES:
         if not names or picture.name in names:
             draw(picture)
+    if not names or REPORT in names:
+        page = DOCS / f"{REPORT}.html"
+        sample_report.make(page)
+        browser.take(page, page.with_suffix(".png"))
 
 
 def draw(picture: Picture) -> None:

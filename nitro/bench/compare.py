@@ -28,7 +28,7 @@ _FACTORS = (
     *("streams", "message_bytes", "rate", "mtu"),
 )
 # Of factors that not all cells have, so that no number is taken for another one's.
-_PREFIXES = {"message_bytes": "bytes=", "rate": "rate=", "mtu": "mtu="}
+_PREFIXES = {"streams": "streams=", "message_bytes": "bytes=", "rate": "rate=", "mtu": "mtu="}
 _KEYS = {c.name for c in (*COLUMNS, *PARTITIONS)} - {"metrics", "allowances", "raw", "id"}
 # A night is compared as a date, so that only its own files are read.
 _CONDITIONS = {"digest": "starts_with(digest, ?)", "night": "night = TRY_CAST(? AS DATE)"}
@@ -179,7 +179,9 @@ def _grouped(rows: list[Row], shared: list[str]) -> dict[Group, _Side]:
         *factors, metric, unit, better, value, limited = row
         named = zip(shared, factors, strict=False)
         words = " ".join(
-            f"{_PREFIXES.get(name, '')}{one}" for name, one in named if one is not None
+            f"{_PREFIXES.get(name, '')}{one}"
+            for name, one in named
+            if one is not None and (name, one) != ("streams", "1")  # as in a cell's key
         )
         side = found.setdefault((words, str(metric), str(unit), str(better or "")), _Side())
         values = side.limited if limited else side.free

@@ -1,55 +1,34 @@
-"""A report in Chromium: no request, no error, nothing that axe-core objects to; light and dark."""
+"""A report in Chromium: no request, no error, nothing that axe-core objects to; light and dark, on
+a phone, and by keyboard alone."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 import subprocess
 import tarfile
-from html import unescape
 
 import pytest
 
 from nitro.bench.record import Record
 from nitro.bench.report import write
 from nitro.bench.store import FolderStore
-from nitro.debian import Wanted, chroot, tree
 from nitro.paths import cache_dir
 from tests.unit.bench.samples import CELLS, days, fill
+from tools import browser
 
 AXE = ("axe-core@4.11.0", "39bed7d72308f6d620789c169d699bfd7e8da80f65b545821a6b2215c3e83107")
-CHROMIUM = Wanted(("chromium", "fonts-dejavu-core"), suite="bookworm")
-
-# Runs when the page is loaded, and leaves what it found in the document.
-EXAMINE = """
-const errors = [];
-addEventListener("error", (event) => errors.push(String(event.message)));
-addEventListener("securitypolicyviolation", (event) => errors.push(event.violatedDirective));
-addEventListener("load", async () => {
-  const filter = document.getElementById("filter");
-  filter.value = "c6in kernel";
-  filter.dispatchEvent(new Event("input"));
-  const shown = [...document.querySelectorAll("article")].filter((one) => !one.hidden).length;
-  filter.value = "";
-  filter.dispatchEvent(new Event("input"));
-  const found = await axe.run();
-  const focusable = document.querySelectorAll("a[href], input, summary, [tabindex='0']");
-  const result = {
-    errors, shown,
-    violations: found.violations.map((one) => one.id),
-    checked: found.passes.length,
-    requests: performance.getEntriesByType("resource").map((one) => one.name),
-    focusable: [...focusable].filter((one) => one.tabIndex >= 0).length,
-    wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    page: getComputedStyle(document.body).backgroundColor,
-  };
-  const out = document.createElement("pre");
-  out.id = "examined";
-  out.textContent = JSON.stringify(result);
-  document.body.append(out);
-});
-"""
+FOCUSABLE = "[...document.querySelectorAll(\"a[href], input, summary, [tabindex='0']\")]"
+#: Where the keyboard is, and whether one sees it.
+FOCUS = f"""(() => {{
+  const one = document.activeElement, style = getComputedStyle(one);
+  const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  return {{at: {FOCUSABLE}.indexOf(one), tag: one.tagName, id: one.id, outlined}};
+}})()"""
+SHOWN = "[...document.querySelectorAll('article')].filter((one) => !one.hidden).length"
+VIOLATIONS = """axe.run().then((found) => ({
+  checked: found.passes.length,
+  violations: found.violations.map((one) => `${one.id}: ${one.nodes[0].html}`),
+}))"""
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +48,7 @@ def axe():
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory, axe):
-    """A folder with the report's page and the examination in it."""
+def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     record = Record(FolderStore(folder / "record"))
     step = days(20)[15]
@@ -79,42 +57,77 @@ def page(tmp_path_factory, axe):
         days(20),
         factor=lambda cell, night: 0.9 if cell == CELLS[1] and night >= step else 1.0,
     )
-    text = write(record, folder / "out").read_text()
-    scripts = f"<script>{axe}</script><script>{EXAMINE}</script></body>"
-    (folder / "out/examined.html").write_text(text.replace("</body>", scripts))
-    return folder / "out"
+    return write(record, folder / "out")
 
 
-def examine(folder, *options):
-    command = ["/usr/lib/chromium/chromium", "--headless=new", "--no-sandbox", "--disable-gpu"]
-    command += ["--disable-dev-shm-usage", "--user-data-dir=/tmp/profile", "--no-first-run"]
-    command += [
-        "--virtual-time-budget=30000",
-        *options,
-        "--dump-dom",
-        "file:///build/examined.html",
+def troubles(view):
+    """What the browser tells that a page should not do."""
+    view.value("1")  # what is on its way has come
+    asked = [one["request"]["url"] for one in view.told("Network.requestWillBeSent")]
+    return [
+        *(url for url in asked[1:] if not url.startswith("data:")),
+        *(one["entry"]["text"] for one in view.told("Log.entryAdded")),
+        *(one["exceptionDetails"]["text"] for one in view.told("Runtime.exceptionThrown")),
+        *(str(one["args"]) for one in view.told("Runtime.consoleAPICalled")),
     ]
-    printed = chroot.run([tree(CHROMIUM)], command, folder, timeout=240)
-    found = re.search(r'<pre id="examined">(.*?)</pre>', printed, re.DOTALL)
-    assert found, printed[-2000:]
-    return json.loads(unescape(found[1]))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("options", "background"),
-    [
-        (["--window-size=1200,900"], "rgb(255, 255, 255)"),
-        (["--window-size=390,844", "--force-dark-mode"], "rgb(13, 17, 23)"),
-    ],
+    ("width", "height", "dark", "background"),
+    [(1200, 900, False, "rgb(255, 255, 255)"), (390, 844, True, "rgb(13, 17, 23)")],
 )
-def test_a_browser_finds_nothing_wrong_with_the_page(page, options, background):
-    found = examine(page, *options)
-    assert found["errors"] == []
-    assert found["requests"] == []
-    assert found["violations"] == []
-    assert found["checked"] > 15
-    assert found["shown"] == 1
-    assert found["focusable"] > 10
-    assert found["wide"] <= 0
-    assert found["page"] == background
+def test_a_browser_finds_nothing_wrong_with_the_page(page, axe, width, height, dark, background):
+    with browser.opened(page) as view:
+        view.show(width, height, dark=dark)
+        assert view.value("getComputedStyle(document.body).backgroundColor") == background
+        assert view.value("document.documentElement.scrollWidth") <= width
+        view.value(axe + "; 1")
+        for is_open in ("false", "true"):  # folded, and not
+            view.value(
+                "document.querySelectorAll('details').forEach((one) => { one.open = "
+                f"{is_open}; }})"
+            )
+            found = view.value(VIOLATIONS)
+            assert found["violations"] == []
+            assert found["checked"] > 15
+        assert troubles(view) == []
+
+
+@pytest.mark.slow
+def test_the_page_is_used_by_keyboard_alone(page):
+    with browser.opened(page) as view:
+        view.show(390, 844)
+        count = view.value(f"{FOCUSABLE}.filter((one) => one.checkVisibility()).length")
+        assert count > 10
+        reached = []
+        for _ in range(count):
+            view.press("Tab")
+            focus = view.value(FOCUS)
+            assert focus["outlined"], focus
+            reached.append(focus["at"])
+        assert reached == sorted(set(reached))  # each once, in the order of the page
+        assert len(reached) == count
+        view.press(*["Shift+Tab"] * (count - 1))
+        assert view.value(FOCUS)["id"] == "filter"
+
+        view.press(*"c6in", " ", *"kernel")
+        assert view.value(SHOWN) == 1
+        assert view.value("document.getElementById('shown').textContent") == "1 shown"
+        view.press(*["Backspace"] * len("c6in kernel"))
+        assert view.value(SHOWN) == len(CELLS)
+
+        view.press("Tab")  # the table, wider than a phone
+        assert view.value("document.activeElement.getAttribute('role')") == "region"
+        view.press(*["ArrowRight"] * 5)
+        assert view.value(
+            "new Promise((done) => setTimeout(() => done(document.activeElement.scrollLeft), 500))"
+        )
+        view.press("Tab", "Enter")  # its first row leads to the series
+        assert view.value("location.hash") == "#small-0"
+        view.press("Tab")
+        assert view.value(FOCUS)["tag"] == "SUMMARY"
+        view.press("Enter", "Tab", " ")  # the runs, and what the first one printed
+        assert view.value("document.activeElement.parentElement.open")
+        assert view.value("document.activeElement.parentElement.textContent").endswith("{}")
+        assert troubles(view) == []

@@ -167,8 +167,9 @@ def _drivers(record: Record, plan: str, night: date) -> str:
 
 
 def _side_by_side(one: Comparison) -> str:
-    interval = f"{100 * (one.low - 1):+.1f} to {100 * (one.high - 1):+.1f} %" if one.tells else "–"
-    interval = one.verdict if one.limited else interval
+    interval = one.verdict  # why there is none
+    if one.tells and not one.limited:
+        interval = f"{100 * (one.low - 1):+.1f} to {100 * (one.high - 1):+.1f} %"
     kind = {"worse": "worse", "better": "improved"}.get(one.verdict, "")
     numbers = [level(one.median_a, one.unit), level(one.median_b, one.unit)]
     cells = "".join(f'<td class="number">{_text(cell)}</td>' for cell in numbers)

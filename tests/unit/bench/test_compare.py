@@ -26,7 +26,7 @@ def test_pairs_see_through_what_drifts_in_the_night(record):
     fill(record, days(10), factor=factor)
     found = compare(record, KERNEL, NITRO)
     assert [one.what for one in found] == [
-        f"small {kind} eu-west-1 bench iperf3-tcp in 1" for kind in ("c5.large", "c6in.large")
+        f"small {kind} eu-west-1 bench iperf3-tcp in" for kind in ("c5.large", "c6in.large")
     ]
     for one in found:
         assert one.paired
@@ -35,6 +35,13 @@ def test_pairs_see_through_what_drifts_in_the_night(record):
         assert one.high - one.low < 0.03
         assert one.verdict == "worse"
         assert one.spread_a > 0.1
+
+
+def test_streams_are_named_as_in_a_cell_where_there_are_several(record):
+    several = [replace(cell, test=replace(cell.test, streams=8)) for cell in CELLS]
+    fill(record, days(1), cells=[*CELLS, *several])
+    said = {one.what.partition("bench ")[2] for one in compare(record, KERNEL, NITRO)}
+    assert said == {"iperf3-tcp in", "iperf3-tcp in streams=8"}
 
 
 def test_sides_of_different_nights_have_no_pairs(record):
@@ -124,5 +131,5 @@ def test_an_mtu_is_not_taken_for_the_size_of_a_message(record):
     sizes, mtu = replace(CELL.test, message_bytes=1500), replace(CELL.test, mtu=1500)
     fill(record, days(1), cells=[Cell(kernel, sizes), Cell(kernel, mtu), Cell(nitro, mtu)])
     [found] = compare(record, KERNEL, NITRO)
-    assert found.what.endswith("iperf3-tcp in 1 mtu=1500")
+    assert found.what.endswith("iperf3-tcp in mtu=1500")
     assert found.count_a == found.count_b == 3

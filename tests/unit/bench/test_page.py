@@ -102,6 +102,12 @@ def test_the_links_of_the_table_lead_to_the_series(written):
     assert {link["href"] for link in page.all("a")} == {f"#{target}" for target in targets}
 
 
+def test_too_few_runs_for_an_interval_are_said_to_be(record, tmp_path):
+    fill(record, days(1))
+    [_, first, _] = Tables(write(record, tmp_path).read_text()).tables["Drivers side by side"]
+    assert [text for text, _ in first][5:] == ["too few runs", "3, 3"]
+
+
 def test_one_night_is_a_page_too(record, tmp_path):
     record.append([sample()])
     text = write(record, tmp_path / "out").read_text()
