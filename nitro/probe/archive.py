@@ -15,7 +15,7 @@ from nitro.errors import ProbeError
 from nitro.probe.reading import number, quote
 from nitro.probe.step import StepOutput
 
-LARGEST = 16 * 1024 * 1024  # bytes, uncompressed
+LARGEST = 32 * 1024 * 1024  # bytes, uncompressed
 MOST_FILES = 1024
 _NAME = re.compile(r"([a-z0-9][a-z0-9-]{0,63})\.(out|err|rc|times)")
 

@@ -7,6 +7,7 @@ up to 3.11 their JSON has the same names for both directions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,10 @@ CONNECT_TIMEOUT = 5000  # milliseconds
 SETTLE = 0.5
 # Compressed bytes of a report, and of each stream in each second of it: twice of what was seen.
 REPORT_BYTES, INTERVAL_BYTES = 2048, 160
+# Lines of a report, each of one stream or their sum in one interval of it: 40 runs of so many, the
+# most that one client makes, are 20 MB before they are compressed.
+_MOST_LINES = 1200
+_LONGEST_INTERVAL = 60  # seconds, of iperf3
 
 
 class Iperf3(Probe):
@@ -54,6 +59,7 @@ class Iperf3(Probe):
         argv = ["iperf3", "--json", "--client", target, "--port", str(self.port)]
         argv += ["--connect-timeout", str(CONNECT_TIMEOUT)]
         argv += ["--time", str(self.seconds), "--parallel", str(self.streams)]
+        argv += ["--interval", str(self._interval)] if self._interval != 1 else []
         argv += ["--udp", "--bitrate", self.udp] if self.udp else []
         argv += ["--length", str(self.length)] if self.length else []
         argv += ["--reverse"] if direction == "out" else []
@@ -68,9 +74,19 @@ class Iperf3(Probe):
             self.seconds,
             read,
             SETTLE,
-            # Beside the streams there is their sum, and beside the seconds the end.
-            REPORT_BYTES + INTERVAL_BYTES * (self.streams + 1) * (self.seconds + 1),
+            # Beside the streams there is their sum, and beside the intervals the end.
+            REPORT_BYTES + INTERVAL_BYTES * (self.streams + 1) * (self._intervals + 1),
         )
+
+    @property
+    def _interval(self) -> int:
+        """Seconds between the lines of the report; 0: it has one for the whole run."""
+        seconds = math.ceil(self.seconds * (self.streams + 1) / _MOST_LINES)
+        return seconds if seconds <= _LONGEST_INTERVAL else 0
+
+    @property
+    def _intervals(self) -> int:
+        return math.ceil(self.seconds / (self._interval or self.seconds))
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,20 @@
 """iperf3's JSON, as three versions print it, becomes metrics or a ProbeError."""
 
+import itertools
 import json
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nitro.errors import ProbeError
+from nitro.probe import archive
 from nitro.probe.result import Metric
+from nitro.probe.step import Step
 from nitro.probe.tools.iperf3 import Iperf3, parse
 from tests.unit.probe.recorded import recorded
+from tests.unit.probe.test_archive import archive as packed
 
 
 @pytest.mark.parametrize(
@@ -331,3 +336,32 @@ def test_options_are_passed_on_and_left_out_when_they_are_not_set():
     [plain] = Iperf3(direction="in").steps("10.0.0.9")
     assert not {"--length", "--udp", "--bitrate", "--reverse"} & set(plain.argv)
     assert Iperf3(seconds=3, streams=4).steps("x")[0].output_bytes == 2048 + 160 * 5 * 4
+
+
+def report_of(step: Step, streams: int) -> bytes:
+    """As long a report as iperf3 prints for a step, by the length of its lines."""
+    options = dict(itertools.pairwise(step.argv))
+    seconds, interval = int(options["--time"]), int(options.get("--interval", 1))
+    lines = (streams + 1) * math.ceil(seconds / (interval or seconds))
+    return bytes(4000 + 1200 * streams + 430 * lines)
+
+
+@pytest.mark.parametrize(("seconds", "streams"), [(3600, 128), (3600, 1), (60, 64), (10, 128)])
+def test_the_reports_of_all_that_one_client_runs_fit_into_its_archive(seconds, streams):
+    steps = Iperf3(seconds=seconds, streams=streams).steps("10.0.0.9") * 20
+    files = {
+        f"run-{n}.{kind}": report_of(step, streams) if kind == "out" else b"1 2 3\n"
+        for n, step in enumerate(steps)
+        for kind in ("out", "times")
+    }
+    assert len(archive.read(packed(files))) == 40
+
+
+def test_a_run_of_ordinary_length_is_reported_each_second_and_the_longest_as_one():
+    commands = [
+        Iperf3(seconds=seconds, streams=streams).steps("10.0.0.9")[0].command
+        for seconds, streams in ((60, 8), (600, 8), (3600, 128))
+    ]
+    assert ["--interval" in one for one in commands] == [False, True, True]
+    assert commands[1].endswith("--interval 5")
+    assert commands[2].endswith("--interval 0")
