@@ -27,6 +27,20 @@ class AddressesBackend:
         """The one that an interface has."""
         return next((each for each in self.addresses if each.eni is nic), None)
 
+    def give_public_address(self, instance: Any) -> None:
+        """In the place of the one that moto has drawn, unless the instance has an elastic one."""
+        nic = instance.nics[0]
+        if elastic := self.elastic_address_of(nic):
+            nic.public_ip = elastic.public_ip
+        elif nic.public_ip:
+            nic.public_ip = instance.local_public_ip = self.site.addresses.take()
+
+    def give_back_address(self, instance: Any) -> None:
+        """The one that is the instance's own, if it has one."""
+        if address := getattr(instance, "local_public_ip", None):
+            self.site.addresses.give_back(address)
+            instance.local_public_ip = None
+
     def free_addresses(self, instance: Any) -> None:
         """End the associations of an instance that has been terminated."""
         for address in self.addresses:

@@ -14,7 +14,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.utils import random_ami_id
 
-from nitro.local.aws import launch, states
+from nitro.local.aws import launch, states, volume_types
 from nitro.local.aws.api.errors import invalid_value
 from nitro.local.aws.images import LocalImage, plain
 from nitro.local.aws.needs import GetFlag, GetParam, GetTags
@@ -86,8 +86,7 @@ def _mapping_of(volume: Any, block: Any) -> dict[str, Any]:
         "VolumeSize": volume.size,
         "VolumeType": volume.volume_type,
         "DeleteOnTermination": block.delete_on_termination,
-        "Iops": volume.iops,
-        "Throughput": volume.throughput,
+        **volume_types.asked_speed(volume.volume_type, volume.iops, volume.throughput),
     }
     return {name: value for name, value in ebs.items() if value is not None}
 
@@ -113,7 +112,7 @@ def _merged(
                     f"The snapshot of {name} is taken from the instance, and cannot be given.",
                 )
             defaults = {"VolumeType": "gp2", "DeleteOnTermination": True, "Encrypted": False}
-            ebs = {**merged.get(name, defaults), **mapping["Ebs"]}
+            ebs = volume_types.merged(merged.get(name, defaults), mapping["Ebs"])
             launch.check_size(name, ebs, kept.get(name, {}).get("VolumeSize"))
             merged[name] = ebs
     return merged

@@ -52,13 +52,15 @@ class InstancesBackend:
     groups: dict[str, dict[str, Any]]
     key_pairs: dict[str, Any]
     volumes: dict[str, Any]
+    reservations: dict[str, Any]
     enis: dict[str, Any]
     create_tags: CreateTags
     all_instances: AllInstances
     get_multi_instances_by_id: FindInstances
     get_default_subnets: DefaultSubnets
     get_subnet: FindSubnet
-    elastic_address_of: Callable[[Any], Any | None]
+    give_public_address: Callable[[Any], None]
+    give_back_address: Callable[[Any], None]
     free_addresses: Callable[[Any], None]
 
     def __init__(self) -> None:
@@ -79,9 +81,27 @@ class InstancesBackend:
         self._check_capacity(options)
         asked_mappings = options.get("block_device_mappings") or []
         options["block_device_mappings"] = launch.mappings_of(image, asked_mappings)
-        reservation = super().run_instances(  # type: ignore[misc]
-            image_id, count, user_data, groups, **options
-        )
+        present = set(self.reservations)
+        try:
+            reservation = super().run_instances(  # type: ignore[misc]
+                image_id, count, user_data, groups, **options
+            )
+            self._set_up(reservation, image, options)
+            guests = [launch.guest_of(self, instance, image) for instance in reservation.instances]
+        except BaseException:
+            for begun in self.reservations.keys() - present:
+                self._forget(self.reservations[begun].instances)
+                del self.reservations[begun]
+            raise
+        for instance, guest in zip(reservation.instances, guests, strict=True):
+            states.set_state(instance, "pending")
+            self.site.hypervisor.start(guest)
+        if token:
+            self._launch_tokens[token] = (asked, reservation)
+        return reservation
+
+    def _set_up(self, reservation: Any, image: Any, options: dict[str, Any]) -> None:
+        """What moto does not do for the instances of a launch."""
         profile = {
             name: options[f"iam_instance_profile_{name.lower()}"]
             for name in ("Name", "Arn")
@@ -98,10 +118,16 @@ class InstancesBackend:
                 block = instance.block_device_mapping[mapping["DeviceName"]]
                 set_speed(self.volumes[block.volume_id], mapping["Ebs"])
             self._prepare(instance, image, reservation.id)
-            self._power_on(instance)
-        if token:
-            self._launch_tokens[token] = (asked, reservation)
-        return reservation
+
+    def _forget(self, instances: list[Any]) -> None:
+        """Remove instances of a launch that failed, with all that is theirs."""
+        for instance in instances:
+            for block in instance.block_device_mapping.values():
+                block.delete_on_termination = True
+            for nic in instance.nics.values():
+                nic.delete_on_termination = True
+            self.give_back_address(instance)
+            instance.terminate()
 
     def start_instances(self, instance_ids: list[str]) -> list[tuple[Any, Any]]:
         instances = self.get_multi_instances_by_id(instance_ids)
@@ -223,14 +249,6 @@ class InstancesBackend:
         instance.security_groups = list(instance.nics[0].group_set)
         self.give_public_address(instance)
 
-    def give_public_address(self, instance: Any) -> None:
-        """In the place of the one that moto has drawn, unless the instance has an elastic one."""
-        nic = instance.nics[0]
-        if elastic := self.elastic_address_of(nic):
-            nic.public_ip = elastic.public_ip
-        elif nic.public_ip:
-            nic.public_ip = instance.local_public_ip = self.site.addresses.take()
-
     def _power_on(self, instance: Any) -> None:
         states.set_state(instance, "pending")
         self.site.hypervisor.start(launch.guest_of(self, instance, instance.local_image))
@@ -275,10 +293,7 @@ class InstancesBackend:
     def _finish(self, instance: Any, state: str, reason: StateReason) -> None:
         if instance.state == "terminated":
             return
-        address = getattr(instance, "local_public_ip", None)
-        if address:
-            self.site.addresses.give_back(address)
-            instance.local_public_ip = None
+        self.give_back_address(instance)
         if state == "terminated":
             self.free_addresses(instance)
             instance.terminate()

@@ -17,6 +17,7 @@ from moto.iam.models import iam_backends
 from moto.ssm.models import ssm_backends
 
 from nitro.local import host_names
+from nitro.local.aws import volume_types
 from nitro.local.aws.api.errors import invalid_value
 from nitro.local.aws.api.tags import RESERVED
 from nitro.local.aws.parameters import PREFIX
@@ -191,11 +192,14 @@ def mappings_of(image: Any, asked: list[dict[str, Any]]) -> list[dict[str, Any]]
         if "NoDevice" in mapping and name != image.root_device_name:
             merged.pop(name, None)
         elif "Ebs" in mapping:
-            merged[name] = {**merged.get(name, {}), **mapping["Ebs"]}
+            merged[name] = volume_types.merged(merged.get(name, {}), mapping["Ebs"])
     for name, ebs in merged.items():
         snapshot_id = ebs.get("SnapshotId")
         least = image.ec2_backend.get_snapshot(snapshot_id).volume_size if snapshot_id else None
         check_size(name, ebs, least)
+        volume_types.check(
+            ebs.get("VolumeType"), ebs["VolumeSize"], ebs.get("Iops"), ebs.get("Throughput")
+        )
         # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/preserving-volumes-on-termination.html
         ebs.setdefault("DeleteOnTermination", True)
     return [{"DeviceName": name, "Ebs": ebs} for name, ebs in merged.items()]

@@ -14,11 +14,12 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError
 
-from nitro.local.aws import volume_types
+from nitro.local.aws import volume_types, volumes
 from nitro.local.aws.api.errors import invalid_value
 from nitro.local.aws.needs import GetParam
 from nitro.local.aws.snapshots import GIB
 
+USUAL_IOPS = 3000  # of a volume that becomes io1 or io2
 HOURS_BETWEEN = 6  # from the start of a change to that of the next one of the same volume
 _MEMBERS = {"Size": "size", "VolumeType": "volume_type", "Iops": "iops", "Throughput": "throughput"}
 
@@ -63,7 +64,10 @@ class VolumeChangeActions:
         target = self._target(volume)
         change = Change(volume, target, site.clock(), site.pace.modify_volume)
         if target["Size"] > volume.size:
-            site.volumes.grow(volume.id, target["Size"] * GIB)
+            try:
+                site.volumes.grow(volume.id, target["Size"] * GIB)
+            except OSError as error:
+                raise volumes.no_room(error) from None
         for name, member in _MEMBERS.items():
             setattr(volume, member, target[name])
         volume.local_change = change
@@ -129,18 +133,18 @@ class VolumeChangeActions:
         asked = {name: self._get_param(name) for name in _MEMBERS}
         if all(value is None for value in asked.values()):
             raise invalid_value("Must specify at least one of size, type, iops, throughput.")
-        size = asked["Size"] or volume.size
+        size = volume.size if asked["Size"] is None else asked["Size"]
         if size < volume.size:
             raise invalid_value("New size cannot be smaller than existing size")
         kind = asked["VolumeType"] or volume.volume_type
-        volume_types.check_size(kind, size)
         given = {name: asked[name] for name in ("Iops", "Throughput")}
         if kind == volume.volume_type and kind not in ("gp2", "standard", "st1", "sc1"):
             given = {
-                name: value or getattr(volume, _MEMBERS[name]) for name, value in given.items()
+                name: getattr(volume, _MEMBERS[name]) if value is None else value
+                for name, value in given.items()
             }
-        volume_types.check_speed(kind, asked["Iops"], asked["Throughput"])
-        if kind in ("io1", "io2") and not given["Iops"]:
-            raise EC2ClientError("MissingParameter", f"The parameter iops is needed for {kind}.")
+        elif kind in ("io1", "io2") and given["Iops"] is None:
+            given["Iops"] = USUAL_IOPS
+        volume_types.check(kind, size, given["Iops"], given["Throughput"])
         speed = volume_types.speed(kind, size, given["Iops"], given["Throughput"])
         return {"Size": size, "VolumeType": kind, "Iops": speed[0], "Throughput": speed[1]}

@@ -63,6 +63,11 @@ class VolumesBackend:
             raise EC2ClientError(
                 "InvalidKmsKey.NotFound", f"The key {encryption.key_arn} cannot be used."
             )
+        if options.get("volume_type") in (
+            "io1",
+            "io2",
+        ):  # moto's launch gives no speed: `set_speed`
+            options["iops"] = options.get("iops") or 100
         volume = super().create_volume(size, zone_name, snapshot_id, **options)  # type: ignore[misc]
         volume.encrypted = encryption.key_arn is not None
         volume.kms_key_id = encryption.key_arn
@@ -201,6 +206,11 @@ class VolumesBackend:
             snapshot.complete_at(self.site.clock() + self.site.pace.complete_snapshot)
 
 
+def no_room(error: OSError) -> EC2ClientError:
+    """For a volume whose file the local Nitro's disk does not take."""
+    return EC2ClientError("InsufficientVolumeCapacity", f"The local Nitro's disk: {error.strerror}")
+
+
 def set_speed(volume: Any, ebs: Mapping[str, Any]) -> None:
     """What EC2 says of the volume's speed where a request does not."""
     volume.iops, volume.throughput = volume_types.speed(
@@ -253,12 +263,19 @@ class VolumeActions:
                 "InvalidZone.NotFound",
                 f"The zone '{self._get_param('AvailabilityZone')}' does not exist.",
             )
-        kind = self._get_param("VolumeType", "gp2")
+        if snapshot_id and size is None:
+            size = snapshot.volume_size
         if size is not None:
-            volume_types.check_size(kind, size)
+            asked = map(self._get_param, ("Iops", "Throughput"))
+            volume_types.check(self._get_param("VolumeType"), size, *asked)
         result: ActionResult = super().create_volume()  # type: ignore[misc]
         if snapshot_id:
-            backend.site.volumes.make(disk_of(result.result))
+            volume = result.result
+            try:
+                backend.site.volumes.make(disk_of(volume))
+            except OSError as error:
+                del backend.volumes[volume.id]
+                raise no_room(error) from None
         return result
 
     def attach_volume(self) -> ActionResult:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nitro.local.aws import launch
 from nitro.local.hypervisor import GuestStatus, PortRange, State
 
 from .conftest import Account, error_code
@@ -312,3 +313,54 @@ def test_an_image_that_asks_for_tokens_gives_instances_that_do(account: Account)
     assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == ("required", 2)
     chosen = account.run(image, MetadataOptions={"HttpTokens": "optional"})["InstanceId"]
     assert account.instance(chosen)["MetadataOptions"]["HttpTokens"] == "optional"
+
+
+@pytest.mark.parametrize(
+    "ebs",
+    [
+        {"VolumeType": "io1"},
+        {"VolumeType": "gp2", "Iops": 500},
+        {"VolumeType": "gp3", "Iops": 1},
+        {"VolumeSize": 70000},
+        {"VolumeType": "sc1"},
+    ],
+)
+def test_a_launch_with_a_volume_that_cannot_be_makes_nothing(
+    account: Account, ebs: dict[str, Any]
+) -> None:
+    image_id = account.image(account.snapshot())
+    mapping = {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 8, **ebs}}
+    code = error_code(lambda: account.run(image_id, BlockDeviceMappings=[mapping]))
+    assert code in ("InvalidParameterValue", "InvalidParameterCombination", "MissingParameter")
+    assert account.ec2.describe_instances()["Reservations"] == []
+
+
+def test_a_launch_with_a_volume_of_asked_speed(account: Account) -> None:
+    image_id = account.image(account.snapshot())
+    ebs = {"VolumeSize": 8, "VolumeType": "io2", "Iops": 5000}
+    account.run(image_id, BlockDeviceMappings=[{"DeviceName": "/dev/sdf", "Ebs": ebs}])
+    volumes = {each["VolumeType"]: each for each in account.ec2.describe_volumes()["Volumes"]}
+    assert volumes["io2"]["Iops"] == 5000
+
+
+def test_a_launch_that_fails_leaves_nothing_behind(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it fails of, and the account goes on."""
+    image_id = account.image(account.snapshot())
+    free = account.ec2.describe_subnets()["Subnets"]
+    calls = iter(range(3))
+    real = launch.guest_of
+
+    def breaks(*arguments: Any) -> Any:
+        assert next(calls) < 1, "the second instance"
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(launch, "guest_of", breaks)
+        assert error_code(lambda: account.run(image_id, MaxCount=2, MinCount=2)) == "InternalError"
+    assert account.ec2.describe_instances()["Reservations"] == []
+    assert account.ec2.describe_volumes()["Volumes"] == []
+    assert account.ec2.describe_network_interfaces()["NetworkInterfaces"] == []
+    assert account.ec2.describe_subnets()["Subnets"] == free
+    assert account.run(image_id)["State"]["Name"] == "pending"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
@@ -53,22 +54,22 @@ def test_a_file_that_is_there_grows(account: Account) -> None:
 
 
 def test_changes_have_a_pace(account: Account) -> None:
-    volume_id = volume(account)["VolumeId"]
+    volume_id = volume(account, Size=8)["VolumeId"]
     change = account.ec2.modify_volume
 
     def code(**target: Any) -> str:
         return error_code(lambda: change(VolumeId=volume_id, **target))
 
     change(VolumeId=volume_id, VolumeType="gp3")
-    assert code(Size=2) == "IncorrectModificationState"
+    assert code(Size=9) == "IncorrectModificationState"
     account.clock.advance(account.site.pace.modify_volume)
-    assert code(Size=2) == "VolumeModificationRateExceeded"
+    assert code(Size=9) == "VolumeModificationRateExceeded"
     later(account)
     change(VolumeId=volume_id, Iops=4000, Throughput=250)
     found = described(account, volume_id)
     assert (found["VolumeType"], found["Iops"], found["Throughput"]) == ("gp3", 4000, 250)
     later(account)
-    change(VolumeId=volume_id, Size=2)  # and what is not named stays
+    change(VolumeId=volume_id, Size=9)  # and what is not named stays
     assert described(account, volume_id)["Iops"] == 4000
     later(account)
     change(VolumeId=volume_id, VolumeType="gp2")
@@ -83,7 +84,10 @@ def test_changes_have_a_pace(account: Account) -> None:
         ({"Size": 1}, "InvalidParameterValue"),
         ({"Size": 20000}, "InvalidParameterValue"),
         ({"Iops": 3000}, "InvalidParameterCombination"),
-        ({"VolumeType": "io1", "Size": 4}, "MissingParameter"),
+        ({"Size": 0}, "InvalidParameterValue"),
+        ({"VolumeType": "io1", "Size": 4}, "InvalidParameterValue"),  # of 3,000 IOPS
+        ({"VolumeType": "gp3", "Iops": 1}, "InvalidParameterValue"),
+        ({"VolumeType": "gp3", "Throughput": 2001}, "InvalidParameterValue"),
         (
             {"VolumeType": "io1", "Size": 4, "Iops": 100, "Throughput": 1},
             "InvalidParameterCombination",
@@ -122,3 +126,28 @@ def test_attributes_of_a_volume(account: Account) -> None:
     assert ask(VolumeId=volume_id, Attribute="autoEnableIO")["AutoEnableIO"] == {"Value": True}
     code = error_code(lambda: ask(VolumeId="vol-0123456789abcdef0", Attribute="productCodes"))
     assert code == "InvalidVolume.NotFound"
+
+
+def test_a_volume_that_becomes_io2_has_the_usual_speed(account: Account) -> None:
+    volume_id = volume(account, Size=4)["VolumeId"]
+    account.ec2.modify_volume(VolumeId=volume_id, VolumeType="io2")
+    assert described(account, volume_id)["Iops"] == 3000
+
+
+def test_a_volume_that_the_disk_does_not_take_stays_as_it_is(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume_id = volume(account, SnapshotId=account.snapshot(), VolumeType="gp3")["VolumeId"]
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(account.site.volumes, "grow", full)
+    code = error_code(lambda: account.ec2.modify_volume(VolumeId=volume_id, Size=9))
+    assert code == "InsufficientVolumeCapacity"
+    assert described(account, volume_id)["Size"] == 1
+    monkeypatch.setattr(account.site.volumes, "make", full)
+    made = described(account, volume_id)["SnapshotId"]
+    code = error_code(lambda: volume(account, SnapshotId=made))
+    assert code == "InsufficientVolumeCapacity"
+    assert len(account.ec2.describe_volumes()["Volumes"]) == 1
