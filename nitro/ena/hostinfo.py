@@ -43,9 +43,10 @@ class HostInfo:
     def takes_merged_segments(self) -> bool:
         """Whether the system's stack copes with received segments longer than the MTU.
 
-        FreeBSD's does not: it sums TCP itself, and the sum of such a segment is unfinished.
+        FreeBSD's does not: it sums TCP itself, and the sum of such a segment is unfinished. Nor
+        does OSv's with its own driver, which says that it is Linux and names no kernel.
         """
-        return self.os_type == OsType.LINUX
+        return self.os_type == OsType.LINUX and bool(self.kernel)
 
 
 def _text(field: bytes) -> str:

@@ -235,9 +235,10 @@ class Driver:
         body = struct.pack("<IQBBBx", buffer, self.control if buffer else 0, 0, feature, 0)
         return self.command(Opcode.SET_FEATURE, body + payload)
 
-    def set_host_info(self, *, version: int = 2, os_type: int = 1) -> Completion:
+    def set_host_info(self, *, version: int = 2, os_type: int = 1, kernel=b"#1") -> Completion:
         page = bytearray(4096)
         struct.pack_into("<I", page, 0, os_type)
+        struct.pack_into("32s", page, 136, kernel)
         struct.pack_into("<I", page, 172, version)
         address = self.alloc(4096)
         self.poke(address, bytes(page))

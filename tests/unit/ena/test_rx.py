@@ -231,10 +231,12 @@ def test_no_card_hands_over_merged_segments_of_its_own_accord(profile: str, stri
 
 
 def test_merged_segments_only_with_all_offloads_and_for_linux():
-    for os_type, expected in ((1, True), (3, False), (4, False), (5, False)):
+    """OSv's own driver says 1, too, and names no kernel."""
+    systems = ((1, b"#1 SMP", True), (1, b"", False), (3, b"", False), (5, b"23", False))
+    for os_type, kernel, expected in systems:
         driver = Driver(with_all_offloads(PROFILES["c5"]))
         driver.start(host_info=False)
-        driver.set_host_info(os_type=os_type)
+        driver.set_host_info(os_type=os_type, kernel=kernel)
         driver.rx_queue()
         assert driver.port.accepts == {"checksums": True, "segments": expected}
 
