@@ -79,6 +79,7 @@ def publish(
                 undo.remove(entry)
     entry, sent = import_disk(cloud, disk, run, undo, bucket, report)
     snapshot_id = prove(cloud, disk, str(entry.id), report, run.tags)
+    entry.proven = True
     published = _register(cloud, disk, snapshot_id, run, undo, report, sent)
     if published.snapshot_id != snapshot_id:  # another run was quicker
         undo.remove(entry)
@@ -120,9 +121,12 @@ def _write_and_register(
     with report.stage("write snapshot") as stage:
         written = direct.write_snapshot(cloud, disk, run, undo, stage)
     id_, sent = written.snapshot_id, written.bytes_sent
+    entries = [entry for entry in undo.kept if entry.id == id_]
+    for entry in entries:
+        entry.proven = True
     published = _register(cloud, disk, id_, run, undo, report, sent)
-    for entry in undo.kept:
-        if entry.id == id_ != published.snapshot_id:  # another run was quicker
+    if published.snapshot_id != id_:  # another run was quicker
+        for entry in entries:
             undo.remove(entry)
     return replace(published, via="ebs-direct")
 

@@ -28,7 +28,7 @@ SEARCH_PAUSES = (1.0, 2.0, 4.0)  # seconds: something just made is not findable 
 
 
 class Keep(enum.Enum):
-    """What outlives a deployment that succeeded. One that did not keeps nothing it made."""
+    """What outlives a deployment that succeeded. Of that, one that failed keeps what is proven."""
 
     NOTHING = "nothing"
     IMAGE = "image"
@@ -63,6 +63,7 @@ class Entry:
     remove: Callable[[str], None]
     id: str | None = None  # once it is known
     done: bool = False  # removed, or never made
+    proven: bool = False  # found to be what it should be, so that another run can go on from it
 
 
 class CleanUpError(NitroError):
@@ -77,8 +78,9 @@ class CleanUpError(NitroError):
 class Undo:
     """A context whose end removes what was pushed, last first.
 
-    After success it keeps what `keep` says. On Ctrl-C or SIGTERM everything goes and
-    `Interrupted` is raised; a second Ctrl-C abandons the rest and names it. Raises CleanUpError
+    After success it keeps what `keep` says, after a failure what of that is proven. On Ctrl-C or
+    SIGTERM everything goes and `Interrupted` is raised; a second Ctrl-C abandons the rest and names
+    it. Raises CleanUpError
     when success leaves something that could not be removed; with an `outer` context, that one
     tries again instead.
     """
@@ -147,6 +149,9 @@ class Undo:
         trace: TracebackType | None,
     ) -> None:
         try:
+            interrupted = isinstance(error, (KeyboardInterrupt, Interrupted))
+            if error and not interrupted:
+                self._spare_proven()
             left = self.unwind(Keep.NOTHING if error else self.keep)
         finally:
             _signals.give_back()
@@ -157,6 +162,13 @@ class Undo:
             self.outer.entries += [e for e in self.entries if not e.done and e.what in left]
         elif left and error is None:
             raise CleanUpError(left)
+
+    def _spare_proven(self) -> None:
+        """Leave to the next run what this one has proven and would have kept."""
+        for entry in self.kept:
+            if entry.proven and entry.lifetime.kept_by(self.keep):
+                self.entries.remove(entry)
+                self.report.note(f"the {entry.what} is kept: the next run goes on from it")
 
     def unwind(self, keep: Keep) -> list[str]:
         """Remove what `keep` does not keep. Returns what could not be removed."""

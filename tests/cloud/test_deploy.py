@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from nitro.local.hypervisor import NullHypervisor
 from nitro.probe import Boot, Selection
 from nitro.probe.tools.http import Http
 from nitro.probe.tools.iperf3 import Iperf3
-from tests.cloud.conftest import NOTHING, connect, everything, recorded, refuse
+from tests.cloud.conftest import NOTHING, connect, everything, recorded
 from tests.cloud.joint import FakeBuilder, FakeProber, clients, deploy, running, small_disk
 
 
@@ -278,68 +277,6 @@ def test_an_image_that_needs_more_memory_than_the_type_has_is_not_built(
         deploy(cloud, disk, builder=builder)
     assert builder.built == []
     assert everything(connect()) == NOTHING
-
-
-def cloud_refuses(call: str) -> Callable[[Cloud, FakeProber], object]:
-    return lambda cloud, _: refuse(cloud, call, "UnauthorizedOperation", status=403)
-
-
-def prober_fails(cloud: Cloud, prober: FakeProber) -> None:
-    prober.fails["wait_boot"] = ProbeError("boot: the guest failed")
-
-
-def archive_is_empty(cloud: Cloud, prober: FakeProber) -> None:
-    prober.outputs["not/a/name"] = ""
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        cloud_refuses("s3.UploadPart"),
-        cloud_refuses("ec2.ImportSnapshot"),
-        cloud_refuses("ec2.RegisterImage"),
-        cloud_refuses("ec2.CreateSecurityGroup"),
-        cloud_refuses("ec2.RunInstances"),
-        cloud_refuses("ec2.GetConsoleOutput"),
-        prober_fails,
-        archive_is_empty,
-    ],
-)
-def test_a_failure_at_any_stage_leaves_nothing_whatever_is_to_be_kept(
-    cloud: Cloud, disk: DiskImage, spoil: Callable[[Cloud, FakeProber], object]
-) -> None:
-    prober = FakeProber()
-    spoil(cloud, prober)
-    with pytest.raises(NitroError):
-        deploy(cloud, disk, keep=Keep.INSTANCE, prober=prober)
-    assert left(connect()) == {}
-
-
-def test_a_failure_on_the_host_leaves_nothing(cloud: Cloud, disk: DiskImage) -> None:
-    with pytest.raises(ProbeError, match="it broke"):
-        deploy(
-            cloud,
-            disk,
-            measure_from="host",
-            prober=FakeProber(fails={"run": ProbeError("it broke")}),
-        )
-    assert left(connect()) == {}
-
-
-def test_a_server_that_ends_before_it_is_ready_is_an_error_with_its_console(
-    cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
-) -> None:
-    class Dying(FakeProber):
-        def wait_boot(self, watch: Any, **options: Any) -> Any:
-            for instance_id in hypervisor.guests:
-                hypervisor.write_console(instance_id, b"kernel panic\n")
-                hypervisor.stop(instance_id)
-            watch.console()
-
-    with pytest.raises(NitroError, match="before it was ready") as failure:
-        deploy(cloud, disk, prober=Dying(), selection=BOOT_ONLY)
-    assert "kernel panic" in getattr(failure.value, "console", "")
-    assert left(connect()) == {}
 
 
 @pytest.mark.parametrize(

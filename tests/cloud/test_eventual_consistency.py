@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from nitro.cloud import ApiError, Cloud, DiskImage
 from nitro.cloud.visibility import VISIBLE_AFTER
-from tests.cloud.conftest import NOTHING, connect, everything
+from tests.cloud.conftest import NOTHING, connect, unproven
 from tests.cloud.joint import running
 
 # A call, the parameter that names something new, and what EC2 says while that is not seen.
@@ -69,4 +69,4 @@ def test_what_is_never_seen_is_a_failure_that_leaves_nothing(
     assert caught.value.code == code
     assert len(failures) < 100
     assert VISIBLE_AFTER <= now < 2 * VISIBLE_AFTER + 60
-    assert {**everything(connect()), "buckets": []} == NOTHING
+    assert {**unproven(connect()), "buckets": []} == NOTHING

@@ -31,7 +31,7 @@ from nitro.local.aws import Site
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.weather import Conditions, Forecast
 from nitro.ports import Port
-from tests.cloud.conftest import NOTHING, connect, everything, kind, recorded, refuse
+from tests.cloud.conftest import NOTHING, connect, everything, kind, recorded, refuse, unproven
 from tests.cloud.joint import deploy, running
 
 
@@ -147,7 +147,7 @@ def test_the_same_start_twice_is_one_instance(cloud: Cloud, disk: DiskImage) -> 
 def test_too_small_a_type_is_refused_by_what_the_image_says(cloud: Cloud, disk: DiskImage) -> None:
     with pytest.raises(RefusedError, match="the image needs 700 MiB"), Undo() as undo:
         start(cloud, replace(disk, minimum_memory_mib=700), undo, "t3.nano")
-    assert everything(connect()) == NOTHING
+    assert unproven(connect()) == NOTHING
 
 
 def test_an_instance_that_ends_instead_of_running_says_why(
@@ -156,7 +156,7 @@ def test_an_instance_that_ends_instead_of_running_says_why(
     hypervisor.fails = "no more memory on this host"
     with pytest.raises(NeverReady, match=r"terminated instead of running .*no more memory"):
         deploy(cloud, disk)
-    assert everything(connect()) == NOTHING
+    assert unproven(connect()) == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_refused_start_leaves_nothing(
         deploy(cloud, disk)
     assert hint in str(caught.value.hint)
     assert len(failures) == 1
-    assert everything(connect()) == NOTHING
+    assert unproven(connect()) == NOTHING
 
 
 def test_one_that_never_boots_shows_the_end_of_its_console(
@@ -187,7 +187,7 @@ def test_one_that_never_boots_shows_the_end_of_its_console(
         hypervisor.write_console(web.id, "\n".join(lines).encode())
         wait_console(cloud, web.id, lambda text: "ready" in text, what="ready", deadline=0.2)
     assert caught.value.console.splitlines() == lines[-20:]
-    assert everything(connect()) == NOTHING
+    assert unproven(connect()) == NOTHING
 
 
 def test_one_that_powers_off_is_not_waited_for(
@@ -256,7 +256,7 @@ def test_where_no_zone_has_capacity_all_are_named_and_nothing_is_left(
     ):
         start(user, disk, undo)
     assert len(failures) == len(network.find_subnets(cloud)) > 1
-    assert everything(connect()) == NOTHING
+    assert unproven(connect()) == NOTHING
 
 
 def test_each_zones_start_has_a_token_of_its_own(cloud: Cloud, disk: DiskImage) -> None:

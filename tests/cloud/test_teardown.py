@@ -49,12 +49,22 @@ def test_success_keeps_what_was_asked_for(keep: Keep, gone: list[str]) -> None:
 
 
 @pytest.mark.parametrize("keep", list(Keep))
-def test_failure_keeps_nothing_and_shows_through(keep: Keep) -> None:
+@pytest.mark.parametrize("proven", [False, True])
+@pytest.mark.parametrize("failure", [ZeroDivisionError, KeyboardInterrupt, Interrupted])
+def test_failure_keeps_what_is_proven_and_shows_through(
+    keep: Keep, proven: bool, failure: type[BaseException]
+) -> None:
+    """An interrupted run keeps nothing: its user has thought better of it."""
     removed: list[str] = []
-    with pytest.raises(ZeroDivisionError), Undo(keep) as undo:  # noqa: PT012
+    error = Interrupted if failure is KeyboardInterrupt else failure
+    report = Notes()
+    with pytest.raises(error), Undo(keep, report) as undo:  # noqa: PT012
         filled(undo, removed)
-        raise ZeroDivisionError
-    assert removed == ["instance", "group", "object", "image"]
+        undo.entries[0].proven = undo.entries[1].proven = proven
+        raise failure("x")
+    kept = proven and keep is not Keep.NOTHING and failure is ZeroDivisionError
+    assert removed == ["instance", "group", "object", *(() if kept else ("image",))]
+    assert ("the image is kept: the next run goes on from it" in report.notes) == kept
 
 
 def test_one_failure_does_not_stop_the_rest() -> None:
