@@ -157,7 +157,7 @@ def launched_client(
             undo,
             name=f"nitro-{placement.deployment}-{role}",
             role=role,
-            environment={"NITRO_RESULT_URL": upload.url} if upload else {},
+            environment=upload.environment if upload else {},
             payload=plan.text(),
             report=report,
         )

@@ -92,7 +92,7 @@ def connected(
         cloud = Cloud.connect(
             region=region or session.endpoint.region,
             endpoint_url=session.endpoint.url,
-            guest_endpoint_url=session.endpoint.guest_url,
+            guest_ca=session.endpoint.guest_ca,
             key=session.endpoint.key,
             dry_run=dry_run,
         )
@@ -137,7 +137,7 @@ def _check_instance(instance: str, settings: config.Settings) -> None:
 
 class _Elsewhere(TypedDict, total=False):
     endpoint_url: str
-    guest_endpoint_url: str | None
+    guest_ca: str | None
     key: tuple[str, str]
 
 
@@ -151,8 +151,8 @@ def _elsewhere() -> _Elsewhere:
     key = (os.environ.get("AWS_ACCESS_KEY_ID", ""), os.environ.get("AWS_SECRET_ACCESS_KEY", ""))
     if not url or not all(key) or os.environ.get("AWS_SESSION_TOKEN"):
         return {}
-    guests = os.environ.get("NITRO_GUEST_ENDPOINT_URL")
-    return {"endpoint_url": url, "guest_endpoint_url": guests, "key": key}
+    authority = os.environ.get("NITRO_GUEST_CA")
+    return {"endpoint_url": url, "guest_ca": authority, "key": key}
 
 
 def _check_region(region: str) -> None:

@@ -69,14 +69,14 @@ def down(
     ] = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Stop it and its instances; AMIs, snapshots and what names or encrypts them are kept."""
+    """Stop it and its instances; AMIs, snapshots, buckets, and what names or encrypts are kept."""
     from nitro import local
 
     report = reporter()
     stopped = local.down(report, force=force)
     if stopped:
         report.note(
-            "AMIs, snapshots, SSM parameters, launch templates and KMS keys are kept; buckets, "
+            "AMIs, snapshots, buckets, SSM parameters, launch templates and KMS keys are kept; "
             "volumes, networks and key pairs are gone"
         )
     report.close()

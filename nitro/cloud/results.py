@@ -24,11 +24,20 @@ _GRACE = 3  # looks after the instance has ended: console and object may come la
 
 @dataclass(frozen=True)
 class ResultUpload:
-    """Where a result is to be put. `url` takes one PUT; it works inside the instance."""
+    """Where a result is to be put. `url` takes one PUT; it works inside the instance.
+
+    `ca` is the certificate that the guest knows it by (DER in base64), None for AWS's own.
+    """
 
     bucket: storage.Bucket
     key: str
     url: str
+    ca: str | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the guest is told."""
+        return {"NITRO_RESULT_URL": self.url, **({"NITRO_RESULT_CA": self.ca} if self.ca else {})}
 
 
 def prepare(
@@ -53,7 +62,8 @@ def prepare(
         id=key,
         remove=lambda id_: storage.remove_object(cloud, holder, id_),
     )
-    return ResultUpload(holder, key, presign_put(cloud, holder, key, lifetime))
+    url = presign_put(cloud, holder, key, lifetime)
+    return ResultUpload(holder, key, url, cloud.guest_ca)
 
 
 def presign_put(cloud: Cloud, bucket: storage.Bucket, key: str, lifetime: timedelta) -> str:

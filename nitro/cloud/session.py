@@ -42,14 +42,15 @@ PRICES_REGION = "us-east-1"
 class Cloud:
     """A region of AWS, or of something that answers like it.
 
-    `guest_endpoint_url` is the S3 address as instances see it, None when it is the same.
+    `guest_ca` is the certificate by which instances know S3 (DER in base64), None where theirs of
+    the public authorities do. Instances see S3 under AWS's names, whatever `endpoint_url` is.
     With a `plan` (a dry run) calls that would change something are noted there, not made.
     """
 
     region: str
     session: boto3.Session
     endpoint_url: str | None = None
-    guest_endpoint_url: str | None = None
+    guest_ca: str | None = None
     plan: CallPlan | None = None
     sleep: Callable[[float], None] = time.sleep
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -60,7 +61,7 @@ class Cloud:
         *,
         region: str | None,
         endpoint_url: str | None = None,
-        guest_endpoint_url: str | None = None,
+        guest_ca: str | None = None,
         key: tuple[str, str] = ("local", "local"),
         profile: str | None = None,
         dry_run: bool = False,
@@ -91,7 +92,7 @@ class Cloud:
                 hint="set AWS_PROFILE, run `aws configure`, or use --cloud local",
             )
         plan = CallPlan() if dry_run else None
-        cloud = cls(session.region_name, session, endpoint_url, guest_endpoint_url, plan, sleep)
+        cloud = cls(session.region_name, session, endpoint_url, guest_ca, plan, sleep)
         retrying = with_retries(sleep, endpoint_url)
         session.events.register(
             "creating-client-class", lambda base_classes, **_: base_classes.insert(0, retrying)
@@ -111,9 +112,9 @@ class Cloud:
     @cached_property
     def guest_s3(self) -> S3Client:
         """Signs URLs for use inside instances."""
-        if not self.guest_endpoint_url:
+        if self.guest_ca is None:
             return self.s3
-        return cast("S3Client", self._client("s3", self.guest_endpoint_url))
+        return cast("S3Client", self._client("s3", for_guests=True))
 
     @cached_property
     def batch(self) -> BatchClient:
@@ -173,8 +174,9 @@ class Cloud:
         """The caller's account, 12 digits."""
         return self.identity["Account"]
 
-    def _client(self, service: str, endpoint_url: str | None = None) -> BaseClient:
-        config = Config(
+    def _client(self, service: str, *, for_guests: bool = False) -> BaseClient:
+        endpoint = None if for_guests else self.endpoint_url
+        config = Config(  # type: ignore[call-arg]  # whose stubs do not know the last one
             retries={"total_max_attempts": 1},
             connect_timeout=5,
             read_timeout=60,
@@ -184,11 +186,11 @@ class Cloud:
             # goes to the bucket's region: the global address redirects, for a new bucket in any
             # region but its own, and a guest with a signed URL cannot follow.
             s3={
-                "addressing_style": "path" if self.endpoint_url else "virtual",
+                "addressing_style": "path" if endpoint else "virtual",
                 "us_east_1_regional_endpoint": "regional",
             },
+            ignore_configured_endpoint_urls=for_guests,  # such as AWS_ENDPOINT_URL
         )
-        endpoint = endpoint_url or self.endpoint_url
         with self._lock:  # botocore's sessions are not made for concurrent use
             try:
                 # The stubs know services by literal only.

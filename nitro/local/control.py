@@ -43,10 +43,13 @@ _POLL_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a local Nitro answers, and to whom. `guest_url` is S3 as instances see it."""
+    """Where a local Nitro answers, and to whom.
+
+    `guest_ca` is the certificate by which instances know its S3: DER in base64.
+    """
 
     url: str
-    guest_url: str
+    guest_ca: str
     region: str
     access_key: str
     secret_key: str = field(repr=False)

@@ -133,7 +133,7 @@ def inside(folder: Path, channel: socket.socket) -> None:
     service.start()
     announcement = {
         "url": service.url,
-        "guest_url": service.guest_url,
+        "guest_ca": service.guest_ca,
         "region": REGION,
         "access_key": service.key.access,
         "secret_key": service.key.secret,

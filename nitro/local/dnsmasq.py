@@ -46,8 +46,9 @@ def configuration(
 ) -> str:
     """dnsmasq's configuration file.
 
-    `ipv4` and `ipv6` are the router's own addresses on the subnet; `names` maps host names to
-    addresses outside it, guests' names end in `domain`. Guests are read from `hosts` in `folder`.
+    `ipv4` and `ipv6` are the router's own addresses on the subnet; `names` maps host names, with
+    all below them, to addresses outside it, guests' names end in `domain`. Guests are read from
+    `hosts` in `folder`.
     """
     lines = [
         f"interface={interface}",
@@ -71,7 +72,7 @@ def configuration(
         f"dhcp-option=option:mtu,{MTU}",
         f"dhcp-option=option6:dns-server,[{ipv6.ip}]",
     ]
-    lines += [f"host-record={name},{address}" for name, address in names.items()]
+    lines += [f"address=/{name}/{address}" for name, address in names.items()]
     lines.append("address=/#/")  # nothing else has a name here: say so instead of asking on
     return "\n".join(lines) + "\n"
 

@@ -15,8 +15,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nitro.local import signature
+from nitro.local.aws.api import forms
 from nitro.local.aws.api.forms import Family, family
 from nitro.local.error_answer import App, error_answer, in_form
+from nitro.local.s3_names import elsewhere
 from nitro.local.signature import Key, Refused
 from nitro.local.weather.gate import AnswerLost, Gate
 
@@ -123,7 +125,36 @@ class Door:
 
 
 class GuestDoor(Door):
-    """S3 as instances see it: the one object that a presigned URL names."""
+    """S3 as instances see it: the one object that a presigned URL names, in its region.
+
+    `home_of` knows a bucket's region, and when it was made.
+    """
+
+    def __init__(
+        self,
+        *arguments: Any,
+        home_of: Callable[[str], tuple[str, datetime] | None] = lambda _: None,
+        **options: Any,
+    ) -> None:
+        super().__init__(*arguments, **options)
+        self._home_of = home_of
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        host, target = str(environ.get("HTTP_HOST", "")), str(environ["RAW_URI"])
+        moved = elsewhere(host, target, self._home_of, self._clock())
+        if moved is None or self.refusal(environ):
+            return super().__call__(environ, start_response)
+        request_id = str(uuid.uuid4())
+        kind, body = forms.error("s3", moved.code, moved.message, request_id)
+        headers = [
+            ("Content-Type", kind),
+            ("x-amz-request-id", request_id),
+            ("x-amz-bucket-region", moved.region),
+            ("Connection", "close"),  # a body was not read
+            *([("Location", moved.location)] if moved.location else ()),
+        ]
+        start_response(f"{moved.status} {moved.code}", headers)
+        return [moved.amend(body).encode()]
 
     def refusal(self, environ: dict[str, Any]) -> str | None:
         if "HTTP_AUTHORIZATION" in environ or environ["REQUEST_METHOD"] not in ("GET", "PUT"):

@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -17,9 +18,11 @@ from moto.moto_server.werkzeug_app import (
     MotoRequestHandler,
     create_backend_app,
 )
+from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from nitro.local import disk_formats
+from nitro.local import disk_formats, s3_names
+from nitro.local.authority import Authority, TlsServer
 from nitro.local.aws import Pace, PublicAddresses, Site, archive, install, vmimport
 from nitro.local.batch.app import BatchApp
 from nitro.local.batch.runner import ProcessRunner
@@ -42,11 +45,9 @@ JOBS_PORT = 8080  # of the endpoint inside the namespace
 class Service:
     """The local Nitro as one object.
 
-    `url` is the endpoint for the host, `guest_url` S3's for guests, `key` what requests to both
-    are signed with.
+    `url` is the endpoint for the host, `key` what requests to it and to the guests' S3 are signed
+    with, `guest_ca` the certificate that guests know that S3 by: DER in base64.
     """
-
-    guest_url = f"http://{S3_ADDRESS}"
 
     def __init__(self, folder: Path, host: HostSockets, conditions: Conditions = FAIR) -> None:
         for past in ("instances", "subnets", "jobs", "volumes"):  # none outlives the daemon
@@ -74,6 +75,8 @@ class Service:
             ec2_backends[account][region]  # is restored by being made
         add_vmimport_role()
         self.key = Key()
+        self._authority = Authority(folder)
+        self.guest_ca = self._authority.certificate
         self._listener = host.open("tcp", "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         # Jobs run in here, where the loopback interface is another one.
@@ -81,7 +84,7 @@ class Service:
             "AWS_ACCESS_KEY_ID": self.key.access,
             "AWS_SECRET_ACCESS_KEY": self.key.secret,
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{JOBS_PORT}",
-            "NITRO_GUEST_ENDPOINT_URL": self.guest_url,
+            "NITRO_GUEST_CA": self.guest_ca,
         }
         self._batch = BatchApp(DEFAULT_ACCOUNT_ID, ProcessRunner(folder / "jobs", variables))
 
@@ -99,18 +102,17 @@ class Service:
         jobs = make_server(
             "127.0.0.1", JOBS_PORT, door, threaded=True, request_handler=MotoRequestHandler
         )
+        guests = GuestDoor(self.key, create_backend_app, gate=self._gate, home_of=bucket_home)
         inside = make_server(
-            S3_ADDRESS,
-            80,
-            GuestDoor(self.key, create_backend_app, gate=self._gate),
-            threaded=True,
-            request_handler=MotoRequestHandler,
+            S3_ADDRESS, 80, guests, threaded=True, request_handler=MotoRequestHandler
         )
+        context = self._authority.context(certified_names)
+        secure = TlsServer((S3_ADDRESS, 443), guests, MotoRequestHandler, context)
         metadata = MetadataServer(
             (METADATA_ADDRESS, 80),
             Metadata(self.hypervisor.guest_at, answers=self._site.forecast.metadata_answers),
         )
-        for server in (outside, jobs, inside, metadata, TimeServer((TIME_ADDRESS, 123))):
+        for server in (outside, jobs, inside, secure, metadata, TimeServer((TIME_ADDRESS, 123))):
             self._serve(server)
 
     def stop(self) -> None:
@@ -120,6 +122,24 @@ class Service:
 
     def _serve(self, server: BaseWSGIServer | MetadataServer | TimeServer) -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+def bucket_home(name: str) -> tuple[str, datetime] | None:
+    """A bucket's region, and when it was made; None for one that is not there."""
+    if name not in s3_backends.bucket_accounts:
+        return None
+    partition, account = s3_backends.bucket_accounts[name]
+    bucket = s3_backends[account][partition].buckets.get(name)
+    return bucket and (bucket.region_name, bucket.creation_date)
+
+
+def certified_names(asked: str | None) -> list[str]:
+    """The names in the certificate for a client; for one that asks for none of S3's, as for none.
+
+    AWS answers such a client with a certificate, too, which it then refuses by itself.
+    """
+    place = s3_names.place(asked or "")
+    return s3_names.certified((place and place.region) or s3_names.HOME)
 
 
 def add_vmimport_role() -> None:

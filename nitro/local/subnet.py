@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 from nitro.errors import RefusedError
-from nitro.local import link
+from nitro.local import link, s3_names
 from nitro.local.dnsmasq import Dnsmasq, Host
 from nitro.local.hypervisor import Network
 from nitro.local.watch import Helper
@@ -23,8 +23,7 @@ METADATA_ADDRESS = "169.254.169.254"  # https://docs.aws.amazon.com/AWSEC2/lates
 TIME_ADDRESS = (
     "169.254.169.123"  # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configure-ec2-ntp.html
 )
-S3_ADDRESS = "169.254.170.1"  # ours: S3 as guests see it
-S3_NAME = "s3.nitro.internal"
+S3_ADDRESS = "169.254.170.1"  # ours: S3 as guests see it, under all of its names
 
 
 class Subnet:
@@ -45,7 +44,7 @@ class Subnet:
         try:
             link.add_ipv4(self.bridge, router)
             link.add_ipv6(self.bridge, router6)
-            names = {S3_NAME: S3_ADDRESS}
+            names = dict.fromkeys(s3_names.endpoints(), S3_ADDRESS)
             self._dnsmasq = Dnsmasq(
                 self.bridge, router, router6, folder, names, network.domain, report
             )

@@ -26,15 +26,17 @@ def test_the_url_takes_one_put(cloud: Cloud) -> None:
     assert results.fetch(cloud, upload) is None
 
 
-def test_the_url_is_signed_for_where_the_guest_is() -> None:
+def test_the_url_is_signed_for_the_name_that_guests_see(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:5000")
     cloud = Cloud.connect(
-        region="eu-central-1",
-        endpoint_url="http://127.0.0.1:5000",
-        guest_endpoint_url="http://10.0.0.1:9000",
+        region="eu-central-1", endpoint_url="http://127.0.0.1:5000", guest_ca="certificate"
     )
-    bucket = storage.Bucket("b", "123456789012")
+    bucket = storage.Bucket("mine", "123456789012")
     url = urlsplit(results.presign_put(cloud, bucket, "results/d-1/x", timedelta(minutes=90)))
-    assert (url.scheme, url.netloc, url.path) == ("http", "10.0.0.1:9000", "/b/results/d-1/x")
+    assert (url.scheme, url.netloc, url.path) == (
+        *("https", "mine.s3.eu-central-1.amazonaws.com"),
+        "/results/d-1/x",
+    )
     query = parse_qs(url.query)
     assert query["X-Amz-Expires"] == ["5400"]
     assert re.fullmatch(r"[0-9a-f]{64}", query["X-Amz-Signature"][0])

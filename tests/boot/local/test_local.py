@@ -95,7 +95,7 @@ def test_two_instances_and_the_host_reach_each_other(
         "cd /sys/class/dmi/id; echo dmi=$(cat bios_vendor sys_vendor board_asset_tag)\n"
         "echo uuid=$(cat product_uuid) serial=$(cat product_serial); cd /\n"
         "until ip -6 -o addr show dev eth0 scope global | grep inet6; do sleep 1; done\n"
-        "nslookup s3.nitro.internal\n",
+        "nslookup disks.s3.us-east-1.amazonaws.com\n",
         SecurityGroupIds=[group],
     )
     client = nitro.run(

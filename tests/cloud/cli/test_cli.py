@@ -54,7 +54,7 @@ def local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LocalSession:
     connect_to_aws = Cloud.connect
 
     def connect_here(**options: Any) -> Cloud:
-        addresses = ("endpoint_url", "guest_endpoint_url", "key")
+        addresses = ("endpoint_url", "guest_ca", "key")
         return connect_to_aws(**{k: v for k, v in options.items() if k not in addresses})
 
     monkeypatch.setattr(Cloud, "connect", connect_here)

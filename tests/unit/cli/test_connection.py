@@ -16,7 +16,7 @@ from tests.unit.cli.runner import json_of, nitro_
 
 def test_region_chooses_a_region_of_the_local_nitro(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each has its own resources at one address."""
-    endpoint = Endpoint("http://127.0.0.1:1", "http://10.0.0.1", "us-east-1", "key", "secret")
+    endpoint = Endpoint("http://127.0.0.1:1", "certificate", "us-east-1", "key", "secret")
 
     @contextmanager
     def session(_report: Reporter) -> Iterator[LocalSession]:

@@ -26,7 +26,7 @@ lock = open(folder + "/lock", "w")
 fcntl.flock(lock, fcntl.LOCK_EX)
 lock.write(str(os.getpid())); lock.flush()
 {before}
-where = {{"url": "http://u", "guest_url": "http://g", "region": "r"}}
+where = {{"url": "http://u", "guest_ca": "c", "region": "r"}}
 key = {{"access_key": "k", "secret_key": "s"}}
 json.dump(where | key, open(folder + "/new", "w"))
 os.rename(folder + "/new", folder + "/endpoint.json")
@@ -58,7 +58,7 @@ def test_nothing_runs_at_first() -> None:
 def test_up_starts_one_and_finds_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path, monkeypatch)
     endpoint = control.up()
-    assert endpoint == control.Endpoint("http://u", "http://g", "r", "k", "s")
+    assert endpoint == control.Endpoint("http://u", "c", "r", "k", "s")
     pid = control.status().pid
     assert control.up() == endpoint
     assert control.status().pid == pid
@@ -222,7 +222,7 @@ def test_what_went_wrong_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_number_left_behind_is_not_a_process(tmp_path: Path) -> None:
     folder = control.status().folder
     (folder / control.LOCK).write_text("1")
-    announced = {"url": "u", "guest_url": "g", "region": "r", "access_key": "k", "secret_key": "s"}
+    announced = {"url": "u", "guest_ca": "c", "region": "r", "access_key": "k", "secret_key": "s"}
     (folder / control.ENDPOINT).write_text(json.dumps(announced))
     state = control.status()
     assert (state.endpoint, state.pid) == (None, None)

@@ -33,7 +33,7 @@ def test_it_keeps_to_its_interface_and_its_folder(tmp_path: Path) -> None:
 def test_it_asks_nobody_else(tmp_path: Path) -> None:
     told = lines(tmp_path)
     assert {"no-resolv", "no-hosts", "address=/#/"} <= set(told)
-    assert "host-record=s3.example,169.254.170.1" in told
+    assert "address=/s3.example/169.254.170.1" in told
 
 
 def test_guests_are_told_the_mtu_of_a_vpc(tmp_path: Path) -> None:

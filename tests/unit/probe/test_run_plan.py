@@ -7,6 +7,7 @@ import base64
 import functools
 import random
 import re
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from nitro.local.authority import Authority
 from nitro.paths import resource
 from nitro.probe import console_result
 from nitro.probe.archive import read
@@ -29,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 
 @contextmanager
-def bucket(*refusals: int) -> Iterator[tuple[str, list[bytes]]]:
+def bucket(*refusals: int, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[bytes]]]:
     """An address that takes PUTs after it has refused some with the given statuses."""
     got: list[bytes] = []
     left = list(refusals)
@@ -48,6 +50,8 @@ def bucket(*refusals: int) -> Iterator[tuple[str, list[bytes]]]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -64,16 +68,24 @@ TOO_LARGE = "large 5 head -c 40000 /dev/urandom\n"  # more than the console has 
 
 
 def run(
-    tools: Path, folder: Path, plan: str, url: str | None = None
+    tools: Path,
+    folder: Path,
+    plan: str,
+    url: str | None = None,
+    *,
+    ca: str | None = None,
+    start: str = "",
 ) -> subprocess.CompletedProcess[str]:
     (folder / "plan").write_text(plan)
     (folder / "tmp").mkdir()
     quick = 'dmesg() { echo "dmesg $*"; }\nsleep() { :; }\n'
-    (folder / "run-plan").write_text(quick + RUN_PLAN.read_text())
+    (folder / "run-plan").write_text(quick + start + RUN_PLAN.read_text())
     environment = {"PATH": str(tools), "TMPDIR": str(folder / "tmp")}
+    given = {"NITRO_RESULT_URL": url, "NITRO_RESULT_CA": ca}
+    environment |= {name: value for name, value in given.items() if value}
     done = subprocess.run(
         [tools / "sh", folder / "run-plan", folder / "plan"],
-        env=environment | ({"NITRO_RESULT_URL": url} if url else {}),
+        env=environment,
         capture_output=True,
         text=True,
         timeout=60,
@@ -159,6 +171,28 @@ def test_a_put_that_is_never_answered_with_200_is_said_on_the_console(tools, tmp
     assert said == f"the PUT to S3 ended with HTTP status {status}, curl with exit code 0"
     assert console_result.read(done.stdout) is None
     assert "dmesg -n 1\n" in done.stdout
+
+
+def test_the_certificate_that_vouches_for_the_bucket_is_that_of_the_plan(tools, tmp_path):
+    """It comes in the user data, and no other counts."""
+    name = "b-1.s3.eu-west-1.amazonaws.com"
+    url = f"https://{name}/results/x.tar.gz?a=b"
+    given = [Authority(_folder(tmp_path / each)) for each in ("its", "other")]
+    for authority, code in zip(given, (0, 60), strict=True):
+        folder = _folder(tmp_path / f"run {code}")
+        with bucket(tls=given[0].context(lambda _: [name])) as (address, got):
+            port = address.split(":")[2].partition("/")[0]
+            curl = f'curl() {{ "{tools}/curl" --connect-to ::127.0.0.1:{port} "$@"; }}\n'
+            done = run(tools, folder, TOO_LARGE, url, ca=authority.certificate, start=curl)
+        assert len(got) == (not code), done.stderr
+        said = console_result.error(done.stdout)
+        status = f"the PUT to S3 ended with HTTP status 000, curl with exit code {code}"
+        assert said == (status if code else None)
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
 
 
 def test_a_bucket_that_cannot_be_reached_is_said_on_the_console(tools, tmp_path):
