@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from nitro import config
+from nitro.cli import options
 from nitro.cli.output import say
 from nitro.errors import InputError, NitroError
 from nitro.progress import Reporter
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from nitro.local import LocalSession
 
 _LOOPBACK = "127.0.0.0/8"
-# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html
-_INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 
 
 @dataclass(frozen=True)
@@ -53,17 +51,21 @@ def connected(
     dry_run: bool = False,
     launches: bool = False,
     instance: str | None = None,
-    **options: str | None,
+    **chosen: str | None,
 ) -> Iterator[Connection]:
-    """The cloud that options (see `config.Settings`), environment and `nitro.toml` choose.
+    """The cloud that `chosen` (see `config.Settings`), environment and `nitro.toml` choose.
 
     With `launches`, a machine that cannot run instances of the local Nitro is refused at once, and
     so is an `instance` that is asked for and cannot be there.
     Raises InputError for settings that do not fit, RefusedError without credentials.
     """
-    settings = config.load(None, region=region, **options)
+    settings = config.load(None, region=region, **chosen)
     if instance is not None:
         _check_instance(instance, settings)
+    if settings.subnet and not options.is_id(settings.subnet, "subnet"):
+        raise InputError(
+            f"{settings.subnet}: no subnet has such an id", hint="such as subnet-0123456789abcdef0"
+        )
     from nitro.cloud.network import check_ranges
     from nitro.cloud.session import Cloud
 
@@ -104,12 +106,12 @@ def connected(
             raise
 
 
-def idle(*, region: str | None = None, **options: str | None) -> Path | None:
+def idle(*, region: str | None = None, **chosen: str | None) -> Path | None:
     """The folder of the local Nitro, when a command is for it and it does not run.
 
     It has no instances then, so what only looks at what is there need not start it.
     """
-    settings = config.load(None, region=region, **options)
+    settings = config.load(None, region=region, **chosen)
     return _idle(settings) if region is None else None
 
 
@@ -124,7 +126,7 @@ def _idle(settings: config.Settings) -> Path | None:
 
 def _check_instance(instance: str, settings: config.Settings) -> None:
     """Refuse what cannot be an instance's id, and one of a local Nitro that does not run."""
-    if not _INSTANCE_ID.fullmatch(instance):
+    if not options.is_id(instance, "i"):
         raise InputError(
             f"{instance}: no instance has such an id", hint="`nitro ls` lists what is there"
         )

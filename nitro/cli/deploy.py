@@ -57,7 +57,8 @@ def deploy(
     if keep and ephemeral:
         raise InputError("--keep and --ephemeral exclude each other", hint="choose one")
     instance = options.instance_type(instance)
-    lifetime = options.duration(ttl)
+    lifetime, source = options.duration(ttl), options.source(source)
+    groups = options.security_groups(security_group)
     from nitro import probe as probes
     from nitro.cli import summary
     from nitro.cloud import Keep
@@ -89,7 +90,7 @@ def deploy(
             keep=Keep.INSTANCE if keep else Keep.NOTHING if ephemeral else Keep.IMAGE,
             ttl=lifetime,
             via=route,
-            security_groups=security_group or (),
+            security_groups=groups,
             placement_group=placement_group,
             instance_profile=instance_profile,
             processors=processors,

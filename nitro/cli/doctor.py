@@ -33,12 +33,13 @@ def doctor(
     verbose: options.Verbose = False,
 ) -> None:
     """Check what deployments need, here and in the account."""
+    checks: list[Check] = []
+    report = reporter()
+    chosen = config.load(cloud=cloud).cloud
     from nitro.cloud import doctor as account
     from nitro.cloud import role, storage
 
-    checks: list[Check] = []
-    report = reporter()
-    if config.load(cloud=cloud).cloud == "local":
+    if chosen == "local":
         from nitro.local import doctor as machine
 
         checks += machine.examine()

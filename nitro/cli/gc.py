@@ -37,17 +37,19 @@ def gc(
     verbose: options.Verbose = False,
 ) -> None:
     """Remove what is unfinished, failed or expired, in all regions or in --region."""
-    from nitro.cloud import garbage
-
-    young = options.duration(older_than, "--older-than") or garbage.YOUNG
+    young = options.duration(older_than, "--older-than")
     report = reporter()
     with connected(
         report, cloud=cloud, region=region, profile=profile, bucket=bucket
     ) as connection:
+        from nitro.cloud import garbage
+
         account = connection.cloud
         with report.stage("look for garbage"):
             names = [region] if region else garbage.regions_of(account)
-            found = garbage.find_in(account, names, young, connection.settings.bucket)
+            found = garbage.find_in(
+                account, names, young or garbage.YOUNG, connection.settings.bucket
+            )
         if not plan:
             garbage.collect(account, found, report)
     if json:

@@ -38,6 +38,7 @@ def probe(
     verbose: options.Verbose = False,
 ) -> None:
     """Measure a running instance."""
+    source = options.source(source)
     from nitro.probe import ToolProber, parse
 
     selection = None if probes is None else parse(probes)

@@ -51,7 +51,7 @@ def launch(
     fields: dict[str, Any] = {
         "instance_type": options.instance_type(instance),
         "ttl": options.duration(ttl),
-        "security_groups": security_group or (),
+        "security_groups": options.security_groups(security_group),
         "placement_group": placement_group,
         "instance_profile": instance_profile,
         "processors": processors,

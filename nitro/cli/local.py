@@ -115,19 +115,23 @@ def _shapes(words: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     if not words or importlib.util.find_spec("moto") is None:  # which `local.up` reports
         return found
-    from moto.ec2.models.instance_types import INSTANCE_TYPES
-
     from nitro.ena.shape import parse
+
+    hint = "write TYPE:in=RATE,out=RATE, such as c5.large:in=500M,out=500M"
+    for word in words:
+        name, colon, text = word.partition(":")
+        if not colon or not options.names_type(name):
+            raise InputError(f"--shape {word}: no instance type {name!r}", hint=hint)
+        parse(text)
+    from moto.ec2.models.instance_types import INSTANCE_TYPES  # which takes a second
 
     for word in words:
         name, _, text = word.partition(":")
         if name not in INSTANCE_TYPES:
-            hint = "write TYPE:in=RATE,out=RATE, such as c5.large:in=500M,out=500M"
             raise InputError(f"--shape {word}: no instance type {name!r}", hint=hint)
         if name in found:
-            hint = "put its bounds into one: in=500M,out=500M"
-            raise InputError(f"--shape {word}: {name} is given twice", hint=hint)
-        parse(text)
+            one = "put its bounds into one: in=500M,out=500M"
+            raise InputError(f"--shape {word}: {name} is given twice", hint=one)
         found[name] = text
     return found
 

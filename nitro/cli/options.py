@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -210,13 +211,19 @@ _SIZE = re.compile(r"nano|micro|small|medium|large|[0-9]*xlarge|metal(-[0-9]+xl)
 _SIZES = ("nano", "micro", "small", "medium", "large", "xlarge", "2xlarge", "4xlarge", "metal")
 
 
+def names_type(name: str) -> bool:
+    """Whether an instance type may have this name."""
+    found = _TYPE.fullmatch(name)
+    return found is not None and _SIZE.fullmatch(found[2]) is not None
+
+
 def instance_type(text: str) -> str:
     """`C5.Large` as EC2 writes it, `c5.large`. Raises InputError for what cannot be a type's name,
     so that nobody has to be asked for that."""
     name = text.strip().lower()
-    found = _TYPE.fullmatch(name)
-    if found and _SIZE.fullmatch(found[2]):
+    if names_type(name):
         return name
+    found = _TYPE.fullmatch(name)
     hint = "such as c5.large"
     if found:
         from difflib import get_close_matches
@@ -224,6 +231,34 @@ def instance_type(text: str) -> str:
         if near := get_close_matches(found[2], _SIZES, n=3, cutoff=0.5):
             hint = f"did you mean {' or '.join(f'{found[1]}.{size}' for size in near)}?"
     raise InputError(f"--instance {text}: no instance type has such a name", hint=hint)
+
+
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html
+_ID = re.compile(r"([a-z]+)-(?:[0-9a-f]{8}|[0-9a-f]{17})")
+
+
+def is_id(text: str, kind: str) -> bool:
+    """Whether EC2 gives such an id to what it calls `kind`: i, subnet, sg."""
+    found = _ID.fullmatch(text)
+    return found is not None and found[1] == kind
+
+
+def security_groups(ids: Sequence[str] | None) -> Sequence[str]:
+    """Raises InputError for what cannot be the id of a security group."""
+    for text in ids or ():
+        if not is_id(text, "sg"):
+            raise InputError(
+                f"--security-group {text}: no security group has such an id",
+                hint="give its id, such as sg-0123456789abcdef0, and not its name",
+            )
+    return ids or ()
+
+
+def source(text: str) -> str:
+    """Where `--from` measures. Raises InputError."""
+    if text not in (known := ("instance", "host")):
+        raise InputError(f"--from {text}: nothing measures there", hint=f"use {' or '.join(known)}")
+    return text
 
 
 def output_file(path: Path | None, option: str) -> Path | None:

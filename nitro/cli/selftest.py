@@ -41,10 +41,6 @@ def selftest(
     verbose: options.Verbose = False,
 ) -> None:
     """Try each part in the account, the cheapest first; leave nothing behind."""
-    from nitro import image
-    from nitro import probe as probes
-    from nitro.selftest import Selftest
-
     options.output_file(output, "--output")
     report = reporter()
     recipe = recipe_arg.find(recipe_name)
@@ -58,6 +54,10 @@ def selftest(
         allow=allow,
         launches=True,
     ) as connection:
+        from nitro import image
+        from nitro import probe as probes
+        from nitro.selftest import Selftest
+
         found = Selftest(
             connection.cloud,
             connection.settings.cloud,

@@ -20,7 +20,7 @@ def may_hold(folder: Path, name: str) -> bool:
 
     Ids and tags are in the files as they are, and so is a key, of the object BUCKET/KEY.
     """
-    sought = json.dumps(name.partition("/")[2] or name)[1:-1]
+    sought = json.dumps(name.partition("/")[2] or name)
     return any(sought in document for document in _documents(folder))
 
 
@@ -34,4 +34,4 @@ def _documents(folder: Path) -> Iterator[str]:
         if isinstance(held, dict) and any(held.get(kind) for kind in _LISTED):
             yield text
     for path in (folder / "index" / "buckets").rglob("*.json"):
-        yield f"{path.parent.name} {path.read_text(errors='replace')}"
+        yield f'"{path.parent.name}" {path.read_text(errors="replace")}'

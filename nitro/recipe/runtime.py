@@ -41,7 +41,7 @@ def of_script(path: str) -> Runtime | None:
 
 def is_script(path: str) -> bool:
     """Whether there is a script or archive of one of the runtimes at `path`."""
-    return of_script(path) is not None and Path(path).is_file()
+    return Path(path).is_file() and of_script(path) is not None
 
 
 def expand(document: Mapping[str, Any], folder: Path = Path()) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nitro import input_file
 from nitro.cli import options
 from nitro.cli.bench.place import Location, require_extra
 from nitro.cli.bench.verdict import Night, night_of
@@ -32,6 +33,7 @@ def run(
     verbose: options.Verbose = False,
 ) -> None:
     """Measure what the plan says and the record does not have of this night yet."""
+    input_file.check(plan_file)
     require_extra()
     from nitro import image, probe
     from nitro.bench import night as nights

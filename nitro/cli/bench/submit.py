@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nitro import input_file
 from nitro.cli import options
 from nitro.cli.bench.place import Location, place_of, require_extra, store_of
 from nitro.cli.bench.verdict import Night, Topic, Webhook, judge, night_of
@@ -44,6 +45,7 @@ def submit(
     verbose: options.Verbose = False,
 ) -> None:
     """Measure a night as an array job of AWS Batch; a job after it checks and reports."""
+    input_file.check(plan_file)
     require_extra()
     from nitro import image
     from nitro.bench import notify

@@ -118,6 +118,9 @@ def test_bad_input_is_one_line_on_stderr_and_code_2(tmp_path: Path):
         (("--ttl", "soon"), "--ttl soon is not a time"),
         (("--region", "mars-1"), "--region mars-1: there is no such region"),
         (("--keep", "--ephemeral"), "--keep and --ephemeral exclude each other"),
+        (("--from", "mars"), "--from mars: nothing measures there"),
+        (("--subnet", "x"), "x: no subnet has such an id"),
+        (("--security-group", "default"), "--security-group default: no security group has"),
     ],
 )
 def test_options_are_judged_before_anything_starts(

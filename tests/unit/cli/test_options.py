@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from nitro import cloud as clouds
 from nitro.cli import app, options
 from nitro.errors import InputError
+from nitro.measure import MEASURE_FROM
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,10 @@ def test_what_cannot_be_an_instance_type_is_refused_with_what_may_be_meant(
     with pytest.raises(InputError) as refused:
         options.instance_type(written)
     assert hint in str(refused.value.hint)
+
+
+def test_where_a_client_measures_is_what_the_measurement_knows() -> None:
+    for place in MEASURE_FROM:
+        assert options.source(place) == place
+    with pytest.raises(InputError, match="--from mars"):
+        options.source("mars")

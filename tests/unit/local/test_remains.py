@@ -39,7 +39,12 @@ def test_nothing_is_in_a_folder_that_is_new_or_broken(tmp_path: Path) -> None:
 def test_an_image_is_found_by_its_id_and_its_deployment(tmp_path: Path) -> None:
     folder = folder_with(tmp_path, {**EMPTY, "images": [IMAGE]})
     assert remains.anything(folder)
-    for name, there in (("ami-0123", True), ("d-20260101-aa", True), ("ami-9", False)):
+    for name, there in (
+        ("ami-0123", True),
+        ("d-20260101-aa", True),
+        ("ami-9", False),
+        ("ami", False),
+    ):
         assert remains.may_hold(folder, name) == there
 
 
