@@ -22,19 +22,19 @@ from nitro.documents.metrics import Better
 _NOT_JUDGED = r"_(retransmits|cpu_instance|cpu_client|lost|jitter|rate|max|mean|p75|p90)$"
 
 _SQL = """
-SELECT plan, cell, metric, any_value(unit) AS unit, any_value(better) AS better, night,
-       median(value) AS value, count(*) AS count
+SELECT plan, cell, metric, unit, better, night, median(value) AS value, count(*) AS count
 FROM metrics
 WHERE phase = 'steady' AND NOT limited AND better IS NOT NULL AND value > 0
   AND NOT regexp_matches(metric, ?) AND cell GLOB ? AND metric GLOB ?
-GROUP BY plan, cell, metric, night
-ORDER BY plan, cell, metric, night
+GROUP BY ALL ORDER BY ALL
 """
 
 
 @dataclass(frozen=True)
 class Series:
     """One metric of one cell: what happened each night, oldest first; nights may be missing.
+
+    In another unit it is another series.
 
     `values` are the medians of `counts` repetitions, in `unit`.
     """
@@ -74,7 +74,7 @@ def load(
     Raises InputError when the record has no samples of the plan.
     """
     rows = record.query(_SQL, (_NOT_JUDGED, cell, metric), plan=plan)
-    keys = [rows.column(name).to_pylist() for name in ("plan", "cell", "metric")]
+    keys = [rows.column(name).to_pylist() for name in ("plan", "cell", "metric", "unit", "better")]
     names = list(zip(*keys, strict=True))
     if not names:
         return []

@@ -36,16 +36,21 @@ _SAMPLES = "samples"
 _MEMORY = "600MB"  # of DuckDB; beyond it works on disk
 _PARTITIONING = ds.partitioning(PARTITION_SCHEMA, flavor="hive")
 
+# Of runs that two processes made of one measurement: one that succeeded, and of those the first.
+_FIRST = "SELECT DISTINCT ON (id) * FROM parts ORDER BY id, error IS NOT NULL, started"
+
 # What is wrong with a query itself, whatever the files are.
 _MISTAKES = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 _VIEWS = "the views are samples and metrics; `nitro bench schema` lists their columns"
 
-# One row for each number. What has no metric, a failed run, is in `samples` only.
+# One row for each number. What has no metric, a failed run, is in `samples` only, and so is what no
+# number is: DuckDB takes NaN for the greatest of all.
 _METRICS = """
 CREATE VIEW metrics AS
 SELECT * EXCLUDE (metrics, m, raw),
        m.name AS metric, m.value AS value, m.unit AS unit, m.better AS better
 FROM (SELECT *, unnest(metrics) AS m FROM samples)
+WHERE isfinite(m.value)
 """
 
 
@@ -77,8 +82,7 @@ class Record:
         files, rows = self._reading(lambda: self._read(plan, night, FILE_SCHEMA.names))
         if len(files) < 2:
             return
-        unique = {id_: index for index, id_ in enumerate(rows.column("id").to_pylist())}
-        kept = self._write(night, plan, rows.take([unique[id_] for id_ in sorted(unique)]))
+        kept = self._write(night, plan, _each_once(rows))
         for path in files:
             name = path.removeprefix(f"{self.store.root}/")
             if name != kept:
@@ -125,7 +129,7 @@ class Record:
             selects.append("SELECT * FROM whole")
         if parts:
             self._register(database, "parts", parts)
-            selects.append("SELECT DISTINCT ON (id) * FROM parts")
+            selects.append(f"({_FIRST})")
         database.execute(f"CREATE VIEW samples AS {' UNION ALL BY NAME '.join(selects)}")
         database.execute(_METRICS)
         database.execute(f"SET allowed_paths = {_listed(files)}")
@@ -233,6 +237,17 @@ def _has_all_columns(path: str) -> bool:
         return set(pq.read_schema(path).names) >= set(FILE_SCHEMA.names)
     except (OSError, ArrowException):
         return True  # whatever it is, DuckDB says so
+
+
+def _each_once(rows: Table) -> Table:
+    """What _FIRST selects, by ids."""
+    keys = (rows.column(name).to_pylist() for name in ("id", "error", "started"))
+    order = sorted(
+        (id_, error is not None, started, index)
+        for index, (id_, error, started) in enumerate(zip(*keys, strict=True))
+    )
+    unique = {id_: index for id_, *_, index in reversed(order)}
+    return rows.take([unique[id_] for id_ in sorted(unique)])
 
 
 def _by_partition(files: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -156,7 +156,11 @@ def check(
     new: list[Step] = []
     known: list[Step] = []
     for series in all_series:
-        mine = [step for step in told if (step.cell, step.metric) == (series.cell, series.metric)]
+        mine = [
+            step
+            for step in told
+            if (step.cell, step.metric, step.unit) == (series.cell, series.metric, series.unit)
+        ]
         for step in _steps(series, len(all_series)):
             earlier = next((t for t in mine if _same(t, step, series)), None)
             if earlier is None:

@@ -26,7 +26,7 @@ _RUNS = 12  # of a series' last night in its table
 _BASELINE = 30  # nights
 
 _LAST_NIGHT = """
-SELECT cell, metric, value, id, started, server, zone, phase, limited, peak_bits
+SELECT cell, metric, unit, value, id, started, server, zone, phase, limited, peak_bits
 FROM metrics WHERE night = ? AND better IS NOT NULL ORDER BY cell, metric, position
 """
 _RAW = """
@@ -34,7 +34,7 @@ SELECT id, raw FROM samples WHERE night = ? ORDER BY repetition DESC, cell
 LIMIT 2000
 """
 
-Runs = dict[tuple[str, str], list[dict[str, Any]]]
+Runs = dict[tuple[str, str, str], list[dict[str, Any]]]  # by cell, metric and unit
 
 
 def write(record: Record, folder: Path, plan: str | None = None) -> Path:
@@ -79,7 +79,7 @@ def _plan(record: Record, plan: str) -> Iterator[str]:
     verdict = check(record, plan, histories=all_series)
     runs: Runs = {}
     for row in record.query(_LAST_NIGHT, (verdict.night,), plan=plan).to_pylist():
-        runs.setdefault((row["cell"], row["metric"]), []).append(row)
+        runs.setdefault((row["cell"], row["metric"], row["unit"]), []).append(row)
     raw = _raw(record, plan, verdict.night)
     yield f"<h2>{_text(plan)}, night of {verdict.night}</h2><p>{headline(verdict)}.</p>"
     yield from _verdict(verdict)
@@ -90,9 +90,9 @@ def _plan(record: Record, plan: str) -> Iterator[str]:
         steps = [
             step
             for step in (*verdict.new, *verdict.known)
-            if (step.cell, step.metric) == (series.cell, series.metric)
+            if (step.cell, step.metric, step.unit) == (series.cell, series.metric, series.unit)
         ]
-        mine = runs.get((series.cell, series.metric), [])
+        mine = runs.get(_key(series), [])
         yield _card(_anchor(plan, number), series, steps, mine, raw)
     yield "</div>"
 
@@ -232,9 +232,13 @@ def _raw(record: Record, plan: str, night: date) -> dict[str, str]:
 
 
 def _peak(series: Series, runs: Runs) -> float | None:
-    found = runs.get((series.cell, series.metric))
+    found = runs.get(_key(series))
     peak: float | None = found[0]["peak_bits"] if found and series.unit == "bit/s" else None
     return peak
+
+
+def _key(series: Series) -> tuple[str, str, str]:
+    return series.cell, series.metric, series.unit
 
 
 def _table(title: str, caption: str, heads: Sequence[str], rows: Sequence[str]) -> str:

@@ -50,9 +50,10 @@ def history(
         print_json([series.to_json() for series in all_series])
         return
     if not all_series:
+        asked = "" if cell == metric == "*" else f" of --cell {cell!r} --metric {metric!r}"
         raise InputError(
-            f"the record has no history of --cell {cell!r} --metric {metric!r}",
-            hint="failed and limited runs have none; `nitro bench history` lists what there is",
+            f"the record has no history{asked}",
+            hint="runs that failed, warm up or were limited have none; `nitro bench query` has all",
         )
     rows = [
         [series.cell, series.metric, night, level(value, series.unit), count]

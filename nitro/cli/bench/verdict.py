@@ -12,6 +12,7 @@ from nitro.cli import options
 from nitro.cli.bench.place import Location, PlanName, opened, require_extra
 from nitro.cli.output import print_json, print_text, reporter
 from nitro.errors import InputError, ProbeError, Regression
+from nitro.printable import printable
 
 if TYPE_CHECKING:
     from nitro.bench.record import Record
@@ -142,17 +143,15 @@ def triage(
 def _print(verdict: Verdict) -> None:
     from nitro.bench.summary import headline
 
-    print_text(f"{verdict.plan}, night of {verdict.night}: {headline(verdict)}")
+    lines = [f"{verdict.plan}, night of {verdict.night}: {headline(verdict)}"]
     for step in sorted(verdict.new, key=lambda s: not s.worse):
-        print_text(f"  {'slower' if step.worse else 'faster'}: {step}")
-        for one in step.differences:
-            print_text(f"    changed with it: {one}")
-    for failed in verdict.failed:
-        print_text(f"  failed: {failed}")
-    for limited in verdict.limited:
-        print_text(f"  limited by its allowance: {limited}")
-    for step in verdict.known:
-        print_text(f"  told on {step.told}: {step}")
+        lines.append(f"  {'slower' if step.worse else 'faster'}: {step}")
+        lines += [f"    changed with it: {one}" for one in step.differences]
+    lines += [f"  failed: {failed}" for failed in verdict.failed]
+    lines += [f"  limited by its allowance: {limited}" for limited in verdict.limited]
+    lines += [f"  told on {step.told}: {step}" for step in verdict.known]
+    for line in lines:  # of each one, whatever a tool or a name has in it
+        print_text(printable(line, keep=""))
 
 
 def _exit(verdicts: list[Verdict]) -> None:
@@ -161,10 +160,10 @@ def _exit(verdicts: list[Verdict]) -> None:
     failed = [cell for one in verdicts for cell in one.failed]
     if slower:
         more = f", and {len(slower) - 1} more" if len(slower) > 1 else ""
-        raise Regression(f"slower: {slower[0]}{more}")
+        raise Regression(printable(f"slower: {slower[0]}{more}", keep=""))
     if failed:
         more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-        raise ProbeError(f"failed: {failed[0]}{more}")
+        raise ProbeError(printable(f"failed: {failed[0]}{more}", keep=""))
 
 
 def night_of(text: str | None) -> date | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nitro.bench.history import load
+from nitro.bench.verdict import check
 from nitro.probe import Allowance, Metric
 from tests.unit.bench.samples import CELL, CELLS, days, fill, sample
 
@@ -46,3 +47,14 @@ def test_cells_and_metrics_are_chosen_by_patterns_and_counts_are_no_level(record
     assert [series.metric for series in load(record)] == ["tcp_in", "tcp_rr_p99"]
     assert [series.metric for series in load(record, metric="*_p99")] == ["tcp_rr_p99"]
     assert load(record, cell="m5.*") == []
+
+
+def test_another_unit_is_another_series(record):
+    """As a later version of a tool may have; no step lies between the two."""
+    for number, night in enumerate(days(16)):
+        value = Metric(1e9, "bit/s", "more") if number < 12 else Metric(1000.0, "Mbit/s", "more")
+        record.append([sample(night=night, metrics={"tcp_in": value})])
+    found = load(record)
+    assert [(one.unit, len(one.nights)) for one in found] == [("Mbit/s", 4), ("bit/s", 12)]
+    verdict = check(record, "small")
+    assert (verdict.new, verdict.known) == ((), ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, time
 
 import pyarrow.parquet as pq
 import pytest
@@ -74,6 +74,27 @@ def test_a_file_that_compaction_left_behind_counts_no_sample_twice(record):
     record.compact("small", NIGHT)
     assert len(files(record)) == 3
     assert count(record) == 2
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_processes_that_measured_a_night_the_first_run_that_succeeded_counts(record, order):
+    later = datetime.combine(NIGHT, time(23), UTC)
+    first = [sample(error="refused"), sample(3e9, repetition=1)]
+    second = [sample(2e9, started=later), sample(1e9, repetition=1, started=later)]
+    for number, runs in enumerate([first, second][::order]):
+        record.append([*runs, sample(repetition=5 + number)])
+    sql = "SELECT value FROM metrics WHERE repetition < 5 ORDER BY repetition"
+    for _ in range(2):
+        values = [row["value"] for row in record.query(sql).to_pylist()]
+        assert values == [2e9, 3e9]
+        record.compact("small", NIGHT)
+    assert len(files(record)) == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_no_number_is_no_measurement(record, value):
+    record.append([sample(value), sample(repetition=1)])
+    assert (count(record), count(record, "metrics")) == (2, 1)
 
 
 def test_writers_at_the_same_time_lose_nothing(record):

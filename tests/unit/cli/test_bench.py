@@ -56,6 +56,25 @@ def test_a_failed_cell_is_exit_code_4(run, tmp_path):
     assert "1 of 1 runs failed: it timed out" in result.stdout
 
 
+def test_a_failure_is_one_line_whatever_the_tool_said(run, tmp_path):
+    Record(FolderStore(tmp_path)).append([sample(error="it said\n\x1b[31m no\r\nand more")])
+    result = run("check", code=4, record=tmp_path)
+    assert len(result.stdout.splitlines()) == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "\x1b" not in result.output
+
+
+@pytest.mark.parametrize(
+    "fields", [{"error": "no"}, {"phase": "warm-up"}, {"metrics": {}}, {"value": float("nan")}]
+)
+def test_a_record_without_a_history_has_a_verdict_and_a_page(run, tmp_path, fields):
+    Record(FolderStore(tmp_path / "record")).append([sample(**fields)])
+    at = tmp_path / "record"
+    assert "in 0 series" in run("check", record=at, code=4 if "error" in fields else 0).stdout
+    run("report", "-o", str(tmp_path / "report"), record=at)
+    assert "the record has no history" in run("history", record=at, code=2).stderr
+
+
 def test_history_and_comparisons_are_tables_and_documents(run):
     assert "c5.large eu-west-1 bench nitro iperf3-tcp in" in run("history", "--nights", "1").stdout
     schemas.adapter("bench-history").validate_python(json.loads(run("history", "--json").stdout))
