@@ -77,8 +77,8 @@ def submit(
     """Publish the plan's images and submit its night (UTC; None: today's).
 
     `place` is where the record is, as s3://…; `notices` are words for the check of the last job,
-    such as --sns ARN. Raises InputError for a queue or a definition that is not there, RefusedError
-    where the quota has no room for one pair.
+    such as --sns ARN. Raises InputError for a queue or a definition that cannot be used,
+    RefusedError where the quota has no room for one pair.
     """
     night = night or datetime.now(UTC).date()
     there = record.ids(plan.name, night)
@@ -167,12 +167,17 @@ def count_parts(plan: Plan, region: str, types: Sequence[InstanceType], quota: i
 
 
 def _check(cloud: Cloud, queue: str, definition: str) -> None:
-    """Raises InputError for a queue or a definition that is not there."""
-    if not cloud.batch.describe_job_queues(jobQueues=[queue])["jobQueues"]:
+    """Raises InputError for a queue that takes no jobs, and a definition that is not there."""
+    queues = cloud.batch.describe_job_queues(jobQueues=[queue])["jobQueues"]
+    if not queues:
         raise InputError(f"there is no job queue {queue} in {cloud.region}", hint="create it first")
+    if queues[0]["state"] == "DISABLED":
+        raise InputError(f"the job queue {queue} is disabled", hint="enable it first")
     name, _, revision = definition.rpartition("/")[2].partition(":")
-    found = cloud.batch.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")
-    revisions = {str(one["revision"]) for one in found["jobDefinitions"]}
+    pages = cloud.batch.get_paginator("describe_job_definitions").paginate(
+        jobDefinitionName=name, status="ACTIVE"
+    )
+    revisions = {str(one["revision"]) for page in pages for one in page["jobDefinitions"]}
     if not revisions or (revision and revision not in revisions):
         raise InputError(
             f"there is no job definition {definition} in {cloud.region}",

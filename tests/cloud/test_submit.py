@@ -186,9 +186,26 @@ def test_what_jobs_could_not_do_is_refused_before_anything_is_made(
     ):
         done = nitro_("bench", "submit", str(plan), *words, code=2)
         assert says in done.output
+    account.batch.update_job_queue(jobQueue="q", state="DISABLED")
+    done = nitro_("bench", "submit", str(plan), "--queue", "q", *where, code=2)
+    assert "the job queue q is disabled" in done.output
     assert everything(account)["images"] == []
     listed = account.batch.list_jobs(jobQueue="q", filters=[{"name": "JOB_NAME", "values": ["*"]}])
     assert listed["jobSummaryList"] == []
+
+
+def test_a_definition_is_found_among_more_revisions_than_an_answer_has(
+    account: Cloud, tmp_path: Path
+) -> None:
+    for _ in range(100):
+        account.batch.register_job_definition(
+            jobDefinitionName="nitro", type="container", containerProperties={"image": "nitro:new"}
+        )
+    for revision in (1, 101):
+        submission = submit(tmp_path, "--definition", f"nitro:{revision}")
+        for job in (submission["job"], submission["last"]):
+            account.batch.terminate_job(jobId=job, reason="seen enough")
+            wait_for(account, job)
 
 
 def test_the_policy_for_benchmarks_has_what_a_submitted_night_needs(

@@ -13,7 +13,7 @@ from nitro.local.batch.jobs import Attempt, Dependency, Job, Rule, Runner, Task
 from nitro.local.batch.resources import ClientError, Document, Resources
 from nitro.local.batch.scheduler import Scheduler
 
-_PAGE = 100  # of ListJobs, where a request does not say
+_PAGE = 100  # of an answer, where a request does not say less
 
 
 class Region:
@@ -85,7 +85,7 @@ class Region:
             found = [one for one in found if one["jobDefinitionArn"] in _arns(self, names)]
         if status := given.get("status"):
             found = [one for one in found if one["status"] == status]
-        return {"jobDefinitions": found}
+        return _page("jobDefinitions", found, given)
 
     def _submit_job(self, given: Mapping[str, Any]) -> Document:
         queue = self.resources.queue(given["jobQueue"])
@@ -137,14 +137,7 @@ class Region:
             status = given.get("jobStatus", "RUNNING")
             jobs = [job for job in jobs if job.status == status]
         jobs.sort(key=lambda job: job.created, reverse=True)
-        token = given.get("nextToken", "0")
-        if not token.isdecimal():
-            raise ClientError("nextToken is not one of an answer")
-        start, count = int(token), given.get("maxResults", _PAGE)
-        answer: Document = {"jobSummaryList": [_summary(job) for job in jobs[start:][:count]]}
-        if start + count < len(jobs):
-            answer["nextToken"] = str(start + count)
-        return answer
+        return _page("jobSummaryList", [_summary(job) for job in jobs], given)
 
     def _terminate_job(self, given: Mapping[str, Any]) -> Document:
         if job := self.scheduler.find(given["jobId"]):
@@ -291,3 +284,15 @@ def _name_fits(pattern: str, name: str) -> bool:
     """A value of the filter JOB_NAME: not case sensitive, and `*` at its end."""
     start, star, _ = pattern.lower().partition("*")
     return name.lower().startswith(start) if star else name.lower() == start
+
+
+def _page(key: str, found: list[Document], given: Mapping[str, Any]) -> Document:
+    """The part of what was found that a request asks for. Raises ClientError."""
+    token, count = given.get("nextToken", "0"), given.get("maxResults", _PAGE)
+    if not token.isdecimal():
+        raise ClientError("nextToken is not one of an answer")
+    if not 1 <= count <= _PAGE:
+        raise ClientError(f"maxResults is from 1 to {_PAGE}")
+    start = int(token)
+    more = {"nextToken": str(start + count)} if start + count < len(found) else {}
+    return {key: found[start:][:count]} | more

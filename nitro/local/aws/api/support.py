@@ -314,7 +314,7 @@ SERVICES: Mapping[str, Mapping[str, frozenset[str]]] = {
             "DeleteJobQueue": "jobQueue",
             "DeregisterJobDefinition": "jobDefinition",
             "DescribeComputeEnvironments": "computeEnvironments",
-            "DescribeJobDefinitions": "jobDefinitions jobDefinitionName status",
+            "DescribeJobDefinitions": "jobDefinitions jobDefinitionName nextToken status",
             "DescribeJobQueues": "jobQueues",
             "DescribeJobs": "jobs",
             "ListJobs": "jobQueue arrayJobId jobStatus filters maxResults nextToken",
