@@ -22,7 +22,7 @@ from nitro.debian import Wanted, tree
 from nitro.documents.images import KernelDocument
 from nitro.errors import InputError
 from nitro.image import build_cache, manifest
-from nitro.image.formats import cpio, qcow2
+from nitro.image.formats import cpio, qcow2, wrappers
 from nitro.image.linux import disk
 from nitro.image.osv import artifact, store
 from nitro.image.osv import disk as osv_disk
@@ -120,7 +120,11 @@ def inspect(path: Path) -> Inspection:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", hint="nitro build prints the path") from None
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: not an image that nitro built: {error}") from None
+        wrappers.refuse(path)
+        raise InputError(
+            f"{path}: not an image that nitro built: {error}",
+            hint="give the path that nitro build prints, or a kernel of OSv's",
+        ) from None
     kernel, boot, files = found
     return Inspection(
         path=path,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nitro.errors import InputError
-from nitro.image.formats import qcow2
+from nitro.image.formats import qcow2, wrappers
 from nitro.image.osv import fastlz
 from nitro.image.osv.layout import Entry, Layout, read_table
 from nitro.image.osv.segment import Segment
@@ -127,9 +127,11 @@ def read(path: Path) -> Kernel:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", hint="check the path") from None
     except ValueError as error:
+        wrappers.refuse(path)
         raise InputError(
             f"{path}: not an OSv kernel that nitro knows: {error}",
-            hint="give loader.elf, vmlinuz.bin, loader.img or usr.img of an x86-64 build",
+            hint="give loader.elf, vmlinuz.bin, loader.img or usr.img of an x86-64 build, a disk "
+            "as qemu-img convert -O raw writes it",
         ) from None
 
 

@@ -10,7 +10,9 @@ what the ELF header knows of, by the first thread's control block.
 
 The code that unpacks the RAMFS has the table's address in a few operands, plain or relative to the
 instruction, some of them with an offset into the first entry. They lie in one function. Who adds
-the same number to all of them moves the table.
+the same number to all of them moves the table. A table without entries, which a kernel for a disk
+with another file system has, is known by these operands alone; the function itself by the message
+with which it ends the kernel.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ _CONTROL_BLOCK = 1 << 16  # bytes by which the end may lie behind the segment
 _FUNCTION = 4096  # bytes that the function has that unpacks the RAMFS, at most
 _FIELDS = _NAME_AT + 1  # bytes of an entry up to the name's first: what an operand points to
 _IMMEDIATES = (0, 1, 4)  # bytes that an instruction may have behind a relative operand
+_FAILED = b"unpack_bootfs failed\0"  # what it says when it ends the kernel
 _STORE = b"\xc7\x05"
 _LEA = re.compile(rb"\x48\x8d\x0c\x25(....)", re.DOTALL)
 # The upper bytes of an offset below 16 MiB, the type, the name's first character. Literals are
@@ -146,13 +149,37 @@ def _find_table(segment: Segment) -> tuple[int, int]:
             continue
         found.append((at, _room(entries, at)))
         taken = sum(found[-1])
+    if not found:
+        found = [(at, ENTRY.size) for at in _find_empty(segment)]
     if len(found) != 1:
         what = "no table of a RAMFS" if not found else f"{len(found)} tables of a RAMFS"
         raise ValueError(
             f"{what} in the {len(data)} bytes that are loaded; looked for one table of 128-byte "
-            "entries with absolute names, whose first offset is the table's size"
+            "entries with absolute names, whose first offset is the table's size, and for an empty "
+            f"one in the code with the message {_FAILED[:-1].decode()!r}"
         )
     return found[0]
+
+
+def _find_empty(segment: Segment) -> list[int]:
+    """The places of tables without entries: what the code near its message takes for one."""
+    data = segment.data
+    places = set()
+    for message in re.finditer(re.escape(_FAILED), data):
+        address = (segment.address + message.start()).to_bytes(4, "little")
+        for use in re.finditer(re.escape(address), data):
+            around = range(max(0, use.start() - _FUNCTION), use.start() + _FUNCTION)
+            places |= {
+                int.from_bytes(data[at : at + 4], "little") - segment.address for at in around
+            }
+    return sorted(
+        place
+        for place in places
+        if place % 8 == 0
+        and 0 <= place <= len(data) - ENTRY.size
+        and not any(data[place : place + ENTRY.size])
+        and _find_operands(segment, place, ENTRY.size)
+    )
 
 
 def _room(entries: list[Entry], table: int) -> int:

@@ -12,9 +12,10 @@ BASE, TABLE, INSTRUCTION, NOTE = 0x40200000, 0x1000, 0xA00, 0x200
 BSS, CONTROL_BLOCK = 0x500, 0x10
 DYNAMIC, SYMBOLS = 0x600, 0xB00
 START32, PVH = 0x200900, 0x200980
-CHECK_AT, NAMES_AT, CONTENTS_AT = 0xA20, 0xA28, 0xA30
+CHECK_AT, NAMES_AT, CONTENTS_AT, FAILED_AT = 0xA20, 0xA28, 0xA30, 0xA38
 """Instructions that know where the RAMFS is: `cmpb $0, NAME(%rip)`, `mov $NAME, %r12d` and
-`lea TABLE(%rax), %rdi`. Their operands are at +2, +2 and +3."""
+`lea TABLE(%rax), %rdi`. Their operands are at +2, +2 and +3. The last one, `mov $MESSAGE, %edi`,
+knows what is said when they fail."""
 
 Entries = Sequence[tuple[int, bytes, bytes]]
 """(type, name, content)"""
@@ -59,7 +60,10 @@ def build(
     text += b"  --strace \0" if calls else b""
     text += says + b"\0" + (b"/usr/lib/fs\0" if modules else b"")
     text += b"".join(b"trace_syscall_%s\0" % call.encode() for call in calls)
+    text += b"unpack_bootfs failed\0"
     kernel[0x300 : 0x300 + len(text)] = text
+    message = BASE + kernel.index(b"unpack_bootfs failed")
+    kernel[FAILED_AT : FAILED_AT + 5] = b"\xbf" + struct.pack("<I", message)
     struct.pack_into("<I", kernel, 0x800, START32)
     edata = free_memory(end)
     kernel[INSTRUCTION : INSTRUCTION + 10] = b"\xc7\x05" + struct.pack("<iI", 0x1234, edata)

@@ -257,6 +257,13 @@ def test_what_is_refused(keys: dict[str, Any], what: str, root: Path) -> None:
         image.build(made(root, **keys))
 
 
+def test_a_kernel_for_another_file_system_gets_a_ramfs(root: Path) -> None:
+    (root / "loader.elf").write_bytes(build([]))
+    store.add("bare", root / "loader.elf", origin="here")
+    built = image.build(made(root, kernel="osv:bare"))
+    assert {"/usr/bin/static", "/etc/fstab"} <= files(built)
+
+
 def test_a_path_that_is_too_long_asks_for_a_shorter_one(root: Path) -> None:
     longest = "/" + "x" * 109
     kept = [{"source": "/usr/bin/static", "path": longest}]

@@ -18,6 +18,7 @@ from tests.unit.image.osv.kernel import (
     BSS,
     CHECK_AT,
     CONTENTS_AT,
+    FAILED_AT,
     INSTRUCTION,
     NAMES_AT,
     TABLE,
@@ -70,6 +71,32 @@ def test_what_is_not_found_once_is_refused(kernel: bytes, what: str | None) -> N
     else:
         with pytest.raises(ValueError, match=what):
             Layout.find(segment)
+
+
+def test_a_table_without_entries_is_found_by_the_code_that_unpacks_it() -> None:
+    """Kernels for a disk with another file system have such a one: 128 bytes of zeros."""
+    kernel = build([])
+    layout = Layout.find(Segment.parse(kernel))
+    assert layout == Layout(TABLE, 128, free_memory(len(kernel)), INSTRUCTION + 6, OPERANDS)
+    assert layout.in_place == 0
+    assert layout.capacity > 1_000_000
+    layout.check(Segment.parse(kernel))
+
+
+@pytest.mark.parametrize(
+    ("place", "data"),
+    [
+        (FAILED_AT + 1, bytes(4)),  # nothing says the message
+        (CONTENTS_AT + 3, bytes(4)),  # nothing names the table's start
+        (NAMES_AT + 2, bytes(4)),  # once is not sure
+        (TABLE + 100, b"x"),  # no entry, but no zeros either
+    ],
+)
+def test_a_table_without_entries_that_is_not_sure_is_refused(place: int, data: bytes) -> None:
+    kernel = bytearray(build([]))
+    kernel[place : place + len(data)] = data
+    with pytest.raises(ValueError, match=r"no table of a RAMFS .* 'unpack_bootfs failed'"):
+        Layout.find(Segment.parse(bytes(kernel)))
 
 
 def test_two_tables_are_one_too_many() -> None:
