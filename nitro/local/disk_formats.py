@@ -24,9 +24,11 @@ FORMATS: Mapping[str, str] = {"VHD": "vpc", "VHDX": "vhdx", "VMDK": "vmdk"}
 # magic, version, flags, capacity, grain size; offset and size of the description, in sectors
 _VMDK = struct.Struct("<4sIIQQQQ")
 _LARGEST_DESCRIPTION = 1 << 20
-_PARENT = re.compile(rb"^\s*parentCID\s*=\s*([0-9a-fA-F]+)", re.MULTILINE)
+_PARENT = re.compile(rb"[ \t]*parentCID[ \t]*=[ \t]*([0-9a-fA-F]+)")
 _NO_PARENT = b"ffffffff"
 _MINUTES = 30
+LARGEST_DISK = 16 << 40  # bytes; a few of VHDX describe 64 TiB, which take hours to go through
+_LIMITED = 'trap "" XFSZ; ulimit -f "$0" 2>&-; exec "$@"'  # in units of 512 bytes
 
 
 def find(report: Reporter | None = None) -> list[str]:
@@ -38,13 +40,14 @@ def find(report: Reporter | None = None) -> list[str]:
 def to_raw(program: Sequence[str], source: Path, kind: str, target: Path) -> None:
     """Write the disk `source`, of a format in `FORMATS`, to `target` as a raw one.
 
-    NitroError for a file that is no such disk, or that names other files as its content: those
-    would be this machine's.
+    NitroError for a file that is no such disk, that has more than `LARGEST_DISK` bytes, or that
+    names other files as its content: those would be this machine's.
     """
     line = [*program, "convert", "-f", FORMATS[kind], "-O", "raw", str(source), str(target)]
     if kind == "VMDK":
         _check_vmdk(source)
         line = [*program, "convert", "-O", "raw", _without_parent(source), str(target)]
+    line = ["sh", "-c", _LIMITED, str(LARGEST_DISK // 512), *line]
     try:
         done = subprocess.run(line, capture_output=True, check=False, timeout=_MINUTES * 60)
     except subprocess.TimeoutExpired:
@@ -64,7 +67,8 @@ def _check_vmdk(source: Path) -> None:
             raise NitroError("the disk is no VMDK with its content in one file")
         file.seek(min(offset * 512, source.stat().st_size))
         description = file.read(min(size * 512, _LARGEST_DESCRIPTION))
-    if any(parent.lower() != _NO_PARENT for parent in _PARENT.findall(description)):
+    parents = (_PARENT.match(line) for line in description.splitlines())
+    if any(parent and parent[1].lower() != _NO_PARENT for parent in parents):
         raise NitroError("the VMDK is a difference to another disk; export a whole one")
 
 

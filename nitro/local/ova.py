@@ -17,11 +17,11 @@ from nitro.errors import NitroError
 
 MOST_MEMBERS = 64
 LARGEST_TEXT = 1 << 20  # bytes of a description or a manifest
-_SUM = re.compile(r"(SHA1|SHA256)\s*\(([^)]+)\)\s*=\s*([0-9a-fA-F]+)")
+_SUM = re.compile(r"(SHA1|SHA256)\s*\(([^()]+)\)\s*=\s*([0-9a-fA-F]+)\s*")
 
 
-def disks(content: bytes) -> list[bytes]:
-    """The VMDK disks in the order of the description, the one that boots first.
+def disks(content: bytes) -> list[memoryview]:
+    """The VMDK disks in the order of the description, the one that boots first; nothing is copied.
 
     NitroError for what is no such archive, or whose manifest does not agree with it.
     """
@@ -52,6 +52,8 @@ def _members(content: bytes) -> dict[str, memoryview]:
                 if len(data) < member.size:
                     raise NitroError(f"the OVA ends within {member.name!r}")
                 found[member.name] = data
+    except RecursionError:  # tarfile reads a header before the header that it is about
+        raise NitroError("the OVA has too many headers for one file") from None
     except (tarfile.TarError, ValueError, OverflowError) as error:
         raise NitroError(f"the OVA is no tar archive: {error}") from None
     return found
@@ -67,7 +69,8 @@ def _parsed(description: memoryview) -> ElementTree.Element:
         raise NitroError(f"the OVF is no XML: {error}") from None
 
 
-def _named(root: ElementTree.Element, members: Mapping[str, memoryview]) -> Iterator[bytes]:
+def _named(root: ElementTree.Element, members: Mapping[str, memoryview]) -> Iterator[memoryview]:
+    named = set[str]()
     files = {each.get("id"): each for each in _elements(root, "File")}
     for disk in _elements(root, "Disk"):
         reference = disk.get("fileRef")
@@ -83,7 +86,10 @@ def _named(root: ElementTree.Element, members: Mapping[str, memoryview]) -> Iter
             raise NitroError(f"{name!r} in the OVA is not described as a VMDK")
         if name not in members:
             raise NitroError(f"the OVA lacks {name!r}, which its OVF names")
-        yield bytes(members[name])
+        if name in named:
+            raise NitroError(f"the OVF has two disks of {name!r}")
+        named.add(name)
+        yield members[name]
 
 
 def _elements(root: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
@@ -96,7 +102,14 @@ def _elements(root: ElementTree.Element, name: str) -> Iterator[ElementTree.Elem
 
 def _check_sums(members: Mapping[str, memoryview]) -> None:
     for manifest in (name for name in members if name.lower().endswith(".mf")):
-        for algorithm, name, stated in _SUM.findall(_text(members[manifest], "manifest")):
+        summed = set[tuple[str, str]]()
+        for line in _text(members[manifest], "manifest").splitlines():
+            if not (match := _SUM.fullmatch(line)):
+                continue
+            algorithm, name, stated = match.groups()
+            if (algorithm, name) in summed:  # which would be read once more for each
+                raise NitroError(f"the manifest in the OVA has two sums of {name!r}")
+            summed.add((algorithm, name))
             if name not in members:
                 raise NitroError(f"the OVA lacks {name!r}, which its manifest names")
             if hashlib.new(algorithm, members[name]).hexdigest() != stated.lower():

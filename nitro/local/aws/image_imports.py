@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/vm-import/latest/userguide/import-vm-image.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +18,13 @@ from nitro import arch
 from nitro.errors import NitroError
 from nitro.local import disk_formats, ova
 from nitro.local.aws.images import Registration
-from nitro.local.aws.imports import UNFINISHED, ImportFailure, ImportTask, Order
+from nitro.local.aws.imports import (
+    UNFINISHED,
+    ImportFailure,
+    ImportTask,
+    Order,
+    unknown_task,
+)
 from nitro.local.aws.needs import Check, GetParam, GetTags
 
 _FORMATS = ("OVA", "RAW", *disk_formats.FORMATS)
@@ -90,9 +96,10 @@ class ImageImportTask(ImportTask):
         self._snapshots, self.progress = details, 100
         self.status, self.status_message = "completed", ""
 
-    def _disks(self, disk: Any) -> list[tuple[str, bytes, Order]]:
+    def _disks(self, disk: Any) -> list[tuple[str, bytes | memoryview, Order]]:
         """Device, content and order of each disk. ImportFailure for a bad archive, or too many."""
-        found = []
+        found: list[tuple[str, bytes | memoryview, Order]] = []
+        parts: Sequence[bytes | memoryview]
         for order, content, wanted in zip(
             self.orders, disk.contents, self.request.devices, strict=True
         ):
@@ -174,9 +181,7 @@ class ImageImportActions:
         }
         for id_ in named:
             if id_ not in known:
-                raise EC2ClientError(
-                    "InvalidConversionTaskId.Malformed", f"The import task id {id_} is not known."
-                )
+                raise unknown_task(id_)
         return ActionResult({"ImportImageTasks": [known[id_].describe() for id_ in named or known]})
 
     def _order(self, container: Mapping[str, Any]) -> Order:

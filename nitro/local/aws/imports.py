@@ -7,8 +7,8 @@ was changed in between is what gets imported.
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +27,8 @@ from nitro.local.aws.encryption import Encryption
 from nitro.local.aws.needs import Check, GetFilters, GetParam, GetTags
 from nitro.local.aws.snapshots import GIB, DiskSnapshot
 from nitro.local.store import BLOCK_SIZE
+
+_log = logging.getLogger(__name__)
 
 WAITING = 0.2  # the part of an import's time for which it stays pending
 UNFINISHED = ("pending", "active")
@@ -91,6 +93,10 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
         except OSError as error:  # above all, a full disk
             self.status = "deleted"
             self.status_message = f"ServerError: the local Nitro's disk: {error.strerror}"
+        except Exception as error:  # which every later call of the region would meet again
+            _log.exception("%s", self.id)
+            self.status = "deleted"
+            self.status_message = f"ServerError: the local Nitro failed: {type(error).__name__}"
 
     def cancel(self) -> str:
         """Returns the state before. IncorrectState when the task has ended."""
@@ -156,11 +162,11 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
         self.snapshot_id, self.progress = self.keep(disk.value, self.order.format), 100
         self.status, self.status_message = "completed", ""
 
-    def keep(self, content: bytes, kind: str) -> str:
+    def keep(self, content: bytes | memoryview, kind: str) -> str:
         """The id of a new snapshot with a disk of this format. ImportFailure for what is none."""
         backend = self.ec2_backend
         snapshot_id = str(random_snapshot_id())
-        size = backend.site.store.create(snapshot_id, self._blocks(content, kind))
+        size = self._store(snapshot_id, content, kind)
         backend.add_snapshot(
             DiskSnapshot(
                 backend,
@@ -172,13 +178,13 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
         )
         return snapshot_id
 
-    def _blocks(self, content: bytes, kind: str) -> Iterator[bytes]:
-        """The raw disk in pieces. ImportFailure when it is not of its format."""
+    def _store(self, snapshot_id: str, content: bytes | memoryview, kind: str) -> int:
+        """Keep the disk as a raw one; returns its bytes. ImportFailure when it is not of `kind`."""
         site = self.ec2_backend.site
         if kind == "RAW":
             view = memoryview(content)
-            yield from (bytes(view[at : at + BLOCK_SIZE]) for at in range(0, len(view), BLOCK_SIZE))
-            return
+            pieces = (view[at : at + BLOCK_SIZE] for at in range(0, len(view), BLOCK_SIZE))
+            return int(site.store.create(snapshot_id, map(bytes, pieces)))
         with TemporaryDirectory(dir=site.store.folder) as folder:
             source, raw = Path(folder) / "source", Path(folder) / "raw"
             source.write_bytes(content)
@@ -186,8 +192,11 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
                 disk_formats.to_raw(site.qemu_img, source, kind, raw)
             except NitroError as error:
                 raise ImportFailure(f"ClientError: {error.what}") from None
-            with raw.open("rb") as file:
-                yield from iter(lambda: file.read(BLOCK_SIZE), b"")
+            source.unlink()
+            site.store.take(
+                snapshot_id, raw
+            )  # of whose holes, which may be terabytes, it reads nothing
+            return raw.stat().st_size
 
 
 class ImportsBackend:
@@ -242,17 +251,22 @@ class ImportsBackend:
     def describe_import_snapshot_tasks(
         self, task_ids: list[str], filters: dict[str, list[str]]
     ) -> list[ImportTask]:
-        tasks = [self.get_import_task(id_) for id_ in task_ids] or [
-            each for each in self.import_tasks.values() if type(each) is ImportTask
-        ]
-        return list(generic_filter(filters, tasks))
+        known = {id_: each for id_, each in self.import_tasks.items() if type(each) is ImportTask}
+        for id_ in task_ids:
+            if id_ not in known:
+                raise unknown_task(id_)
+        return list(generic_filter(filters, [known[id_] for id_ in task_ids or known]))
 
     def get_import_task(self, task_id: str) -> ImportTask:
         if task_id not in self.import_tasks:
-            raise EC2ClientError(
-                "InvalidConversionTaskId.Malformed", f"The import task id {task_id} is not known."
-            )
+            raise unknown_task(task_id)
         return self.import_tasks[task_id]
+
+
+def unknown_task(task_id: str) -> EC2ClientError:
+    return EC2ClientError(
+        "InvalidConversionTaskId.Malformed", f"The import task id {task_id} is not known."
+    )
 
 
 class ImportActions:

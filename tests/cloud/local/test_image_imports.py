@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from nitro.local import ova
 from tests.unit.local.test_ova import archive, description
 
 from .conftest import BUCKET, Account, error_code
@@ -131,3 +132,29 @@ def test_an_ova_is_no_snapshot(importing: Account) -> None:
     assert error_code(lambda: call(DiskContainer=container("OVA"))) == "InvalidParameter"
     unknown = error_code(lambda: task(importing, "import-ami-0"))
     assert unknown == "InvalidConversionTaskId.Malformed"
+
+
+def test_a_failure_that_was_not_foreseen_ends_its_task_alone(
+    importing: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: bytes) -> list[memoryview]:
+        raise RecursionError
+
+    monkeypatch.setattr(ova, "disks", fails)
+    importing.upload(b"ova")
+    done = imported(importing, container("OVA"))
+    assert done["Status"] == "deleted"
+    assert done["StatusMessage"] == "ServerError: the local Nitro failed: RecursionError"
+    assert importing.ec2.describe_instances()["Reservations"] == []
+
+
+def test_tasks_are_found_by_their_state_and_kind(importing: Account) -> None:
+    importing.upload(b"root")
+    done = imported(importing, container("RAW"))["ImportTaskId"]
+    asked = importing.ec2.describe_import_image_tasks
+    for state, ids in (("completed", [done]), ("active", [])):
+        tasks = asked(Filters=[{"Name": "task-state", "Values": [state]}])["ImportImageTasks"]
+        assert [each["ImportTaskId"] for each in tasks] == ids
+    other = importing.ec2.describe_import_snapshot_tasks
+    code = error_code(lambda: other(ImportTaskIds=[done]))
+    assert code == "InvalidConversionTaskId.Malformed"

@@ -66,6 +66,30 @@ def test_a_difference_to_another_disk_is_refused(tmp_path: Path) -> None:
             disk_formats.to_raw(["false"], source, "VMDK", tmp_path / "raw")
 
 
+def test_a_description_costs_no_more_than_its_size(tmp_path: Path) -> None:
+    source, size = tmp_path / "source", 1 << 20
+    header = b"KDMV" + struct.pack("<IIQQQQ", 1, 3, 8, 128, 1, size // 512)
+    source.write_bytes(header.ljust(512, b"\0") + b"\n" * size)
+    with pytest.raises(NitroError, match="not read as VMDK"):
+        disk_formats.to_raw(["false"], source, "VMDK", tmp_path / "raw")
+
+
+def test_a_disk_of_more_than_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk_formats, "LARGEST_DISK", 4096)
+    source, raw = tmp_path / "source", tmp_path / "raw"
+    for size, fits in ((4096, True), (4097, False)):
+        source.write_bytes(bytes(size))
+        copies = ["sh", "-c", 'tail -c +1 "$6" > "$7"', "sh"]
+        if fits:
+            disk_formats.to_raw(copies, source, "VHDX", raw)
+            assert raw.stat().st_size == size
+        else:
+            with pytest.raises(NitroError, match=r"not read as VHDX: .*File too large"):
+                disk_formats.to_raw(copies, source, "VHDX", raw)
+
+
 @pytest.mark.slow
 def test_a_parent_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even when the check of the description has missed it."""

@@ -52,6 +52,11 @@ def test_disks_come_in_the_order_of_the_description() -> None:
     assert ova.disks(content) == [b"first", b"second"]
 
 
+# One that is about the header after it, as each of the others.
+_COMMENT = tarfile.TarInfo("comment")
+_COMMENT.type, _COMMENT.size = tarfile.XHDTYPE, 20
+_HEADERS = _COMMENT.tobuf(tarfile.USTAR_FORMAT) + b"20 comment=aaaaaaaaa".ljust(512, b"\0")
+
 WRONG = {
     "no tar archive": b"KDMV" + bytes(2000),
     "0 OVF files": archive(a_vmdk=b"x"),
@@ -71,6 +76,18 @@ WRONG = {
     "lacks 'b.vmdk', which its manifest": archive(
         a_ovf=description("a.vmdk"), a_vmdk=b"x", a_mf=b"SHA1(b.vmdk)= 00"
     ),
+    "two disks of 'a.vmdk'": archive(
+        a_ovf=description("a.vmdk").replace(
+            b"</DiskSection>", b'<Disk ovf:fileRef="file0" ovf:format="vmdk"/></DiskSection>'
+        ),
+        a_vmdk=b"x",
+    ),
+    "two sums of 'a.vmdk'": archive(
+        a_ovf=description("a.vmdk"),
+        a_vmdk=b"x",
+        a_mf=f"SHA1(a.vmdk)= {hashlib.sha1(b'x').hexdigest()}\n".encode() * 2,
+    ),
+    "too many headers": _HEADERS * 3000 + archive(a_ovf=description("a.vmdk"), a_vmdk=b"x"),
     "more than 64 files": archive(**{f"f{n}": b"" for n in range(65)}),
     "larger than": archive(a_ovf=b" " * (ova.LARGEST_TEXT + 1)),
     "ends within": archive(a_ovf=description("a.vmdk"), a_vmdk=bytes(5000))[:4000],
@@ -81,6 +98,14 @@ WRONG = {
 def test_what_is_no_archive_of_disks_is_refused(reason: str) -> None:
     with pytest.raises(NitroError, match=reason):
         ova.disks(WRONG[reason])
+
+
+def test_what_is_read_costs_no_more_than_its_size() -> None:
+    """A manifest of a megabyte, and a disk that is not copied."""
+    nonsense = (b"SHA1(" * 200_000)[: ova.LARGEST_TEXT]
+    content = archive(a_ovf=description("a.vmdk"), a_vmdk=b"x" * 5000, a_mf=nonsense)
+    (disk,) = ova.disks(content)
+    assert disk.obj is content
 
 
 def test_a_link_is_no_disk() -> None:

@@ -75,6 +75,7 @@ _ALIASES: Mapping[str, Mapping[str, str]] = {
         "is-default-version": "defaultVersion",
         "iam-instance-profile": "launchTemplateData/iamInstanceProfile/arn",
     },
+    "DescribeImportImageTasks": {"task-state": "status"},
     "DescribeKeyPairs": {"fingerprint": "keyFingerprint"},
 }
 
