@@ -6,10 +6,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _SCHEMES = ("https", "http", "s3")
+_AS_IT_IS = ":/?#[]@!$&'()*+,;=%"  # of a URL, beside letters and digits: the rest is quoted
 _BLOCK = 1 << 20
 _LARGEST = 4 << 30
 _TIMEOUT = 30.0  # seconds without a byte
@@ -45,9 +46,15 @@ def download(
     InputError for a URL of another kind, RefusedError when the server says no, NitroError when it
     is out of reach.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise InputError(f"{url} cannot be fetched: {error}", hint="check the URL") from None
     if parts.scheme not in _SCHEMES or not parts.netloc or not parts.path.strip("/"):
-        raise InputError(f"{url} cannot be fetched", hint=f"use {', '.join(_SCHEMES)}, or a path")
+        raise InputError(
+            f"{url} cannot be fetched",
+            hint="give a path, or a URL of a file: https, http or s3://BUCKET/KEY",
+        )
     source = _bucket(url, profile, region) if parts.scheme == "s3" else _web(url)
     with source as (body, size), out.open("wb") as file, writing(out.parent):
         done = 0
@@ -64,10 +71,12 @@ def download(
 @contextmanager
 def _web(url: str) -> Iterator[tuple[_Readable, int]]:
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
+        with urllib.request.urlopen(quote(url, _AS_IT_IS), timeout=_TIMEOUT) as answer:
             yield answer, int(answer.headers.get("Content-Length") or 0)
     except urllib.error.HTTPError as error:
         raise RefusedError(f"{url}: {error.code} {error.reason}", hint="check the URL") from None
+    except (InvalidURL, UnicodeError) as error:
+        raise InputError(f"{url} cannot be fetched: {error}", hint="check the URL") from None
     except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", error)
         raise NitroError(f"{url}: {reason}", hint="check that this machine reaches it") from None

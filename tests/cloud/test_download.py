@@ -27,7 +27,16 @@ def test_an_object_of_a_bucket(cloud: Cloud, tmp_path: Path) -> None:
         fetch("s3://kernels/none", tmp_path / "file")
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "https://", "s3://bucket", "s3:///key"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("file:///etc/passwd", "https://", "s3://bucket", "s3:///key", "http://[::1/file"),
+        *(
+            "http://127.0.0.1:port/file",
+            f"http://{'x' * 70}\N{LATIN SMALL LETTER O WITH DIAERESIS}/file",
+        ),
+    ],
+)
 def test_what_is_not_fetched(url: str, tmp_path: Path) -> None:
     assert is_url(url)
     with pytest.raises(InputError, match="cannot be fetched"):

@@ -28,8 +28,11 @@ _KINDS = (
 )
 
 
-def refuse(path: Path) -> None:
-    """Raises InputError, with what to do, when the file at `path` is one of these."""
+def refuse(path: Path, origin: str | None = None) -> None:
+    """Raises InputError, with what to do, when the file at `path` is one of these.
+
+    `origin` is what a person calls that file.
+    """
     if not path.is_file():  # opening a FIFO would wait for its writer
         return
     try:
@@ -39,4 +42,4 @@ def refuse(path: Path) -> None:
         return
     for place, magic, what, remedy in _KINDS:
         if start.startswith(magic, place):
-            raise InputError(f"{path}: {what}, which nitro does not read", hint=remedy)
+            raise InputError(f"{origin or path}: {what}, which nitro does not read", hint=remedy)

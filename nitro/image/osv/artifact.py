@@ -112,8 +112,8 @@ def version(segment: Segment) -> str:
     return found[1].decode() if found else "unknown"
 
 
-def read(path: Path) -> Kernel:
-    """The kernel in the file at `path`.
+def read(path: Path, origin: str | None = None) -> Kernel:
+    """The kernel in the file at `path`; `origin` is what a person calls that file.
 
     Raises InputError, with what was looked for and where, for anything else.
     """
@@ -127,9 +127,9 @@ def read(path: Path) -> Kernel:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", hint="check the path") from None
     except ValueError as error:
-        wrappers.refuse(path)
+        wrappers.refuse(path, origin)
         raise InputError(
-            f"{path}: not an OSv kernel that nitro knows: {error}",
+            f"{origin or path}: not an OSv kernel that nitro knows: {error}",
             hint="give loader.elf, vmlinuz.bin, loader.img or usr.img of an x86-64 build, a disk "
             "as qemu-img convert -O raw writes it",
         ) from None

@@ -153,7 +153,7 @@ def add(
     found = check_file(file, sha256, origin)
     if source is not None and not source.exists():
         raise InputError(f"{source}: no such file or folder", hint="check --source")
-    kernel = artifact.read(file)
+    kernel = artifact.read(file, origin)
     kernel = replace(kernel, boot_sector=kernel.boot_sector or boot_sector)
     packed = headers.collect(source, kernel.version, kernel.segment) if source else None
     whence = source_origin or (str(source.resolve()) if source else "")

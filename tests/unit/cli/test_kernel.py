@@ -77,6 +77,13 @@ def test_a_kernel_from_a_server(file: Path, server: str, tmp_path: Path) -> None
     words = ("kernel", "add", "again", f"{server}/mine.elf", "--sha256")
     nitro_(*words, sha256)
     assert "has the SHA-256" in nitro_(*words, "0" * 64, code=2).stderr
+    (tmp_path / "site/a \N{LATIN SMALL LETTER O WITH DIAERESIS}.elf").write_bytes(file.read_bytes())
+    nitro_("kernel", "add", "quoted", f"{server}/a \N{LATIN SMALL LETTER O WITH DIAERESIS}.elf")
+    (tmp_path / "site/page").write_text("<html>")
+    (tmp_path / "site/zip").write_bytes(b"PK\3\4")
+    for name in ("page", "zip"):
+        refused = nitro_("kernel", "add", "x", f"{server}/{name}", code=2).stderr
+        assert f"nitro: {server}/{name}: " in refused
     assert "404" in nitro_("kernel", "add", "x", f"{server}/none", code=3).stderr
 
 
