@@ -114,7 +114,7 @@ class Record:
         if not files:
             of = f" of the plan {plan}" if plan else ""
             raise InputError(
-                f"the record at {self.store.root} has no samples{of}",
+                f"the record at {self.store.scheme}{self.store.root} has no samples{of}",
                 hint="`nitro bench run` adds some; --record names another record",
             )
         database = duckdb.connect(":memory:", config={"memory_limit": _MEMORY})
@@ -180,7 +180,7 @@ class Record:
                         pass
             except (OSError, ArrowException) as error:
                 raise InputError(
-                    f"{path} is damaged: {_one_line(error)}",
+                    f"{self.store.scheme}{path} is damaged: {_one_line(error)}",
                     hint="move it out of the record; its runs are lost, the others are not",
                 ) from None
 
@@ -209,7 +209,9 @@ class Record:
         try:
             infos = self.store.filesystem.get_file_info(selector)
         except OSError as error:
-            raise NitroError(f"the record at {self.store.root} cannot be read: {error}") from None
+            raise NitroError(
+                f"the record at {self.store.scheme}{self.store.root} cannot be read: {error}"
+            ) from None
         return sorted(
             info.path
             for info in infos

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nitro.bench.images import Images, published
 from nitro.bench.plan import Plan
-from nitro.cloud import Cloud, InstanceType, Undo, find_instance_type, preflight
+from nitro.cloud import Cloud, InstanceType, Undo, find_instance_type, garbage, preflight
 from nitro.errors import InputError
 from nitro.interfaces import ImageBuilder
 from nitro.progress import Reporter
@@ -61,13 +61,19 @@ def sites_of(cloud: Cloud, plan: Plan, *, subnet: str | None, bucket: str | None
     """Each region of the plan. Subnet and bucket are of the region that `cloud` is in; elsewhere
     the default VPC and nitro's own bucket are used.
 
-    Raises InputError for an instance type that a region does not have, and for a subnet or a bucket
-    of a region that is not the plan's.
+    Raises InputError for a region that the account does not have, for an instance type that is not
+    in a region, and for a subnet or a bucket of a region that is not the plan's.
     """
     if cloud.region not in plan.regions(cloud.region) and (subnet or bucket):
         raise InputError(
             f"{subnet or bucket} is of {cloud.region}, in which the plan has no instances",
             hint="choose one of the plan's regions with --region, or leave it out",
+        )
+    others = {*plan.regions(cloud.region)} - {cloud.region}
+    if unknown := others - {*garbage.regions_of(cloud)} if others else None:
+        raise InputError(
+            f"matrix.regions has {min(unknown)}, which the account does not have",
+            hint="such as eu-west-1; some regions have to be enabled in the account first",
         )
     sites = []
     for region in plan.regions(cloud.region):

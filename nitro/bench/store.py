@@ -25,6 +25,7 @@ class Store(Protocol):
     """Files by their paths below a root, such as `samples/night=2026-11-26/plan=x/a.parquet`."""
 
     root: str
+    scheme: str  # before `root`, for people: "s3://"
 
     @property
     def filesystem(self) -> fs.FileSystem:
@@ -58,12 +59,16 @@ def _read(store: Store, folder: str) -> dict[str, bytes]:
             with suppress(FileNotFoundError), store.filesystem.open_input_file(path) as file:
                 found[path.removeprefix(f"{store.root}/")] = file.read()
     except OSError as error:
-        raise NitroError(f"the record at {store.root} cannot be read: {error}") from None
+        raise NitroError(
+            f"the record at {store.scheme}{store.root} cannot be read: {error}"
+        ) from None
     return found
 
 
 class FolderStore:
     """A folder. A file is written beside its place and renamed."""
+
+    scheme = ""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
@@ -102,6 +107,8 @@ class S3Store:
     Written by boto3, which repeats calls, and read by Arrow, which fetches only the columns that
     a query needs. The bucket has to be in the cloud's region.
     """
+
+    scheme = "s3://"
 
     def __init__(self, cloud: Cloud, bucket: str, prefix: str) -> None:
         self._s3: S3Client = cloud.s3

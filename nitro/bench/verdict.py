@@ -270,8 +270,9 @@ def _told(record: Record, plan: str) -> Iterable[Step]:
         try:
             yield _told_step(json.loads(text))
         except (ValueError, TypeError, KeyError):
+            place = f"{record.store.scheme}{record.store.root}/{path}"
             raise InputError(
-                f"{record.store.root}/{path} is damaged, or of another version of nitro",
+                f"{place} is damaged, or of another version of nitro",
                 hint="remove it, and its step is told again",
             ) from None
 

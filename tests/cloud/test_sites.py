@@ -38,6 +38,11 @@ def test_without_regions_it_is_that_of_the_command(cloud: Cloud) -> None:
     assert only.cloud is cloud
 
 
+def test_a_region_that_is_not_there_is_refused(cloud: Cloud) -> None:
+    with pytest.raises(InputError, match=r"matrix\.regions has eu-nowhere-9, which the account"):
+        sites_of(cloud, plan(regions=[REGION, "eu-nowhere-9"]), subnet=None, bucket=None)
+
+
 def test_a_type_that_is_not_there_is_refused(cloud: Cloud) -> None:
     with pytest.raises(InputError, match=r"no instance type 'c5\.lage'"):
         sites_of(cloud, plan(types=["c5.lage"]), subnet=None, bucket=None)

@@ -46,6 +46,25 @@ def test_a_record_in_s3(cloud, prefix):
     assert len([key for key in keys if f"plan={plan}/" in key]) == 1
 
 
+def test_a_damaged_file_in_s3_is_named_as_its_user_would(cloud):
+    location = "s3://benchmarks/damaged"
+    record = Record(s3_store(cloud, location))
+    with pytest.raises(InputError, match=f"the record at {location} has no samples"):
+        record.query("SELECT 1")
+    record.append([sample()])
+    [key] = (
+        one["Key"]
+        for one in cloud.s3.list_objects_v2(Bucket="benchmarks", Prefix="damaged")["Contents"]
+    )
+    cloud.s3.put_object(Bucket="benchmarks", Key=key, Body=b"PAR1 none")
+    for read in (
+        lambda: record.query("SELECT id FROM samples"),
+        lambda: record.ids("small", NIGHT),
+    ):
+        with pytest.raises(InputError, match=f"s3://benchmarks/{key} is damaged"):
+            read()
+
+
 @pytest.mark.parametrize(
     ("location", "says"),
     [
