@@ -48,7 +48,7 @@ FEW = settings(
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A test client of each service, on one site."""
     folder: Path = tmp_path_factory.mktemp("blocks")
-    with install(Site(BlockStore(folder), NullHypervisor())), mock_aws():
+    with install(Site(BlockStore(folder), NullHypervisor(), index=folder)), mock_aws():
         yield {
             name: Client(in_form(create_backend_app(name), name))
             for name in ("ebs", "s3", *QUERY, *JSON)

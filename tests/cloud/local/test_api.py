@@ -17,7 +17,7 @@ from moto.ec2.models import ec2_backends
 from moto.server import create_backend_app
 
 from nitro.local.aws import Site, install
-from nitro.local.aws.api import answers, support
+from nitro.local.aws.api import answers, reference, support
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
 from tests.lengths import length
@@ -327,7 +327,7 @@ def test_an_image_takes_another_description(account: Account) -> None:
 
 def test_the_page_of_the_documentation_is_the_table() -> None:
     page = Path(__file__).resolve().parents[3] / "docs/local-api.md"
-    assert page.read_text() == support.page()
+    assert page.read_text() == reference.page()
 
 
 def test_the_table_names_what_the_model_has() -> None:
