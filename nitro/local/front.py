@@ -92,7 +92,9 @@ class Door:
             service = signature.verify(environ, self._key, self._clock())
             if service not in SERVICES and service not in self._own:
                 message = f"The local Nitro does not serve {service}."
-                return error_answer(start_response, "", "UnknownService", 400, message, request_id)
+                return error_answer(
+                    start_response, service, "UnknownService", 400, message, request_id
+                )
             return self._app(service)(environ, start_response)
         except Refused as refused:
             service = refused.service or ("ec2" if environ["RAW_URI"] == "/" else "s3")

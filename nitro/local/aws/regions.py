@@ -16,6 +16,7 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
 from moto.utilities.utils import get_partition
 
+from nitro.local import host_names
 from nitro.local.aws.api.errors import invalid_value
 from nitro.local.aws.needs import GetParam
 
@@ -64,11 +65,33 @@ class RegionsBackend:
     """Part of the EC2 backend; see `nitro.local.aws.ec2`."""
 
     region_name: str
+    dhcp_options_sets: Any
+    vpcs: Any
 
     def create_vpc(self, cidr_block: str, *args: Any, **options: Any) -> Any:
         if options.get("is_default"):
             cidr_block = str(default_network(self.region_name))
-        return super().create_vpc(cidr_block, *args, **options)  # type: ignore[misc]
+        vpc = super().create_vpc(cidr_block, *args, **options)  # type: ignore[misc]
+        vpc.dhcp_options = self._dhcp_options()
+        return vpc
+
+    def delete_vpc(self, vpc_id: str) -> Any:
+        """moto would remove the DHCP options with it; they are those of the region."""
+        if vpc := self.vpcs.get(vpc_id):
+            vpc.dhcp_options = None
+        return super().delete_vpc(vpc_id)  # type: ignore[misc]
+
+    def _dhcp_options(self) -> Any:
+        """The region's only set: what the subnets' DHCP servers say.
+
+        https://docs.aws.amazon.com/vpc/latest/userguide/DHCPOptionSetConcepts.html
+        """
+        if not self.dhcp_options_sets:
+            self.create_dhcp_options(  # type: ignore[attr-defined]
+                domain_name_servers=["AmazonProvidedDNS"],
+                domain_name=[host_names.domain(self.region_name)],
+            )
+        return next(iter(self.dhcp_options_sets.values()))
 
 
 class RegionActions:

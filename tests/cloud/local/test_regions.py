@@ -41,6 +41,28 @@ def test_default_subnets_lie_in_the_network_of_their_region(account: Account) ->
         assert all(s["AvailabilityZone"].startswith(region) for s in subnets)
 
 
+def test_all_networks_of_a_region_have_its_dhcp_options(account: Account) -> None:
+    """They are what the DHCP server of a subnet says, and outlive each of the networks."""
+    for region, domain in (
+        ("us-east-1", "ec2.internal"),
+        ("eu-west-1", "eu-west-1.compute.internal"),
+    ):
+        ec2 = account.there(region).ec2
+        own = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]
+        (options,) = ec2.describe_dhcp_options()["DhcpOptions"]
+        every = ec2.describe_vpcs()["Vpcs"]
+        assert {vpc["DhcpOptionsId"] for vpc in every} == {options["DhcpOptionsId"]}
+        told = {c["Key"]: c["Values"][0]["Value"] for c in options["DhcpConfigurations"]}
+        assert told == {"domain-name": domain, "domain-name-servers": "AmazonProvidedDNS"}
+        ec2.delete_vpc(VpcId=own["VpcId"])
+        named = [options["DhcpOptionsId"]]
+        assert ec2.describe_dhcp_options(DhcpOptionsIds=named)["DhcpOptions"] == [options]
+        by_key = [{"Name": "key", "Values": ["domain-name"]}]
+        assert ec2.describe_dhcp_options(Filters=by_key)["DhcpOptions"] == [options]
+        code = error_code(lambda c=ec2: c.describe_dhcp_options(DhcpOptionsIds=["dopt-0"]))  # type: ignore[misc]
+        assert code == "InvalidDhcpOptionID.NotFound"
+
+
 def test_a_region_knows_nothing_of_another(account: Account) -> None:
     snapshot = account.snapshot()
     image = account.image(snapshot)

@@ -67,6 +67,7 @@ EC2: Mapping[str, frozenset[str]] = {
         "ReleaseAddress": "AllocationId PublicIp",
         "UpdateSecurityGroupRuleDescriptionsEgress": "GroupId IpPermissions",
         "UpdateSecurityGroupRuleDescriptionsIngress": "GroupId IpPermissions",
+        "DescribeDhcpOptions": "DhcpOptionsIds",
         "DescribeInternetGateways": "InternetGatewayIds",
         "DescribeNetworkAcls": "NetworkAclIds",
         "DescribeManagedPrefixLists": "PrefixListIds",

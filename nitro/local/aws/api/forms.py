@@ -6,15 +6,20 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Literal
 from xml.sax.saxutils import escape
+
+import botocore.session
+from botocore.exceptions import DataNotFoundError, UnknownServiceError
 
 from nitro.local.aws.api import answers
 from nitro.local.aws.api.requests import UNPRINTABLE
 
 Family = Literal["ec2", "s3", "query", "json"]
 _QUERY = ("iam", "sts", "autoscaling")  # services that answer as AWS's query protocol has it
+_XML = ("query", "rest-xml")  # protocols, with errors of one form
 
 
 def family(service: str) -> Family:
@@ -23,7 +28,17 @@ def family(service: str) -> Family:
         return "ec2"
     if service in ("s3", ""):
         return "s3"
-    return "query" if service in _QUERY else "json"
+    return "query" if service in _QUERY or _protocol(service) in _XML else "json"
+
+
+@functools.cache
+def _protocol(service: str) -> str:
+    """Of a service that nobody serves here, by its name in signatures; "" for no service of AWS."""
+    try:
+        model = botocore.session.get_session().get_service_model(service)
+    except (DataNotFoundError, UnknownServiceError):
+        return ""
+    return str(model.metadata["protocol"])
 
 
 def error(service: str, code: str, message: str, request_id: str) -> tuple[str, str]:
