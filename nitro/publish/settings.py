@@ -12,7 +12,15 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from nitro import input_file
 from nitro.errors import InputError
@@ -74,12 +82,12 @@ class Settings(_Table):
     #: whether AMIs may not be deregistered before the protection is taken off
     protect: bool = False
     #: how many releases of a recipe stay; None: all of them
-    keep: Annotated[int, Field(ge=1)] | None = None
+    keep: Annotated[int, Strict(), Field(ge=1)] | None = None
     #: whether releases that are shared with other accounts may go, too, when they are too many
     remove_shared: bool = False
     tags: dict[str, str] = {}
     #: bytes a second that this machine can send, for the choice between a way and another
-    uplink: Annotated[int, Field(ge=1)] = 25_000_000
+    uplink: Annotated[int, Strict(), Field(ge=1)] = 25_000_000
 
     @field_validator("regions")
     @classmethod

@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    Strict,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -174,7 +175,7 @@ class Recipe(_Table):
     #: trace the program's system calls whose names begin so; None: none
     strace: str | None = Field(default=None, pattern=patterns.TRACED)
     #: None: computed from the image
-    minimum_memory_mib: Annotated[int, Field(ge=64, le=_MAX_MEMORY_MIB)] | None = None
+    minimum_memory_mib: Annotated[int, Strict(), Field(ge=64, le=_MAX_MEMORY_MIB)] | None = None
     extras: tuple[Extra, ...] = DEFAULT_EXTRAS
     on_exit: Literal["poweroff", "restart"] = "poweroff"
     #: whether the program is to keep running; false: it is to end with status 0

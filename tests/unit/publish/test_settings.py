@@ -68,6 +68,9 @@ def test_a_date_without_a_zone_is_utc(text: str) -> None:
         ('regions = ["Frankfurt"]', "regions.0"),
         ('via = "ftp"', "via"),
         ("keep = 0", "keep"),
+        ("keep = true", "keep"),  # not one release
+        ("keep = 5.0", "keep"),
+        ('uplink = "1000"', "uplink"),
         ('deprecate = "soon"', "90d"),
         ('deprecate = "0d"', "90d"),
         ('deprecate = "4000d"', "3650 days"),

@@ -121,6 +121,7 @@ def test_every_key(tmp_path: Path) -> None:
             "docs/recipes.md",
         ),
         ("a." * 40_000 + "b = 1", "larger than 64 KiB", "fix the TOML syntax"),
+        ('command = ["/x"]\nminimum_memory_mib = "512"', "minimum_memory_mib", "docs/recipes.md"),
         ('command = ["/x"]\nminimum_memory_mib = 1', "minimum_memory_mib", "docs/recipes.md"),
     ],
 )
