@@ -24,7 +24,7 @@ from nitro.bench import changes
 Numbers = npt.NDArray[np.float64]
 
 CELLS, REPETITIONS, PLANTED, WITHIN = 40, 10, 0.9, 3
-NIGHTS, QUIET = 20, 100  # of a simulation with a step; nights judged in one without, after NIGHTS
+NIGHTS, STEADY = 20, 100  # of a simulation with a step; nights judged in one without, after NIGHTS
 FAMILIES = ("normal", "student", "left-tail", "slow-mode")
 
 
@@ -134,7 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", help="a Python with ruptures and apache-otava")
     parser.add_argument("--simulations", type=int, default=200)
-    parser.add_argument("--quiet", type=int, default=20, help="runs of 100 nights without a step")
+    parser.add_argument("--steady", type=int, default=20, help="runs of 100 nights without a step")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     rng = np.random.default_rng(args.seed)
@@ -146,11 +146,9 @@ def main() -> None:
         series[step:] *= PLANTED
         stepped.append(series)
         steps.append(step)
-    steady = [
-        nights(rng, draw_cell(rng), NIGHTS + QUIET) for _ in range(CELLS) for _ in range(args.quiet)
-    ]
+    steady = [nights(rng, draw_cell(rng), NIGHTS + STEADY) for _ in range(CELLS * args.steady)]
     print(f"{args.simulations} steps of 10 % after 12 to 17 of {NIGHTS} nights, seed {args.seed};")
-    print(f"{args.quiet} times {QUIET} nights of {CELLS} cells without a step")
+    print(f"{args.steady} times {STEADY} nights of {CELLS} cells without a step")
     told = {"nitro bench check": (own(stepped), own(steady))}
     if args.peers:
         both = peers(args.peers, stepped), peers(args.peers, steady)
@@ -161,7 +159,7 @@ def main() -> None:
             for one, step in zip(of_stepped, steps, strict=True)
         )
         alarms = sum(night >= NIGHTS for one in of_steady for _, night in one)
-        shown = f"{100 * found / args.simulations:5.1f} %   {alarms / args.quiet:6.2f}"
+        shown = f"{100 * found / args.simulations:5.1f} %   {alarms / args.steady:6.2f}"
         print(f"{name:30} found {shown} false alarms in 100 nights")
 
 

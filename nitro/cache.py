@@ -63,13 +63,13 @@ def remove(entry: Entry) -> bool:
     import shutil  # a build that finds its image notes its use, and removes nothing
 
     path = entry.path
-    doomed = path.with_name(f".removed-{os.getpid()}-{path.name}")
+    renamed = path.with_name(f".removed-{os.getpid()}-{path.name}")
     try:
         if _used(path.lstat()) != entry.used:
             return False
         if not path.name.startswith(".removed-"):
-            path.rename(doomed)
-            path = doomed
+            path.rename(renamed)
+            path = renamed
         if path.is_dir() and not path.is_symlink():
             for folder in _folders(path):
                 folder.chmod(0o700)  # packages have folders that their owner may not change

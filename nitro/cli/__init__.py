@@ -30,7 +30,7 @@ def main() -> None:
 
     from nitro.cli.parser import app
 
-    # A polite kill cleans up as Ctrl-C does.
+    # SIGTERM cleans up as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()
 

@@ -23,7 +23,7 @@
     inventory.py       everything that is ours, and its removal
     cost.py            what stays behind costs; prices.py: what an hour of an instance costs
     preflight.py       what a deployment needs of the account, asked first
-    doctor.py          will it work? and how to mend it; role.py: the role of VM Import
+    doctor.py          will it work? and what to change; role.py: the role of VM Import
 
 boto3 only. Not here: how a disk is made, what is measured, who is asking; releases to many
 regions, with copies, sharing and encryption, are `nitro.publish`.

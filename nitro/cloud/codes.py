@@ -1,4 +1,4 @@
-"""What AWS's error codes ask for, in one table: try again, wait, ask the user, or mend nitro.
+"""What AWS's error codes ask for, in one table: try again, wait, ask the user, or fix nitro.
 
 The first row that matches decides; a code in no row that came with status 500 or above is tried
 again, any other is shown as it is. docs/aws.md has this table, and a test compares them.

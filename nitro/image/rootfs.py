@@ -216,7 +216,7 @@ class Rootfs:
             if node is not None and node.target is not None and (ahead or follow):
                 links += 1
                 if links > _MAX_LINKS:
-                    raise InputError(f"{path}: its links lead in a circle", hint="mend the links")
+                    raise InputError(f"{path}: its links lead in a circle", hint="fix the links")
                 target = PurePosixPath(node.target)
                 here = [] if target.is_absolute() else here[:-1]
                 ahead += reversed([name for name in target.parts if name != "/"])

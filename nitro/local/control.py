@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LOCK, ENDPOINT, LOG = "lock", "endpoint.json", "log"  # in the local Nitro's folder
 STARTED = b"started"  # what the daemon is told; without it, it ends with its starter
 WEATHER = "weather.json"  # a file there: the faults that it adds
-STAYS = "stays"  # a file there: run until `down`
+UNTIL_DOWN = "stays"  # a file there: run until `down`
 REGION = "us-east-1"
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
@@ -88,12 +88,12 @@ class LocalSession:
 
     def keep(self) -> None:
         """Let it run until `down`, because something in it is to stay."""
-        (self.folder / STAYS).touch()
+        (self.folder / UNTIL_DOWN).touch()
 
     @property
-    def stays(self) -> bool:
+    def runs_until_down(self) -> bool:
         """Whether it runs until `down`."""
-        return (self.folder / STAYS).exists()
+        return (self.folder / UNTIL_DOWN).exists()
 
 
 def up(
@@ -115,7 +115,7 @@ def up(
     if offloads not in OFFLOADS:
         raise InputError(f"no offloads named {offloads!r}", hint="known: " + ", ".join(OFFLOADS))
     with _entered(report or Reporter(), weather) as endpoint:
-        (_folder() / STAYS).touch()
+        (_folder() / UNTIL_DOWN).touch()
         (_folder() / OFFLOADS_FILE).write_text(offloads)
         (_folder() / SHAPES_FILE).write_text(json.dumps(dict(shapes or {})))
         return endpoint
@@ -132,7 +132,7 @@ def down(report: Reporter | None = None, *, force: bool = False) -> bool:
     with (report or Reporter()).stage("stop the local Nitro") as stage:
         while True:
             with users.gate(folder, stage.status):
-                (folder / STAYS).unlink(missing_ok=True)
+                (folder / UNTIL_DOWN).unlink(missing_ok=True)
                 busy = users.processes(folder)
                 if force or not busy:
                     _end(folder)
@@ -154,7 +154,7 @@ def status() -> Status:
 
 @contextmanager
 def session(report: Reporter | None = None) -> Iterator[LocalSession]:
-    """Use the local Nitro, started if there is none. The last user ends it, unless it stays."""
+    """Use the local Nitro, started if there is none. Its last user ends it, or `down`."""
     folder = _folder()
     with _entered(report or Reporter()) as endpoint:
         user, pid = users.User(folder), _holder(folder)
@@ -163,7 +163,7 @@ def session(report: Reporter | None = None) -> Iterator[LocalSession]:
     finally:
         with users.gate(folder):
             user.leave()
-            if not (folder / STAYS).exists() and not users.processes(folder):
+            if not (folder / UNTIL_DOWN).exists() and not users.processes(folder):
                 _end(folder)
 
 
@@ -244,7 +244,7 @@ def _wait_for_end_of_change(folder: Path) -> Endpoint | None:
 
 def _start(folder: Path, stage: Stage, weather: Conditions | None) -> Endpoint:
     stage.status("daemon")
-    for left in (STAYS, ENDPOINT, WEATHER):  # by the one before
+    for left in (UNTIL_DOWN, ENDPOINT, WEATHER):  # by the one before
         (folder / left).unlink(missing_ok=True)
     if weather:
         (folder / WEATHER).write_text(weather.model_dump_json())

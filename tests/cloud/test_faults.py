@@ -57,11 +57,11 @@ def cut() -> Any:
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens at one call: before it has effect, or with its answer; `stays` from then on."""
+    """What happens at one call, before it has effect or with its answer; `lasting`: ever after."""
 
     before: Callable[[], Any] | None = None
     after: Callable[[], Any] | None = None
-    stays: bool = False
+    lasting: bool = False
 
 
 FAULTS = {
@@ -70,8 +70,8 @@ FAULTS = {
     "no connection": Fault(before=timed_out),
     "lost answer": Fault(after=lost),
     "cut answer": Fault(after=cut),
-    "denied": Fault(before=refused("UnauthorizedOperation", 403), stays=True),
-    "expired": Fault(before=refused("ExpiredToken", 400), stays=True),
+    "denied": Fault(before=refused("UnauthorizedOperation", 403), lasting=True),
+    "expired": Fault(before=refused("ExpiredToken", 400), lasting=True),
 }
 
 
@@ -96,7 +96,7 @@ class Injector:
             self.hit = model.name
         if model.name == "TerminateInstances" and self.calls <= self.nth:
             self.measured = True  # the client goes when its results are there
-        due = self.calls == self.nth or (self.fault.stays and self.calls > self.nth)
+        due = self.calls == self.nth or (self.fault.lasting and self.calls > self.nth)
         return self.fault.before() if due and self.fault.before else None
 
     def _after(self, **_: Any) -> None:
@@ -161,7 +161,7 @@ def try_once(figures: Figures, name: str, nth: int, disk: DiskImage, folder: Pat
             figures.note("duplicate", case)
         left = everything(administrator)
         if left != NOTHING:
-            if not not_removed and not FAULTS[name].stays:
+            if not not_removed and not FAULTS[name].lasting:
                 figures.note("leak", f"{case}, {_listed(left)}")
             destroy(administrator, inventory(administrator))
             if everything(administrator) != NOTHING:

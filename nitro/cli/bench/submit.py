@@ -65,10 +65,10 @@ def submit(
     with connected(
         report, cloud=cloud, region=region, profile=profile, subnet=subnet, bucket=bucket
     ) as connection:
-        if connection.local and not connection.local.stays:
+        if connection.local and not connection.local.runs_until_down:
             raise InputError(
                 "jobs run in the local Nitro, which would end with this command",
-                hint="`nitro local up` starts one that stays",
+                hint="`nitro local up` starts one that runs until `nitro local down`",
             )
         done = submissions.submit(
             connection.cloud,

@@ -244,11 +244,11 @@ def test_a_local_nitro_is_named_and_kept_up_for_what_stays(
     done = nitro_(*words, "--ephemeral")
     assert "cloud: local (nothing set; --cloud aws for AWS)" in done.stderr
     assert prober.watched[0].address == ("127.42.0.1", 80)
-    assert not local.stays
+    assert not local.runs_until_down
     nitro_(*words, "--keep", "--dry-run")
-    assert not local.stays
+    assert not local.runs_until_down
     nitro_(*words, "--keep")
-    assert local.stays
+    assert local.runs_until_down
     assert "--region mars-1" in nitro_(*words, "--region", "mars-1", code=2).stderr
 
 
@@ -278,6 +278,7 @@ def test_groups_and_a_profile_are_the_instances(
     """The client joins the groups; no credentials are its own."""
     groups = connect().ec2.describe_security_groups()["SecurityGroups"]
     own = next(group["GroupId"] for group in groups if group["GroupName"] == "default")
+    connect().ec2.create_placement_group(GroupName="rack", Strategy="cluster")
     where = ("--security-group", own, "--placement-group", "rack", "--instance-profile", "reader")
     words = (*DEPLOY, "--probe", "http", *where, "--dry-run")
     calls = json_of("dry-run", *words)["calls"]

@@ -46,7 +46,7 @@ def die() -> None:
     raise Killed
 
 
-KILL = Fault(before=die, after=die, stays=True)
+KILL = Fault(before=die, after=die, lasting=True)
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Injector:
         context["due"] = due
         if self.fault and self.fault.before and not self.fault.after and due:
             return self.fault.before()
-        if self.fault and self.fault.stays and self.hit and not due:
+        if self.fault and self.fault.lasting and self.hit and not due:
             return self.fault.before()  # type: ignore[misc]
         return None
 
