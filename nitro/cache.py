@@ -16,12 +16,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from nitro.errors import NitroError
-from nitro.paths import cache_dir
+from nitro.errors import InputError, NitroError
+from nitro.paths import cache_dir, state_dir
 
 #: How long an entry stays at least: another process may have looked it up and be about to use it.
 YOUNG: Final = timedelta(hours=1)
 _NOTED_SECONDS: Final = 600
+
+#: whose use this process has noted
+_touched: Final = set[Path]()
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Entry:
 
 def touch(path: Path) -> Path:
     """Note that the entry at `path` is used; returns `path`."""
+    _touched.add(path)
     with suppress(OSError):  # gone, or a cache that may only be read
         # Not each time: a changed file is hashed again.
         if time.time() - path.stat().st_ctime > _NOTED_SECONDS:
@@ -43,16 +47,28 @@ def touch(path: Path) -> Path:
     return path
 
 
+def touch_again() -> None:
+    """Note that this process still uses what it has used: for one that outlasts `YOUNG`."""
+    for path in list(_touched):
+        touch(path)
+
+
 def entries() -> list[Entry]:
-    """All entries, by kind and name."""
+    """All entries, by kind and name. Raises InputError where the state lies among them."""
+    home, state = cache_dir().resolve(), state_dir().resolve()
+    if home == state or home in state.parents:
+        raise InputError(
+            f"{state}, which must not be removed, is in the cache, {home}",
+            hint="let NITRO_CACHE and NITRO_STATE name folders of which none is in the other",
+        )
     kinds = sorted(path for path in cache_dir().iterdir() if path.is_dir())
     return [entry for kind in kinds for path in sorted(kind.iterdir()) for entry in _entry(path)]
 
 
 def unused(found: list[Entry], age: timedelta, now: datetime | None = None) -> list[Entry]:
     """Those of `found` that nothing has used for `age`, or for `YOUNG` where that is longer."""
-    limit = (now or datetime.now(UTC)) - max(age, YOUNG)
-    return [entry for entry in found if entry.used < limit]
+    now = now or datetime.now(UTC)
+    return [entry for entry in found if now - entry.used > max(age, YOUNG)]
 
 
 def remove(entry: Entry) -> bool:
@@ -80,7 +96,7 @@ def remove(entry: Entry) -> bool:
         return False  # another process was first
     except OSError as error:
         raise NitroError(
-            f"could not remove {entry.path}: {error.strerror}", hint="remove it by hand"
+            f"could not remove {path}: {error.strerror}", hint="remove it by hand"
         ) from None
     return True
 

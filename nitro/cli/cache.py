@@ -10,6 +10,7 @@ import typer
 
 from nitro.cli import options
 from nitro.cli.output import print_json, print_table, print_text, reporter, say
+from nitro.errors import NitroError
 
 if TYPE_CHECKING:
     from nitro.cache import Entry
@@ -59,15 +60,27 @@ def prune(
     report = reporter()
     with report.stage("look for what is not used"):
         found = cache.unused(cache.entries(), age)
+    failures: list[NitroError] = []
     if not plan:
         with report.stage("prune") as stage:
             gone = []
             for done, entry in enumerate(found, 1):
-                if cache.remove(entry):
-                    gone.append(entry)
+                try:
+                    if cache.remove(entry):
+                        gone.append(entry)
+                except NitroError as error:
+                    failures.append(error)
                 stage.progress(done, len(found), "entries")
             found = gone
     report.close()
+    _tell(found, older_than, plan=plan, json=json)
+    for failure in failures[1:]:
+        say(failure.what)
+    if failures:
+        raise failures[0]
+
+
+def _tell(found: Sequence[Entry], older_than: str, *, plan: bool, json: bool) -> None:
     kinds = _kinds(found)
     room = sum(kind["size_bytes"] for kind in kinds)
     if json:

@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nitro import debian, paths
+from nitro import paths
 from nitro.errors import InputError, NitroError
-from nitro.local import disk_formats, dnsmasq, qemu, users
+from nitro.local import programs, qemu, users
 from nitro.local.nic import OFFLOADS, OFFLOADS_FILE, SHAPES_FILE
 from nitro.progress import Reporter, Stage
 
@@ -182,10 +182,7 @@ def _entered(report: Reporter, weather: Conditions | None = None) -> Iterator[En
     with ExitStack() as inside:
         with report.stage("start the local Nitro") as stage:
             stage.status("programs")
-            qemu.find(report)
-            disk_formats.find(report)
-            for wanted in (dnsmasq.PACKAGES, qemu.firmware_packages()):
-                debian.tree(wanted, report=report)
+            programs.find(report)
             inside.enter_context(users.gate(folder, stage.status))
             if endpoint := _wait_for_end_of_change(folder):
                 _check_weather(folder, weather)

@@ -27,6 +27,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
+from nitro.errors import NitroError
 from nitro.local import broker
 from nitro.local.control import ENDPOINT, LOCK, REGION, STARTED, WEATHER
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 END_SECONDS = 10.0
 LOCK_SECONDS = 1.0
+KEEP_SECONDS = 1200.0  # between two notes that programs are used; less than `cache.YOUNG`
 
 
 def outside(folder: Path) -> int:
@@ -143,8 +145,22 @@ def inside(folder: Path, channel: socket.socket) -> None:
     partial.touch(mode=0o600)
     partial.write_text(json.dumps(announcement))
     partial.replace(folder / ENDPOINT)
-    stopping.wait()
+    _keep_programs(stopping)
     service.stop()
+
+
+def _keep_programs(stopping: threading.Event) -> None:
+    """Note in the cache, until `stopping`, that the programs are used: none can be fetched in here.
+
+    No machine may have been started for long.
+    """
+    from nitro import cache
+    from nitro.local import programs
+
+    with contextlib.suppress(NitroError, OSError):  # one that is not there
+        programs.find()
+    while not stopping.wait(KEEP_SECONDS):
+        cache.touch_again()
 
 
 def weather(folder: Path) -> Conditions:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nitro import cache
-from nitro.errors import NitroError
+from nitro.errors import InputError, NitroError
 from nitro.stored import stored
 
 MONTH = timedelta(days=30)
@@ -17,8 +17,11 @@ MONTH = timedelta(days=30)
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("NITRO_CACHE", str(tmp_path))
-    return tmp_path
+    home = tmp_path / "cache"
+    home.mkdir()
+    monkeypatch.setenv("NITRO_CACHE", str(home))
+    monkeypatch.setenv("NITRO_STATE", str(tmp_path / "state"))
+    return home
 
 
 def make(home: Path, kind: str, name: str, size: int = 0) -> Path:
@@ -78,6 +81,30 @@ def test_a_use_is_noted_but_not_each_time(home: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("nitro.cache.time.time", lambda: now + 700)
     stored("things", "key", lambda path: path.touch())
     assert path.stat().st_ctime_ns > made
+
+
+def test_what_is_used_for_long_is_noted_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = cache.touch(make(home, "trees", "0a"))
+    cache.touch(home / "trees" / "gone")
+    os.utime(path, (0, 0))
+    made = path.stat().st_ctime
+    monkeypatch.setattr("nitro.cache.time.time", lambda: made + 1200)
+    cache.touch_again()
+    assert path.stat().st_mtime > 0
+
+
+@pytest.mark.parametrize("place", [".", "state", "deep/er"])
+def test_a_state_in_the_cache_is_not_taken_for_a_part_of_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setenv("NITRO_STATE", str(home / place))
+    with pytest.raises(InputError, match="must not be removed, is in the cache"):
+        cache.entries()
+
+
+def test_an_age_beyond_the_calendar_is_one(home: Path) -> None:
+    make(home, "debs", "a.deb")
+    assert cache.unused(cache.entries(), timedelta(days=999_999)) == []
 
 
 def test_touching_what_is_gone_is_no_error(home: Path) -> None:

@@ -13,11 +13,13 @@ from tests.unit.cli.runner import json_of, nitro_
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("NITRO_CACHE", str(tmp_path))
+    home = tmp_path / "cache"
+    monkeypatch.setenv("NITRO_CACHE", str(home))
+    monkeypatch.setenv("NITRO_STATE", str(tmp_path / "state"))
     for kind, name in (("debs", "a.deb"), ("debs", "b.deb"), ("images", "0a")):
-        (tmp_path / kind).mkdir(exist_ok=True)
-        (tmp_path / kind / name).write_bytes(b"\1" * 100_000)
-    return tmp_path
+        (home / kind).mkdir(parents=True, exist_ok=True)
+        (home / kind / name).write_bytes(b"\1" * 100_000)
+    return home
 
 
 @pytest.fixture
@@ -69,3 +71,26 @@ def test_by_default_a_month_is_kept(home: Path) -> None:
 def test_a_time_that_is_none_is_refused() -> None:
     told = nitro_("cache", "prune", "--older-than", "soon", code=2).stderr
     assert "--older-than soon is not a time" in told
+
+
+@pytest.mark.usefixtures("two_days_later")
+def test_what_cannot_be_removed_does_not_keep_the_others(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path.name.endswith("a.deb"):
+            raise PermissionError(13, "Permission denied")
+        real(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    told = nitro_("cache", "prune", "--older-than", "1d", code=1)
+    (left,) = home.glob("*/*")
+    assert f"could not remove {left}: Permission denied" in told.stderr
+    assert "0.2 MB freed" in told.stderr
+
+
+def test_an_age_beyond_the_calendar_is_one() -> None:
+    told = nitro_("cache", "prune", "--older-than", "999999d").stdout
+    assert told == "nothing was unused for 999999d\n"

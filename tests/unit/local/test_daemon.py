@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from nitro.local import daemon
+from nitro import cache
+from nitro.local import daemon, programs
 from nitro.local.control import LOCK
 
 
@@ -52,3 +54,27 @@ def test_it_ends_with_the_process_that_starts_it(tmp_path: Path) -> None:
     _, said = starting.communicate(timeout=10)  # closes its standard input without a word
     assert b"the command that started this has ended" in said
     assert (tmp_path / LOCK).exists()
+
+
+def test_what_it_runs_is_noted_as_used_for_as_long_as_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """QEMU may be started for the first time when it has been up for days."""
+    monkeypatch.setenv("NITRO_CACHE", str(tmp_path))
+    program = tmp_path / "program"
+    program.touch()
+    made, stopping = program.stat(), threading.Event()
+    monkeypatch.setattr(programs, "find", lambda: cache.touch(program))
+    monkeypatch.setattr("nitro.cache.time.time", lambda: made.st_ctime + 12_000)
+    assert timedelta(seconds=2 * daemon.KEEP_SECONDS) < cache.YOUNG, "one may be missed"
+    monkeypatch.setattr(daemon, "KEEP_SECONDS", 0.001)
+    real = cache.touch_again
+
+    def again() -> None:
+        os.utime(program, (0, 0))
+        real()
+        stopping.set()
+
+    monkeypatch.setattr(cache, "touch_again", again)
+    daemon._keep_programs(stopping)
+    assert program.stat().st_mtime > 0
