@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.htm
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,7 +26,13 @@ _ENCRYPTION = {
 ENFORCED = "BucketOwnerEnforced"  # ACLs are disabled
 _SMALLEST = "x-amz-transition-default-minimum-object-size"
 _SIZES = ("all_storage_classes_128K", "varies_by_storage_class")
+_CONDITION = re.compile(rb"<(ETag|Size|LastModifiedTime)[\s/>]")  # a key's own < is &lt;
 MOST_RULES, LONGEST_ID = 1000, 255  # of a lifecycle
+_NUMBERS = {
+    *("Days", "NoncurrentDays", "NewerNoncurrentVersions", "DaysAfterInitiation"),
+    *("ObjectSizeGreaterThan", "ObjectSizeLessThan"),
+}
+_DIGITS = 15
 _OWNERS_ACLS = ("", "private", "bucket-owner-full-control")  # all say that the owner may do all
 
 
@@ -71,6 +78,8 @@ class BucketActions:
         bucket, query = self.backend.buckets.get(self.bucket_name), self.querystring
         if bucket and (found := _answer(request.method, query, bucket)):
             return found
+        if request.method == "POST" and "delete" in query:
+            _check_deletions(self.body)
         if request.method == "PUT":
             if bucket:
                 _check_put(query, self.headers, self.body, bucket)
@@ -110,6 +119,13 @@ def _answer(method: str, query: Mapping[str, Any], bucket: Any) -> tuple[Any, ..
         size, body = kept
         return 200, {"content-type": "application/xml", _SMALLEST: size}, body
     return None
+
+
+def _check_deletions(body: bytes) -> None:
+    """Raises Refusal for objects that are to be deleted on conditions, of which moto knows none."""
+    found = _CONDITION.search(body)
+    if found:
+        raise Refusal("NotImplemented", f"DeleteObjects by {found[1].decode()}", 501)
 
 
 def _check_put(
@@ -156,8 +172,10 @@ def _lifecycle(headers: Mapping[str, str], body: bytes) -> tuple[str, str]:
         raise Refusal("InvalidRequest", f"{_SMALLEST} is not one of {', '.join(_SIZES)}", 400)
     try:
         root = ElementTree.fromstring(body)
-    except ElementTree.ParseError:
-        raise Refusal("MalformedXML", "The XML you provided was not well-formed", 400) from None
+    except (ElementTree.ParseError, LookupError, ValueError):  # or of an unknown encoding
+        raise _malformed() from None
+    if b"<!DOCTYPE" in body or not all(map(_is_valid, root.iter())):
+        raise _malformed()
     rules = [each for each in root if each.tag.rpartition("}")[2] == "Rule"]
     if not 0 < len(rules) <= MOST_RULES:
         raise Refusal("MalformedXML", f"A lifecycle has 1 to {MOST_RULES} rules", 400)
@@ -175,6 +193,16 @@ def _lifecycle(headers: Mapping[str, str], body: bytes) -> tuple[str, str]:
     if len(set(names)) < len(names):
         raise Refusal("InvalidArgument", "Rule ID must be unique", 400)
     return size, ElementTree.tostring(root, encoding="unicode")
+
+
+def _is_valid(element: ElementTree.Element) -> bool:
+    """Not so only numbers that are none."""
+    number, text = element.tag.rpartition("}")[2] in _NUMBERS, (element.text or "").strip()
+    return not number or (text.isascii() and text.isdecimal() and len(text) <= _DIGITS)
+
+
+def _malformed() -> Refusal:
+    return Refusal("MalformedXML", "The XML you provided was not well-formed", 400)
 
 
 def check_lock(query: Mapping[str, Any], bucket: Any, key: Any | None, method: str) -> None:

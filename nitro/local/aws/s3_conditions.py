@@ -35,6 +35,8 @@ class ObjectConditions:
             return
         key = self.backend.get_object(self.bucket_name, self.parse_key_name())
         s3_buckets.check_lock(query, bucket, key, method)
+        if method == "DELETE":
+            check_delete(self.headers)
         about = {"acl", "tagging", "retention", "legal-hold", "partNumber"} & query.keys()
         if (method == "PUT" and not about) or (method == "POST" and "uploadId" in query):
             check_write(self.headers, key)
@@ -69,6 +71,17 @@ def check_write(headers: Mapping[str, str], existing: Any | None) -> None:
             raise _failed()
 
 
+def check_delete(headers: Mapping[str, str]) -> None:
+    """Raises Refusal for conditions that only directory buckets know. moto compares the ETag."""
+    for name in ("x-amz-if-match-last-modified-time", "x-amz-if-match-size"):
+        if headers.get(name) is not None:
+            raise Refusal(
+                "NotImplemented",
+                "A header you provided implies functionality of directory buckets",
+                501,
+            )
+
+
 def check_source(headers: Mapping[str, str], source: Any | None) -> None:
     """For a copy of the object `source`. Raises Refusal where it must not be made."""
     if source is None:  # which is refused as such
@@ -101,7 +114,7 @@ def _date(text: str | None) -> datetime | None:
     """None for what is no date, which S3 ignores."""
     try:
         found = parsedate_to_datetime(text) if text else None
-    except ValueError:
+    except (OverflowError, ValueError):
         return None
     return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
 

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
 
+_DAY = timedelta(days=1)
+
 
 def expired(bucket: Any, key: Any, now: datetime) -> bool:
     """Whether the lifecycle has removed a version of an object; `now` and its date lack a zone."""
@@ -19,7 +21,7 @@ def expired(bucket: Any, key: Any, now: datetime) -> bool:
     if not lifecycle or bucket.versioning_status:
         return False
     return any(
-        key.name.startswith(prefix) and now - key.last_modified > timedelta(days=days)
+        key.name.startswith(prefix) and (now - key.last_modified) / _DAY > days
         for prefix, days in _rules(lifecycle[1])
     )
 

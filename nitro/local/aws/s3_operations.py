@@ -123,6 +123,16 @@ def check_policy(body: bytes) -> None:
         for name in ("Effect", "Principal", "Action", "Resource"):
             if name not in statement and f"Not{name}" not in statement:
                 raise S3ClientError("MalformedPolicy", f"Missing required field {name}")
+        if not _is_principal(statement.get("Principal", statement.get("NotPrincipal"))):
+            raise S3ClientError("MalformedPolicy", "Invalid principal in policy")
+
+
+def _is_principal(given: Any) -> bool:
+    """Whether it is everybody, or names by their kind."""
+    if not isinstance(given, dict):
+        return bool(given == "*")
+    named = [each if isinstance(each, list) else [each] for each in given.values()]
+    return all(isinstance(name, str) for names in named for name in names)
 
 
 def selectors() -> dict[str, tuple[str, str, str]]:

@@ -144,6 +144,57 @@ def test_a_lifecycle_that_s3_refuses(s3: Any, names: list[str], code: str) -> No
     assert after == "NoSuchLifecycleConfiguration"
 
 
+RULE = b"<LifecycleConfiguration><Rule>%b</Rule></LifecycleConfiguration>"
+DAYS = RULE % b"<Expiration><Days>%b</Days></Expiration>"
+MALFORMED = {
+    "unknown encoding": b'<?xml version="1.0" encoding="bogus"?><a/>',
+    "several bytes": b'<?xml version="1.0" encoding="cp932"?><a/>',
+    "entities": b'<!DOCTYPE a [<!ENTITY a "b">]>' + RULE % b"",
+    "no number": DAYS % b"x",
+    "too large a number": DAYS % (b"9" * 20),
+}
+
+
+@pytest.mark.parametrize("why", MALFORMED)
+def test_a_lifecycle_that_cannot_be_read_is_malformed(s3: Any, why: str) -> None:
+    def replace(params: dict[str, Any], **_: Any) -> None:
+        params["body"] = MALFORMED[why]
+
+    s3.meta.events.register("before-call.s3.PutBucketLifecycleConfiguration", replace)
+    put = s3.put_bucket_lifecycle_configuration
+    code = error_code(lambda: put(**NAMED, LifecycleConfiguration={"Rules": []}))
+    assert code == "MalformedXML"
+
+
+def test_tags_with_entities_are_malformed(s3: Any) -> None:
+    def replace(params: dict[str, Any], **_: Any) -> None:
+        params["body"] = b'<!DOCTYPE a [<!ENTITY a "b">]><Tagging><TagSet/></Tagging>'
+
+    s3.meta.events.register("before-call.s3.PutBucketTagging", replace)
+    put = s3.put_bucket_tagging
+    assert error_code(lambda: put(**NAMED, Tagging={"TagSet": []})) == "MalformedXML"
+
+
+@pytest.mark.parametrize("principal", [5, "somebody", {"AWS": 5}, {"AWS": [["*"]]}, ["*"]])
+def test_a_policy_for_no_principal_is_malformed(s3: Any, principal: Any) -> None:
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "s3:*", "Resource": "*"}
+    text = json.dumps({"Statement": [statement]})
+    assert error_code(lambda: s3.put_bucket_policy(**NAMED, Policy=text)) == "MalformedPolicy"
+
+
+def test_conditions_that_are_not_looked_at_delete_nothing(s3: Any) -> None:
+    s3.put_object(**OBJECT, Body=b"x")
+    for name, value in (("ETag", '"other"'), ("Size", 5)):
+        some = {"Objects": [{"Key": OBJECT["Key"], name: value}]}
+        code = error_code(lambda some=some: s3.delete_objects(**NAMED, Delete=some))  # type: ignore[misc]
+        assert code == "NotImplemented"
+    assert error_code(lambda: s3.delete_object(**OBJECT, IfMatchSize=5)) == "NotImplemented"
+    assert error_code(lambda: s3.delete_object(**OBJECT, IfMatch='"other"')) == "PreconditionFailed"
+    assert s3.head_object(**OBJECT)["ContentLength"] == 1
+    s3.delete_objects(**NAMED, Delete={"Objects": [{"Key": "<ETag>"}, {"Key": OBJECT["Key"]}]})
+    assert "Contents" not in s3.list_objects_v2(**NAMED)
+
+
 def test_locks_need_a_bucket_that_has_them(account: Account, s3: Any) -> None:
     s3.put_object(**OBJECT, Body=b"x")
     asked = (s3.get_object_retention, s3.get_object_legal_hold)

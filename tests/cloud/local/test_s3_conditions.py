@@ -92,3 +92,13 @@ def test_a_copy_of_nothing_is_refused_as_such(s3: Any) -> None:
             )
         )
         assert code in ("NoSuchKey", "NoSuchBucket")
+
+
+def test_a_date_that_is_none_is_no_condition(s3: Any) -> None:
+    def add(request: Any, **_: Any) -> None:
+        request.headers["x-amz-copy-source-if-modified-since"] = (
+            f"Mon, {'9' * 20} Jan 2020 00:00:00"
+        )
+
+    s3.meta.events.register("before-sign.s3.CopyObject", add)
+    s3.copy_object(Bucket=BUCKET, Key="copy", CopySource=f"{BUCKET}/{KEY['Key']}")
