@@ -60,7 +60,7 @@ THROTTLED = Row(
     EC2,
 )
 UNAVAILABLE = Row(
-    "the service stumbled, so the call may have had effect",
+    "the service failed, so the call may have had effect",
     Kind.AGAIN,
     _any("InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"),
     EC2,

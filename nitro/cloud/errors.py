@@ -143,7 +143,7 @@ def _reason_of(error: BaseException) -> str:
 
 
 def may_have_happened(error: BaseException) -> bool:
-    """The connection broke or the service stumbled: the call may or may not have had effect."""
+    """The connection broke or the service failed: the call may or may not have had effect."""
     if isinstance(error, aws.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code_of(error).startswith("Insufficient"):  # no capacity: a clear answer, with 500

@@ -138,7 +138,7 @@ class Osv:
 
     def supplies(self, name: str) -> bool:
         known = self._choice is not None  # nothing is supplied to a program that nobody has seen
-        return known and self._launch == "osv" and programs.plays(name)
+        return known and self._launch == "osv" and programs.provides(name)
 
     @property
     def _chosen(self) -> Choice:

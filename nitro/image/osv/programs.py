@@ -1,6 +1,7 @@
 """How a program is started on OSv: the three ways, and which one fits.
 
-- "osv": by OSv's own linker, which plays glibc; the libraries that it plays stay out of the image.
+- "osv": by OSv's own linker, which takes the place of glibc's; the libraries that the kernel
+  provides stay out of the image.
 - "static": a static program, through system calls.
 - "linux-ld": by Linux's dynamic linker with all of the program's libraries, glibc's too, through
   system calls.
@@ -27,7 +28,7 @@ PLAYED = frozenset(
         *(Path(X86_64.loader).name, f"ld-musl-{X86_64.ec2}.so.1", f"libc.musl-{X86_64.ec2}.so.1"),
     }
 )
-"""The libraries (sonames) that the kernel itself plays."""
+"""The libraries (sonames) that the kernel itself provides."""
 
 # Bytes of thread-local storage of a program that OSv's linker has room for in each thread, where
 # the kernel was built as its Makefile says: app_local_exec_tls_size.
@@ -54,8 +55,8 @@ class Choice:
     warnings: tuple[str, ...] = ()
 
 
-def plays(name: str) -> bool:
-    """Whether the kernel plays a library or an interpreter, by soname or path."""
+def provides(name: str) -> bool:
+    """Whether the kernel provides a library or an interpreter, by soname or path."""
     return PurePosixPath(name).name in PLAYED
 
 
@@ -88,7 +89,7 @@ def choose(
         why = "asked for" if asked else "it is linked statically: no interpreter, no libraries"
         warnings = _static(path, demands.of_static(program, kernel))
         return Choice("static", why, (*_overwritten("a static program", kernel), *warnings))
-    closure = Closure(sysroot, supplied=plays)
+    closure = Closure(sysroot, supplied=provides)
     closure.add(path, program, [])  # a library that is missing is refused when it is looked for
     lacks = demands.of_dynamic(path, program, closure.found, kernel)
     launch, why = (asked, "asked for") if asked else _dynamic(path, found, lacks, kernel)
