@@ -10,17 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
+from http.client import HTTPException
+from urllib.parse import urlsplit
 
 from nitro.bench.store import Store
 from nitro.bench.summary import headline, markdown
 from nitro.bench.verdict import Verdict
 from nitro.cloud import Cloud
 from nitro.errors import InputError, NitroError
+from nitro.printable import printable
 
 _SUBJECT = 100  # characters; SNS takes no more
 _TIMEOUT = 10  # seconds
@@ -108,8 +110,16 @@ def worth_telling(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 def check_url(url: str) -> None:
     """Raises InputError for what is no web address."""
-    if not url.startswith(("https://", "http://")):
-        raise InputError(f"--webhook {url}: not a web address", hint="begin it with https://")
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
+    except ValueError:  # no port, or no address in brackets
+        valid = False
+    if not valid or not url.isprintable() or " " in url:
+        raise InputError(
+            f"--webhook {printable(url, keep='')}: not a web address",
+            hint="such as https://example.org/hook",
+        )
 
 
 def check_addresses(url: str | None, topic: str | None) -> None:
@@ -121,6 +131,13 @@ def check_addresses(url: str | None, topic: str | None) -> None:
             f"--sns {topic}: not the ARN of a topic",
             hint="such as arn:aws:sns:eu-west-1:123456789012:nights",
         )
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Elsewhere, urllib would ask by GET, without the verdict, and take the answer for a yes."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
 
 
 def webhook(url: str, verdicts: Sequence[Verdict]) -> None:
@@ -137,11 +154,12 @@ def webhook(url: str, verdicts: Sequence[Verdict]) -> None:
         method="POST",
     )
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT):
+        with urllib.request.build_opener(_NoRedirect).open(request, timeout=_TIMEOUT):
             pass
-    except (OSError, urllib.error.URLError, ValueError) as error:
+    except (OSError, HTTPException, ValueError) as error:
         raise NitroError(
-            f"the webhook did not take the verdict: {error}", hint="run the check again"
+            f"the webhook did not take the verdict: {str(error).strip()}",
+            hint="run the check again",
         ) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -69,9 +70,50 @@ def test_a_webhook_that_refuses_is_an_error(receiver):
         webhook(f"http://127.0.0.1:{receiver.server_port}/", [BAD])
 
 
-def test_only_web_addresses_are_webhooks():
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "https://",
+        "http://[::1",
+        "http://x:99999/",
+        "http://x:y/",
+        "http://a b/",
+        "http://a\n/",
+        "https:/x",
+    ],
+)
+def test_only_web_addresses_are_webhooks(url):
     with pytest.raises(InputError, match="not a web address"):
-        check_url("file:///etc/passwd")
+        check_url(url)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"hello\r\n\r\n", "hello"),
+        (b"", "closed connection"),
+        (b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n\r\n", "302"),
+        (b"HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:9/\r\n\r\n", "307"),
+    ],
+)
+def test_what_is_no_answer_is_no_yes(answer, says):
+    """Nor is a redirection: the verdict does not come along."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            for said in (answer, b"HTTP/1.1 200 OK\r\n\r\n"):
+                client = server.accept()[0]
+                client.recv(65536)
+                client.sendall(said)
+                client.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        with pytest.raises(NitroError, match=says) as told:
+            webhook(f"http://127.0.0.1:{server.getsockname()[1]}/", [BAD])
+        assert "\n" not in told.value.what
+        with socket.create_connection(server.getsockname()):
+            pass  # ends the thread
 
 
 def test_a_topic_gets_a_subject_that_sns_takes():
