@@ -91,6 +91,7 @@ def _seconds(
     case: Case, built: Image, folder: Path, memory_mib: int, patience: float, **machine: Any
 ) -> float:
     """How long a machine with so much memory takes until its first right answer."""
+    (folder / "console").unlink(missing_ok=True)  # of the machine before
     started = time.monotonic()
     with booted(built, folder, memory_mib=memory_mib, **machine) as running:
         _until_answer(case, running, started + patience)

@@ -170,6 +170,7 @@ def _gather(recipe: Recipe, lock: Lock, report: Reporter, *, trace: bool) -> _Pa
         report.note(note)
     bytecode.add(rootfs, own, report)
     extras.add(rootfs, recipe.extras, extra)
+    extras.add(rootfs, extras.depended_on(recipe, own), own)
     users.add(rootfs, recipe)
     declared.add(rootfs, recipe, own.root if own else None)
     packages = [*kernel.add(rootfs, trees), *(extra.packages if extra else ())]

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from nitro.debian import Tree, package_of
 from nitro.errors import InputError
-from nitro.image import command, links, scripts
+from nitro.image import command, links, named, scripts
 from nitro.image.decisions import Decision
 from nitro.image.excluded import excluder
 from nitro.image.formats import elf
-from nitro.image.libraries import Closure, Sysroot
+from nitro.image.libraries import Closure, Sysroot, add_unwinder
 from nitro.image.rootfs import Layer, Node, Rootfs
 from nitro.image.similar import similar_path
 from nitro.recipe import File, Recipe, runtime
+
+_PROGRAMS = tuple(f"{folder}/" for folder in scripts.PATH)
 
 
 class _Missing(InputError):
@@ -46,13 +47,15 @@ class Contents:
     #: interpreter, script and root, until it is known what else the guest has
     _wanted: list[tuple[str, str, Path]] = field(default_factory=list)
     _closures: dict[Path, Closure] = field(default_factory=dict)
-    #: what only a link of the packages asked for, and the link
+    #: what no key of the recipe asked for, and what did
     _led_to: dict[str, str] = field(default_factory=dict)
 
     def add(self) -> None:
         """Raises InputError for what the recipe names and is not there."""
         started = self.recipe.argv[0]
-        programs = [*self.recipe.programs, *self._only_in_command()]
+        root = self.packages.root if self.packages else None
+        unnamed = command.unnamed(self.recipe, root, self.supplies)
+        programs = [*self.recipe.programs, *unnamed]
         for program in sorted(programs, key=lambda one: one.target != started):
             self._program(program)
         for file in self.recipe.files:
@@ -60,6 +63,7 @@ class Contents:
         for path, target in self.recipe.links.items():
             self.rootfs.add(path, Node("program", "the recipe", target=target))
         self._started()
+        self._named()
         for interpreter, script, root in self._wanted:
             self._interpreter(interpreter, script, root)
         self._links()
@@ -69,7 +73,7 @@ class Contents:
             home.library(library, f"the key libraries of {self._name}")
         for root, closure in self._closures.items():
             if "unwind" in self.recipe.extras:
-                _add_unwinder(closure)
+                add_unwinder(closure)
             layer, origin = self._layer_of(root)
             for path, found in sorted(closure.found.items()):
                 if self.base not in found.parents:
@@ -81,8 +85,7 @@ class Contents:
     def decisions(self) -> list[Decision]:
         """Which files and libraries came in and stayed out, and for whom."""
         found = [
-            Decision("file", f"{path}, from Debian", f"the link {link} leads there")
-            for path, link in self._led_to.items()
+            Decision("file", f"{path}, from Debian", why) for path, why in self._led_to.items()
         ]
         for root, closure in sorted(self._closures.items()):
             _, origin = self._layer_of(root)
@@ -122,16 +125,33 @@ class Contents:
         folder = Sysroot(root).locate(str(PurePosixPath(program.source).parent))
         return None if source.parent == folder else f"/{source.relative_to(root)}"
 
-    def _only_in_command(self) -> tuple[File, ...]:
-        """The program that the command starts, where the packages have it and no key names it."""
-        path, recipe = self.recipe.argv[0], self.recipe
-        if recipe.base or self.packages is None or not path.startswith("/") or self.supplies(path):
-            return ()
-        brought = [one.target for one in (*recipe.programs, *recipe.files)] + [*recipe.links]
-        if any(path == one or path.startswith(f"{one}/") for one in brought):
-            return ()
-        found = Sysroot(self.packages.root).locate(path)
-        return (File(source=path),) if found is not None and found.is_file() else ()
+    def _named(self) -> None:
+        """Bring what the configuration names of the packages, and programs that the command's
+        script starts."""
+        if self.packages is None or self.recipe.flavour != "linux":
+            return
+        root = self.packages.root
+        sysroot = Sysroot(root)
+        words = [*self.recipe.argv[1:], *(self.recipe.setup or ())[1:]]
+        while lacks := named.lacking(self.rootfs, sysroot, words):
+            for path, by in sorted(lacks.items()):
+                source = sysroot.locate(path)
+                assert source is not None
+                self._copy(path, source, root, self._layer_of(root))
+                self._led_to[path] = f"{by} names it"
+        for path, by, source in named.started(self.rootfs, sysroot):
+            for one in scripts.interpreters(source) if scripts.is_script(source) else ():
+                if self.supplies(one) or scripts.has(one, self.rootfs, sysroot):
+                    self._wanted.append((one, path, root))
+                else:
+                    remedy = scripts.package_line(one, self.recipe)
+                    self.notes.append(f"{by} names {path}, a script of {one}; {remedy}")
+        for path in self._lacking():
+            source = sysroot.locate(path)
+            if path.startswith(_PROGRAMS) and source and source.is_file() and elf.is_elf(source):
+                self._program(File(source=path))
+                self._led_to[path] = f"{self.recipe.argv[0]} names it"
+        self.notes += named.unlinked(self.rootfs)
 
     def _interpreter(self, path: str, script: str, root: Path) -> None:
         if self.supplies(path) or (path.startswith("/") and path in self.rootfs):
@@ -147,9 +167,27 @@ class Contents:
                 self._put(place, source, layer, origin, mode=0o755)
                 if elf.is_elf(source):
                     self._closure(root).add(place, source)
+                self._library(place, root)
                 return
         hint = scripts.package_line(path, self.recipe) if self.packages else "add its package"
         raise self._error(f"{path}, the interpreter of {script}, is missing", hint)
+
+    def _library(self, interpreter: str, root: Path) -> None:
+        """Bring the standard library of a Debian interpreter, where the recipe has none of it."""
+        if self.packages is None or root != self.packages.root:
+            return
+        needs = runtime.of_interpreter(interpreter, self.recipe.suite, self.recipe.arch)
+        if needs is None:
+            return
+        for one in needs.files:
+            place = {"source": one} if isinstance(one, str) else one
+            source = Sysroot(root).locate(place["source"])
+            path = place.get("path", place["source"])
+            if source is not None and not any(
+                held.startswith(f"{path}/") for held in self.rootfs.nodes
+            ):
+                self._copy(path, source, root, self._layer_of(root), exclude=needs.exclude)
+                self._led_to[path] = f"{interpreter} needs it"
 
     def _file(self, file: File) -> None:
         try:
@@ -171,13 +209,20 @@ class Contents:
             for path, (source, link) in sorted(lacks.items()):
                 if path not in self.rootfs:  # it may have come with another one's folder
                     self._copy(path, source, root, self._layer_of(root))
-                    self._led_to[path] = link
+                    self._led_to[path] = f"the link {link} leads there"
 
     def _copy(
-        self, path: str, source: Path, root: Path, where: tuple[Layer, str], mode: str | None = None
+        self,
+        path: str,
+        source: Path,
+        root: Path,
+        where: tuple[Layer, str],
+        mode: str | None = None,
+        exclude: tuple[str, ...] = (),
     ) -> None:
-        """Put a file, or a folder but for what the recipe excludes, into the guest."""
-        excluded = excluder(source, self.recipe) if source.is_dir() else lambda _: False
+        """Put a file, or a folder but for what the recipe and `exclude` name, into the guest."""
+        recipe = self.recipe.model_copy(update={"exclude": (*self.recipe.exclude, *exclude)})
+        excluded = excluder(source, recipe) if source.is_dir() else lambda _: False
         copied = self.rootfs.copy(path, source, *where, int(mode, 8) if mode else None, excluded)
         if copied.special:
             self.notes.append(f"left out, as no file: {', '.join(map(str, copied.special))}")
@@ -315,15 +360,19 @@ class Contents:
 
     def _launcher(self) -> None:
         """Say what the command's script names of the packages, which come in only when named."""
+        if lacks := self._lacking():
+            self.notes.append(
+                f"{self.recipe.argv[0]} names what the image has not; if it needs that: "
+                f"files += {json.dumps(lacks)}"
+            )
+
+    def _lacking(self) -> list[str]:
+        """What the command's script names of the packages, and the image has not."""
         program = self.recipe.argv[0]
         node = self.rootfs.find(program) if program.startswith("/") else None
         if self.packages is None or node is None or node.layer != "packages":
-            return
-        if lacks := scripts.lacking(program, self.rootfs, Sysroot(self.packages.root)):
-            self.notes.append(
-                f"{program} names what the image has not; if it needs that: "
-                f"files += {json.dumps(lacks)}"
-            )
+            return []
+        return scripts.lacking(program, self.rootfs, Sysroot(self.packages.root))
 
     def _script(self) -> None:
         """Refuse a runtime's command whose script is not there: its start would say so, hidden in a
@@ -343,11 +392,3 @@ class Contents:
     def _name(self) -> str:
         """What a person calls the recipe: its file, where it has one."""
         return str(self.recipe.file or self.recipe.name)
-
-
-def _add_unwinder(closure: Closure) -> None:
-    """glibc loads this library when a thread is ended, and aborts the program without it."""
-    libc = next((path for path in closure.found if path.endswith("/libc.so.6")), None)
-    if libc is not None:
-        with suppress(InputError):  # a system without it has no program that needs it
-            closure.library("libgcc_s.so.1", libc)

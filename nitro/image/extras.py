@@ -19,6 +19,9 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "protocols": ("netbase",),
 }
 
+# What packages depend on for their programs to find: Python's on both, PostgreSQL on time zones.
+_DEPENDED_ON = ("tzdata", "protocols")
+
 _PASSWD = b"""\
 root:x:0:0:root:/root:/bin/sh
 daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
@@ -52,6 +55,17 @@ def wanted(recipe: Recipe) -> Wanted | None:
     """The packages that the recipe's extras are taken from; None when they need none."""
     names = tuple(name for extra in recipe.extras for name in PACKAGES.get(extra, ()))
     return Wanted(names, recipe.suite, closure=False, arch=recipe.arch) if names else None
+
+
+def depended_on(recipe: Recipe, packages: Tree | None) -> list[str]:
+    """The extras whose packages are among the recipe's own, because one of these depends on them.
+
+    Naming extras replaces these, too.
+    """
+    if packages is None or recipe.base or "extras" in recipe.model_fields_set:
+        return []
+    names = {package.name for package in packages.packages}
+    return [extra for extra in _DEPENDED_ON if names.issuperset(PACKAGES[extra])]
 
 
 def add(rootfs: Rootfs, names: Iterable[str], packages: Tree | None) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -186,3 +187,11 @@ def _fits(file: Path, elf: Object) -> bool:
         return False
     machine = int.from_bytes(start[18:20], "little")
     return start[4] * 32 == elf.bits and machine == elf.machine
+
+
+def add_unwinder(closure: Closure) -> None:
+    """glibc loads this library when a thread is ended, and aborts the program without it."""
+    libc = next((path for path in closure.found if path.endswith("/libc.so.6")), None)
+    if libc is not None:
+        with suppress(InputError):  # a system without it has no program that needs it
+            closure.library("libgcc_s.so.1", libc)

@@ -53,6 +53,13 @@ def interpreters(script: Path) -> list[str]:
     return words[:1]
 
 
+def has(interpreter: str, rootfs: Rootfs, packages: Sysroot) -> bool:
+    """Whether the image or the packages have an interpreter, by its path or its name."""
+    folders = PATH if interpreter[:1] != "/" else ("",)
+    names = [f"{folder}/{interpreter}" if folder else interpreter for folder in folders]
+    return any(name in rootfs or packages.locate(name) is not None for name in names)
+
+
 def package_line(interpreter: str, recipe: Recipe) -> str:
     """What to do about an interpreter that the recipe's packages lack."""
     package = PACKAGES.get(PurePosixPath(interpreter).name)
@@ -73,7 +80,7 @@ def needs_bash(recipe: Recipe) -> bool:
     return any(
         PurePosixPath(name).name == "bash"
         for script in own
-        if script.is_file() and _begins_as_script(script)
+        if script.is_file() and is_script(script)
         for name in interpreters(script)
     )
 
@@ -112,11 +119,12 @@ def _named(text: str, packages: Sysroot) -> Iterator[str]:
 
 
 def _is_shell(script: Path) -> bool:
-    if not script.is_file() or script.stat().st_size > _MAX_SCRIPT or not _begins_as_script(script):
+    if not script.is_file() or script.stat().st_size > _MAX_SCRIPT or not is_script(script):
         return False
     return any(PurePosixPath(name).name in _SHELLS for name in interpreters(script))
 
 
-def _begins_as_script(path: Path) -> bool:
+def is_script(path: Path) -> bool:
+    """Whether a file names who runs it."""
     with path.open("rb") as file:
         return file.read(2) == b"#!"

@@ -9,6 +9,9 @@ from nitro.image.rootfs import Node, Rootfs
 from nitro.recipe import Recipe
 
 _PASSWD, _GROUP = "/etc/passwd", "/etc/group"
+# Those of Debian's users that services run as, whose numbers are the same everywhere
+# (/usr/share/base-passwd/passwd.master, group.master).
+_RESERVED = {"mail": 8, "news": 9, "proxy": 13, "backup": 34, "list": 38, "irc": 39}
 _FIRST = 1000  # of people's accounts, as Debian counts
 
 
@@ -19,6 +22,10 @@ def add(rootfs: Rootfs, recipe: Recipe) -> None:
     nothing brings.
     """
     name = recipe.user.partition(":")[0]
+    if not recipe.base:
+        owners = [one.owner or "" for one in (*recipe.programs, *recipe.files)]
+        for owner in (recipe.user, *owners, *(folder.owner for folder in recipe.folders)):
+            _reserved(rootfs, owner.partition(":")[0])
     if name != "root" and not name.isdigit() and name not in _ids(rootfs, _PASSWD):
         if recipe.base:
             raise InputError(
@@ -83,6 +90,16 @@ def declare(rootfs: Rootfs, name: str, group: str) -> None:
     """Make a user without a home, of whom a package says that there must be one."""
     if name not in _ids(rootfs, _PASSWD):
         _make(rootfs, name, "/", group)
+
+
+def _reserved(rootfs: Rootfs, name: str) -> None:
+    """Make a user whom every Debian system has, and the group of that name and number."""
+    if name not in _RESERVED or name in _ids(rootfs, _PASSWD):
+        return
+    number = _RESERVED[name]
+    _append(rootfs, _PASSWD, f"{name}:x:{number}:{number}::/:/usr/sbin/nologin\n")
+    if name not in _ids(rootfs, _GROUP):
+        _append(rootfs, _GROUP, f"{name}:x:{number}:\n")
 
 
 def _make(rootfs: Rootfs, name: str, home: str, group: str = "") -> None:

@@ -8,10 +8,10 @@ import pkgutil
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from nitro.arch import X86_64, named
+from nitro.arch import X86_64, Arch, named
 from nitro.errors import InputError
 from nitro.recipe import runtimes
 from nitro.recipe.runtimes.base import HOME, Needs, Runtime
@@ -42,6 +42,14 @@ def of_script(path: str) -> Runtime | None:
 def is_script(path: str) -> bool:
     """Whether there is a script or archive of one of the runtimes at `path`."""
     return Path(path).is_file() and of_script(path) is not None
+
+
+def of_interpreter(path: str, suite: str, arch: Arch) -> Needs | None:
+    """What Debian's interpreter at `path` needs to run any script; None where none is known."""
+    name = re.match("[a-z]+", PurePosixPath(path).name)
+    runtime = known().get(name[0]) if name else None
+    versions = runtime.versions.get(suite, ()) if runtime else ()
+    return runtime.needs(versions[0], arch) if runtime and versions else None
 
 
 def expand(document: Mapping[str, Any], folder: Path = Path()) -> dict[str, Any]:

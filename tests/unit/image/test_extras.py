@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nitro import recipe
-from nitro.debian import Tree
+from nitro.debian import Package, Tree
 from nitro.image import extras
 from nitro.image.rootfs import Node, Rootfs
 
@@ -69,3 +69,19 @@ def test_every_extra_of_recipes_does_something(tmp_path: Path) -> None:
         before = set(rootfs.nodes)
         extras.add(rootfs, [name], Tree(tmp_path, ()))
         assert set(rootfs.nodes) > before, name
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [({}, ["tzdata"]), ({"extras": ["passwd"]}, []), ({"from": "oci:x"}, [])],
+    ids=["default", "named", "a container image's"],
+)
+def test_what_packages_depend_on_comes_unless_extras_are_named(
+    tmp_path: Path, keys: dict[str, typing.Any], found: list[str]
+) -> None:
+    path = "pool/main/t/tzdata/tzdata_1_all.deb"
+    package = Package("tzdata", "1", "all", "debian", path, 1, "0" * 64)
+    document = {"name": "a", "command": ["/x"], "packages": ["python3"], **keys}
+    made = recipe.Recipe.model_validate(document)
+    assert extras.depended_on(made, Tree(tmp_path, (package,))) == found
+    assert extras.depended_on(made, None) == []

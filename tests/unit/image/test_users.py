@@ -69,3 +69,12 @@ def test_a_folder_that_files_have_brought_gets_another_owner_and_mode() -> None:
 def test_an_owner_that_nobody_knows() -> None:
     with pytest.raises(InputError, match="/etc/passwd of the guest has no nobody-here"):
         made(folders=[{"path": "/data", "owner": "nobody-here"}])
+
+
+def test_users_of_every_debian_system_have_their_numbers_where_they_are_named() -> None:
+    folder = {"path": "/var/spool/squid", "owner": "proxy:proxy"}
+    rootfs = made(folders=(folder,), user="irc")
+    assert rootfs.nodes["/var/spool/squid"].uid == 13
+    assert users.ids(rootfs, "irc") == (39, 39)
+    assert b"proxy:x:13:\n" in rootfs.read("/etc/group")
+    assert b"news" not in rootfs.read("/etc/passwd")
