@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path, PurePosixPath
@@ -23,6 +24,9 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[\w.+@:~-]+)+")
 _NAME = re.compile(r"(?!\.{1,2}$)[\w.+@:~-]+")
 _PLACE = "/etc/alternatives"
+_PRIORITY = re.compile(r"-?[0-9]{1,9}")
+_LONGEST_PATH, _LONGEST_NAME = 500, 200  # bytes: room for a file system's own limits
+_LONGEST_VALUE = 10_000  # characters of a variable, which may name itself twice
 _MANY = 200  # links of one call, which a loop repeats
 _LINK_WORDS, _CALL_WORDS = 3, 4  # path, name and target; and a priority
 
@@ -55,7 +59,9 @@ def offered(script: str) -> list[Alternative]:
         if match := _LOOP.fullmatch(line):
             variables[match[1]] = _values(match[2], variables)
         elif (match := _ASSIGNMENT.fullmatch(line)) and (values := _values(match[2], variables)):
-            variables[match[1]] = [" ".join(values)]  # another value than a known one is not taken
+            variables[match[1]] = [
+                " ".join(values)[:_LONGEST_VALUE]
+            ]  # another value than a known one is not taken
         for call in _CALL.finditer(line):
             found += _read(_words(call[1]), variables)
     return found
@@ -85,7 +91,8 @@ def _link(root: Path, path: str, target: str) -> None:
     place = PurePosixPath(path)
     folder = _folder(root, place.parent)
     if folder is not None and not os.path.lexists(folder / place.name):
-        (folder / place.name).symlink_to(target)
+        with suppress(PermissionError):  # a folder that packages have without that for its owner
+            (folder / place.name).symlink_to(target)
 
 
 def _folder(root: Path, path: PurePosixPath) -> Path | None:
@@ -95,7 +102,10 @@ def _folder(root: Path, path: PurePosixPath) -> Path | None:
     above = _folder(root, path.parent)
     if above is None or (above / path.name).is_symlink():
         return None
-    (above / path.name).mkdir()
+    try:
+        (above / path.name).mkdir()
+    except PermissionError:
+        return None
     return above / path.name
 
 
@@ -141,12 +151,21 @@ def _read(words: Sequence[str], variables: Mapping[str, list[str]]) -> Iterator[
             continue
         path, name, target, priority, *others = expanded
         link = _checked(path, name, target)
-        if link is not None and priority.lstrip("-").isdecimal():
+        if link is not None and _PRIORITY.fullmatch(priority):
             groups = (others[at : at + _LINK_WORDS] for at in range(0, len(others), _LINK_WORDS))
             slaves = (_checked(*group) for group in groups if len(group) == _LINK_WORDS)
             yield Alternative(link, int(priority), tuple(one for one in slaves if one))
 
 
 def _checked(path: str, name: str, target: str) -> Link | None:
-    good = _PATH.fullmatch(path) and _NAME.fullmatch(name) and _PATH.fullmatch(target)
+    good = _is_path(path) and _NAME.fullmatch(name) and _fits(name) and _is_path(target)
     return Link(path, name, target) if good else None
+
+
+def _is_path(text: str) -> bool:
+    good = _PATH.fullmatch(text) and len(text.encode()) <= _LONGEST_PATH
+    return bool(good) and all(map(_fits, text.split("/")))
+
+
+def _fits(name: str) -> bool:
+    return len(name.encode()) <= _LONGEST_NAME

@@ -8,12 +8,14 @@ the host, a bare SYN asks the guest's kernel, which no program in the guest noti
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 from nitro.local.broker import HostSockets
@@ -26,6 +28,7 @@ MAX_PORTS = 256  # of one guest: each is a socket on the host
 MAX_CONNECTIONS = 512  # of one guest at a time
 CONNECT_SECONDS = 5.0
 POLL_SECONDS = (0.1, 2.0)  # between two looks at a port on which nothing listens: first, longest
+TAKEN_SECONDS = 10.0  # for the guest that had the address before to give it up
 _CHUNK = 1024 * 1024
 _DATAGRAM = 65536
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends a reset
@@ -86,10 +89,15 @@ class _Port:
         threading.Thread(target=self._run, name=f"relay-{port}", daemon=True).start()
 
     def open(self) -> socket.socket | None:
-        try:
-            self.socket = self.relay.host.open(self.kind, self.relay.public_ip, self.port)
-        except OSError as error:
-            log.warning("%s", error)
+        deadline = time.monotonic() + TAKEN_SECONDS
+        while not self.socket:
+            try:
+                self.socket = self.relay.host.open(self.kind, self.relay.public_ip, self.port)
+            except OSError as error:
+                taken = error.errno == errno.EADDRINUSE and time.monotonic() < deadline
+                if not taken or self.closed.wait(POLL_SECONDS[0]):
+                    log.warning("%s", error)
+                    break
         if self.closed.is_set():  # while the host opened it
             self.close()
             return None

@@ -126,6 +126,45 @@ def test_what_the_packages_have_stays(tmp_path: Path) -> None:
     assert (tmp_path / "usr/bin/awk").read_text() == "/usr/bin/awk"
 
 
+_INSTALL = "update-alternatives --install"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "/usr/bin/a a /usr/bin/b --5",
+        f"/usr/bin/a a /usr/bin/b {'9' * 5000}",
+        f"/usr/bin/{'a' * 300} a /usr/bin/b 5",
+        f"/usr/bin/a {'a' * 300} /usr/bin/b 5",
+        f"/usr/bin/a a /usr/bin/{'b' * 300} 5",
+        f"{'/a' * 1500} a /usr/bin/b 5",
+    ],
+)
+def test_what_no_file_system_takes_is_passed_over(tmp_path: Path, call: str) -> None:
+    _put(tmp_path, "/usr/bin/b")
+    alternatives.add(tmp_path, [f"{_INSTALL} {call}\n"])
+    assert _links(tmp_path) == {}
+
+
+def test_a_variable_that_names_itself_does_not_grow_for_ever() -> None:
+    script = "A=x\n" + 'A="$A$A"\n' * 64 + f"{_INSTALL} /usr/bin/a a /usr/bin/b 5\n"
+    assert len(alternatives.offered(script)) == 1
+
+
+def test_a_folder_that_may_not_be_changed_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    _put(tmp_path, "/usr/bin/b")
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    calls = [f"{_INSTALL} {path} a /usr/bin/b 5\n" for path in ("/usr/bin/a", "/opt/a")]
+    alternatives.add(tmp_path, calls)
+    assert _links(tmp_path) == {}
+
+
 def test_nothing_is_made_outside_the_tree(tmp_path: Path) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside"
     outside.mkdir()

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nitro.local import broker
+from nitro.local.broker import HostSockets
 from nitro.local.hypervisor import PortRange
 from nitro.local.relay import MAX_PORTS, Relay, wanted_ports
 
@@ -164,6 +165,35 @@ def test_datagrams_pass_both_ways(relay: Relay) -> None:
                 continue
         guest.sendto(data + b" pong", sender)
         assert client.recv(100) == b"ping pong"
+
+
+def test_an_address_is_taken_over_from_another_guest(relay: Relay) -> None:
+    """An elastic address moves, and the guest that had it may be told later."""
+    port = free_port()
+    echo = Echo(port)
+    echo.start()
+    refused = threading.Event()
+
+    class Watched(HostSockets):
+        def open(self, kind: str, host: str, port: int) -> socket.socket:
+            try:
+                return relay.host.open(kind, host, port)
+            except OSError:
+                refused.set()
+                raise
+
+    before = Relay(relay.host, PUBLIC, PRIVATE, answers)
+    before.permit([PortRange("tcp", port, port)])
+    connect(port).close()
+    after = Relay(Watched(socket.socket()), PUBLIC, PRIVATE, answers)
+    after.permit([PortRange("tcp", port, port)])
+    assert refused.wait(30)
+    before.close()
+    with connect(port) as client:
+        client.sendall(b"hello")
+        assert client.recv(5) == b"hello"
+    after.close()
+    echo.listener.close()
 
 
 def test_a_port_that_the_host_refuses_spoils_no_other(relay: Relay) -> None:
