@@ -1,4 +1,4 @@
-"""Does everything work in this account? The first flight: checks in order of their cost.
+"""Does everything work in this account? Checks in order of their cost.
 
     identity → account → build → direct snapshot → import → register → launch → boot → driver
              → probes → clean-up

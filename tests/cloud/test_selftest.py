@@ -1,4 +1,4 @@
-"""The first flight, in fair weather and in foul: what each check says, costs and leaves."""
+"""`nitro selftest`, in fair weather and in bad: what each check says, costs and leaves."""
 
 from __future__ import annotations
 

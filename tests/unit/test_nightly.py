@@ -56,6 +56,13 @@ def test_the_verdict_counts_before_what_failed_on_the_way(tmp_path, codes, code)
     assert len(calls) == 3
 
 
+@pytest.mark.parametrize("checked", [0, 2, 4, 5])
+def test_a_night_that_was_not_measured_is_not_taken_for_the_one_before(tmp_path, checked):
+    ended, calls = nightly(tmp_path, f"run=3 check={checked}")
+    assert ended == 3
+    assert len(calls) == 3
+
+
 def test_with_a_queue_the_night_is_submitted(tmp_path):
     assert nightly(tmp_path, QUEUE="nitro") == (0, ["bench submit plan.toml --queue nitro"])
     assert nightly(tmp_path, "submit=3", QUEUE="nitro")[0] == 3
