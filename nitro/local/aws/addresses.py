@@ -81,6 +81,8 @@ class AddressActions:
         instance = nic.instance
         states.require(instance, "pending", "running", "stopping", "stopped")
         held = backend.elastic_address_of(nic)
+        if held is address:
+            return ActionResult({"AssociationId": address.association_id})
         if address.eni is not None and address.eni is not nic:
             if not self._get_param("AllowReassociation", True):
                 raise EC2ClientError(
@@ -89,7 +91,7 @@ class AddressActions:
                     f"{address.association_id}",
                 )
             self._dissociate(address)
-        if held is not None and held is not address:
+        if held is not None:
             held.instance = held.eni = held.association_id = None
         own = getattr(instance, "local_public_ip", None)
         if own:
@@ -151,6 +153,11 @@ class AddressActions:
         if not allocation and not ip:
             raise EC2ClientError(
                 "MissingParameter", "Either public IP or allocation id must be specified"
+            )
+        if allocation and ip:
+            raise EC2ClientError(
+                "InvalidParameterCombination",
+                "You may specify public IP or allocation id, but not both in the same call",
             )
         for address in self.ec2_backend.addresses:
             if allocation and address.allocation_id == allocation:

@@ -8,7 +8,7 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.exceptions import EC2ClientError
 
-from nitro.local.aws import launch, states
+from nitro.local.aws import interfaces, launch, states
 from nitro.local.aws.needs import GetParam
 from nitro.local.aws.volumes import keep_volumes
 
@@ -42,12 +42,7 @@ class InstanceAttributeActions:
             states.require(instance, "stopped")
             launch.check_fit(instance.local_image, wanted)
         if ids := self._get_param("Groups", []):
-            groups = [backend.get_security_group_from_id(id_) for id_ in ids]
-            for id_, group in zip(ids, groups, strict=True):
-                if group is None:
-                    raise EC2ClientError(
-                        "InvalidGroup.NotFound", f"The security group '{id_}' does not exist"
-                    )
+            groups = interfaces.groups_of(backend, ids, instance.nics[0].subnet.vpc_id)
             instance.nics[0]._group_set = instance.security_groups = groups
             return EmptyResult()
         if mappings := self._get_param("BlockDeviceMappings", []):

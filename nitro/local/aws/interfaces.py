@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from moto.core.responses import EmptyResult
@@ -63,6 +64,22 @@ class InterfacesBackend:
         return interface
 
 
+def groups_of(backend: Any, ids: Sequence[str], vpc_id: str) -> list[Any]:
+    """The security groups, which an interface of the VPC is to have. Raises EC2ClientError."""
+    groups = [backend.get_security_group_from_id(id_) for id_ in ids]
+    for id_, group in zip(ids, groups, strict=True):
+        if group is None:
+            raise EC2ClientError(
+                "InvalidGroup.NotFound", f"The security group '{id_}' does not exist"
+            )
+        if group.vpc_id != vpc_id:
+            raise EC2ClientError(
+                "InvalidGroup.NotFound",
+                "You have specified two resources that belong to different networks.",
+            )
+    return groups
+
+
 class InterfaceActions:
     """Part of the EC2 responses; see `nitro.local.aws.ec2`."""
 
@@ -74,12 +91,7 @@ class InterfaceActions:
         backend = self.ec2_backend
         nic = backend.get_network_interface(self._get_param("NetworkInterfaceId"))
         ids = self._get_param("Groups", [])
-        groups = [backend.get_security_group_from_id(id_) for id_ in ids]
-        for id_, group in zip(ids, groups, strict=True):
-            if group is None:
-                raise EC2ClientError(
-                    "InvalidGroup.NotFound", f"The security group '{id_}' does not exist"
-                )
+        groups = groups_of(backend, ids, nic.subnet.vpc_id)
         text = self._get_param("Description", {}).get("Value")
         checked = self._get_param("SourceDestCheck", {}).get("Value")
         if not groups and text is None and checked is None:

@@ -38,6 +38,7 @@ class Quota:
             )
 
 
+ADDRESSES = Quota("elastic addresses in a region", 5, "AddressLimitExceeded")
 BUCKETS = Quota("buckets in an account", 10_000, "TooManyBuckets")
 COPIES = Quota("snapshot copies in progress to a region", 20, "ResourceLimitExceeded")
 GROUPS = Quota("security groups in a region", 2500, "SecurityGroupLimitExceeded")
@@ -52,7 +53,10 @@ RULES = Quota(
 SUBNETS = Quota("subnets in a VPC", 200, "SubnetLimitExceeded")
 VPCS = Quota("VPCs in a region", 5, "VpcLimitExceeded")
 
-QUOTAS = (BUCKETS, COPIES, GROUPS, GROUPS_USED, INTERFACES, PENDING, RULES, SUBNETS, VPCS)
+QUOTAS = (
+    *(ADDRESSES, BUCKETS, COPIES, GROUPS, GROUPS_USED, INTERFACES, PENDING, RULES, SUBNETS),
+    VPCS,
+)
 
 _BUCKETS = {  # the beginnings of instance families → the bucket they count in
     ("dl",): "DL",
@@ -72,6 +76,8 @@ def check(backend: Any, operation: str, asked: Mapping[str, Any]) -> None:
     """Raises EC2ClientError for a request of what would be too many."""
     if operation == "CreateSecurityGroup":
         GROUPS.check(sum(len(groups) for groups in backend.groups.values()))
+    elif operation == "AllocateAddress":
+        ADDRESSES.check(len(backend.addresses))
     elif operation == "CreateVpc":
         VPCS.check(len(backend.vpcs))
     elif operation == "CreateSubnet":

@@ -101,3 +101,20 @@ def test_addresses_have_no_names_of_their_own(account: Account) -> None:
     made = allocate(account)
     told = account.ec2.describe_addresses_attribute(Attribute="domain-name")["Addresses"]
     assert told == [{"PublicIp": made["PublicIp"], "AllocationId": made["AllocationId"]}]
+
+
+def test_there_are_five_addresses_in_a_region(account: Account) -> None:
+    for _ in range(5):
+        account.ec2.allocate_address()
+    assert error_code(account.ec2.allocate_address) == "AddressLimitExceeded"
+
+
+def test_an_association_is_made_once(account: Account) -> None:
+    ec2 = account.ec2
+    instance_id = account.run(account.image(account.snapshot()))["InstanceId"]
+    made = ec2.allocate_address()
+    named = {"AllocationId": made["AllocationId"], "InstanceId": instance_id}
+    first = ec2.associate_address(**named)["AssociationId"]
+    assert ec2.associate_address(**named)["AssociationId"] == first
+    code = error_code(lambda: ec2.associate_address(**named, PublicIp=made["PublicIp"]))
+    assert code == "InvalidParameterCombination"

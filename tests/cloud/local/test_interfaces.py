@@ -119,3 +119,19 @@ def test_rules_of_a_group_change_in_place(account: Account) -> None:
     instance = account.run(account.image(account.snapshot()), SecurityGroupIds=[group])
     ports = account.hypervisor.guests[instance["InstanceId"]].guest.open_ports
     assert {(each.first, each.last) for each in ports} == {(80, 81)}
+
+
+def test_a_group_of_another_network_is_refused(account: Account) -> None:
+    ec2 = account.ec2
+    instance = account.instance(account.run(account.image(account.snapshot()))["InstanceId"])
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    other = ec2.create_security_group(GroupName="o", Description="d", VpcId=vpc)["GroupId"]
+    nic = instance["NetworkInterfaces"][0]
+    for call in (
+        lambda: ec2.modify_network_interface_attribute(
+            NetworkInterfaceId=nic["NetworkInterfaceId"], Groups=[other]
+        ),
+        lambda: ec2.modify_instance_attribute(InstanceId=instance["InstanceId"], Groups=[other]),
+    ):
+        assert error_code(call) == "InvalidGroup.NotFound"
+    assert account.instance(instance["InstanceId"])["SecurityGroups"] == instance["SecurityGroups"]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from moto.ec2.exceptions import EC2ClientError
+
+from nitro.local.aws.rules import ports
 
 from .conftest import Account, error_code
 
@@ -68,6 +71,9 @@ def test_ranges_of_both_kinds_and_all_protocols(account: Account, group: str) ->
         ({"CidrIpv4": "0.0.0.0/0", "IpProtocol": "tcp"}, "InvalidParameterValue"),
         ({**TCP, "FromPort": 23, "CidrIpv4": "0.0.0.0/0"}, "InvalidParameterValue"),
         ({**TCP, "ReferencedGroupId": "sg-1"}, "UnsupportedOperation"),
+        ({**TCP, "CidrIpv4": "0.0.0.0/0", "IpProtocol": "bogus"}, "InvalidParameterValue"),
+        ({**TCP, "CidrIpv4": "0.0.0.0/0", "Description": "x" * 256}, "InvalidParameterValue"),
+        ({**TCP, "CidrIpv4": "0.0.0.0/0", "Description": "\xfc"}, "InvalidParameterValue"),
     ],
 )
 def test_one_that_cannot_be_changed_leaves_all_as_they_were(
@@ -89,3 +95,77 @@ def test_a_rule_or_a_group_that_does_not_exist(account: Account, group: str) -> 
     ):
         got = error_code(lambda id_=id_: call(GroupId=id_, SecurityGroupRules=named))  # type: ignore[misc]
         assert got == code
+
+
+def test_two_rules_are_never_the_same(account: Account, group: str) -> None:
+    more = {**TCP, "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+    account.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[more])
+    wanted = [{"Name": "group-id", "Values": [group]}]
+    found = account.ec2.describe_security_group_rules(Filters=wanted)["SecurityGroupRules"]
+    (web,) = [each["SecurityGroupRuleId"] for each in found if each["FromPort"] == 80]
+    target = {**TCP, "IpProtocol": "TCP", "CidrIpv4": "10.0.0.0/8"}
+    changes = [{"SecurityGroupRuleId": web, "SecurityGroupRule": target}]
+    change_to = account.ec2.modify_security_group_rules
+    code = error_code(lambda: change_to(GroupId=group, SecurityGroupRules=changes))
+    assert code == "InvalidPermission.Duplicate"
+    target["CidrIpv4"] = "10.1.0.0/16"
+    change_to(GroupId=group, SecurityGroupRules=changes)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (("6", 1, 2), ("tcp", 1, 2)),
+        (("UDP", 1, 2), ("udp", 1, 2)),
+        (("-1", 1, 2), ("-1", None, None)),
+        (("all", None, None), ("-1", None, None)),
+        (("icmp", 8, -1), ("icmp", 8, -1)),
+        (("icmpv6", None, None), ("icmpv6", -1, -1)),
+        (("50", None, None), ("50", -1, -1)),
+        (("tcp", None, None), None),
+        (("tcp", 2, 1), None),
+        (("udp", 0, 65536), None),
+        (("icmp", None, None), None),
+        (("icmp", 256, 0), None),
+        (("256", None, None), None),
+        (("bogus", 1, 2), None),
+        ((None, 1, 2), None),
+    ],
+)
+def test_what_protocols_and_ports_a_rule_has(
+    account: Account, given: tuple[Any, ...], kept: tuple[Any, ...] | None
+) -> None:
+    if kept is not None:
+        assert ports(*given) == kept
+        return
+    with pytest.raises(EC2ClientError):
+        ports(*given)
+    if given[0]:  # which boto3 asks for itself
+        names = ("IpProtocol", "FromPort", "ToPort")
+        wanted = {key: one for key, one in zip(names, given, strict=True) if one is not None}
+        named = account.ec2.create_security_group(GroupName="g", Description="d")["GroupId"]
+        rule = [{**wanted, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}]
+        for authorize in (
+            account.ec2.authorize_security_group_ingress,
+            account.ec2.authorize_security_group_egress,
+        ):
+            code = error_code(lambda call=authorize: call(GroupId=named, IpPermissions=rule))  # type: ignore[misc]
+            assert code == "InvalidParameterValue"
+
+
+def test_protocols_without_ports_are_authorized(account: Account) -> None:
+    named = account.ec2.create_security_group(GroupName="g", Description="d")["GroupId"]
+    rule = {"IpProtocol": "50", "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+    account.ec2.authorize_security_group_ingress(GroupId=named, IpPermissions=[rule])
+    assert rules(account, named)["4"]["IpProtocol"] == "50"
+
+
+def test_a_description_is_checked_wherever_it_is_given(account: Account, group: str) -> None:
+    bad = [{**TCP, "IpRanges": [{"CidrIp": "10.0.0.0/8", "Description": "x" * 256}]}]
+    for call in (
+        account.ec2.authorize_security_group_ingress,
+        account.ec2.update_security_group_rule_descriptions_ingress,
+        account.ec2.update_security_group_rule_descriptions_egress,
+    ):
+        code = error_code(lambda call=call: call(GroupId=group, IpPermissions=bad))  # type: ignore[misc]
+        assert code == "InvalidParameterValue"
