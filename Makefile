@@ -45,6 +45,7 @@ soak: $(VENV)/.test
 # (docs/reliability.md).
 debug-kernel: $(VENV)/.test
 	$(VENV)/bin/python -m lab.debug_kernel
+	$(VENV)/bin/python -m lab.debug_kernel --flavour kcsan
 	$(PYTEST) -m debug_kernel -s
 
 # Change the code in 200 places that the fast tests run, one at a time and in memory only, and list

@@ -10,29 +10,41 @@ from pathlib import Path
 
 import pytest
 
+from lab.debug_kernel import Edit
 from lab.driver import Machine, machines
+from lab.guest import GUEST
+from lab.network import HOST
 from lab.reports import reports
-from tests.driver.debugged import SLOW, log_over_the_network, prepare, traffic
+from nitro.ena.faults import FAULTS
+from nitro.ena.profiles import PROFILES
+from tests.driver.debugged import (
+    SLOW,
+    ask_for_reset,
+    change_everything,
+    fail_each_allocation,
+    fail_to_create,
+    failing_allocations,
+    log_over_the_network,
+    prepare,
+    remove_from_the_bus,
+    traffic,
+)
 
 pytestmark = [pytest.mark.debug_kernel, pytest.mark.timeout(1800)]
 
 MODULES = ("nitro_ena", "ena")
-_CHANGES = (
-    *("ethtool -L {0} combined 1", "ethtool -L {0} combined 2", "ethtool -G {0} rx 256 tx 256"),
-    *("ethtool -G {0} rx 1024 tx 512", "ethtool -X {0} weight 1 0", "ethtool -X {0} default"),
-    *("ethtool -C {0} rx-usecs 0 tx-usecs 0", "ethtool -K {0} tx off sg off rx off"),
-    *("ethtool -K {0} sg on tx on rx on", "ip link set {0} mtu 1500", "ip link set {0} mtu 9001"),
-    *("ethtool -S {0}", "ethtool --reset {0} all", "ip link set {0} down", "ip link set {0} up"),
+SEEDS = range(1, 5)
+# What the kernel's own code says when its allocations fail: files below /proc/irq are removed that
+# could not be made, and the check of DMA ends.
+STARVED = (
+    r"WARNING: .* at fs/proc/generic\.c:\d+ remove_proc_entry",
+    r"DMA-API: cacheline tracking ENOMEM",
 )
 
 
-def change_everything(subject: Machine) -> None:
-    """What a user can change; a card may refuse."""
-    for command in _CHANGES:
-        subject.run(command.format(subject.interface), SLOW, check=False)
-    subject.card("link down")
-    subject.card("link up")
-    subject.wait_for_link()
+def reload(subject: Machine, module: str) -> None:
+    subject.run(f"rmmod {module}; insmod /modules/{module}.ko", SLOW)
+    subject.configure()
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -46,8 +58,113 @@ def test_changes_resets_and_reloads_under_traffic(tmp_path: Path, module: str) -
         subject.ping()
         with traffic(subject):
             for _ in range(2):
-                subject.card("reset")
-                subject.run(f"rmmod {module}; insmod /modules/{module}.ko", SLOW)
-                subject.configure()
+                ask_for_reset(subject, module)
+                reload(subject, module)
+            remove_from_the_bus(subject, module)
+        subject.ping()
         subject.run(f"rmmod {module}", SLOW)
         assert reports(subject, module) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_profile(tmp_path: Path, module: str) -> None:
+    profiles = sorted(set(PROFILES) - {"c5"})
+    with machines(tmp_path, "kasan", profiles) as subjects:
+        prepare(subjects[0], module)
+        for subject in subjects:
+            subject.configure()
+            with traffic(subject):
+                change_everything(subject)
+            subject.ping()
+            subject.run(f"ip link set {subject.interface} down", SLOW)
+        subjects[0].run(f"rmmod {module}", SLOW)
+        assert reports(subjects[0], module) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_failing_allocations(tmp_path: Path, module: str) -> None:
+    """Each of those that a probe or an interface coming up makes; then some, under traffic."""
+    with machines(tmp_path, "kasan", ["c5"], strict=False) as (subject,):
+        prepare(subject, module)
+        reached = fail_each_allocation(subject, module)
+        assert min(reached) > 20
+        subject.configure()
+        with traffic(subject):
+            with failing_allocations(subject, module, percent=5):
+                change_everything(subject)
+            subject.run("sleep 12", SLOW)  # queues that could not be made are made now
+            reload(subject, module)
+        subject.ping()
+        subject.run(f"rmmod {module}", SLOW)
+        assert reports(subject, module, *STARVED) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_hostile_cards(tmp_path: Path, module: str) -> None:
+    """The kernel survives cards with every fault, and after a reload they work."""
+    profiles = [f"hostile:any@{seed}" for seed in SEEDS]
+    with machines(tmp_path, "kasan", profiles, strict=False) as subjects:
+        first = subjects[0]
+        prepare(first, module)
+        for name in (subject.interface for subject in subjects):  # a probe may have failed
+            use = f"ip link set {name} up && ip addr replace {GUEST}/24 dev {name}"
+            first.run(f"{use} && timeout 30 iperf3 -c {HOST} -t 10 --bidir", SLOW, check=False)
+            first.run(f"ethtool -L {name} combined 1; ethtool -S {name}", SLOW, check=False)
+            first.run(f"ip link set {name} down", SLOW, check=False)
+        for subject in subjects:
+            for fault in FAULTS:
+                subject.card(f"fault {fault} off")
+        first.run(f"rmmod {module}; insmod /modules/{module}.ko", SLOW)
+        for subject in subjects:
+            subject.configure()
+            subject.ping()
+            subject.run(f"ip link set {subject.interface} down", SLOW)
+        first.run(f"rmmod {module}", SLOW)
+        assert reports(first, module) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_queues_that_cannot_be_made(tmp_path: Path, module: str) -> None:
+    with machines(tmp_path, "kasan", ["c5"], strict=False) as (subject,):
+        prepare(subject, module)
+        subject.configure()
+        with traffic(subject):
+            fail_to_create(subject)
+            subject.wait_for_link()
+        subject.ping()
+        subject.run(f"rmmod {module}", SLOW)
+        assert reports(subject, module) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_races(tmp_path: Path, module: str) -> None:
+    """The kernel with KCSAN: two processors that meet in the driver."""
+    with machines(tmp_path, "kcsan", ["c5"]) as (subject,):
+        prepare(subject, module)
+        subject.configure()
+        with traffic(subject):
+            change_everything(subject)
+            ask_for_reset(subject, module)
+            reload(subject, module)
+        subject.run(f"rmmod {module}", SLOW)
+        assert reports(subject, module) == []
+
+
+def test_the_kernel_finds_a_race(tmp_path: Path) -> None:
+    """A number that both processors count without a lock, put into the driver."""
+    count = "\tfor (int i = 0; i < 100; i++) {\n\t\tos->counted++;\n\t\tbarrier();\n\t}\n"
+    stamp = "\tskb_tx_timestamp(skb);\n"
+    edits = [
+        Edit(
+            "linux/ena_linux.h",
+            "\tu16 wanted_pairs;",
+            "\tunsigned int counted;\n\tu16 wanted_pairs;",
+        ),
+        Edit("linux/tx.c", stamp, stamp + count),
+    ]
+    with machines(tmp_path, "kcsan", ["c5"], edits=edits) as (subject,):
+        prepare(subject, "nitro_ena")
+        subject.configure()
+        subject.run(f"iperf3 -c {HOST} -t 10 -P 4 --bidir", SLOW)
+        found = reports(subject, "nitro_ena")
+        assert any("ena_linux_xmit" in one for one in found), subject.guest.console()[-9000:]

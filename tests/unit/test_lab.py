@@ -81,7 +81,7 @@ def test_samples_tell_who_takes_the_processor_and_begin_anew_when_written(tmp_pa
 
 
 RACES = """[   10.0] ==================================================================
-[   10.0] BUG: KCSAN: data-race in ena_tx_done / ena_tx_send
+[   10.0] BUG: KCSAN: data-race in ena_tx_done [nitro_ena] / ena_tx_send [nitro_ena]
 [   10.0] write to 0xffff888003d2a048 of 2 bytes by interrupt on cpu 0:
 [   10.0]  ena_tx_done+0x1c2/0x2b0 [nitro_ena]
 [   10.0] ==================================================================
@@ -102,7 +102,7 @@ def test_the_reports_of_a_debug_kernel_are_found() -> None:
     assert reports.faults(FAULTS) == FAULTS.splitlines()[2:]
     assert not reports.faults(RACES), "races are told apart by whom they belong to"
     (race,) = reports.races(RACES, "nitro_ena")
-    assert "ena_tx_done / ena_tx_send" in race
+    assert "ena_tx_done [nitro_ena] / ena_tx_send" in race
     assert reports.races(RACES, "ena") == []
 
 
