@@ -38,7 +38,10 @@ class Entry:
 
 
 def touch(path: Path) -> Path:
-    """Note that the entry at `path` is used; returns `path`."""
+    """Note that the entry at `path`, if there is one, is used; returns `path`.
+
+    Called before it is looked whether it is there, so that nobody removes it in between.
+    """
     _touched.add(path)
     with suppress(OSError):  # gone, or a cache that may only be read
         # Not each time: a changed file is hashed again.

@@ -18,7 +18,7 @@ def stored(kind: str, key: str, make: Callable[[Path], None]) -> Path:
     It appears whole or not at all, also when two processes make it at once.
     """
     folder = cache_dir() / kind
-    path = folder / key
+    path = touch(folder / key)
     if not path.exists():
         folder.mkdir(exist_ok=True)
         handle, name = tempfile.mkstemp(dir=folder)
@@ -30,4 +30,4 @@ def stored(kind: str, key: str, make: Callable[[Path], None]) -> Path:
             scratch.replace(path)
         finally:
             scratch.unlink(missing_ok=True)
-    return touch(path)
+    return path

@@ -57,10 +57,10 @@ def open_container(name: str, folder: Path, arch: Arch, report: Reporter) -> Con
     """The image that `name` means, unpacked. Raises as `find` does, and for damaged layers."""
     named, source = find(name, folder, arch, report)
     kept = cache_dir() / f"containers-{VERSION}"
-    home = kept / source.identity.removeprefix("sha256:")
+    home = touch(kept / source.identity.removeprefix("sha256:"))
     if not home.is_dir():
         _unpack(source, named, home, report)
-    entries, special = read(touch(home))
+    entries, special = read(home)
     return Container(str(named), source.config, home / ROOT, entries, special, source.inputs)
 
 

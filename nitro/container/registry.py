@@ -49,9 +49,9 @@ def fetch(reference: Reference, arch: Arch, report: Reporter) -> Path:
     """
     pinned = reference.digest or ""
     key = hashlib.sha256(f"{pinned} {arch.debian}".encode()).hexdigest()[:32]
-    layout = cache_dir() / "registry" / key
+    layout = touch(cache_dir() / "registry" / key)
     if layout.is_dir():
-        return touch(layout)
+        return layout
     layout.parent.mkdir(exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=layout.parent))
     # Neither transport takes a tag and a digest.

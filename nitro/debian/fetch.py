@@ -40,14 +40,14 @@ def download(packages: Sequence[Package], stage: Stage) -> list[Path]:
     """
     folder = cache_dir() / "debs"
     folder.mkdir(exist_ok=True)
-    missing = [p for p in packages if not _file(folder, p).exists()]
+    missing = [p for p in packages if not touch(_file(folder, p)).exists()]
     batches = [missing[start : start + _BATCH] for start in range(0, len(missing), _BATCH)]
     total, done = sum(package.size for package in missing), 0
     with ThreadPoolExecutor(_PARALLEL) as pool:
         for batch, _ in zip(batches, pool.map(partial(_download, folder), batches), strict=True):
             done += sum(package.size for package in batch)
             stage.progress(done, total)
-    return [touch(_file(folder, package)) for package in packages]
+    return [_file(folder, package) for package in packages]
 
 
 def _download(folder: Path, batch: Sequence[Package]) -> None:

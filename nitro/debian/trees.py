@@ -56,7 +56,9 @@ def trees(
         sets = _resolve_all(wanted, lock, work)
         if needed is not None:
             sets = {one: sets[one] for one in needed(sets)}
-        if any(not _root(packages).is_dir() for packages in sets.values()):
+        # Noted before it is looked whether they are there: others may be downloaded for long.
+        roots = [touch(_root(packages)) for packages in sets.values()]
+        if not all(root.is_dir() for root in roots):
             stage = work.stage()
             sets = _download(sets, lock, report, stage)
             _unpack({_root(packages): packages for packages in sets.values()}, stage)

@@ -136,11 +136,9 @@ def find(name: str) -> Image | None:
         image = from_manifest(Path(document["manifest"]))
     except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError, InputError):
         return None
-    if not _intact(image):
-        return None
     touch(_path(name))
     touch(image.path.parent)
-    return image
+    return image if _intact(image) else None
 
 
 def states(files: Iterable[Path]) -> States:

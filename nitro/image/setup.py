@@ -77,11 +77,11 @@ def add(rootfs: Rootfs, recipe: Recipe, report: Reporter) -> list[Decision]:
             hint="build the image on a machine of its own architecture",
         )
     owner = users.ids(rootfs, recipe.user)
-    home = cache_dir() / "setup" / _key(rootfs, recipe, owner)
+    home = touch(cache_dir() / "setup" / _key(rootfs, recipe, owner))
     if not home.exists():
         with report.stage(f"set up: {recipe.setup[0]}"):
             _make(rootfs, recipe, owner, home, report)
-    index = json.loads((touch(home) / "index.json").read_text())
+    index = json.loads((home / "index.json").read_text())
     for path in index["removed"]:
         rootfs.remove(path)
     for made in (_Made(**entry) for entry in index["made"]):

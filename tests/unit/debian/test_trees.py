@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from nitro.debian import Lock, Package, Wanted, apt, fetch, resolve, trees
+from nitro import cache
+from nitro.debian import Lock, Package, Wanted, apt, fetch, resolve, scripts, trees
 from nitro.errors import NitroError
 from nitro.progress import Reporter
 from tests.unit.cache_uses import used_kinds
@@ -72,6 +74,33 @@ def test_all_sets_are_fetched_in_one_stage_and_found_again(
     assert report.timeline == []
     again = partial(trees, [ONE], lock=lock)
     assert used_kinds(again, monkeypatch) == {"trees"}
+
+
+def test_a_tree_stays_that_was_found_before_others_were_unpacked(
+    make_package: MakePackage,
+    lock: Lock,
+    answers: Answers,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Somebody removes, meanwhile, what has not been used since the call began."""
+    shared = make_package("shared", {"usr/lib/shared": "s"})
+    answers[ONE] = (make_package("one", {"usr/bin/one": "1"}), shared)
+    answers[TWO] = (shared, make_package("two", {"usr/bin/two": "2"}))
+    trees([ONE], lock=lock)
+    time.sleep(0.02)  # more than the kernel's clock needs for a step
+    began, postinst = time.time(), scripts.postinst
+    monkeypatch.setattr("nitro.cache.time.time", lambda: began + 7200)
+
+    def disturbed(deb: Path) -> str:
+        for entry in cache.entries():
+            if entry.used.timestamp() < began and entry.kind in ("trees", "debs"):
+                cache.remove(entry)
+        return postinst(deb)
+
+    monkeypatch.setattr(scripts, "postinst", disturbed)
+    found = trees([ONE, TWO], lock=lock)
+    assert found[ONE].path("/usr/bin/one").read_text() == "1"
+    assert found[TWO].path("/usr/lib/shared").read_text() == "s"
 
 
 def test_only_the_set_with_a_dropped_version_is_resolved_anew(
