@@ -78,6 +78,7 @@ class InstancesBackend:
         image = launch.usable_image(self, image_id)
         launch.check_fit(image, options["instance_type"])
         self._choose_subnet(options)
+        launch.check_network(self, options)
         self._check_capacity(options)
         asked_mappings = options.get("block_device_mappings") or []
         options["block_device_mappings"] = launch.mappings_of(image, asked_mappings)
@@ -122,10 +123,8 @@ class InstancesBackend:
     def _forget(self, instances: list[Any]) -> None:
         """Remove instances of a launch that failed, with all that is theirs."""
         for instance in instances:
-            for block in instance.block_device_mapping.values():
-                block.delete_on_termination = True
-            for nic in instance.nics.values():
-                nic.delete_on_termination = True
+            for each in (*instance.block_device_mapping.values(), *instance.nics.values()):
+                each.delete_on_termination = True
             self.give_back_address(instance)
             instance.terminate()
 
@@ -300,6 +299,7 @@ class InstancesBackend:
             self.site.hypervisor.release(instance.id)
         else:
             instance.stop()
+            self.give_public_address(instance)  # which stays if it is an elastic one
         states.set_state(instance, state, reason)
 
 

@@ -68,6 +68,20 @@ def check_groups(backend: Any, asked: Mapping[str, Any]) -> None:
             )
 
 
+def check_network(backend: Any, options: Mapping[str, Any]) -> None:
+    """Raises EC2ClientError for security groups, by their ids, of another network."""
+    launched = [(options.get("subnet_id"), options.get("security_group_ids", []))]
+    launched += [(nic.get("SubnetId"), nic.get("Groups", [])) for nic in options.get("nics") or []]
+    for subnet_id, ids in launched:
+        for group in map(backend.get_security_group_from_id, ids if subnet_id else ()):
+            if group and group.vpc_id != backend.get_subnet(subnet_id).vpc_id:
+                raise EC2ClientError(
+                    "InvalidParameter",
+                    f"Security group {group.id} and subnet {subnet_id} belong to different "
+                    "networks.",
+                )
+
+
 def check_user_data(data: Any) -> None:
     """Raises EC2ClientError for more than an instance takes; `data` is in base64."""
     try:

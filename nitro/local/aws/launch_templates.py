@@ -19,7 +19,7 @@ from moto.ec2.exceptions import (
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
 
 from nitro.local.aws.api import support
-from nitro.local.aws.api.errors import missing_parameter
+from nitro.local.aws.api.errors import invalid_value, missing_parameter
 from nitro.local.aws.images import plain
 from nitro.local.aws.needs import GetParam, GetTags
 
@@ -57,7 +57,7 @@ def entry(template: Any) -> dict[str, Any]:
         "versions": [
             {
                 "number": each.number,
-                "data": _without_types(each.data),
+                "data": _as_json(each.data),
                 "description": each.description,
                 "created": each.create_time.isoformat(),
             }
@@ -85,11 +85,15 @@ def restore(backend: Any, kept: Mapping[str, Any]) -> None:
     backend.launch_template_name_to_ids[template.name] = template.id
 
 
-def _without_types(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: str(value) if isinstance(value, Base64EncodedString) else value
-        for name, value in data.items()
-    }
+def _as_json(value: Any) -> Any:
+    """Times as texts, which answers take as well."""
+    if isinstance(value, Mapping):
+        return {name: _as_json(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_as_json(each) for each in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, Base64EncodedString) else value
 
 
 def with_template(backend: Any, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
@@ -196,7 +200,11 @@ class LaunchTemplateActions:
         wanted = self._get_param("Versions", [])
         if self._names_one():
             template = self._template()
-            least, most = self._get_param("MinVersion"), self._get_param("MaxVersion")
+            bounds = [self._get_param(name) for name in ("MinVersion", "MaxVersion")]
+            for bound in bounds:
+                if bound is not None and not _number(bound):
+                    raise invalid_value(f"Invalid version {bound}")
+            least, most = bounds
             versions = [template.get_version(each) for each in wanted] or [
                 each
                 for each in template.versions

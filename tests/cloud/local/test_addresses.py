@@ -43,6 +43,8 @@ def test_an_address_comes_stays_over_a_stop_and_goes(account: Account, instance:
 
     ec2.stop_instances(InstanceIds=[instance])
     account.instance(instance)
+    assert account.instance(instance)["State"]["Name"] == "stopped"
+    assert account.instance(instance)["PublicIpAddress"] == elastic
     ec2.start_instances(InstanceIds=[instance])
     assert public(account, instance) == (elastic, elastic)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from moto import mock_aws
@@ -120,3 +121,15 @@ def test_records_of_the_wrong_kind_are_left_out(account: Account) -> None:
     path.write_text(json.dumps({"snapshots": 1, "images": None, "launch_templates": {}}))
     with install(restarted(account)), mock_aws():
         assert account.ec2.describe_images(Owners=["self"])["Images"] == []
+
+
+def test_a_template_with_a_time_comes_back(account: Account) -> None:
+    until = datetime(2030, 1, 2, tzinfo=UTC)
+    spot = {"MarketType": "spot", "SpotOptions": {"ValidUntil": until}}
+    account.ec2.create_launch_template(
+        LaunchTemplateName="until", LaunchTemplateData={"InstanceMarketOptions": spot}
+    )
+    asked = account.ec2.describe_launch_template_versions
+    before = asked(LaunchTemplateName="until")["LaunchTemplateVersions"]
+    with install(restarted(account)), mock_aws():
+        assert asked(LaunchTemplateName="until")["LaunchTemplateVersions"] == before

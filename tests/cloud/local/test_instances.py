@@ -364,3 +364,15 @@ def test_a_launch_that_fails_leaves_nothing_behind(
     assert account.ec2.describe_network_interfaces()["NetworkInterfaces"] == []
     assert account.ec2.describe_subnets()["Subnets"] == free
     assert account.run(image_id)["State"]["Name"] == "pending"
+
+
+def test_a_launch_into_another_network_than_its_groups_is_refused(account: Account) -> None:
+    image_id = account.image(account.snapshot())
+    vpc = account.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    made = account.ec2.create_security_group(GroupName="o", Description="d", VpcId=vpc)["GroupId"]
+    subnet = account.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    nic = {"DeviceIndex": 0, "SubnetId": subnet, "Groups": [made]}
+    for options in ({"SecurityGroupIds": [made]}, {"NetworkInterfaces": [nic]}):
+        code = error_code(lambda options=options: account.run(image_id, **options))  # type: ignore[misc]
+        assert code == "InvalidParameter"
+    assert account.ec2.describe_instances()["Reservations"] == []

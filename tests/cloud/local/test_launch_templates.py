@@ -170,3 +170,11 @@ def test_a_template_that_cannot_be_launched_is_refused(account: Account) -> None
     )
     assert run(LaunchTemplateName="a", LaunchTemplateId="lt-1") == "InvalidParameterCombination"
     assert not account.ec2.describe_instances()["Reservations"]
+
+
+def test_a_bound_that_is_no_version_is_refused(account: Account, template: str) -> None:
+    asked = account.ec2.describe_launch_template_versions
+    for name in ("MinVersion", "MaxVersion"):
+        bound = {name: "x"}
+        code = error_code(lambda bound=bound: asked(LaunchTemplateId=template, **bound))  # type: ignore[misc]
+        assert code == "InvalidParameterValue"
