@@ -1,4 +1,7 @@
-"""The record for other programs: CSV, JSON and OpenMetrics."""
+"""The record for other programs: CSV, JSON and OpenMetrics.
+
+CSV and JSON come night by night: a record of years does not fit into memory.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import io
 import json
 import math
 import re
+import textwrap
+from collections.abc import Iterator
 from datetime import date, time
 from decimal import Decimal
 from typing import Any
@@ -19,27 +24,39 @@ from nitro.errors import InputError
 
 FORMATS = ("csv", "json", "openmetrics")
 
-_CSV = "SELECT * EXCLUDE (allowances) FROM metrics ORDER BY night, plan, position, metric"
-_JSON = "SELECT * FROM samples ORDER BY night, plan, position"
+_NIGHTS = "SELECT DISTINCT night FROM samples ORDER BY night"
+_CSV = "SELECT * EXCLUDE (allowances) FROM metrics WHERE night = ? ORDER BY plan, position, metric"
+_JSON = "SELECT * FROM samples WHERE night = ? ORDER BY plan, position"
 # Units in the words of OpenMetrics.
 _UNITS = {"bit/s": "bits_per_second", "s": "seconds", "%": "percent"}
 
 
-def as_csv(record: Record, plan: str | None = None) -> str:
-    """One line for each number, with all conditions but the raw output."""
-    rows = record.query(_CSV, plan=plan)
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(rows.column_names)
-    for row in rows.to_pylist():
-        writer.writerow([_text(value) for value in row.values()])
-    return out.getvalue()
+def as_csv(record: Record, plan: str | None = None) -> Iterator[str]:
+    """One line for each number, with all conditions but the raw output; first their names."""
+    for number, rows in enumerate(_by_night(record, _CSV, plan)):
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        if number == 0:
+            writer.writerow(rows.column_names)
+        for row in rows.to_pylist():
+            writer.writerow([_text(value) for value in row.values()])
+        yield out.getvalue()
 
 
-def as_json(record: Record, plan: str | None = None) -> list[dict[str, Any]]:
-    """Each sample with all of its columns."""
-    rows: list[dict[str, Any]] = record.query(_JSON, plan=plan).to_pylist()
-    return [{key: plain(value) for key, value in row.items()} for row in rows]
+def as_json(record: Record, plan: str | None = None) -> Iterator[str]:
+    """The parts of a list that has each sample with all of its columns."""
+    before = "[\n"
+    for rows in _by_night(record, _JSON, plan):
+        for row in rows.to_pylist():
+            text = json.dumps({key: plain(value) for key, value in row.items()}, indent=1)
+            yield before + textwrap.indent(text, " ")
+            before = ",\n"
+    yield "\n]\n"
+
+
+def _by_night(record: Record, sql: str, plan: str | None) -> Iterator[Table]:
+    for night in record.query(_NIGHTS, plan=plan).column("night").to_pylist():
+        yield record.query(sql, (night,), plan=plan)
 
 
 def as_openmetrics(all_series: list[Series]) -> str:

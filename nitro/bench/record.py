@@ -40,7 +40,11 @@ _PARTITIONING = ds.partitioning(PARTITION_SCHEMA, flavor="hive")
 _FIRST = "SELECT DISTINCT ON (id) * FROM parts ORDER BY id, error IS NOT NULL, started"
 
 # What is wrong with a query itself, whatever the files are.
-_MISTAKES = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
+_MISTAKES = (
+    *(duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException),
+    duckdb.OutOfMemoryException,
+)
+_TOO_MUCH = "ask for fewer columns (raw is the largest) or nights"
 _VIEWS = "the views are samples and metrics; `nitro bench schema` lists their columns"
 
 # One row for each number. What has no metric, a failed run, is in `samples` only, and so is what no
@@ -165,6 +169,8 @@ class Record:
                 if not isinstance(error, _MISTAKES):
                     self._check_files(before)
                 what = _one_line(error)
+                if isinstance(error, duckdb.OutOfMemoryException):
+                    raise InputError("the query needs too much memory", hint=_TOO_MUCH) from None
                 if isinstance(error, duckdb.CatalogException):
                     raise InputError(f"the query failed: {what}", hint=_VIEWS) from None
                 if isinstance(error, duckdb.Error):

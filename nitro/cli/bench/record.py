@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -135,8 +137,6 @@ def export(
     verbose: options.Verbose = False,
 ) -> None:
     """Write the record for another program."""
-    import json
-
     if kind not in ("csv", "json", "openmetrics"):
         raise InputError(f"--format {kind}: there is csv, json and openmetrics")
     options.output_file(output, "--output")
@@ -144,17 +144,34 @@ def export(
         from nitro.bench import export as exports
         from nitro.bench import history as histories
 
+        parts: Iterable[str]
         if kind == "csv":
-            text = exports.as_csv(found, plan)
+            parts = exports.as_csv(found, plan)
         elif kind == "json":
-            text = json.dumps(exports.as_json(found, plan), indent=1) + "\n"
+            parts = exports.as_json(found, plan)
         else:
-            text = exports.as_openmetrics(histories.load(found, plan=plan))
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        output.write_text(text)
-        say(f"wrote {output}")
+            parts = [exports.as_openmetrics(histories.load(found, plan=plan))]
+        if output is None:
+            sys.stdout.writelines(parts)
+            return
+        _write(output, parts)
+    say(f"wrote {output}")
+
+
+def _write(output: Path, parts: Iterable[str]) -> None:
+    """Write a file, which appears whole or stays as it was; a pipe or a terminal as it comes."""
+    target = output.resolve()
+    if target.exists() and not target.is_file():
+        with target.open("w") as file:
+            file.writelines(parts)
+        return
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        with draft.open("x") as file:
+            file.writelines(parts)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def schema(

@@ -22,7 +22,7 @@ def test_csv_has_a_line_for_each_number(record):
         "odd": Metric(1.5, "a,b", "less"),
     }
     record.append([sample(metrics=metrics), sample(repetition=1)])
-    rows = list(csv.DictReader(io.StringIO(as_csv(record))))
+    rows = list(csv.DictReader(io.StringIO("".join(as_csv(record)))))
     assert [row["metric"] for row in rows] == ["odd", "tcp_in", "tcp_in"]
     assert float(rows[1]["value"]) == 0.1 + 0.2
     assert rows[0]["unit"] == "a,b"
@@ -32,12 +32,27 @@ def test_csv_has_a_line_for_each_number(record):
 
 def test_json_has_each_sample_whole(record):
     record.append([sample(raw='{"end": 1}'), sample(repetition=1, error="refused")])
-    found = json.loads(json.dumps(as_json(record)))
+    found = json.loads("".join(as_json(record)))
     assert [one["error"] for one in found] == [None, "refused"]
     assert found[0]["raw"] == '{"end": 1}'
     assert found[0]["metrics"] == [
         {"name": "tcp_in", "value": 1e9, "unit": "bit/s", "better": "more"}
     ]
+
+
+def test_nights_follow_each_other_in_one_document(record):
+    for night in days(3):
+        record.append([sample(night=night), sample(night=night, repetition=1, plan="another")])
+    rows = list(csv.DictReader(io.StringIO("".join(as_csv(record)))))
+    assert [(row["night"], row["plan"]) for row in rows] == [
+        (night.isoformat(), plan) for night in days(3) for plan in ("another", "small")
+    ]
+    assert [one["night"] for one in json.loads("".join(as_json(record, "small")))] == [
+        night.isoformat() for night in days(3)
+    ]
+    parts = as_csv(record)
+    next(parts)
+    assert len(list(parts)) == 2  # one for each night
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time
 import pyarrow.parquet as pq
 import pytest
 
+from nitro.bench import record as record_module
 from nitro.errors import InputError
 from tests.unit.bench.samples import CELL, NIGHT, sample
 
@@ -200,6 +201,13 @@ def test_a_damaged_file_is_named_in_one_line(record, damage, alone):
             read()
         assert told.value.what.startswith(f"{path} is damaged: ")
         assert "\n" not in str(told.value)
+
+
+def test_a_query_for_more_than_memory_says_what_to_ask_for(record, monkeypatch):
+    monkeypatch.setattr(record_module, "_MEMORY", "1MB")
+    record.append(sample(repetition=n, raw=f"{n}" * 5000) for n in range(2000))
+    with pytest.raises(InputError, match=r"too much memory; .*fewer columns"):
+        record.query("SELECT * FROM samples ORDER BY raw")
 
 
 @pytest.mark.parametrize(

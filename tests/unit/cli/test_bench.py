@@ -11,6 +11,7 @@ from nitro.bench.record import Record
 from nitro.bench.store import FolderStore
 from nitro.cli import app
 from tests.unit.bench.samples import CELLS, days, fill, sample
+from tests.unit.bench.test_record import scratched_at_its_end as scratched
 from tools import schemas
 
 STEP = days(20)[15]
@@ -104,6 +105,20 @@ def test_exports_go_to_a_file(run, tmp_path):
         path = tmp_path / kind
         run("export", "--format", kind, "--output", str(path))
         assert path.read_text().startswith(start)
+
+
+def test_an_export_that_fails_leaves_the_file_that_was_there(run, tmp_path):
+    record = Record(FolderStore(tmp_path / "record"))
+    for night in days(2):
+        record.append([sample(night=night)])
+    path = tmp_path / "out.json"
+    path.write_text("old")
+    last = max((tmp_path / "record").rglob("*.parquet"))
+    last.write_bytes(scratched(last.read_bytes()))
+    words = ("export", "--format", "json", "-o", str(path))
+    assert "is damaged" in run(*words, record=tmp_path / "record", code=2).stderr
+    assert path.read_text() == "old"
+    assert {one.name for one in tmp_path.iterdir()} == {"out.json", "record"}
 
 
 def test_triage_says_what_changed(run):
