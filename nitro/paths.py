@@ -8,16 +8,24 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from nitro.errors import InputError
+
 PACKAGE = Path(__file__).resolve().parent
 
 
 def cache_dir() -> Path:
-    """Downloads, unpacked packages, built images: everything that can be produced again."""
+    """Downloads, unpacked packages, built images: everything that can be produced again.
+
+    Raises InputError for a path at which no folder can be.
+    """
     return _directory("NITRO_CACHE", "XDG_CACHE_HOME", ".cache")
 
 
 def state_dir() -> Path:
-    """The running local Nitro, lock files of the user's own: what cannot be produced again."""
+    """The running local Nitro, lock files of the user's own: what cannot be produced again.
+
+    Raises as `cache_dir` does.
+    """
     return _directory("NITRO_STATE", "XDG_STATE_HOME", ".local/state")
 
 
@@ -35,5 +43,10 @@ def _directory(own: str, xdg: str, fallback: str) -> Path:
         path = Path(value).absolute()
     else:
         path = Path(os.environ.get(xdg) or Path.home() / fallback) / "nitro"
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, FileNotFoundError):
+        raise InputError(
+            f"{path}: no folder can be there", hint=f"{own} names another one"
+        ) from None
     return path

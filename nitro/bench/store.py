@@ -77,7 +77,12 @@ class FolderStore:
 
     def write(self, path: str, data: bytes) -> None:
         target = self.folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, FileNotFoundError, NotADirectoryError):
+            raise InputError(
+                f"{target.parent}: no folder can be there", hint="--record names another record"
+            ) from None
         # Readers leave out names that begin with a dot.
         draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,7 +77,7 @@ def store_of(location: str | None, cloud: Cloud | None) -> Store:
         return s3_store(cloud, where)
     if "://" in where:
         raise InputError(f"--record {where}: neither a folder nor s3://BUCKET/PREFIX")
-    if Path(where).exists() and not Path(where).is_dir():
+    if os.path.lexists(where) and not Path(where).is_dir():
         raise InputError(f"--record {where}: not a folder", hint="name a folder, or one to be made")
     return FolderStore(Path(where))
 

@@ -179,3 +179,11 @@ def test_writing_leaves_no_descriptor_open(tmp_path):
     for number in range(5):
         store.write(f"b/{number}", b"1")
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("place", ["file", "link", "file/below", "/proc/none"])
+def test_a_record_where_no_folder_can_be_is_refused(tmp_path, place):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nothing/there")
+    with pytest.raises(InputError, match="no folder can be there"):
+        FolderStore(tmp_path / place).write("samples/x", b"")

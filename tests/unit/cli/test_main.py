@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import nitro.cli as nitro_cli
 from nitro.cli import app
 from nitro.cli.commands import COMMANDS
+from tests.unit.cli.runner import nitro_
 
 HEAVY = ("boto3", "botocore", "moto", "pydantic", "rich", "elftools", "tenacity", "flask")
 
@@ -170,3 +171,24 @@ def test_a_bad_settings_file_is_named(tmp_path: Path):
 
 def test_the_version_is_printed():
     assert nitro("--version").stdout.startswith("nitro 0.")
+
+
+@pytest.mark.parametrize("place", ["file", "link", "/proc/none"])
+@pytest.mark.parametrize(
+    ("variable", "command"),
+    [
+        ("NITRO_CACHE", ("cache", "ls")),
+        ("NITRO_CACHE", ("build", "hello")),
+        ("NITRO_STATE", ("kernel", "ls")),
+        ("NITRO_STATE", ("ls",)),
+    ],
+)
+def test_a_place_at_which_no_folder_can_be_is_named_with_what_named_it(
+    tmp_path, monkeypatch, variable, command, place
+):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nothing/there")
+    monkeypatch.setenv(variable, str(tmp_path / place))
+    output = nitro_(*command, code=2).output
+    assert "no folder can be there" in output
+    assert variable in output
