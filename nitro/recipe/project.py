@@ -13,6 +13,11 @@ from nitro.recipe.runtimes.base import HOME, Runtime
 
 _ELF = b"\x7fELF"
 _PORT = 8080
+_LISTENING = (
+    "# The port that the program listens on; many take it from this variable.",
+    f"ports = [{_PORT}]",
+    f'env = {{ PORT = "{_PORT}" }}',
+)
 
 _SAMPLE = """\
 packages = ["busybox-static"]          # from Debian trixie
@@ -94,8 +99,7 @@ def _script(folder: Path, language: Runtime) -> str:
         command = [f"app{language.suffixes[0]}"]
     lines += [
         f"command = {_array(command)}",
-        "# The port that the program listens on.",
-        f"ports = [{_PORT}]",
+        *_LISTENING,
     ]
     return "\n".join(lines) + "\n"
 
@@ -110,9 +114,7 @@ def _program(place: Path, folder: Path, why: str, build: str) -> str:
     return f"""\
 # {why}: the program is taken with the libraries that it needs.
 {note}programs = [{json.dumps(source)}]
-# The port that the program listens on.
-ports = [{_PORT}]
-"""
+""" + "".join(f"{line}\n" for line in _LISTENING)
 
 
 def _programs(folder: Path) -> Iterator[Path]:

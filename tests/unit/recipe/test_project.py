@@ -111,3 +111,12 @@ def test_every_line_says_why_it_stands(tmp_path: Path):
     assert "come from Debian" in text
     assert "goes to /app" in text
     assert "listens on" in text
+
+
+@pytest.mark.parametrize("file", ["package.json", "go.mod", "main.py"])
+def test_a_program_that_takes_its_port_from_the_environment_has_the_recipes(
+    tmp_path: Path, file: str
+) -> None:
+    (tmp_path / file).write_text("{}")
+    recipe = written(tmp_path)
+    assert recipe.env["PORT"] == str(recipe.tcp_ports[0])

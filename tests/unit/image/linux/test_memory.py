@@ -10,8 +10,12 @@ from nitro.image.linux.memory import minimum_mib
 
 MIB = 1 << 20
 # Unpacked and packed MiB of an image, and the MiB of a machine that booted it whole: the
-# smallest for 1 MB with the kernels 6.12 and 6.1, the smallest that was tried for 60 MB.
-FOUND = [(3.9, 2.2, 88), (3.8, 2.2, 84), (60.2, 58.5, 224)]
+# smallest for 1 MB with the kernels 6.12 and 6.1, the smallest that was tried for 60 MB; then the
+# smallest for a program in C, iperf3, nats-server, redis and haproxy.
+FOUND = [
+    *((3.9, 2.2, 88), (3.8, 2.2, 84), (60.2, 58.5, 224), (5.3, 2.3, 88), (13.9, 5.3, 92)),
+    *((19.7, 7.4, 96), (22.1, 8.3, 104), (23.5, 8.8, 108)),
+]
 
 SIZES = st.integers(0, 4 << 30)
 FILES = st.integers(0, 100_000)
@@ -24,7 +28,7 @@ FILES = st.integers(0, 100_000)
 def test_the_figure_is_at_most_a_fifth_over_what_was_bisected(
     unpacked: float, packed: float, found: int
 ) -> None:
-    computed = minimum_mib(int(unpacked * MIB), int(packed * MIB), 500)
+    computed = minimum_mib(int(unpacked * MIB), int(packed * MIB), 90)
     assert found <= computed <= 1.2 * found
 
 
@@ -57,11 +61,11 @@ def test_memory_comes_in_steps_of_4_mib(unpacked: int, packed: int, files: int) 
 @pytest.mark.parametrize(
     ("unpacked", "packed", "files", "needed"),
     [
-        (0, 0, 0, 88),  # 1.02 × the 84 that a kernel starts with
+        (0, 0, 0, 88),  # 1.02 × the 85 that a kernel starts with
         (100 * MIB, 0, 0, 256),  # 1.02 × (twice the files and 48)
         (100 * MIB, 50 * MIB, 0, 304),
         (0, 0, 25_600, 256),  # a file takes a page at least
-        (10 * MIB, 0, 2048, 100),  # 1.02 × (84, the files, and 1024 bytes for each)
+        (20 * MIB, 0, 2048, 100),  # 1.02 × (73, the files, and 1024 bytes for each)
     ],
 )
 def test_what_the_model_says(unpacked: int, packed: int, files: int, needed: int) -> None:
