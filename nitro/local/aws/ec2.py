@@ -202,8 +202,10 @@ class LocalEC2Response(
         return self._of_types("InstanceTypes", self.ec2_backend.describe_instance_types(named))
 
     def describe_instance_type_offerings(self) -> ActionResult:
-        offerings = self.ec2_backend.describe_instance_type_offerings(
-            self._get_param("LocationType")
+        kind = self._get_param("LocationType")
+        # moto has no file of this kind, and an account has no Outpost unless it bought one.
+        offerings = (
+            [] if kind == "outpost" else self.ec2_backend.describe_instance_type_offerings(kind)
         )
         return self._of_types("InstanceTypeOfferings", offerings)
 

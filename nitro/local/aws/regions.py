@@ -100,6 +100,20 @@ class RegionActions:
     ec2_backend: Any
     _get_param: GetParam
 
+    def create_subnet(self) -> Any:
+        self._check_range()
+        return super().create_subnet()  # type: ignore[misc]
+
+    def create_vpc(self) -> Any:
+        self._check_range()
+        return super().create_vpc()  # type: ignore[misc]
+
+    def _check_range(self) -> None:
+        """The model does not require it: with IPAM, which is not here, there is none."""
+        if not self._get_param("CidrBlock"):
+            message = "Either 'cidrBlock' or 'ipv4IpamPoolId' must be provided."
+            raise EC2ClientError("MissingParameter", message)
+
     def describe_regions(self) -> ActionResult:
         """Every region of the partition; those that AWS does not enable by itself are enabled."""
         partition = self.ec2_backend.partition

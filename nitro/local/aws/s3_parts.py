@@ -43,11 +43,12 @@ def part_of(key: Any, number: int) -> Part | None:
 
     Raises Refusal when the object has no such part.
     """
-    if not key.multipart:
-        return None
-    sizes = [key.multipart.parts[each].size for each in key.multipart.partlist]
-    if not 1 <= number <= len(sizes):
+    parts = key.multipart.partlist if key.multipart else ()
+    if not 1 <= number <= max(len(parts), 1):
         raise Refusal("InvalidPartNumber", "The requested partnumber is not satisfiable", 416)
+    if not parts:
+        return None
+    sizes = [key.multipart.parts[each].size for each in parts]
     first = sum(sizes[: number - 1])
     return Part(first, first + sizes[number - 1] - 1, sum(sizes), len(sizes))
 

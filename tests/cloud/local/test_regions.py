@@ -41,6 +41,17 @@ def test_default_subnets_lie_in_the_network_of_their_region(account: Account) ->
         assert all(s["AvailabilityZone"].startswith(region) for s in subnets)
 
 
+def test_no_type_is_offered_on_an_outpost(account: Account) -> None:
+    answer = account.ec2.describe_instance_type_offerings(LocationType="outpost")
+    assert answer["InstanceTypeOfferings"] == []
+
+
+def test_a_network_needs_a_range(account: Account) -> None:
+    (vpc,) = account.ec2.describe_vpcs()["Vpcs"]
+    for call in (account.ec2.create_vpc, lambda: account.ec2.create_subnet(VpcId=vpc["VpcId"])):
+        assert error_code(call) == "MissingParameter"
+
+
 def test_all_networks_of_a_region_have_its_dhcp_options(account: Account) -> None:
     """They are what the DHCP server of a subnet says, and outlive each of the networks."""
     for region, domain in (

@@ -12,7 +12,7 @@ from moto.moto_server.werkzeug_app import create_backend_app
 
 from nitro.local.aws.checksums import ALGORITHMS, encoded
 
-from .conftest import BUCKET, Account
+from .conftest import BUCKET, Account, error_code
 
 KEYS = ["a b", "a%20b", "a&<b", "a+b", "x/y+z", "ü"]
 
@@ -61,6 +61,14 @@ def test_uploads_come_in_pages(s3: Any) -> None:
     assert (listed["IsTruncated"], listed["NextKeyMarker"]) == (True, "c/")
     listed = s3.list_multipart_uploads(Bucket=BUCKET, Delimiter="/", KeyMarker="c/")
     assert [each["Key"] for each in listed["Uploads"]] == ["f"]
+
+
+def test_an_object_in_one_piece_has_no_second_part(account: Account) -> None:
+    account.upload(b"disk")
+    named = {"Bucket": BUCKET, "Key": "disk.raw"}
+    assert account.s3.get_object(**named, PartNumber=1)["Body"].read() == b"disk"
+    code = error_code(lambda: account.s3.get_object(**named, PartNumber=2))
+    assert code == "InvalidPartNumber"
 
 
 @pytest.mark.parametrize(
