@@ -7,6 +7,7 @@ time that neither tar nor cp sets back.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator
@@ -22,6 +23,16 @@ from nitro.paths import cache_dir, state_dir
 #: How long an entry stays at least: another process may have looked it up and be about to use it.
 YOUNG: Final = timedelta(hours=1)
 _NOTED_SECONDS: Final = 600
+#: the folders that are nitro's: NITRO_CACHE may name one in which others have theirs
+KINDS: Final = frozenset(
+    {
+        *("apt", "debs", "trees", "keyrings", "guards", "contents"),  # of Debian
+        *("registry", "containers", "debian"),  # of other images
+        *("builds", "images", "layers", "setup", "bytecode", "grub", "modules", "osv-modules"),
+        *("debug-kernels", "npm", "clients"),  # of the tests
+    }
+)
+_VERSION: Final = re.compile(r"-\d+$")  # of a kind's format
 
 #: whose use this process has noted
 _touched: Final = set[Path]()
@@ -64,7 +75,11 @@ def entries() -> list[Entry]:
             f"{state}, which must not be removed, is in the cache, {home}",
             hint="let NITRO_CACHE and NITRO_STATE name folders of which none is in the other",
         )
-    kinds = sorted(path for path in cache_dir().iterdir() if path.is_dir())
+    kinds = sorted(
+        path
+        for path in cache_dir().iterdir()
+        if path.is_dir() and _VERSION.sub("", path.name) in KINDS
+    )
     return [entry for kind in kinds for path in sorted(kind.iterdir()) for entry in _entry(path)]
 
 

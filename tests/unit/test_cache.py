@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+import nitro
 from nitro import cache
 from nitro.errors import InputError, NitroError
 from nitro.stored import stored
@@ -50,6 +52,28 @@ def test_entries_are_what_each_kind_holds(home: Path) -> None:
     assert names([deb, unpacked]) == ["debs/b.deb", "trees/0a"]
     assert 5000 <= deb.size_bytes < 100_000 <= unpacked.size_bytes < 200_000
     assert abs(later(timedelta()) - deb.used) < timedelta(minutes=5)
+
+
+def test_what_others_have_in_its_folder_is_no_part_of_it(home: Path) -> None:
+    for folder in ("photographs", "trees.old", "containers-x"):
+        make(home, folder, "1.jpg")
+    make(home, "containers-1", "0a")
+    assert names(cache.entries()) == ["containers-1/0a"]
+
+
+def test_every_kind_that_is_kept_is_known() -> None:
+    root = Path(nitro.__file__).parents[1]
+    named = re.compile(
+        r"""(?:cache_dir\(\) / f?|\bstored\(\s*|_KIND = )"([a-z][a-z-]*[a-z])(?:-\d+|-{\w+})?\""""
+    )
+    found = {
+        kind
+        for folder in ("nitro", "lab", "tests/boot", "tests/clients")
+        for path in (root / folder).rglob("*.py")
+        for kind in named.findall(path.read_text())
+    }
+    assert len(found) > 10
+    assert found == cache.KINDS
 
 
 def test_what_an_archive_dates_back_is_not_old(home: Path) -> None:
