@@ -36,6 +36,21 @@ class RuleActions:
     params: dict[str, Any]
     _get_param: GetParam
 
+    def delete_security_group(self) -> Any:
+        """A name is that of a group in the default VPC; an id says more than a name."""
+        name = self._get_param("GroupName")
+        if self._get_param("GroupId"):
+            self.params.pop("GroupName", None)
+        elif name:
+            default = self.ec2_backend.get_default_vpc()
+            groups = self.ec2_backend.groups[default.id].values() if default else ()
+            if not any(group.name == name for group in groups):
+                raise EC2ClientError(
+                    "InvalidGroup.NotFound",
+                    f"The security group '{name}' does not exist in the default VPC",
+                )
+        return super().delete_security_group()  # type: ignore[misc]
+
     def authorize_security_group_ingress(self) -> Any:
         self._check_permissions()
         return super().authorize_security_group_ingress()  # type: ignore[misc]

@@ -169,3 +169,19 @@ def test_a_description_is_checked_wherever_it_is_given(account: Account, group: 
     ):
         code = error_code(lambda call=call: call(GroupId=group, IpPermissions=bad))  # type: ignore[misc]
         assert code == "InvalidParameterValue"
+
+
+def test_a_group_outside_the_default_network_is_not_deleted_by_its_name(account: Account) -> None:
+    ec2 = account.ec2
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    there = ec2.create_security_group(GroupName="there", Description="d", VpcId=vpc)["GroupId"]
+    here = ec2.create_security_group(GroupName="here", Description="d")["GroupId"]
+    code = error_code(lambda: ec2.delete_security_group(GroupName="there"))
+    assert code == "InvalidGroup.NotFound"
+    ec2.delete_security_group(GroupName="here", GroupId=there)
+    (left,) = ec2.describe_security_groups(GroupIds=[here])["SecurityGroups"]
+    assert left["GroupName"] == "here"
+    ec2.delete_security_group(GroupName="here")
+    assert (
+        error_code(lambda: ec2.describe_security_groups(GroupIds=[here])) == "InvalidGroup.NotFound"
+    )
