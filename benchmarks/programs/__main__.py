@@ -38,11 +38,11 @@ the changed container image needed a correction.
 - *Lines*: of the recipe; 0 where the program's path is enough.
 - *Memory*: what nitro computed, and what the machine had.
 - *Found*: the smallest machine on which the program answered, to 5 % of the memory, by
-  `python -m benchmarks.programs --memory`. What is computed leaves out what the program needs
-  beside its files.
+  `python -m benchmarks.programs --memory`; these machines start from the disk, as an instance does.
+  What is computed leaves out what the program needs beside its files, which etcd's recipe adds.
 - *Answer*: seconds from the start of QEMU to the first right answer, under TCG on two cores. QEMU
-  starts the kernel itself, as `nitro run` does. On 2026-11-28 other work kept both cores busy (load
-  9 to 14), before which the kernel ran these machines: `chrt --rr 1 python -m benchmarks.programs`.
+  starts the kernel itself, as `nitro run` does. On 2026-11-28 there was other work for both cores
+  (load 10 to 17), before which these machines ran: `chrt --rr 1 python -m benchmarks.programs`.
 
 | Program | Kind | Lines | Image | Memory | Found | Answer | Measured |
 |---|---|---|---|---|---|---|---|
