@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from pyarrow import fs
 
-from nitro.cloud import ApiError, Cloud
 from nitro.errors import InputError, NitroError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+    from nitro.cloud import Cloud
 
 _LOCATION = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?")
 
@@ -167,6 +168,8 @@ def s3_place(location: str) -> tuple[str, str]:
 
 def s3_store(cloud: Cloud, location: str) -> S3Store:
     """The store at `s3://BUCKET/PREFIX`. Raises InputError for what is none, or is not there."""
+    from nitro.cloud import ApiError  # a record in a folder does without boto3
+
     bucket, prefix = s3_place(location)
     try:
         cloud.s3.head_bucket(Bucket=bucket)

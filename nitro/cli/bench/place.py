@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,15 +36,12 @@ PlanName = Annotated[
 
 def require_extra() -> None:
     """Raises InputError where the packages of the record are not installed."""
-    try:
-        import duckdb  # noqa: F401
-        import numpy  # noqa: F401
-        import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            f"the record needs the Python package {error.name}",
-            hint="install nitro with its extra: pip install 'nitro-ami[bench]'",
-        ) from None
+    for name in ("duckdb", "numpy", "pyarrow"):
+        if find_spec(name) is None:
+            raise InputError(
+                f"the record needs the Python package {name}",
+                hint="install nitro with its extra: pip install 'nitro-ami[bench]'",
+            )
 
 
 @contextmanager

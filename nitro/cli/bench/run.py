@@ -35,14 +35,16 @@ def run(
     """Measure what the plan says and the record does not have of this night yet."""
     input_file.check(plan_file)
     require_extra()
-    from nitro import image, probe
-    from nitro.bench import night as nights
     from nitro.bench.plan import Plan
-    from nitro.bench.record import Record
-    from nitro.cli.bench.place import store_of
 
     plan = Plan.load(plan_file)
     wanted = night_of(night)
+
+    from nitro import image, probe
+    from nitro.bench import night as nights
+    from nitro.bench.record import Record
+    from nitro.cli.bench.place import store_of
+
     report = reporter()
     with connected(
         report,

@@ -47,13 +47,15 @@ def submit(
     """Measure a night as an array job of AWS Batch; a job after it checks and reports."""
     input_file.check(plan_file)
     require_extra()
+    from nitro.bench.plan import Plan
+
+    plan = Plan.load(plan_file)
+
     from nitro import image
     from nitro.bench import notify
     from nitro.bench import submit as submissions
-    from nitro.bench.plan import Plan
     from nitro.bench.record import Record
 
-    plan = Plan.load(plan_file)
     wanted, place = night_of(night), place_of(record)
     if not place.startswith("s3://"):
         raise InputError(
