@@ -19,6 +19,7 @@ from nitro.debian.mirror import archives
 from nitro.debian.package import Package, Wanted
 from nitro.errors import InputError, NitroError
 from nitro.paths import cache_dir
+from nitro.replacing import replacing
 
 _FRESH_SECONDS = 3600
 # 'URI' file size SHA256:hash, as `apt-get --print-uris` prints each package
@@ -130,9 +131,8 @@ class AptRoot:
 
 def _write(path: Path, text: str) -> None:
     """At once: another process may be reading the file."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text)
-    fresh.replace(path)
+    with replacing(path) as fresh:
+        fresh.write_text(text)
 
 
 def _sources(suite: str, arch: Arch) -> str:

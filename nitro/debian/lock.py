@@ -19,6 +19,7 @@ from typing import Any
 from nitro.debian.package import Package, Wanted
 from nitro.errors import InputError
 from nitro.paths import cache_dir, resource, state_dir
+from nitro.replacing import replacing
 from nitro.space import writing
 
 _VERSION = 1
@@ -63,10 +64,8 @@ class Lock:
                 "packages": [package.to_json() for package in packages],
             }
             document = {"version": _VERSION, "sets": dict(sorted(sets.items()))}
-            fresh = self.path.with_name(f".{self.path.name}.new")
-            with writing(fresh):
+            with replacing(self.path) as fresh, writing(fresh):
                 fresh.write_text(json.dumps(document, indent=1) + "\n")
-            fresh.replace(self.path)
 
     def _guard(self) -> Path:
         """What writers of this file queue at; not beside it, where it would be in the way."""

@@ -21,6 +21,7 @@ from nitro.cache import touch
 from nitro.errors import InputError
 from nitro.paths import PACKAGE, cache_dir, resource
 from nitro.ports import Port
+from nitro.replacing import replacing
 
 #: size, time of change and inode of a file; None when there is none
 State = list[int] | None
@@ -151,9 +152,8 @@ def put(name: str, image: Image, inputs: States) -> None:
     document: dict[str, Any] = {"manifest": str(image.manifest_path), "inputs": inputs}
     path = _path(name)
     path.parent.mkdir(exist_ok=True)
-    fresh = path.with_suffix(f".{os.getpid()}")
-    fresh.write_text(json.dumps(document))
-    fresh.replace(path)
+    with replacing(path) as fresh:
+        fresh.write_text(json.dumps(document))
 
 
 def _path(name: str) -> Path:

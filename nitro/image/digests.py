@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from pathlib import Path
 
 from nitro.paths import cache_dir
+from nitro.replacing import replacing
 
 _SMALLEST = 128 << 10  # bytes: of smaller files more would have to be remembered, for less
 _MOST = 5_000  # files that are remembered
@@ -53,10 +53,8 @@ class Digests:
         """Remember what was read."""
         if not self._changed:
             return
-        path = _path()
-        fresh = path.with_suffix(f".{os.getpid()}")
-        fresh.write_text(json.dumps(dict([*self._known.items()][-_MOST:])))
-        fresh.replace(path)
+        with replacing(_path()) as fresh:
+            fresh.write_text(json.dumps(dict([*self._known.items()][-_MOST:])))
 
 
 def _path() -> Path:

@@ -20,6 +20,7 @@ from nitro.documents.releases import RELEASE_SCHEMA, ReleaseDocument
 from nitro.errors import InputError, NitroError
 from nitro.publish.publication import Publication
 from nitro.publish.source import BLOCK_SIZE
+from nitro.replacing import replacing
 
 _LARGEST = 256 << 20  # bytes of a manifest: a disk of 1 TiB has 150 MB of checksums
 
@@ -85,14 +86,9 @@ def write(path: Path, document: ReleaseDocument) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """A manifest's text, or its signature's, whole or not at all. Raises NitroError."""
-    fresh = path.with_name(f".{path.name}.new")
     try:
-        try:
+        with replacing(path) as fresh:
             fresh.write_text(text)
-            fresh.replace(path)
-        except OSError:
-            fresh.unlink(missing_ok=True)
-            raise
     except OSError as error:
         raise NitroError(
             f"the release is published, but {path} could not be written: {error.strerror}",

@@ -21,7 +21,7 @@ MAY_BE_LONGER = {
 SMALL = {
     *("arch", "budget", "cache", "check", "config", "console", "documents", "ending", "errors"),
     *("input_file", "listening", "paths", "ports", "printable", "progress", "space"),
-    *("sparse", "stored", "strace", "__version__"),
+    *("replacing", "sparse", "stored", "strace", "__version__"),
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "recipe": set(),

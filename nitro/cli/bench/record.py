@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +13,7 @@ from nitro.cli import options
 from nitro.cli.bench.place import Location, PlanName, opened, require_extra
 from nitro.cli.output import print_json, print_table, print_text, reporter, say
 from nitro.errors import InputError
+from nitro.replacing import replacing
 
 Cell = Annotated[
     str, typer.Option("--cell", metavar="PATTERN", help="Cells of that name; * and ? stand in.")
@@ -165,13 +165,8 @@ def _write(output: Path, parts: Iterable[str]) -> None:
         with target.open("w") as file:
             file.writelines(parts)
         return
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        with draft.open("x") as file:
-            file.writelines(parts)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(target) as draft, draft.open("x") as file:
+        file.writelines(parts)
 
 
 def schema(

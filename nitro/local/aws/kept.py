@@ -8,6 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from nitro.replacing import replacing
+
 _log = logging.getLogger(__name__)
 
 
@@ -24,11 +26,10 @@ def write(backend: Any, path: Path | None, held: Any, *, at_first: str = "") -> 
     text = json.dumps(held, indent=1)
     if text == getattr(backend, "archived", at_first):
         return
-    partial = path.with_suffix(".partial")
     try:
         path.parent.mkdir(exist_ok=True)
-        partial.write_text(text)
-        partial.replace(path)
+        with replacing(path) as fresh:
+            fresh.write_text(text)
     except OSError:  # a full disk is no reason to fail every call; the next one tries again
         _log.exception("%s cannot be written", path)
     else:

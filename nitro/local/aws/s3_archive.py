@@ -36,6 +36,7 @@ from moto.s3.models import (
 from nitro.local.aws import kept
 from nitro.local.aws.s3_expiry import expired
 from nitro.local.aws.site import Site
+from nitro.replacing import replacing
 
 FOLDER = "buckets"
 _BUCKET = "bucket.json"
@@ -297,9 +298,8 @@ def _write(path: Path, document: dict[str, Any]) -> None:
             return
     except FileNotFoundError:
         pass
-    partial = path.with_suffix(".partial")
-    partial.write_text(text)
-    partial.replace(path)
+    with replacing(path) as fresh:
+        fresh.write_text(text)
 
 
 def _stem(key_name: str) -> str:

@@ -151,4 +151,4 @@ def test_apt_has_its_whole_configuration_when_it_first_runs(fake_apt: FakeApt) -
     for folder in ("state/lists/partial", "cache/archives/partial"):
         assert (root / folder).is_dir()
     assert (root / "state/status").read_text() == ""
-    assert not list(root.rglob(".*.new"))
+    assert not list(root.rglob(".*"))

@@ -1,0 +1,38 @@
+"""A file that is replaced is there as it was, or as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nitro.replacing import replacing
+
+
+def test_the_old_content_is_there_until_all_of_the_new_one_is(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with replacing(path) as fresh:
+        fresh.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(OSError, match="full"), replacing(path) as fresh:  # noqa: PT012
+        fresh.write_text("half")
+        raise OSError("full")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writers_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with replacing(path) as one, replacing(path) as other:
+        one.write_text("one")
+        other.write_text("other")
+    assert path.read_text() == "one"  # which ended last
+    assert list(tmp_path.iterdir()) == [path]
