@@ -47,6 +47,13 @@ def reload(subject: Machine, module: str) -> None:
     subject.configure()
 
 
+def check_end(subject: Machine, module: str, *known: str) -> None:
+    """The card works to the end, and the kernel has nothing to report but what matches `known`."""
+    subject.ping()
+    subject.run(f"rmmod {module}", SLOW)
+    assert reports(subject, module, *known) == []
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_changes_resets_and_reloads_under_traffic(tmp_path: Path, module: str) -> None:
     with machines(tmp_path, "kasan", ["c5"]) as (subject,):
@@ -61,9 +68,7 @@ def test_changes_resets_and_reloads_under_traffic(tmp_path: Path, module: str) -
                 ask_for_reset(subject, module)
                 reload(subject, module)
             remove_from_the_bus(subject, module)
-        subject.ping()
-        subject.run(f"rmmod {module}", SLOW)
-        assert reports(subject, module) == []
+        check_end(subject, module)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -74,9 +79,7 @@ def test_every_profile(tmp_path: Path, profile: str, module: str) -> None:
         subject.configure()
         with traffic(subject):
             change_everything(subject)
-        subject.ping()
-        subject.run(f"rmmod {module}", SLOW)
-        assert reports(subject, module) == []
+        check_end(subject, module)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -92,9 +95,7 @@ def test_failing_allocations(tmp_path: Path, module: str) -> None:
                 change_everything(subject)
             subject.run("sleep 12", SLOW)  # queues that could not be made are made now
             reload(subject, module)
-        subject.ping()
-        subject.run(f"rmmod {module}", SLOW)
-        assert reports(subject, module, *STARVED) == []
+        check_end(subject, module, *STARVED)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -111,9 +112,7 @@ def test_hostile_cards(tmp_path: Path, seed: int, module: str) -> None:
             subject.card(f"fault {fault} off")
         subject.card("link up")  # which a fault may have left down
         reload(subject, module)
-        subject.ping()
-        subject.run(f"rmmod {module}", SLOW)
-        assert reports(subject, module) == []
+        check_end(subject, module)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -124,9 +123,7 @@ def test_queues_that_cannot_be_made(tmp_path: Path, module: str) -> None:
         with traffic(subject):
             fail_to_create(subject)
             subject.wait_for_link()
-        subject.ping()
-        subject.run(f"rmmod {module}", SLOW)
-        assert reports(subject, module) == []
+        check_end(subject, module)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -139,8 +136,7 @@ def test_races(tmp_path: Path, module: str) -> None:
             change_everything(subject)
             ask_for_reset(subject, module)
             reload(subject, module)
-        subject.run(f"rmmod {module}", SLOW)
-        assert reports(subject, module) == []
+        check_end(subject, module)
 
 
 def test_the_kernel_finds_a_race(tmp_path: Path) -> None:

@@ -57,6 +57,11 @@ class Account:
         """The same account in another region."""
         return Account(self.site, self.hypervisor, self.clock, region)
 
+    def restarted(self) -> Site:
+        """The site of a local Nitro that starts with what this one has kept."""
+        site = self.site
+        return Site(site.store, self.hypervisor, pace=site.pace, clock=self.clock, index=site.index)
+
     def add_role(self, resource: str = "arn:aws:s3:::*") -> None:
         trust = {
             "Effect": "Allow",

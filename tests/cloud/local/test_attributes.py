@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from nitro.local.aws import Site, install
+from nitro.local.aws import install
 from nitro.local.aws.attributes import MOST_SHARES
 
 from .conftest import Account, error_code
@@ -150,7 +150,7 @@ def test_sharing_comes_back_after_a_restart(account: Account) -> None:
     account.ec2.modify_snapshot_attribute(
         SnapshotId=snapshot, CreateVolumePermission={"Add": [{"UserId": "1" * 12}]}
     )
-    after_restart = Site(account.site.store, account.hypervisor, index=account.site.index)
+    after_restart = account.restarted()
     with install(after_restart), mock_aws():
         assert permissions(account, image) == [{"OrganizationArn": ORGANIZATION}]
         asked = {"Attribute": "createVolumePermission", "SnapshotId": snapshot}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from nitro.local.aws import Site, install
+from nitro.local.aws import install
 from nitro.local.aws.quotas import COPIES
 from nitro.local.store import BLOCK_SIZE
 
@@ -220,7 +220,7 @@ def test_copies_come_back_after_a_restart(account: Account, other: Account) -> N
     target = copied_image(other, source, Encrypted=True, KmsKeyId=key)
     wait(account)
     before = image(other, target)
-    after_restart = Site(account.site.store, account.hypervisor, index=account.site.index)
+    after_restart = account.restarted()
     with install(after_restart), mock_aws():
         assert image(other, target) == before
         disk = before["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from nitro.local.aws import Site, install
+from nitro.local.aws import install
 from nitro.local.aws.image_life import COOLDOWN
 
 from .conftest import Account, error_code
@@ -95,7 +95,7 @@ def test_all_of_it_comes_back_after_a_restart(account: Account, image: str) -> N
     deprecate(account, image, 10)
     account.ec2.enable_image_deregistration_protection(ImageId=image, WithCooldown=True)
     before = describe(account, image)
-    after_restart = Site(account.site.store, account.hypervisor, index=account.site.index)
+    after_restart = account.restarted()
     with install(after_restart), mock_aws():
         assert describe(account, image) == before
 

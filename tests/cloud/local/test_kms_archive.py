@@ -7,20 +7,10 @@ from typing import Any
 
 from moto import mock_aws
 
-from nitro.local.aws import Site, install
+from nitro.local.aws import install
 from nitro.local.aws.kms_archive import FOLDER
 
 from .conftest import Account, error_code
-
-
-def restarted(account: Account) -> Site:
-    return Site(
-        account.site.store,
-        account.hypervisor,
-        pace=account.site.pace,
-        clock=account.clock,
-        index=account.site.index,
-    )
 
 
 def key(account: Account, **options: Any) -> str:
@@ -51,7 +41,7 @@ def test_keys_come_back_with_all_that_describes_them(account: Account) -> None:
 
     before = seen()
     assert [each["KeyState"] for each in before[0]] == ["Enabled", "Disabled", "PendingDeletion"]  # type: ignore[attr-defined]
-    with install(restarted(account)), mock_aws():
+    with install(account.restarted()), mock_aws():
         assert seen() == before
 
 
@@ -66,7 +56,7 @@ def test_a_copy_can_be_made_of_what_was_encrypted_before(account: Account) -> No
         return found
 
     own, of_ebs = copied(KmsKeyId=key(account)), copied()
-    with install(restarted(account)), mock_aws():
+    with install(account.restarted()), mock_aws():
         again = copied(KmsKeyId=own["KmsKeyId"])
         assert (again["State"], again["KmsKeyId"]) == ("completed", own["KmsKeyId"])
         assert copied()["KmsKeyId"] == of_ebs["KmsKeyId"]
@@ -78,6 +68,6 @@ def test_a_record_that_cannot_be_read_is_left_out(account: Account) -> None:
     path = account.site.index / FOLDER / "123456789012-us-east-1.json"
     held = json.loads(path.read_text())
     path.write_text(json.dumps({"broken": {"policy": 1}, "worse": 5, **held}))
-    with install(restarted(account)), mock_aws():
+    with install(account.restarted()), mock_aws():
         assert [each["KeyId"] for each in account.kms.list_keys()["Keys"]] == [kept]
         assert error_code(lambda: account.kms.describe_key(KeyId="broken")) == "NotFoundException"

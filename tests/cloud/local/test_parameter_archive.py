@@ -5,16 +5,12 @@ from __future__ import annotations
 import pytest
 from moto import mock_aws
 
-from nitro.local.aws import Site, install
+from nitro.local.aws import install
 from nitro.local.aws.parameter_archive import FOLDER
 
 from .conftest import Account
 
 TAGS = [{"Key": "a", "Value": "b"}]
-
-
-def restarted(account: Account) -> Site:
-    return Site(account.site.store, account.hypervisor, index=account.site.index)
 
 
 def test_versions_labels_and_tags_come_back(account: Account) -> None:
@@ -24,7 +20,7 @@ def test_versions_labels_and_tags_come_back(account: Account) -> None:
     put(Name="/secret", Value="word", Type="SecureString")
     account.ssm.label_parameter_version(Name="/a", ParameterVersion=1, Labels=["before"])
     before = account.ssm.get_parameter_history(Name="/a")["Parameters"]
-    with install(restarted(account)), mock_aws():
+    with install(account.restarted()), mock_aws():
         assert account.ssm.get_parameter_history(Name="/a")["Parameters"] == before
         assert account.ssm.get_parameter(Name="/a:before")["Parameter"]["Value"] == "one"
         found = account.ssm.get_parameter(Name="/secret", WithDecryption=True)["Parameter"]
@@ -32,7 +28,7 @@ def test_versions_labels_and_tags_come_back(account: Account) -> None:
         asked = {"ResourceType": "Parameter", "ResourceId": "/a"}
         assert account.ssm.list_tags_for_resource(**asked)["TagList"] == TAGS
         account.ssm.delete_parameter(Name="/a")
-    with install(restarted(account)), mock_aws():
+    with install(account.restarted()), mock_aws():
         assert account.ssm.get_parameters(Names=["/a"])["InvalidParameters"] == ["/a"]
 
 
@@ -42,8 +38,8 @@ def test_what_cannot_be_read_is_left_out(account: Account, text: str) -> None:
     folder = account.site.index / FOLDER
     folder.mkdir()
     (folder / "123456789012-us-east-1.json").write_text(text)
-    with install(restarted(account)), mock_aws():
+    with install(account.restarted()), mock_aws():
         assert account.ssm.get_parameters(Names=["/a"])["InvalidParameters"] == ["/a"]
         account.ssm.put_parameter(Name="/a", Value="new", Type="String")
-    with install(restarted(account)), mock_aws():
+    with install(account.restarted()), mock_aws():
         assert account.ssm.get_parameter(Name="/a")["Parameter"]["Value"] == "new"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from nitro.local.aws import Site, install
+from nitro.local.aws import install
 from nitro.local.aws.s3_archive import FOLDER
 
 from .conftest import Account, error_code
@@ -38,16 +38,6 @@ POLICY = json.dumps(
 )
 
 
-def restarted(account: Account) -> Site:
-    return Site(
-        account.site.store,
-        account.hypervisor,
-        pace=account.site.pace,
-        clock=account.clock,
-        index=account.site.index,
-    )
-
-
 def folder(account: Account) -> Path:
     assert account.site.index
     return account.site.index / FOLDER / "123456789012-aws"
@@ -59,7 +49,7 @@ def stable(answer: Any) -> Any:
 
 def same_after_a_restart(account: Account, see: Callable[[], Any]) -> Any:
     before = see()
-    with install(restarted(account)), mock_aws():
+    with install(account.restarted()), mock_aws():
         assert see() == before
     return before
 
@@ -173,7 +163,7 @@ def test_what_is_removed_stays_removed_and_leaves_no_file(account: Account) -> N
     s3.delete_bucket(Bucket="other")
     assert [each.name for each in folder(account).iterdir()] == [NAME]
     assert len(list((folder(account) / NAME).iterdir())) == 1 + 2 + 2
-    with install(restarted(account)), mock_aws():
+    with install(account.restarted()), mock_aws():
         assert [each["Name"] for each in s3.list_buckets()["Buckets"]] == [NAME]
         assert [each["Key"] for each in s3.list_objects_v2(Bucket=NAME)["Contents"]] == ["a", "c"]
         assert s3.get_object(Bucket=NAME, Key="a")["Body"].read() == b"once more"
@@ -187,7 +177,7 @@ def test_what_is_removed_stays_removed_and_leaves_no_file(account: Account) -> N
 def test_a_kept_object_can_be_changed_copied_and_imported(account: Account) -> None:
     account.add_role()
     account.upload(b"disk")
-    with install(restarted(account)), mock_aws():
+    with install(account.restarted()), mock_aws():
         account.add_role()
         account.s3.put_object_tagging(
             Bucket="disks", Key="disk.raw", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]}
@@ -216,7 +206,7 @@ def test_a_record_that_cannot_be_read_is_left_out(account: Account, damage: str)
     record.write_text(damage)
     (folder(account) / "broken").mkdir()
     (folder(account) / "broken" / "bucket.json").write_text(damage)
-    with install(restarted(account)), mock_aws():
+    with install(account.restarted()), mock_aws():
         assert [each["Name"] for each in s3.list_buckets()["Buckets"]] == [NAME]
         assert [each["Key"] for each in s3.list_objects_v2(Bucket=NAME)["Contents"]] == ["b"]
         assert error_code(lambda: s3.get_object(Bucket=NAME, Key="a")) == "NoSuchKey"
@@ -226,7 +216,7 @@ def test_bytes_that_are_lost_take_their_object_along(account: Account) -> None:
     account.upload(b"disk")
     (stored,) = (each for each in (folder(account) / "disks").iterdir() if not each.suffix)
     stored.write_bytes(b"dis")
-    with install(restarted(account)), mock_aws():
+    with install(account.restarted()), mock_aws():
         assert "Contents" not in account.s3.list_objects_v2(Bucket="disks")
 
 
@@ -275,7 +265,7 @@ def test_a_lifecycle_removes_what_has_become_old_meanwhile(
     for days, left in ((2.9, ["new/a", "old/a"]), (3.1, ["new/a"])):
         later = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=days)
         monkeypatch.setattr("nitro.local.aws.s3_archive.utcnow", lambda later=later: later)
-        with install(restarted(account)), mock_aws():
+        with install(account.restarted()), mock_aws():
             assert keys(NAME) == left
             assert keys("versions") == ["new/a", "old/a"]
     assert len(list((folder(account) / NAME).iterdir())) == 1 + 2

@@ -263,9 +263,9 @@ def test_a_snapshot_of_a_volume_outlives_the_process(account: Account, instance:
     made = account.ec2.create_snapshot(VolumeId=root_of(instance))
     account.clock.advance(account.site.pace.complete_snapshot)
     account.ec2.describe_snapshots()
-    from nitro.local.aws import Site, install
+    from nitro.local.aws import install
 
-    after = Site(account.site.store, account.hypervisor, index=account.site.index)
+    after = account.restarted()
     with install(after):
         (found,) = account.ec2.describe_snapshots(SnapshotIds=[made["SnapshotId"]])["Snapshots"]
     assert (found["VolumeId"], found["State"]) == (root_of(instance), "completed")
