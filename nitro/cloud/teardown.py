@@ -80,9 +80,8 @@ class Undo:
 
     After success it keeps what `keep` says, after a failure what of that is proven. On Ctrl-C or
     SIGTERM everything goes and `Interrupted` is raised; a second Ctrl-C abandons the rest and names
-    it. Raises CleanUpError
-    when success leaves something that could not be removed; with an `outer` context, that one
-    tries again instead.
+    it. Raises CleanUpError when success leaves something that could not be removed; with an `outer`
+    context, that one tries again instead.
     """
 
     keep: Keep = Keep.IMAGE

@@ -59,9 +59,8 @@ def offered(script: str) -> list[Alternative]:
         if match := _LOOP.fullmatch(line):
             variables[match[1]] = _values(match[2], variables)
         elif (match := _ASSIGNMENT.fullmatch(line)) and (values := _values(match[2], variables)):
-            variables[match[1]] = [
-                " ".join(values)[:_LONGEST_VALUE]
-            ]  # another value than a known one is not taken
+            # Another value than a known one is not taken.
+            variables[match[1]] = [" ".join(values)[:_LONGEST_VALUE]]
         for call in _CALL.finditer(line):
             found += _read(_words(call[1]), variables)
     return found

@@ -208,10 +208,8 @@ class Osv:
         if self._module is None and tools:
             self._module = driver.compile_module(self._find_headers(), version, tools, self.report)
         assert self._module, "`needed` asked for the compiler"
-        needed, offered = (
-            symbols.read(self._module.read_bytes()).needed,
-            self._kernel.segment.exports,
-        )
+        needed = symbols.read(self._module.read_bytes()).needed
+        offered = self._kernel.segment.exports
         lacks = [symbol for symbol in sorted(needed) if offered.address(symbol) is None]
         if lacks:
             raise InputError(

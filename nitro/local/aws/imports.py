@@ -193,9 +193,8 @@ class ImportTask(TaggedEC2Resource):  # type: ignore[misc]
             except NitroError as error:
                 raise ImportFailure(f"ClientError: {error.what}") from None
             source.unlink()
-            site.store.take(
-                snapshot_id, raw
-            )  # of whose holes, which may be terabytes, it reads nothing
+            # Of the holes in it, which may be terabytes, nothing is read.
+            site.store.take(snapshot_id, raw)
             return raw.stat().st_size
 
 

@@ -29,18 +29,13 @@ def expired(bucket: Any, key: Any, now: datetime) -> bool:
 def _rules(configuration: str) -> Iterator[tuple[str, int]]:
     """(prefix, days)"""
     for rule in ElementTree.fromstring(configuration):
-        found = {_path(rule, each): (each.text or "").strip() for each in rule.iter()}
-        days = found.get("Expiration/Days", "")
-        others = {name for name in found if name.startswith("Filter/")} - {"Filter/Prefix"}
-        if found.get("Status") == "Enabled" and days.isdecimal() and not others:
-            yield found.get("Filter/Prefix") or found.get("Prefix") or "", int(days)
+        filters = [child.tag.rpartition("}")[2] for child in rule.findall("{*}Filter/*")]
+        days = _text(rule, "{*}Expiration/{*}Days")
+        enabled = _text(rule, "{*}Status") == "Enabled"
+        if enabled and days.isdecimal() and set(filters) <= {"Prefix"}:
+            prefix = _text(rule, "{*}Filter/{*}Prefix") or _text(rule, "{*}Prefix")
+            yield prefix, int(days)
 
 
-def _path(rule: ElementTree.Element, element: ElementTree.Element) -> str:
-    """`Filter/Prefix` of an element at most two below the rule, otherwise its bare name."""
-    parents = {child: parent for parent in rule.iter() for child in parent}
-    names = []
-    while element is not rule:
-        names.append(element.tag.rpartition("}")[2])
-        element = parents[element]
-    return "/".join(reversed(names))
+def _text(rule: ElementTree.Element, path: str) -> str:
+    return (rule.findtext(path) or "").strip()

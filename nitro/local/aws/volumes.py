@@ -63,10 +63,8 @@ class VolumesBackend:
             raise EC2ClientError(
                 "InvalidKmsKey.NotFound", f"The key {encryption.key_arn} cannot be used."
             )
-        if options.get("volume_type") in (
-            "io1",
-            "io2",
-        ):  # moto's launch gives no speed: `set_speed`
+        if options.get("volume_type") in ("io1", "io2"):
+            # moto's launch gives no speed: `set_speed`
             options["iops"] = options.get("iops") or 100
         volume = super().create_volume(size, zone_name, snapshot_id, **options)  # type: ignore[misc]
         volume.encrypted = encryption.key_arn is not None
