@@ -7,6 +7,7 @@ lifetimes.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,15 @@ STARVED = (
 )
 
 
+def modules_but(why: str) -> list[Any]:
+    """Both, of which the control has a fault that these tests find."""
+    return [MODULES[0], pytest.param(MODULES[1], marks=pytest.mark.xfail(reason=why, strict=True))]
+
+
+DOWN = "once queues could not be made, the interface stays down"
+LEAK = "a page of coherent DMA memory is mapped still after resets and a removal under traffic"
+
+
 def reload(subject: Machine, module: str) -> None:
     subject.run(f"rmmod {module}; insmod /modules/{module}.ko", SLOW)
     subject.configure()
@@ -54,7 +64,7 @@ def check_end(subject: Machine, module: str, *known: str) -> None:
     assert reports(subject, module, *known) == []
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", modules_but(LEAK))
 def test_changes_resets_and_reloads_under_traffic(tmp_path: Path, module: str) -> None:
     with machines(tmp_path, "kasan", ["c5"]) as (subject,):
         prepare(subject, module)
@@ -115,7 +125,7 @@ def test_hostile_cards(tmp_path: Path, seed: int, module: str) -> None:
         check_end(subject, module)
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", modules_but(DOWN))
 def test_queues_that_cannot_be_made(tmp_path: Path, module: str) -> None:
     with machines(tmp_path, "kasan", ["c5"], strict=False) as (subject,):
         prepare(subject, module)
@@ -126,7 +136,7 @@ def test_queues_that_cannot_be_made(tmp_path: Path, module: str) -> None:
         check_end(subject, module)
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", modules_but(LEAK))
 def test_races(tmp_path: Path, module: str) -> None:
     """The kernel with KCSAN: two processors that meet in the driver."""
     with machines(tmp_path, "kcsan", ["c5"]) as (subject,):

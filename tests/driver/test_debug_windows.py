@@ -32,7 +32,10 @@ class Window:
 
 
 def send(subject: Machine) -> None:
-    subject.run(f"iperf3 -c {HOST} -t 3", SLOW)
+    """Each processor sends on the queue whose interrupt goes to the other one."""
+    queues = f"/sys/class/net/{subject.interface}/queues"
+    subject.run(f"echo 2 > {queues}/tx-0/xps_cpus; echo 1 > {queues}/tx-1/xps_cpus")
+    subject.run(f"iperf3 -c {HOST} -t 3 -P 4", SLOW)
 
 
 _COUNTED = "\tnetdev_tx_sent_queue(queue, skb->len);\n"
