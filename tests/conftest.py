@@ -8,16 +8,18 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.lengths import length
+from tests.lengths import LONG, length
 
 # Whoever starts the tests in the background may have left Ctrl-C ignored, and commands under
 # test would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long an example takes says how busy the machine is, and nothing about the code.
+# How long an example takes says how busy the machine is, and nothing about the code. The short
+# form repeats, so that a failure is of the change at hand; the long form looks further each night.
 settings.register_profile(
     "any-machine",
     deadline=None,
+    derandomize=not LONG,
     suppress_health_check=[HealthCheck.too_slow],
     max_examples=length(short=30, long=1000),
 )

@@ -59,12 +59,20 @@ class RuleActions:
         self._check_permissions()
         return super().authorize_security_group_egress()  # type: ignore[misc]
 
+    def revoke_security_group_ingress(self) -> Any:
+        self._check_permissions()
+        return super().revoke_security_group_ingress()  # type: ignore[misc]
+
+    def revoke_security_group_egress(self) -> Any:
+        self._check_permissions()
+        return super().revoke_security_group_egress()  # type: ignore[misc]
+
     def update_security_group_rule_descriptions_ingress(self) -> Any:
-        self._check_descriptions()
+        self._check_permissions()
         return super().update_security_group_rule_descriptions_ingress()  # type: ignore[misc]
 
     def update_security_group_rule_descriptions_egress(self) -> Any:
-        self._check_descriptions()
+        self._check_permissions()
         return super().update_security_group_rule_descriptions_egress()  # type: ignore[misc]
 
     def _check_permissions(self) -> None:

@@ -33,6 +33,7 @@ _NUMBERS = {
     *("ObjectSizeGreaterThan", "ObjectSizeLessThan"),
 }
 _DIGITS = 15
+_GRANTEE = re.compile(r"""(id|uri|emailAddress)=("[^"]+"|[^"]+)""", re.IGNORECASE)
 _OWNERS_ACLS = ("", "private", "bucket-owner-full-control")  # all say that the owner may do all
 
 
@@ -98,6 +99,7 @@ class BucketActions:
 def _check_new(headers: Mapping[str, str]) -> None:
     """Raises Refusal for a bucket that is to have an ACL, and ACLs disabled."""
     enforced = headers.get("x-amz-object-ownership", ENFORCED) == ENFORCED
+    _grants(headers)
     if enforced and headers.get("x-amz-acl", "") not in _OWNERS_ACLS:
         raise Refusal(
             "InvalidBucketAclWithObjectOwnership",
@@ -152,7 +154,7 @@ def check_acl(headers: Mapping[str, str], bucket: Any, *, has_body: bool = False
     An object may come with an ACL that gives all to the owner.
     """
     canned = headers.get("x-amz-acl", "")
-    grants = any(name.lower().startswith("x-amz-grant-") for name, _ in headers.items())
+    grants = _grants(headers)
     if bucket.ownership_rule == ENFORCED:
         if has_body or grants or canned not in _OWNERS_ACLS:
             raise Refusal("AccessControlListNotSupported", "The bucket does not allow ACLs", 400)
@@ -160,6 +162,15 @@ def check_acl(headers: Mapping[str, str], bucket: Any, *, has_body: bool = False
     block = bucket.public_access_block
     if canned.startswith("public-") and block and block.block_public_acls:
         raise Refusal("AccessDenied", "Access Denied", 403)
+
+
+def _grants(headers: Mapping[str, str]) -> list[str]:
+    """Values of the headers with grants. Raises Refusal for one that names no grantees."""
+    found = [text for name, text in headers.items() if name.lower().startswith("x-amz-grant-")]
+    for text in found:
+        if not all(_GRANTEE.fullmatch(grantee.strip()) for grantee in text.split(",")):
+            raise Refusal("InvalidArgument", "Argument format not recognized", 400)
+    return found
 
 
 def _lifecycle(headers: Mapping[str, str], body: bytes) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from moto.s3.exceptions import S3ClientError
+from moto.s3.exceptions import NoSuchUpload, S3ClientError
 
 from nitro.local.aws import s3_parts
 from nitro.local.aws.checksums import composite, encoded
@@ -25,9 +25,13 @@ class UploadActions:
     _get_checksum: Any
     _get_int_param: Any
 
+    def upload_part_copy(self) -> Any:
+        self._known_upload()
+        return super().upload_part_copy()  # type: ignore[misc]
+
     def upload_part(self) -> Any:
         algorithm, value = self._get_checksum({})
-        upload = self.upload()
+        upload = self._known_upload()
         wanted = s3_parts.algorithm_of(upload)
         if wanted and algorithm and algorithm != wanted:
             raise S3ClientError(
@@ -36,7 +40,7 @@ class UploadActions:
                 f"actual checksum Type: {algorithm.lower()}",
             )
         answer = super().upload_part()  # type: ignore[misc]
-        if upload and wanted:
+        if wanted:
             part = upload.parts[self._get_int_param("partNumber")]
             part.checksum_algorithm, part.checksum_value = (
                 wanted,
@@ -50,6 +54,8 @@ class UploadActions:
         if "uploads" in query:
             self._check_upload_checksums()
         upload = self.upload()
+        if "uploadId" in query and upload is None:
+            self._check_completed(key_name)
         whole = self._whole_checksum(upload, body) if upload else None
         answer = super()._key_response_post(  # type: ignore[misc]
             request, body, bucket_name, query, key_name
@@ -59,6 +65,13 @@ class UploadActions:
             if key.acl is None:
                 key.set_acl(self.backend.get_bucket(bucket_name).acl)
         return answer if whole is None else self._completed(answer, whole)
+
+    def _check_completed(self, key_name: str) -> None:
+        """Raises S3ClientError unless the object is what the upload became: asked again."""
+        key = self.backend.get_object(self.bucket_name, key_name)
+        upload = key.multipart if key else None
+        if upload is None or upload.id != self.querystring["uploadId"][0]:
+            self._known_upload()
 
     def _check_upload_checksums(self) -> None:
         algorithm = self.headers.get("x-amz-checksum-algorithm")
@@ -122,6 +135,13 @@ class UploadActions:
         text = body.decode() if isinstance(body, bytes) else body
         end = "</CompleteMultipartUploadResult>"
         return status, headers, text.replace(end, told + end)
+
+    def _known_upload(self) -> Any:
+        """Raises NoSuchUpload."""
+        upload = self.upload()
+        if upload is None:
+            raise NoSuchUpload(upload_id=self.querystring["uploadId"][0])
+        return upload
 
     def upload(self) -> Any | None:
         """The upload in parts that the request names."""

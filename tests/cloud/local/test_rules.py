@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -185,3 +186,23 @@ def test_a_group_outside_the_default_network_is_not_deleted_by_its_name(account:
     assert (
         error_code(lambda: ec2.describe_security_groups(GroupIds=[here])) == "InvalidGroup.NotFound"
     )
+
+
+@pytest.mark.parametrize("direction", ["ingress", "egress"])
+@pytest.mark.parametrize("call", ["authorize_{}", "revoke_{}", "update_rule_descriptions_{}"])
+@pytest.mark.parametrize(
+    "permission", [{"IpProtocol": "a"}, {"IpProtocol": "tcp"}, {"IpProtocol": "tcp", "FromPort": 1}]
+)
+def test_rules_that_cannot_be_are_refused_by_each_call(
+    account: Account, group: str, direction: str, call: str, permission: dict[str, Any]
+) -> None:
+    verb, _, rest = call.format(direction).partition("_")
+    name = f"{verb}_security_group_{rest}"
+    ranges = {"IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+    send = getattr(account.ec2, name)
+    forms: list[dict[str, Any]] = [{"IpPermissions": [{**permission, **ranges}]}]
+    if verb != "update":
+        forms.append({**permission, "CidrIp": "10.0.0.0/8"})
+    for form in forms:
+        assert error_code(partial(send, GroupId=group, **form)) == "InvalidParameterValue"
+    assert rules(account, group)["4"]["IpProtocol"] == "tcp"

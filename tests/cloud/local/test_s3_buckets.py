@@ -71,6 +71,23 @@ def test_acls_need_another_ownership_and_public_ones_no_block(s3: Any) -> None:
     assert "READ" in [each["Permission"] for each in grants]
 
 
+@pytest.mark.parametrize("grantees", ["somebody", "id", "id=", 'id="a", somebody', "name=a"])
+def test_grants_that_name_no_grantee(s3: Any, grantees: str) -> None:
+    rule = {"ObjectOwnership": "ObjectWriter"}
+    s3.put_bucket_ownership_controls(**NAMED, OwnershipControls={"Rules": [rule]})
+    copied = {**OBJECT, "CopySource": OBJECT}
+    s3.put_object(**OBJECT, Body=b"x", GrantRead='id="a", uri=b')
+    for attempt in (
+        lambda: s3.put_object(**OBJECT, Body=b"x", GrantRead=grantees),
+        lambda: s3.put_object_acl(**OBJECT, GrantFullControl=grantees),
+        lambda: s3.put_bucket_acl(**NAMED, GrantRead=grantees),
+        lambda: s3.copy_object(**copied, MetadataDirective="REPLACE", GrantReadACP=grantees),
+        lambda: s3.create_multipart_upload(**OBJECT, GrantRead=grantees),
+        lambda: s3.create_bucket(Bucket="another", GrantRead=grantees),
+    ):
+        assert error_code(attempt) == "InvalidArgument"
+
+
 def test_a_bucket_is_made_with_an_acl_where_it_is_to_have_some(account: Account) -> None:
     code = error_code(lambda: account.s3.create_bucket(**NAMED, ACL="public-read"))
     assert code == "InvalidBucketAclWithObjectOwnership"

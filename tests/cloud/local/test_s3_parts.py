@@ -57,3 +57,23 @@ def test_a_part_that_there_is_not_is_refused(s3: Any) -> None:
     with pytest.raises(ClientError) as caught:
         s3.head_object(**asked)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 416
+
+
+def test_an_upload_that_there_is_not(s3: Any) -> None:
+    named = {"Bucket": BUCKET, "Key": "parts", "UploadId": "nothing"}
+    parts = {"Parts": [{"PartNumber": 1, "ETag": "x"}]}
+    for attempt in (
+        lambda: s3.complete_multipart_upload(**named, MultipartUpload=parts),
+        lambda: s3.complete_multipart_upload(**{**named, "Key": "new"}, MultipartUpload=parts),
+        lambda: s3.abort_multipart_upload(**named),
+        lambda: s3.list_parts(**named),
+        lambda: s3.upload_part(**named, PartNumber=1, Body=b"x"),
+        lambda: s3.upload_part_copy(**named, PartNumber=1, CopySource=f"{BUCKET}/whole"),
+    ):
+        with pytest.raises(ClientError) as caught:
+            attempt()
+        answer = caught.value.response
+        assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == (
+            "NoSuchUpload",
+            404,
+        )
