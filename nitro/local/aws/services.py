@@ -37,6 +37,7 @@ from moto.utilities.utils import get_partition
 from nitro.local.aws.api import constraints, faults, forms, requests, support
 from nitro.local.aws.kms_archive import LocalKMSBackend
 from nitro.local.aws.parameters import LocalSSMBackend
+from nitro.local.aws.password_policy import LocalIAMBackend
 from nitro.local.aws.site import Site
 
 _log = logging.getLogger(__name__)
@@ -58,7 +59,11 @@ _SERVICES: Mapping[str, tuple[Any, type]] = {
 }
 
 #: backends with something of ours
-_OURS: Mapping[str, type] = {"kms": LocalKMSBackend, "ssm": LocalSSMBackend}
+_OURS: Mapping[str, type] = {
+    "iam": LocalIAMBackend,
+    "kms": LocalKMSBackend,
+    "ssm": LocalSSMBackend,
+}
 
 _GLOBAL = ("iam", "sts")  # one for all regions of a partition
 
