@@ -34,12 +34,19 @@ PlanName = Annotated[
 ]
 
 
+#: module → the package that it comes in
+_PACKAGES = {
+    **{name: name for name in ("duckdb", "numpy", "pyarrow")},
+    "vl_convert": "vl-convert-python",
+}
+
+
 def require_extra() -> None:
     """Raises InputError where the packages of the record are not installed."""
-    for name in ("duckdb", "numpy", "pyarrow"):
+    for name, package in _PACKAGES.items():
         if find_spec(name) is None:
             raise InputError(
-                f"the record needs the Python package {name}",
+                f"the record needs the Python package {package}",
                 hint="install nitro with its extra: pip install 'nitro-ami[bench]'",
             )
 

@@ -154,8 +154,13 @@ def test_a_query_may_give_sums_as_json(slower: str) -> None:
     assert json.loads(said) == [{"n": 12}]
 
 
-def test_without_its_packages_the_record_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "duckdb", None)
+@pytest.mark.parametrize(
+    ("module", "package"), [("duckdb", "duckdb"), ("vl_convert", "vl-convert-python")]
+)
+def test_without_its_packages_the_record_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, module: str, package: str
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, module, None)
     said = nitro_("bench", "check", code=2).stderr
-    assert "the record needs the Python package duckdb" in said
+    assert f"the record needs the Python package {package}" in said
     assert "nitro-ami[bench]" in said

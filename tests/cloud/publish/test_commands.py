@@ -100,7 +100,7 @@ def test_a_region_that_fails_is_code_1(account: Cloud, monkeypatch: pytest.Monke
 # Commands in a process that has Python and boto3, and nothing else of what nitro can use.
 BARE = """
 import builtins, functools, sys
-HIDDEN = {"moto", "flask", "duckdb", "pyarrow", "numpy", "cryptography", "elftools"}
+HIDDEN = {"moto", "flask", "duckdb", "pyarrow", "numpy", "vl_convert", "cryptography", "elftools"}
 def refuse(event, arguments):
     if event in ("subprocess.Popen", "os.posix_spawn", "os.exec", "os.fork"):
         raise SystemExit(f"a program was started: {arguments}")

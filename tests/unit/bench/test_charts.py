@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -13,57 +14,96 @@ from nitro.bench.report import charts
 from nitro.bench.verdict import Step
 from tests.unit.bench.samples import days
 
+_PLACE = re.compile(r"translate\(([-0-9.e]+),([-0-9.e]+)\)")
+_UNITS = {"G": 1e9, "M": 1e6, "k": 1e3, "": 1, "m": 1e-3, "µ": 1e-6}
 
-def series(values):
+
+def series(values, unit="bit/s"):
     nights = tuple(days(len(values)))
     counts = np.ones(len(values), dtype=np.int64)
-    return Series("p", "a <cell>", "tcp_in", "bit/s", "more", nights, np.array(values), counts)
+    return Series("p", "a <cell>", "tcp_in", unit, "more", nights, np.array(values), counts)
+
+
+def place(element):
+    """Where the element lies in the frame of the marks, in pixels from its top left corner."""
+    [(x, y)] = _PLACE.findall(element.get("transform"))
+    return float(x), float(y)
+
+
+def groups(svg, name):
+    root = ElementTree.fromstring(svg)
+    return [group for group in root.iter() if name in group.get("class", "").split()]
+
+
+def marks(svg, layer):
+    """The shapes of a layer, in the order of its data."""
+    return [shape for group in groups(svg, f"{layer}_marks") for shape in group]
+
+
+def points(svg, layer="nights"):
+    return [place(shape) for shape in marks(svg, layer)]
+
+
+def labels(svg, axis):
+    """Of axis 0, the lower one, or 1, the left one: value and distance along it."""
+    texts = groups(svg, "role-axis-label")[axis]
+    found = re.findall(r"^([0-9.]+) ([GMkmµ]?)bit/s$", "\n".join(t.text for t in texts), re.M)
+    along = [place(text)[axis] for text in texts]
+    return [
+        (float(value) * _UNITS[unit], where)
+        for (value, unit), where in zip(found, along, strict=True)
+    ]
+
+
+def ends(line):
+    (x, y), dx, dy = place(line), float(line.get("x2", 0)), float(line.get("y2", 0))
+    return sorted([(x, y), (x + dx, y + dy)])
 
 
 @pytest.mark.parametrize("values", [[5.0], [5.0, 5.0], [1e-9, 1e12, 3.0]])
 def test_every_point_lies_within_the_frame(values):
     svg = charts.history(series(values), [], None)
-    points = re.findall(r'points="([^"]+)"', svg)[0].split()
-    assert len(points) == len(values)
-    for point in points:
-        x, y = map(float, point.split(","))
+    assert len(points(svg)) == len(values)
+    for x, y in points(svg):
         assert 0 <= x <= charts.WIDTH
         assert 0 <= y <= charts.HEIGHT
-    assert "a &lt;cell&gt; tcp_in" in svg
+    root = ElementTree.fromstring(svg)
+    assert root.get("viewBox") == f"0 0 {charts.WIDTH} {charts.HEIGHT}"
+    assert root.get("role") == "img"
+    assert "a <cell> tcp_in, " in root.get("aria-label", "")
 
 
-def test_a_peak_is_shown_where_it_is_near():
-    assert 'class="promise"' in charts.history(series([9e9, 9.5e9]), [], 10e9)
-    assert 'class="promise"' not in charts.history(series([1e9, 1e9]), [], 10e9)
+def test_a_chart_has_the_colours_of_the_page_and_asks_for_nothing():
+    svg = charts.history(series([1e9, 2e9]), [], 2e9)
+    svg += charts.distribution([5.0, 6.0], [4.0], "bit/s")
+    colours = set(re.findall(r'(?:fill|stroke)="([^"]+)"', svg)) - {"none"}
+    assert colours <= {f"var(--{name})" for name in ("line", "past", "promise", "rule", "soft")}
+    assert not re.search(r"url\(|href=|\bid=", svg)
 
 
 def test_runs_lie_above_the_nights_before():
     svg = charts.distribution([5.0, 6.0], [4.0, 5.0, 5.5], "bit/s")
-    assert svg.count('class="dot"') == 2
-    assert svg.count('class="past"') == 3
+    runs, nights = points(svg, "runs"), points(svg, "past")
+    assert (len(runs), len(nights)) == (2, 3)
+    assert max(y for _, y in runs) < min(y for _, y in nights) < charts.ROWS_HEIGHT
     assert 'aria-label="2 runs of the last night, 3 nights before"' in svg
-
-
-def points(svg):
-    [found] = re.findall(r'points="([^"]+)"', svg)
-    return [tuple(map(float, point.split(","))) for point in found.split()]
-
-
-def drawn(svg, shape, kind):
-    """The attributes of the shapes of a class, numbers as such."""
-    found = re.findall(rf'<{shape} class="{kind}"([^>]*)>', svg)
-    return [
-        {name: float(value) for name, value in re.findall(r'(\w+)="([-0-9.]+)"', one)}
-        for one in found
-    ]
+    assert "last night" in [text.text for text in groups(svg, "role-axis-label")[1]]
 
 
 def test_more_is_higher_and_later_is_further_right():
     shown = points(charts.history(series([1e9, 3e9, 2e9]), [], None))
-    assert [x for x, _ in shown] == sorted(x for x, _ in shown)
+    assert [x for x, _ in shown] == sorted({x for x, _ in shown})
     first, second, third = (y for _, y in shown)
     assert second < third < first
     assert third == pytest.approx((first + second) / 2, abs=0.1)
+
+
+def test_the_line_goes_through_the_nights():
+    svg = charts.history(series([1e9, 3e9, 2e9]), [], None)
+    [line] = marks(svg, "history")
+    corners = re.findall(r"[ML]([-0-9.]+),([-0-9.]+)", line.get("d"))
+    for (x, y), night in zip(corners, points(svg), strict=True):
+        assert (float(x), float(y)) == pytest.approx(night, abs=0.01)
 
 
 def test_nights_that_are_missing_leave_a_gap():
@@ -74,44 +114,62 @@ def test_nights_that_are_missing_leave_a_gap():
     assert c - b == pytest.approx(3 * (b - a), abs=0.2)
 
 
+def test_each_night_of_a_short_history_has_its_date_once():
+    for count in (1, 2, 3, 5):
+        svg = charts.history(series([5.0] * count), [], None)
+        dates = [text.text for text in groups(svg, "role-axis-label")[0] if text.text]
+        assert len(dates) == len(set(dates)) == count
+    svg = charts.history(series([5.0] * 300), [], None)
+    assert 3 <= len(groups(svg, "role-axis-label")[0]) <= 12
+
+
 def test_a_series_fills_its_frame():
-    """From its labels to its edge, with room above and below the extremes."""
+    """From its labels to its edge, and from the bottom to the top."""
     shown = points(charts.history(series([1e9, 3e9]), [], None))
-    svg = charts.history(series([1e9, 3e9]), [], None)
-    [grid, *_] = drawn(svg, "line", "grid")
-    assert (shown[0][0], shown[1][0]) == (grid["x1"], grid["x2"])
-    assert grid["x2"] < charts.WIDTH
-    ys = sorted(y for _, y in shown)
-    assert 10 < ys[0] < 25
-    assert charts.HEIGHT - 40 < ys[1] < charts.HEIGHT - 22
+    assert shown[0][0] == 0
+    assert charts.WIDTH - 130 < shown[1][0] < charts.WIDTH
+    low, high = shown[0][1], shown[1][1]
+    assert 0 <= high < 30
+    assert charts.HEIGHT - 60 < low < charts.HEIGHT - 20
 
 
 def test_the_axis_has_values_where_its_lines_are():
     """Its labels increase upwards, and a night of such a value would lie on its line."""
     svg = charts.history(series([1e9, 2e9]), [], None)
-    labels = re.findall(r'<text class="label"[^>]* y="([0-9.]+)">([0-9.]+) (\w)bit/s<', svg)
-    places = [float(y) for y, _, _ in labels]
-    values = [float(value) * {"G": 1e9, "M": 1e6}[unit] for _, value, unit in labels]
-    assert len(labels) == 3
-    assert places == sorted(places, reverse=True)
-    assert values == sorted(values)
+    found = labels(svg, 1)
+    assert len(found) >= 3
+    assert [value for value, _ in found] == sorted({value for value, _ in found})
     (_, low), (_, high) = points(svg)
-    for y, value in zip(places, values, strict=True):
-        assert y - 4 == pytest.approx(low + (value - 1e9) / 1e9 * (high - low), abs=0.6)
+    for value, y in found:  # a label's text stands 4 pixels below its line
+        assert y - 4 == pytest.approx(low + (value - 1e9) / 1e9 * (high - low), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(1e-4, "s", "100 µs"), (2.5e4, "transactions/s", "25 k/s"), (5.0, "packets", "5 packets")],
+)
+def test_the_axis_tells_the_unit(value, unit, text):
+    svg = charts.history(series([value, value], unit), [], None)
+    assert text in [label.text for label in groups(svg, "role-axis-label")[1]]
 
 
 def test_a_single_night_is_in_the_middle():
-    [(x, y)] = points(charts.history(series([5.0]), [], None))
-    [grid, *_] = drawn(charts.history(series([5.0]), [], None), "line", "grid")
-    assert x == (grid["x1"] + grid["x2"]) / 2
-    assert y == pytest.approx((10 + charts.HEIGHT - 22) / 2)
+    svg = charts.history(series([5.0]), [], None)
+    [(x, y)] = points(svg)
+    [grid] = groups(svg, "role-axis-grid")[-1]
+    (left, _), (right, _) = ends(grid)
+    assert x == pytest.approx((left + right) / 2)
+    assert charts.HEIGHT / 4 < y < charts.HEIGHT * 3 / 4
 
 
 def test_the_last_sixty_nights_have_dots():
     for count, dots in ((60, 60), (61, 60)):
         svg = charts.history(series([5.0] * count), [], None)
-        assert len(drawn(svg, "circle", "dot")) == dots
-        assert drawn(svg, "circle", "dot")[-1]["cx"] == points(svg)[-1][0]
+        shown = points(svg)
+        assert len(shown) == dots
+        [line] = marks(svg, "history")
+        last = re.findall(r"L([-0-9.]+),", line.get("d"))[-1]
+        assert shown[-1][0] == pytest.approx(float(last), abs=0.01)
 
 
 def test_a_step_stands_where_its_first_night_is():
@@ -121,12 +179,17 @@ def test_a_step_stands_where_its_first_night_is():
         for worse in (True, False)
     ]
     svg = charts.history(one, steps, None)
-    for kind in ("step worse", "step improved"):
-        [line] = drawn(svg, "line", kind)
-        assert line["x1"] == line["x2"] == points(svg)[2][0]
-        assert (line["y1"], line["y2"]) == (10, charts.HEIGHT - 22)
+    for kind, colour in (("worse", "worse"), ("improved", "better")):
+        [line] = marks(svg, kind)
+        (left, top), (right, bottom) = ends(line)
+        assert left == right == pytest.approx(points(svg)[2][0])
+        assert top == 0
+        assert bottom >= max(y for _, y in points(svg))
+        assert line.get("stroke") == f"var(--{colour})"
     assert "no step" not in svg
-    assert "no step" in charts.history(one, [], None)
+    plain = charts.history(one, [], None)
+    assert "no step" in plain
+    assert not marks(plain, "worse") + marks(plain, "improved")
 
 
 @pytest.mark.parametrize(
@@ -135,23 +198,24 @@ def test_a_step_stands_where_its_first_night_is():
 def test_a_peak_is_near_within_half_as_much_again(peak, shown):
     """Beyond that it would press all nights to an edge of the chart."""
     svg = charts.history(series([1e9, 0.9e9]), [], peak)
-    lines = drawn(svg, "line", "promise")
+    lines = marks(svg, "promise")
     assert bool(lines) == shown
+    (_, first), (_, second) = points(svg)
     for line in lines:
-        assert 10 < line["y1"] == line["y2"] < charts.HEIGHT - 22
-    other = replace(series([1e9]), unit="s")
-    assert "promise" not in charts.history(other, [], 1e9)
+        (left, y), (right, end) = ends(line)
+        assert y == end == pytest.approx(first + (1e9 - peak) / 0.1e9 * (second - first), abs=1)
+        assert (left, right) == (0, points(svg)[-1][0])
+    other = series([1e9], "s")
+    assert not marks(charts.history(other, [], 1e9), "promise")
 
 
 def test_runs_and_nights_share_one_scale():
     svg = charts.distribution([5e9, 6e9], [4e9, 5e9], "bit/s")
-    runs, nights = drawn(svg, "circle", "dot"), drawn(svg, "circle", "past")
-    assert runs[0]["cx"] == nights[1]["cx"]
-    assert nights[0]["cx"] < runs[0]["cx"] < runs[1]["cx"]
-    assert runs[0]["cx"] - nights[0]["cx"] == pytest.approx(runs[1]["cx"] - runs[0]["cx"], abs=0.2)
-    assert runs[0]["cy"] < nights[0]["cy"] < 60
-    assert ">3.84 Gbit/s<" in svg  # a little room around 4 and 6
-    assert ">6.16 Gbit/s<" in svg
-    assert 'x="84.0" y="60" text-anchor="start"' in svg  # at both ends of the frame
-    assert 'x="632.0" y="60" text-anchor="end"' in svg
-    assert charts.distribution([5e9], [], "bit/s").count('class="dot"') == 1
+    runs, nights = points(svg, "runs"), points(svg, "past")
+    assert runs[0][0] == nights[1][0]
+    assert nights[0][0] < runs[0][0] < runs[1][0]
+    assert runs[0][0] - nights[0][0] == pytest.approx(runs[1][0] - runs[0][0], abs=0.2)
+    for value, x in labels(svg, 0):
+        expected = nights[0][0] + (value - 4e9) / 1e9 * (runs[0][0] - nights[0][0])
+        assert x == pytest.approx(expected, abs=1)
+    assert len(points(charts.distribution([5e9], [], "bit/s"), "runs")) == 1
