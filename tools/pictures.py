@@ -74,7 +74,7 @@ def main() -> None:
     if not names or REPORT in names:
         page = DOCS / f"{REPORT}.html"
         sample_report.make(page)
-        browser.take(page, page.with_suffix(".png"))
+        browser.take(page, page.with_suffix(".png"), height=1560)  # with the first charts
 
 
 def draw(picture: Picture) -> None:

@@ -20,7 +20,7 @@ _MOST_DATES = 5
 _LINE, _PAST, _PROMISE = "var(--line)", "var(--past)", "var(--promise)"
 _COLOURS = {"worse": "var(--worse)", "improved": "var(--better)"}
 _CONFIG = {
-    "aria": False,  # the whole has a text
+    "mark": {"aria": False},  # the whole has a text
     "font": "system-ui, sans-serif",
     "view": {"stroke": None},
     "axis": {
