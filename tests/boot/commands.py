@@ -13,22 +13,29 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT = 300  # seconds for one command
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Nitro:
-    """Runs commands in `folder`; downloads are shared with the user's own cache."""
+    """Runs commands in `folder`; downloads are shared with the user's own cache.
+
+    What they ask of the local Nitro is held against the shipped policies; `policed=False` where
+    what a policy is asked about (such as tags) may be unseen for seconds, or the endpoint away.
+    """
 
     folder: Path
+    policed: bool = True
 
     @property
     def environment(self) -> dict[str, str]:
         settings = {"NITRO_STATE": str(self.folder / "state"), "NITRO_CLOUD": "local"}
-        return {**os.environ, **settings}
+        modules = os.pathsep.join([str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+        return {**os.environ, **settings, "PYTHONPATH": modules}
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "nitro", *words],
+            [sys.executable, "-m", "tests.boot.policed_nitro" if self.policed else "nitro", *words],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,

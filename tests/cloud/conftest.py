@@ -23,11 +23,10 @@ from nitro.cloud import (
     tags,
 )
 from nitro.cloud.dryrun import Journal
-from nitro.cloud.policies import Scope, document
 from nitro.local.aws import Site, install
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
-from tests.cloud.authorization import ACCOUNT, Evaluator
+from tests.cloud.policed import granted, policies_of
 from tests.cloud.speed import AccountWithRole, prepared_once
 
 REGION = "eu-central-1"
@@ -57,6 +56,12 @@ def _clients_are_cheap() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _behind_policies(request: pytest.FixtureRequest) -> Iterator[None]:
+    with policies_of(request):
+        yield
+
+
 @pytest.fixture
 def hypervisor() -> NullHypervisor:
     return NullHypervisor()
@@ -80,27 +85,9 @@ _ACCOUNT_WITH_ROLE = AccountWithRole()
 @pytest.fixture
 def cloud(bare_cloud: Cloud) -> Cloud:
     """An account with the role that VM Import needs."""
-    _ACCOUNT_WITH_ROLE.prepare(bare_cloud)
-    user = connect()
-    Evaluator(allowed_statements()).guard(user)
-    return user
-
-
-@pytest.fixture
-def bench_cloud(cloud: Cloud) -> Cloud:
-    """The same account, with the policy for benchmarks beside that for deployments."""
-    user = connect()
-    benchmarks = document("bench", Scope(account=ACCOUNT))["Statement"]
-    Evaluator([*allowed_statements(), *benchmarks]).guard(user)
-    return user
-
-
-def allowed_statements() -> list[dict[str, Any]]:
-    """What the policy for deployments allows, also in the buckets that tests give it."""
-    scopes = [
-        Scope(account=ACCOUNT, bucket=bucket) for bucket in ("", "shared", "my-own", "elsewhere")
-    ]
-    return [each for scope in scopes for each in document("deploy", scope)["Statement"]]
+    with granted("role"):
+        _ACCOUNT_WITH_ROLE.prepare(connect())
+    return bare_cloud
 
 
 def connect(

@@ -20,6 +20,7 @@ from nitro.probe import Result
 from nitro.probe.step import StepOutput
 from nitro.progress import Reporter
 from tests.cloud.joint import OUTPUTS, RECIPE
+from tests.cloud.policed import granted
 
 
 def run_probes(
@@ -50,6 +51,10 @@ def run_probes(
 
 if __name__ == "__main__":
     load = recipes.load
-    with patch.multiple(pairs, run_probes=run_probes), patch.object(recipes, "load") as stand_in:
+    with (
+        granted("deploy", "bench", buckets=["", "results"]),
+        patch.multiple(pairs, run_probes=run_probes),
+        patch.object(recipes, "load") as stand_in,
+    ):
         stand_in.side_effect = lambda name: RECIPE if name == "bench" else load(name)
         main()

@@ -25,6 +25,8 @@ from nitro.cloud.connections import Connections
 from nitro.cloud.put_block import BlockSender
 from tests.cloud.conftest import connect
 
+pytestmark = pytest.mark.policies(exempt="a server of canned answers has no account")
+
 OK = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nX-Name: a\r\n\r\n{}"
 
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\n\r\n"

@@ -139,6 +139,7 @@ def test_what_is_encrypted_by_default_is_sent_its_holes(cloud: Cloud, disk: Disk
     assert (written.blocks_sent, written.parent) == (disk.blocks, None) == (6, None)
 
 
+@pytest.mark.policies("publish")
 def test_a_snapshot_has_the_key_that_is_asked_for(bare_cloud: Cloud, disk: DiskImage) -> None:
     """A parent has to have it, too: EBS takes no key together with a parent."""
     cloud = bare_cloud  # the policy for deployments allows no keys, that for publishing does

@@ -6,8 +6,9 @@ import pytest
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 
 from nitro.check import Check
-from nitro.cloud import Cloud, doctor, role, storage
+from nitro.cloud import Cloud, doctor, storage
 from tests.cloud.conftest import REGION, connect, everything, recorded, refuse
+from tests.cloud.policed import make_role
 from tests.unit.cli.runner import nitro_
 
 AWS = ("--cloud", "aws", "--region", REGION)
@@ -110,7 +111,7 @@ def test_a_missing_role_is_seen_and_made(bare_cloud: Cloud) -> None:
     check = examined(bare_cloud)["role vmimport"]
     assert (check.ok, check.detail) == (False, "there is no role vmimport")
     assert "--create-role" in check.remedy
-    role.create(bare_cloud, storage.own_bucket_name(bare_cloud))
+    make_role(bare_cloud)
     assert examined(connect())["role vmimport"].ok
 
 
@@ -149,6 +150,7 @@ def test_a_quota_that_may_not_be_read_is_a_problem(cloud: Cloud) -> None:
     assert "permission denied: service-quotas:GetServiceQuota" in quota.detail
 
 
+@pytest.mark.policies("deploy", "role")
 def test_doctor_creates_the_role(bare_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "examine", lambda *_: [])
     nitro_("doctor", "--create-role", *AWS)

@@ -20,13 +20,14 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 from moto import mock_aws
 
-from nitro.cloud import Cloud, DiskImage, Keep, destroy, inventory, role, storage
+from nitro.cloud import Cloud, DiskImage, Keep, destroy, inventory
 from nitro.errors import NitroError
 from nitro.local.aws import Site, install
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
 from tests.cloud.conftest import NOTHING, connect, everything
 from tests.cloud.joint import deploy, small_disk
+from tests.cloud.policed import make_role
 
 STEP = int(os.environ.get("NITRO_FAULT_STEP", "10"))
 LONGEST = 150  # calls of a deployment, at the most
@@ -109,7 +110,7 @@ def account(folder: Path) -> Iterator[Cloud]:
     folder.mkdir()
     with install(Site(BlockStore(folder), NullHypervisor())), mock_aws():
         administrator = connect()
-        role.create(administrator, storage.own_bucket_name(administrator))
+        make_role(administrator)
         yield administrator
 
 

@@ -13,11 +13,10 @@ import pytest
 from nitro.cloud import Cloud, DiskImage, Published, Undo, garbage, publish, snapshot, storage, tags
 from nitro.cloud.direct import write_snapshot
 from nitro.cloud.garbage import Region, collect, find, find_in
-from nitro.cloud.policies import Scope, document
 from nitro.cloud.publish import Via
 from nitro.local.aws import Pace, Site
 from nitro.progress import Reporter
-from tests.cloud.authorization import ACCOUNT, Evaluator, asked_by
+from tests.cloud.authorization import asked_by
 from tests.cloud.conftest import (
     NOTHING,
     REGION,
@@ -28,6 +27,7 @@ from tests.cloud.conftest import (
     make_disk,
     refuse,
 )
+from tests.cloud.policed import granted
 from tests.cloud.test_policies import assert_needed, given_bucket, interrupted_import, loose_ends
 from tests.unit.cli.runner import nitro_
 
@@ -37,9 +37,8 @@ ZERO = timedelta(0)
 
 def collector() -> Cloud:
     """Who may do what gc does, and nothing else."""
-    user = connect()
-    Evaluator(document("gc", Scope(account=ACCOUNT))["Statement"]).guard(user)
-    return user
+    with granted("gc"):
+        return connect()
 
 
 def look(cloud: Cloud, after_: timedelta = LATER) -> Region:
@@ -123,7 +122,7 @@ def test_an_import_under_way_is_left_alone(cloud: Cloud, disk: DiskImage, site: 
 
 def test_what_failed_is_garbage_at_once(cloud: Cloud, disk: DiskImage) -> None:
     published = publish_it(cloud, disk)
-    watcher = connect()
+    watcher = collector()
 
     def fail(parsed: dict[str, Any], **_: Any) -> None:
         for raw in parsed.get("Snapshots", []):
@@ -277,7 +276,7 @@ def test_a_region_that_fails_does_not_stop_the_others(cloud: Cloud, disk: DiskIm
 def test_what_cannot_be_removed_is_named_and_the_rest_goes(cloud: Cloud, disk: DiskImage) -> None:
     killed(disk, "s3.CompleteMultipartUpload", Via.S3)
     killed(make_disk(disk.path.with_name("other.raw"), seed=2), "ebs.StartSnapshot")
-    user = connect()
+    user = collector()
     refuse(user, "ec2.DeleteSnapshot", "UnauthorizedOperation", status=403)
     region = look(user)
     collect(user, [region], Reporter())
@@ -314,7 +313,8 @@ def test_the_policy_allows_all_that_gc_does_and_no_more(
         ),
     )
     assert run["Instances"]
-    user = connect()
+    with granted("gc", "deploy"):  # to give a bucket an object of ours, too
+        user = connect()
     asked = asked_by(user)
     garbage.regions_of(user)
     region = look(user, timedelta(days=4))
@@ -331,11 +331,13 @@ def test_the_policy_allows_all_that_gc_does_and_no_more(
     assert_needed("gc", used, free=untagged)
 
 
+@pytest.mark.policies("gc")
 def test_the_command_plans_and_removes(
     cloud: Cloud, disk: DiskImage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    killed(disk, "ebs.StartSnapshot")
+    with granted("deploy"):
+        killed(disk, "ebs.StartSnapshot")
     words = ("gc", "--cloud", "aws", "--region", REGION)
     assert nitro_(*words).stdout == "no garbage\n"  # it is young
     old = (*words, "--older-than", "1s")

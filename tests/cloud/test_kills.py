@@ -18,7 +18,7 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
-from nitro.cloud import Cloud, DiskImage, Keep, destroy, inventory, role, storage
+from nitro.cloud import Cloud, DiskImage, Keep, destroy, inventory
 from nitro.cloud.dryrun import changes_something
 from nitro.errors import Interrupted
 from nitro.local.aws import Site, install
@@ -29,6 +29,7 @@ from nitro.probe.boot import Watch
 from nitro.progress import Stage
 from tests.cloud.conftest import NOTHING, connect, everything
 from tests.cloud.joint import FakeProber, deploy, small_disk
+from tests.cloud.policed import make_role
 from tests.lengths import length
 
 SECOND_AFTER = 0.003  # seconds between two signals
@@ -59,7 +60,7 @@ def account(folder: Path) -> Iterator[str]:
             url = f"http://{host}:{port}"
             requests.post(f"{url}/moto-api/reset", timeout=5).raise_for_status()
             administrator = connect(endpoint_url=url)
-            role.create(administrator, storage.own_bucket_name(administrator))
+            make_role(administrator)
             yield url
         finally:
             server.stop()

@@ -77,10 +77,11 @@ def test_an_instance_is_what_was_asked_for(
     assert behaviour["InstanceInitiatedShutdownBehavior"]["Value"] == "terminate"
 
 
+@pytest.mark.policies("deploy", "bench")
 def test_a_spot_instance_says_when_the_market_takes_it(
-    site: Site, bench_cloud: Cloud, disk: DiskImage
+    site: Site, cloud: Cloud, disk: DiskImage
 ) -> None:
-    cloud, site.forecast = bench_cloud, Forecast(Conditions(spot_taken=1))
+    cloud, site.forecast = cloud, Forecast(Conditions(spot_taken=1))
     calls = recorded(cloud)
     with Undo(Keep.INSTANCE) as undo:
         kept = start(cloud, disk, undo)

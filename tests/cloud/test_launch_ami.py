@@ -19,7 +19,10 @@ from nitro.progress import Reporter
 from nitro.publish.source import Provenance
 from tests.cloud.conftest import NOTHING, connect, everything, make_disk
 from tests.cloud.joint import FakeProber
+from tests.cloud.policed import granted
 from tests.cloud.publish.conftest import make_release, make_source, publish_it
+
+pytestmark = pytest.mark.policies("deploy", parameters=["*"])
 
 MISSING = "ami-0123456789abcdef0"
 
@@ -81,7 +84,9 @@ def test_ports_given_replace_those_of_the_tag(cloud: Cloud, tmp_path: Path) -> N
 
 def test_a_release_is_launched_in_each_of_its_regions(bare_cloud: Cloud, tmp_path: Path) -> None:
     release = make_release(make_source(tmp_path), via="ebs", parameter="/images/bench")
-    for made in publish_it(release).outcomes:
+    with granted("publish"):
+        released = publish_it(release)
+    for made in released.outcomes:
         assert made.ami
         cloud = bare_cloud.in_region(made.region)
         for name in (made.ami.id, "resolve:ssm:/images/bench", "resolve:ssm:/images/bench:1"):
@@ -91,9 +96,11 @@ def test_a_release_is_launched_in_each_of_its_regions(bare_cloud: Cloud, tmp_pat
             assert raw["Reservations"][0]["Instances"][0]["ImageId"] == made.ami.id
 
 
+@pytest.mark.policies("deploy", "bench")
 def test_a_disk_of_anybodys_is_not_waited_for(bare_cloud: Cloud, tmp_path: Path) -> None:
     raw = replace(make_source(tmp_path), provenance=Provenance())
-    (made,) = publish_it(make_release(raw, regions=["eu-central-1"], via="ebs")).outcomes
+    with granted("publish"):
+        (made,) = publish_it(make_release(raw, regions=["eu-central-1"], via="ebs")).outcomes
     assert made.ami
     prober = FakeProber()
     report = Notes()
@@ -167,6 +174,7 @@ def test_an_image_that_is_not_registered_for_ena_is_refused(
         launched(cloud, id_)
 
 
+@pytest.mark.policies("deploy", "bench")
 def test_an_image_that_is_not_available_yet_is_waited_for(
     cloud: Cloud, bare_cloud: Cloud, tmp_path: Path, site: Site
 ) -> None:

@@ -15,16 +15,19 @@ from botocore.exceptions import ClientError
 from nitro.bench import budget, pairs
 from nitro.bench.plan import Plan
 from nitro.bench.record import Record
-from nitro.cloud import Cloud, DiskImage, Keep, Undo, publish, role, storage, tags
+from nitro.cloud import Cloud, DiskImage, Keep, Undo, publish, tags
 from nitro.errors import InputError, NitroError
 from nitro.local.aws import Site
 from nitro.local.hypervisor import NullHypervisor, State
 from nitro.local.weather import Conditions, Forecast
 from tests.cloud.conftest import REGION, connect, make_disk, refuse
 from tests.cloud.joint import FakeProber, send_results
+from tests.cloud.policed import make_role
 from tests.cloud.test_night import NOTHING, PAGE, TEXT, left, prober, run
 from tests.cloud.test_night import _one_recipe as _one_recipe
 from tests.cloud.test_night import record as record
+
+pytestmark = pytest.mark.policies("deploy", "bench")
 
 OTHER = "us-east-1"
 
@@ -43,20 +46,20 @@ def rows(record: Record, sql: str) -> list[dict[str, Any]]:
 
 
 def test_what_the_spot_market_takes_is_measured_again(
-    site: Site, bench_cloud: Cloud, disk: DiskImage, record: Record
+    site: Site, cloud: Cloud, disk: DiskImage, record: Record
 ) -> None:
     site.forecast = Forecast(Conditions(seed=1, spot_taken=0.4))
-    done = run(bench_cloud, disk, record, plan('market = "spot"'))
+    done = run(cloud, disk, record, plan('market = "spot"'))
     assert site.forecast.happened["spot instance taken"] >= 2
     assert (done.recorded, done.failed) == (6, 0)
-    assert left(bench_cloud) == NOTHING
+    assert left(cloud) == NOTHING
     [found] = rows(record, "SELECT DISTINCT market FROM samples")
     assert found == {"market": "spot"}
 
 
 def test_a_market_that_takes_all_ends_in_failed_runs(
     site: Site,
-    bench_cloud: Cloud,
+    cloud: Cloud,
     disk: DiskImage,
     record: Record,
     monkeypatch: pytest.MonkeyPatch,
@@ -64,11 +67,11 @@ def test_a_market_that_takes_all_ends_in_failed_runs(
     monkeypatch.setattr(pairs, "_TAKEN", 1)
     site.forecast = Forecast(Conditions(spot_taken=1))
     one = plan('market = "spot"').model_copy(update={"repetitions": 1, "warm_up": 0})
-    done = run(bench_cloud, disk, record, one)
+    done = run(cloud, disk, record, one)
     assert (done.recorded, done.failed) == (0, 2)
     sql = "SELECT DISTINCT contains(error, 'Spot instance termination') AS found FROM samples"
     assert rows(record, sql) == [{"found": True}]
-    assert left(bench_cloud) == NOTHING
+    assert left(cloud) == NOTHING
 
 
 class Failing(FakeProber):
@@ -199,24 +202,24 @@ PRICED = 'prices = { "c5.large" = 10.0 }\nmax_cost'  # with its client 20 dollar
 )
 def test_no_run_is_tried_again_beyond_the_budget(
     site: Site,
-    bench_cloud: Cloud,
+    cloud: Cloud,
     disk: DiskImage,
     record: Record,
     monkeypatch: pytest.MonkeyPatch,
     bound: str,
     cause: str,
 ) -> None:
-    tried = server_starts(bench_cloud, monkeypatch)
+    tried = server_starts(cloud, monkeypatch)
     if cause == "taken":
         site.forecast = Forecast(Conditions(spot_taken=1))
         bound += '\nmarket = "spot"'
     if cause == "no room":
-        without_room(bench_cloud, lambda role, _: role == "client")
+        without_room(cloud, lambda role, _: role == "client")
     made = dead() if cause == "dead" else prober()
-    done = run(bench_cloud, disk, record, plan(bound), prober=made)
+    done = run(cloud, disk, record, plan(bound), prober=made)
     assert (done.recorded, done.failed, done.left_out) == (0, 0, 6)
     assert len(tried) == (3 if cause == "taken" else 1)
-    assert left(bench_cloud) == NOTHING
+    assert left(cloud) == NOTHING
     # Nothing of them is in the record, so the night can go on.
     site.forecast = Forecast(Conditions())
     assert run(connect(), disk, record, plan()).recorded == 6
@@ -261,22 +264,22 @@ def count_clusters(cloud: Cloud) -> list[int]:
     [("InvalidPlacementGroup.InUse", 3, 0), ("UnauthorizedOperation", 1, 1)],
 )
 def test_the_cluster_of_a_pair_that_died_is_removed_before_the_next_one_is_made(
-    bench_cloud: Cloud, disk: DiskImage, record: Record, code: str, times: int, most: int
+    cloud: Cloud, disk: DiskImage, record: Record, code: str, times: int, most: int
 ) -> None:
     """AWS refuses that while an instance of it ends; what cannot be removed goes with the group."""
-    counted = count_clusters(bench_cloud)
-    refused = refuse(bench_cloud, "ec2.DeletePlacementGroup", code, times=times)
-    done = run(bench_cloud, disk, record, plan('placement = "cluster"'), prober=dead())
+    counted = count_clusters(cloud)
+    refused = refuse(cloud, "ec2.DeletePlacementGroup", code, times=times)
+    done = run(cloud, disk, record, plan('placement = "cluster"'), prober=dead())
     assert (done.recorded, done.failed) == (0, 6)
     assert len(counted) == 6  # three repetitions, each tried twice
     assert max(counted) == most
     assert len(refused) == times
-    assert bench_cloud.ec2.describe_placement_groups()["PlacementGroups"] == []
-    assert left(bench_cloud) == NOTHING
+    assert cloud.ec2.describe_placement_groups()["PlacementGroups"] == []
+    assert left(cloud) == NOTHING
 
 
 def test_each_pair_has_a_cluster_of_its_own_in_a_zone_with_room(
-    hypervisor: NullHypervisor, bench_cloud: Cloud, disk: DiskImage, record: Record
+    hypervisor: NullHypervisor, cloud: Cloud, disk: DiskImage, record: Record
 ) -> None:
     tried: list[str] = []
 
@@ -284,9 +287,9 @@ def test_each_pair_has_a_cluster_of_its_own_in_a_zone_with_room(
         tried.append(subnet)
         return subnet == tried[0]
 
-    without_room(bench_cloud, refused)
+    without_room(cloud, refused)
     both = plan('placement = "cluster"', 'types = ["c5.xlarge", "c5.large"]')
-    done = run(bench_cloud, disk, record, both)
+    done = run(cloud, disk, record, both)
     assert (done.recorded, done.failed) == (12, 0)
     groups: dict[str, set[str]] = {}
     for one in hypervisor.guests.values():
@@ -294,15 +297,15 @@ def test_each_pair_has_a_cluster_of_its_own_in_a_zone_with_room(
     assert all(len(names) == 1 for names in groups.values())
     assert len(set.union(*groups.values()) - {""}) == 2
     assert rows(record, "SELECT DISTINCT placement FROM samples") == [{"placement": "cluster"}]
-    assert left(bench_cloud) == NOTHING
-    assert bench_cloud.ec2.describe_placement_groups()["PlacementGroups"] == []
+    assert left(cloud) == NOTHING
+    assert cloud.ec2.describe_placement_groups()["PlacementGroups"] == []
 
 
 def test_a_type_that_is_never_in_a_cluster_is_refused(
-    bench_cloud: Cloud, disk: DiskImage, record: Record
+    cloud: Cloud, disk: DiskImage, record: Record
 ) -> None:
     with pytest.raises(InputError, match=r"t3\.micro cannot be in a cluster placement group"):
-        run(bench_cloud, disk, record, plan('placement = "cluster"', 'types = ["t3.micro"]'))
+        run(cloud, disk, record, plan('placement = "cluster"', 'types = ["t3.micro"]'))
 
 
 class Everywhere(FakeProber):
@@ -315,7 +318,7 @@ class Everywhere(FakeProber):
 
 def test_a_night_in_two_regions(cloud: Cloud, disk: DiskImage, record: Record) -> None:
     admin = connect().in_region(OTHER)
-    role.create(admin, storage.own_bucket_name(admin))  # as `nitro doctor --fix` there
+    make_role(admin)  # as `nitro doctor --fix` there
     both = plan(matrix=f'regions = ["{REGION}", "{OTHER}"]')
     there = Everywhere(outputs={"http": PAGE, "http-2": PAGE})
     done = run(cloud, disk, record, both, prober=there)
@@ -329,7 +332,7 @@ def test_a_night_in_two_regions(cloud: Cloud, disk: DiskImage, record: Record) -
 
 
 def test_another_ami_is_measured_as_a_control(
-    bench_cloud: Cloud, disk: DiskImage, record: Record, tmp_path: Path
+    cloud: Cloud, disk: DiskImage, record: Record, tmp_path: Path
 ) -> None:
     with Undo(Keep.IMAGE) as undo:  # which nitro made, and nothing says so any more
         ami = publish(connect(), make_disk(tmp_path / "other.raw", seed=7), undo).ami_id
@@ -347,11 +350,11 @@ def test_another_ami_is_measured_as_a_control(
         if params["ImageId"] == ami:
             told.append(params["UserData"])
 
-    bench_cloud.sleep = sleep
-    bench_cloud.session.events.register("before-parameter-build.ec2.RunInstances", note)
-    done = run(bench_cloud, disk, record, mixed)
+    cloud.sleep = sleep
+    cloud.session.events.register("before-parameter-build.ec2.RunInstances", note)
+    done = run(cloud, disk, record, mixed)
     assert (done.recorded, done.failed) == (12, 0)
-    assert left(bench_cloud) == NOTHING
+    assert left(cloud) == NOTHING
     sql = "SELECT driver, loaded_driver, digest FROM samples WHERE image = 'other'"
     assert {tuple(row.values()) for row in rows(record, sql)} == {("own", "unknown", ami)}
     # Two hours: the night's hour and one more.

@@ -10,6 +10,8 @@ from nitro.cloud.inventory import destroy
 from nitro.errors import NitroError
 from tests.cloud.conftest import connect, refuse
 
+pytestmark = pytest.mark.policies("deploy", "bench")
+
 NAME = "nitro-d-1-1"
 TAGS = tags.deployment_tags(NAME, "d-1", "placement", None, {})
 
@@ -19,22 +21,22 @@ def names() -> list[str]:
     return [one["GroupName"] for one in found]
 
 
-def test_a_group_is_made_listed_and_removed(bench_cloud: Cloud) -> None:
+def test_a_group_is_made_listed_and_removed(cloud: Cloud) -> None:
     connect().ec2.create_placement_group(GroupName="another", Strategy="cluster")
     with Undo(Keep.INSTANCE) as undo:
-        assert placement_groups.create(bench_cloud, NAME, TAGS, undo).id == NAME
-    [found] = [one for one in inventory(bench_cloud) if one.kind == "placement-group"]
+        assert placement_groups.create(cloud, NAME, TAGS, undo).id == NAME
+    [found] = [one for one in inventory(cloud) if one.kind == "placement-group"]
     assert (found.id, found.name, found.deployment, found.state) == (NAME, NAME, "d-1", "available")
-    assert destroy(bench_cloud, [found]) == [found]
+    assert destroy(cloud, [found]) == [found]
     assert names() == ["another"]
     placement_groups.remove(connect(), NAME)  # gone already
 
 
-def test_the_same_attempt_twice_makes_one_and_a_failure_leaves_none(bench_cloud: Cloud) -> None:
+def test_the_same_attempt_twice_makes_one_and_a_failure_leaves_none(cloud: Cloud) -> None:
     def fail() -> None:
         with Undo(Keep.IMAGE) as undo:
-            placement_groups.create(bench_cloud, NAME, TAGS, undo)
-            placement_groups.create(bench_cloud, NAME, TAGS, undo)
+            placement_groups.create(cloud, NAME, TAGS, undo)
+            placement_groups.create(cloud, NAME, TAGS, undo)
             assert names() == [NAME]
             raise NitroError("the server never came up")
 
@@ -43,7 +45,7 @@ def test_the_same_attempt_twice_makes_one_and_a_failure_leaves_none(bench_cloud:
     assert names() == []
 
 
-def test_a_rehearsal_makes_none(bench_cloud: Cloud) -> None:
+def test_a_rehearsal_makes_none(cloud: Cloud) -> None:
     rehearsal = connect(dry_run=True)
     with Undo(Keep.NOTHING) as undo:
         assert placement_groups.create(rehearsal, NAME, TAGS, undo).id == NAME
@@ -53,21 +55,22 @@ def test_a_rehearsal_makes_none(bench_cloud: Cloud) -> None:
     assert made == ["CreatePlacementGroup", "DeletePlacementGroup"]
 
 
-def test_it_is_removed_when_its_last_instance_has_ended(bench_cloud: Cloud) -> None:
+def test_it_is_removed_when_its_last_instance_has_ended(cloud: Cloud) -> None:
     code, call = "InvalidPlacementGroup.InUse", "ec2.DeletePlacementGroup"
-    failures = refuse(bench_cloud, call, code, times=2)
+    failures = refuse(cloud, call, code, times=2)
     with Undo(Keep.INSTANCE) as undo:
-        placement_groups.create(bench_cloud, NAME, TAGS, undo)
-    placement_groups.remove(bench_cloud, NAME)
+        placement_groups.create(cloud, NAME, TAGS, undo)
+    placement_groups.remove(cloud, NAME)
     assert len(failures) == 2
     assert names() == []
 
 
-def test_a_policy_without_them_lists_none(bench_cloud: Cloud) -> None:
-    refuse(bench_cloud, "ec2.DescribePlacementGroups", "UnauthorizedOperation", status=403)
-    assert list(placement_groups.ours(bench_cloud)) == []
+def test_a_policy_without_them_lists_none(cloud: Cloud) -> None:
+    refuse(cloud, "ec2.DescribePlacementGroups", "UnauthorizedOperation", status=403)
+    assert list(placement_groups.ours(cloud)) == []
 
 
+@pytest.mark.policies("deploy")
 def test_a_policy_without_them_makes_none(cloud: Cloud) -> None:
     with pytest.raises(ApiRefused, match="ec2:CreatePlacementGroup"), Undo() as undo:
         placement_groups.create(cloud, NAME, TAGS, undo)

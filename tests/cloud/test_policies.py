@@ -49,6 +49,8 @@ from tests.cloud.authorization import (
 from tests.cloud.conftest import RUN, connect, everything, make_bucket, make_disk
 from tests.cloud.joint import FakeProber, deploy
 
+pytestmark = pytest.mark.policies("deploy", parameters=["*"])
+
 DOCS = Path(__file__).parents[2] / "docs/aws.md"
 PARAMETER = "/images/bench"
 SCOPE = policies.Scope(account=ACCOUNT)
@@ -117,6 +119,7 @@ def _replaced(statements: list[Any], statement: Any, part: dict[str, Any]) -> li
     return [{**each, **part} if each is statement else each for each in statements]
 
 
+@pytest.mark.policies("role")
 def test_the_role_can_be_made_with_its_policy(bare_cloud: Cloud) -> None:
     asked = asked_by(bare_cloud)
     bucket = storage.own_bucket_name(bare_cloud)

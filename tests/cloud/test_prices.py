@@ -12,6 +12,8 @@ from nitro.cloud import Cloud, prices
 from nitro.errors import InputError, RefusedError
 from tests.cloud.conftest import refuse
 
+pytestmark = pytest.mark.policies("deploy", "bench")
+
 
 def product(usd: str, unit: str = "Hrs") -> str:
     """One of the products of a price list: a JSON text of its own."""
@@ -39,9 +41,9 @@ def answers(cloud: Cloud, *pages: list[str]) -> list[dict[str, Any]]:
     return asked
 
 
-def test_the_price_is_that_of_a_plain_instance_in_the_clouds_region(bench_cloud: Cloud) -> None:
-    asked = answers(bench_cloud, [product("0.0000000000")], [product("0.0970000000")])
-    assert prices.on_demand(bench_cloud, ["c5.large"]) == {"c5.large": 0.097}
+def test_the_price_is_that_of_a_plain_instance_in_the_clouds_region(cloud: Cloud) -> None:
+    asked = answers(cloud, [product("0.0000000000")], [product("0.0970000000")])
+    assert prices.on_demand(cloud, ["c5.large"]) == {"c5.large": 0.097}
     assert {one["region"] for one in asked} == {"us-east-1"}
     filters = {one["Field"]: one["Value"] for one in asked[0]["Filters"]}
     assert filters == {
@@ -57,14 +59,14 @@ def test_the_price_is_that_of_a_plain_instance_in_the_clouds_region(bench_cloud:
 @pytest.mark.parametrize(
     "page", [[], [product("0.0000000000")], [product("1.5", "Quantity")], ["{}"]], ids=len
 )
-def test_a_type_without_a_price_is_refused(bench_cloud: Cloud, page: list[str]) -> None:
-    answers(bench_cloud, page)
+def test_a_type_without_a_price_is_refused(cloud: Cloud, page: list[str]) -> None:
+    answers(cloud, page)
     with pytest.raises(InputError, match=r"no price of c5\.large in eu-central-1") as error:
-        prices.on_demand(bench_cloud, ["c5.large"])
+        prices.on_demand(cloud, ["c5.large"])
     assert "[prices]" in str(error.value.hint)
 
 
-def test_a_policy_without_prices_is_told(bench_cloud: Cloud) -> None:
-    refuse(bench_cloud, "pricing.GetProducts", "AccessDeniedException", status=400)
+def test_a_policy_without_prices_is_told(cloud: Cloud) -> None:
+    refuse(cloud, "pricing.GetProducts", "AccessDeniedException", status=400)
     with pytest.raises(RefusedError, match="pricing:GetProducts"):
-        prices.on_demand(bench_cloud, ["c5.large"])
+        prices.on_demand(cloud, ["c5.large"])

@@ -26,6 +26,7 @@ def test_the_url_takes_one_put(cloud: Cloud) -> None:
     assert results.fetch(cloud, upload) is None
 
 
+@pytest.mark.policies("deploy", buckets=["mine"])
 def test_the_url_is_signed_for_the_name_that_guests_see(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:5000")
     cloud = Cloud.connect(
@@ -43,6 +44,7 @@ def test_the_url_is_signed_for_the_name_that_guests_see(monkeypatch: pytest.Monk
     assert query["X-Amz-SignedHeaders"] == ["host"]  # so that a plain PUT will do
 
 
+@pytest.mark.policies("deploy", buckets=["plain", "a.b"])
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "ap-southeast-4"])
 @pytest.mark.parametrize(
     ("bucket", "address"),

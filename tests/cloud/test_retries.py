@@ -24,8 +24,6 @@ from nitro.cloud import (
     Keep,
     Undo,
     results,
-    role,
-    storage,
     upload,
     verify,
 )
@@ -33,6 +31,7 @@ from nitro.local.aws import Site
 from tests.cloud.conftest import NOTHING, connect, everything
 from tests.cloud.joint import deploy, running
 from tests.cloud.operations import CLIENT_OF, called
+from tests.cloud.policed import make_role
 
 # What a service says that is busy, and one that does not know what is asked after.
 BUSY = {
@@ -179,7 +178,7 @@ def test_a_deployment_at_a_busy_time_is_like_any_other(
     busy = Busy(DomainDispatcherApplication(create_backend_app))
     with served(busy) as url:
         cloud = connect(endpoint_url=url)
-        role.create(cloud, storage.own_bucket_name(cloud))
+        make_role(cloud)
         done = running(cloud, disk)
         attribute = cloud.ec2.describe_instance_attribute(
             InstanceId=done.instance.id, Attribute="userData"

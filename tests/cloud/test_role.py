@@ -10,6 +10,8 @@ import pytest
 from nitro.cloud import Cloud, role
 from nitro.errors import RefusedError
 
+pytestmark = pytest.mark.policies("deploy", "role")
+
 BUCKET = "nitro-123456789012-eu-central-1"
 
 

@@ -18,14 +18,13 @@ from nitro.cloud import (
     DiskImage,
     destroy,
     inventory,
-    role,
-    storage,
 )
 from nitro.cloud.retries import ATTEMPTS, ATTEMPTS_TO_CONNECT
 from nitro.errors import InputError, RefusedError
 from nitro.local.aws import Site
 from tests.cloud.conftest import NOTHING, REGION, connect, everything, refuse
 from tests.cloud.joint import running
+from tests.cloud.policed import make_role
 
 URL = "https://ec2.eu-central-1.amazonaws.com/"
 
@@ -150,7 +149,7 @@ def test_the_same_code_works_over_http_with_an_endpoint_of_its_own(
     try:
         host, port = server.get_host_and_port()
         cloud = connect(endpoint_url=f"http://{host}:{port}")
-        role.create(cloud, storage.own_bucket_name(cloud))
+        make_role(cloud)
         published = running(cloud, disk).published
         assert site.store.path(published.snapshot_id).read_bytes() == disk.path.read_bytes()
         destroy(cloud, inventory(cloud))

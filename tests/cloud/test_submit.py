@@ -29,7 +29,7 @@ from nitro.bench.plan import Plan
 from nitro.bench.record import Record
 from nitro.bench.store import s3_store
 from nitro.bench.submit import count_parts
-from nitro.cloud import Cloud, InstanceType, Keep, Undo, placement_groups, role, storage, tags
+from nitro.cloud import Cloud, InstanceType, Keep, Undo, placement_groups, storage, tags
 from nitro.errors import NitroError
 from nitro.local.aws import Site, install
 from nitro.local.batch.app import BatchApp
@@ -43,9 +43,12 @@ from tests.cloud import simulated_nitro
 from tests.cloud.authorization import ACCOUNT, Question, asked_by
 from tests.cloud.conftest import REGION, everything
 from tests.cloud.joint import RECIPE, FakeBuilder, small_disk
+from tests.cloud.policed import make_role
 from tests.cloud.test_policies import assert_needed
 from tests.unit.bench.test_schedule import PLAN as SOME_PLAN
 from tests.unit.cli.runner import json_of, nitro_
+
+pytestmark = pytest.mark.policies("deploy", "bench", buckets=["", "results", "none"])
 
 KEY = Key("ACCESS", "secret")
 NIGHT = "2026-11-26"
@@ -93,7 +96,7 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
             if name.startswith(("AWS", "NITRO")):
                 monkeypatch.setenv(name, value)
         cloud = Cloud.connect(region=REGION, endpoint_url=url, key=(KEY.access, KEY.secret))
-        role.create(cloud, storage.own_bucket_name(cloud))
+        make_role(cloud)
         cloud.s3.create_bucket(
             Bucket="results", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
         )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.validate import ParamValidator
 
-from nitro.cloud import Cloud, ami, usage
+from nitro.cloud import Cloud, ami, tags, usage
 from nitro.cloud.disk import ROOT_DEVICE, Volume
 from nitro.errors import RefusedError
 from nitro.progress import Reporter
@@ -17,13 +17,18 @@ from nitro.publish import make
 from tests.cloud.conftest import refuse
 from tests.cloud.publish.conftest import FRIEND, make_release, make_source
 
+pytestmark = pytest.mark.policies("publish")
+
+
+OURS = {tags.OWNER: tags.OWNER_VALUE}
+
 
 @pytest.fixture
 def image_id(bare_cloud: Cloud, tmp_path: Path) -> str:
     release = make_release(make_source(tmp_path))
     snapshot_id = make.write_snapshot(bare_cloud, release, None, Reporter())
     volumes = [Volume(ROOT_DEVICE, snapshot_id)]
-    return ami.request(bare_cloud, "web", release.source.disk, volumes, {"team": "web"})
+    return ami.request(bare_cloud, "web", release.source.disk, volumes, OURS)
 
 
 def test_every_place_that_names_an_ami_is_found(bare_cloud: Cloud, image_id: str) -> None:

@@ -36,6 +36,7 @@ from tests.boot.local.running import (
     processes,
     wait,
 )
+from tests.cloud.policed import granted
 
 pytestmark = pytest.mark.boot
 
@@ -162,7 +163,8 @@ def published(nitro: Nitro, raw: Path, *, name: str, **keys: Any) -> Release:
         raw, name=name, architecture="x86_64", boot_mode="legacy-bios", stage=Stage()
     )
     key = (nitro.endpoint.access_key, nitro.endpoint.secret_key)
-    cloud = Cloud.connect(region=nitro.region, endpoint_url=nitro.endpoint.url, key=key)
+    with granted("publish"):
+        cloud = Cloud.connect(region=nitro.region, endpoint_url=nitro.endpoint.url, key=key)
     puts: list[str] = []
     cloud.session.events.register(
         "before-call.ebs.PutSnapshotBlock", lambda model, **_: puts.append(model.name)

@@ -48,7 +48,7 @@ class Command:
 
 @pytest.fixture
 def nitro(tmp_path: Path) -> Iterator[Nitro]:
-    nitro = Nitro(tmp_path)
+    nitro = Nitro(tmp_path, policed=False)
     yield nitro
     nitro.run("local", "down", "--force")
     assert processes(tmp_path) == []

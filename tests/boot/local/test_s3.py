@@ -16,6 +16,7 @@ from nitro.image.builder import build
 from nitro.measure import client_recipe, disk_of
 from nitro.probe import archive
 from nitro.progress import Reporter
+from tests.cloud.policed import granted
 
 from .running import TIMEOUT, processes, wait
 
@@ -44,9 +45,9 @@ class Answer:
 @pytest.fixture(scope="module")
 def answers(endpoint: local.Endpoint) -> dict[str, Answer]:
     """What a client's curl said, by the name of the step; the results came by S3 themselves."""
-    report, connected = (
-        Reporter(),
-        {
+    report = Reporter()
+    with granted("deploy"):
+        connected = {
             region: Cloud.connect(
                 region=region,
                 endpoint_url=endpoint.url,
@@ -54,8 +55,7 @@ def answers(endpoint: local.Endpoint) -> dict[str, Answer]:
                 key=endpoint.key,
             )
             for region in (REGION, OTHER)
-        },
-    )
+        }
     cloud, recipe = connected[REGION], client_recipe()
     kind = find_instance_type(cloud, "c5.large")
     with Undo(keep=Keep.NOTHING, report=report) as undo:

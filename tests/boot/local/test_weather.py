@@ -26,7 +26,7 @@ metadata_late_seconds = 3
 
 
 def test_a_deployment_measures_all_the_same(tmp_path: Path) -> None:
-    nitro = Nitro(tmp_path)
+    nitro = Nitro(tmp_path, policed=False)
     (tmp_path / "day.toml").write_text(DAY)
     nitro.run("local", "up", "--weather", "day.toml")
     try:
@@ -47,7 +47,7 @@ def test_a_deployment_measures_all_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_a_drawn_day_ends_as_a_fair_one_or_with_one_error(tmp_path: Path, seed: int) -> None:
     """Of the days that `nitro local up --weather SEED` draws."""
-    nitro = Nitro(tmp_path)
+    nitro = Nitro(tmp_path, policed=False)
     nitro.run("local", "up", "--weather", str(seed))
     try:
         process = nitro.start("deploy", "--instance", "c5.large", "--ephemeral", "--probe", "http")

@@ -23,6 +23,8 @@ from tests.cloud.test_night import plan, prober
 from tests.unit.bench.samples import CELLS, days, fill, sample
 from tests.unit.cli.runner import json_of, nitro_
 
+pytestmark = pytest.mark.policies("deploy", "bench")
+
 NIGHT = ("--night", "2026-11-26")
 RUN = ("bench", "run", "plan.toml", "--record", "record", *NIGHT, *AWS)
 

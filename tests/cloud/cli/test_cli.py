@@ -17,7 +17,7 @@ import nitro.local
 import nitro.probe
 from nitro.check import Check
 from nitro.cli import app
-from nitro.cloud import Cloud, DiskImage, instance, role
+from nitro.cloud import Cloud, DiskImage, instance
 from nitro.cloud import doctor as account
 from nitro.errors import NitroError, ProbeError
 from nitro.local import Endpoint, LocalSession
@@ -35,6 +35,7 @@ from tests.cloud.conftest import (
     refuse,
 )
 from tests.cloud.joint import FakeBuilder, FakeProber, running
+from tests.cloud.policed import make_role
 from tests.unit.cli.runner import json_of, nitro_
 
 DEPLOY = ("deploy", "httpd", "--instance", "c5.large", *AWS)
@@ -257,7 +258,7 @@ def test_subnet_and_bucket_are_options(
 ) -> None:
     subnet = connect().ec2.describe_subnets()["Subnets"][-1]["SubnetId"]
     make_bucket(connect(), "shared")
-    role.create(connect(), "shared")
+    make_role(connect(), "shared")
     where = (*AWS, "--subnet", subnet, "--bucket", "shared")
     words = ("httpd", "--instance", "c5.large", *where)
     id_ = json_of("launch", "launch", *words)["instance"]["id"]

@@ -9,12 +9,13 @@ from typing import Any
 
 from moto import mock_aws
 
-from nitro.cloud import Cloud, role, storage, tags
+from nitro.cloud import Cloud, tags
 from nitro.local.aws import Site, install
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
 from nitro.publish import access
 from tests.cloud.conftest import connect
+from tests.cloud.policed import make_role
 from tests.cloud.publish.conftest import REGIONS
 
 # Which attempt made something may differ after a fault.
@@ -27,7 +28,7 @@ def account(folder: Path) -> Iterator[Cloud]:
     folder.mkdir()
     with install(Site(BlockStore(folder), NullHypervisor())), mock_aws():
         administrator = connect()
-        role.create(administrator, storage.own_bucket_name(administrator))
+        make_role(administrator)
         yield administrator
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from nitro.cloud import Cloud, role, storage
+from nitro.cloud import Cloud
 from nitro.progress import Reporter, Stage
 from nitro.publish import release, settings, source
 from nitro.publish.publication import Publication, publish
 from nitro.publish.release import Release
 from nitro.publish.source import Provenance, Source
 from tests.cloud.conftest import connect
+from tests.cloud.policed import make_role
 
 REGIONS = ("eu-central-1", "us-east-1", "ap-southeast-2")
 FRIEND = "210987654321"
@@ -52,7 +53,7 @@ def disk(tmp_path: Path) -> Source:
 @pytest.fixture
 def account(bare_cloud: Cloud) -> Cloud:
     """Whoever may do everything, in an account with the role that VM Import needs."""
-    role.create(bare_cloud, storage.own_bucket_name(bare_cloud))
+    make_role(bare_cloud)
     return bare_cloud
 
 

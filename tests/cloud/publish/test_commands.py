@@ -21,6 +21,8 @@ from tests.cloud.publish.conftest import REGIONS
 from tests.unit.cli.runner import json_of, nitro_
 from tests.unit.publish.test_minisign import PUBLIC_TEXT, secret_file
 
+pytestmark = pytest.mark.policies("publish")
+
 HOME, SECOND, _ = REGIONS
 AWS = ("--cloud", "aws")
 RAW = ("web.raw", "--name", "web", "--arch", "x86_64", "--boot-mode", "uefi")

@@ -34,6 +34,8 @@ from tests.cloud.test_faults import FAULTS, Fault
 from tests.cloud.test_kills import account as served
 from tests.lengths import length
 
+pytestmark = pytest.mark.policies("publish")
+
 STEP = int(os.environ.get("NITRO_FAULT_STEP", length(short=10, long=1)))
 FIRST = int(os.environ.get("NITRO_FAULT_FIRST", "0"))
 

@@ -19,6 +19,8 @@ from nitro.publish.source import Source
 from tests.cloud.publish.conftest import make_release, publish_it
 from tools import schemas
 
+pytestmark = pytest.mark.policies("publish")
+
 
 @pytest.fixture
 def written(account: Cloud, disk: Source, tmp_path: Path) -> Path:

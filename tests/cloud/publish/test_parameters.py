@@ -14,6 +14,8 @@ from nitro.publish.parameters import Flip, flip_all, read
 from tests.cloud.conftest import refuse
 from tests.cloud.publish.conftest import PARAMETER, REGIONS
 
+pytestmark = pytest.mark.policies("publish")
+
 OLD, NEW = "ami-0123456789abcdef0", "ami-0123456789abcdef1"
 
 

@@ -26,6 +26,8 @@ from tests.cloud.publish.conftest import (
 )
 from tests.cloud.test_policies import assert_needed
 
+pytestmark = pytest.mark.policies("publish")
+
 TWO = list(REGIONS[:2])
 
 

@@ -29,6 +29,8 @@ from tests.cloud.publish.conftest import (
     publish_it,
 )
 
+pytestmark = pytest.mark.policies("publish")
+
 HOME, SECOND, THIRD = REGIONS
 
 

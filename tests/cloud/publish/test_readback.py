@@ -10,6 +10,8 @@ from nitro.publish import readback
 from nitro.publish.source import BLOCK_SIZE, Source
 from tests.cloud.publish.conftest import make_release, publish_it
 
+pytestmark = pytest.mark.policies("publish")
+
 
 def test_blocks_are_compared_with_checksums(account: Cloud, disk: Source) -> None:
     done = publish_it(make_release(disk, via="s3", regions=["eu-central-1"], parameter=None))

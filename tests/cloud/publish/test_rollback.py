@@ -22,6 +22,8 @@ from tests.cloud.publish.conftest import (
     publish_it,
 )
 
+pytestmark = pytest.mark.policies("publish")
+
 TWO = REGIONS[:2]
 
 

@@ -18,6 +18,8 @@ from nitro.publish.verify import verify
 from tests.cloud.conftest import connect, recorded
 from tests.cloud.publish.conftest import FRIEND, PARAMETER, REGIONS, make_release, publish_it
 
+pytestmark = pytest.mark.policies("publish")
+
 
 @pytest.fixture
 def released(account: Cloud, disk: Source, tmp_path: Path) -> Manifest:

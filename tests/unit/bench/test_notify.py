@@ -25,6 +25,7 @@ from nitro.bench.notify import (
 from nitro.bench.store import FolderStore
 from nitro.cloud import Cloud
 from nitro.errors import InputError, NitroError
+from tests.cloud.policed import granted
 from tests.unit.bench.samples import NIGHT
 from tests.unit.bench.test_summary import BAD, step, verdict
 
@@ -118,7 +119,8 @@ def test_what_is_no_answer_is_no_yes(answer, says):
 
 def test_a_topic_gets_a_subject_that_sns_takes():
     with mock_aws():
-        cloud = Cloud.connect(region="eu-west-1", endpoint_url=None)
+        with granted("bench"):
+            cloud = Cloud.connect(region="eu-west-1", endpoint_url=None)
         topic = cloud.sns.create_topic(Name="nights")["TopicArn"]
         queue = boto3.client("sqs", "eu-west-1").create_queue(QueueName="q")["QueueUrl"]
         cloud.sns.subscribe(

@@ -16,6 +16,7 @@ from nitro.bench.record import Record
 from nitro.bench.store import FolderStore, S3Store, is_s3, s3_store
 from nitro.cloud import Cloud
 from nitro.errors import InputError
+from tests.cloud.policed import granted
 from tests.unit.bench.samples import NIGHT, sample
 
 
@@ -24,7 +25,8 @@ def cloud():
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    cloud = Cloud.connect(region="us-east-1", endpoint_url=f"http://{host}:{port}")
+    with granted("bench", buckets=["benchmarks", "nowhere"]):
+        cloud = Cloud.connect(region="us-east-1", endpoint_url=f"http://{host}:{port}")
     cloud.s3.create_bucket(Bucket="benchmarks")
     yield cloud
     server.stop()

@@ -30,6 +30,7 @@ from nitro.local.hypervisor import NullHypervisor
 from nitro.local.service import bucket_home, certified_names
 from nitro.local.signature import Key
 from nitro.local.store import BlockStore
+from tests.cloud.policed import granted
 
 KEY = Key("ACCESS", "secret")
 BUCKETS = {"of-us": "us-east-1", "of-eu": "eu-west-1", "of-new": "ap-southeast-5"}
@@ -65,12 +66,13 @@ class Endpoint:
             connection.close()
 
     def presigned(self, bucket: str, key: str = "k", region: str | None = None) -> str:
-        cloud = Cloud.connect(
-            region=region or BUCKETS[bucket],
-            endpoint_url="http://127.0.0.1:1",
-            guest_ca=self.authority.certificate,
-            key=(KEY.access, KEY.secret),
-        )
+        with granted("deploy", buckets=[bucket]):
+            cloud = Cloud.connect(
+                region=region or BUCKETS[bucket],
+                endpoint_url="http://127.0.0.1:1",
+                guest_ca=self.authority.certificate,
+                key=(KEY.access, KEY.secret),
+            )
         place = storage.Bucket(bucket, "123456789012")
         return presign_put(cloud, place, key, timedelta(hours=1))
 

@@ -9,6 +9,7 @@ from moto import mock_aws
 from nitro.cloud import Cloud, role
 from nitro.local.aws import vmimport
 from nitro.local.service import add_vmimport_role, second_octet
+from tests.cloud.policed import granted
 
 
 def test_the_account_is_ready_for_imports() -> None:
@@ -16,7 +17,8 @@ def test_the_account_is_ready_for_imports() -> None:
         assert not vmimport.usable("123456789012", "aws", "vmimport")
         add_vmimport_role()
         assert vmimport.usable("123456789012", "aws", "vmimport")
-        assert role.problems(Cloud.connect(region="us-east-1"), "any") == []
+        with granted("deploy"):
+            assert role.problems(Cloud.connect(region="us-east-1"), "any") == []
         disk = "arn:aws:s3:::any/disk.raw"
         assert vmimport.may("123456789012", "aws", "vmimport", "s3:GetObject", disk)
 
