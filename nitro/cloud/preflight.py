@@ -71,7 +71,7 @@ def vcpu_quota(cloud: Cloud, spot: bool = False) -> int | None:
     except ApiError as error:
         if error.code != "NoSuchResourceException":
             raise
-        return None  # as on a local Nitro
+        return None
     return int(answer["Quota"]["Value"])
 
 

@@ -14,14 +14,15 @@ from tests.unit.cli.runner import nitro_
 AWS = ("--cloud", "aws", "--region", REGION)
 
 
-def examined(cloud: Cloud, *, vcpus: float = 32.0) -> dict[str, Check]:
-    """moto knows no quotas of EC2: that one answer is made here."""
+def examined(cloud: Cloud, *, vcpus: float | None = None) -> dict[str, Check]:
+    """`vcpus` is a quota that the local Nitro does not have."""
 
     def answer(**_):
         body = {"Quota": {"Value": vcpus}, "ResponseMetadata": {"HTTPStatusCode": 200}}
         return AWSResponse("", 200, HTTPHeaders(), None), body
 
-    cloud.session.events.register("before-call.service-quotas.GetServiceQuota", answer)
+    if vcpus is not None:
+        cloud.session.events.register("before-call.service-quotas.GetServiceQuota", answer)
     return {check.name: check for check in doctor.examine(cloud)}
 
 
@@ -136,8 +137,12 @@ def test_a_quota_too_small_for_two_instances_is_seen(cloud: Cloud, vcpus: float,
     assert examined(cloud, vcpus=vcpus)["vCPU quota"].ok is ok
 
 
+def test_the_quota_is_the_one_that_launches_are_held_to(cloud: Cloud) -> None:
+    assert examined(cloud)["vCPU quota"].detail.startswith("1152 vCPUs of standard instances")
+
+
 def test_a_region_without_the_quota_is_no_problem(cloud: Cloud) -> None:
-    """What moto answers by itself, and so the local Nitro."""
+    refuse(cloud, "service-quotas.GetServiceQuota", "NoSuchResourceException")
     quota = {check.name: check for check in doctor.examine(cloud)}["vCPU quota"]
     assert quota.ok
     assert "no quota" in quota.detail

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import requests
-from botocore.awsrequest import AWSResponse, HTTPHeaders
 from moto.iam.models import iam_backends
 from typer.testing import CliRunner
 
@@ -128,21 +127,12 @@ def test_the_role_can_be_made_with_its_policy(bare_cloud: Cloud) -> None:
     assert_needed("role", asked)
 
 
-def quota(model, **_):
-    """moto knows no quotas of EC2."""
-    if model.name != "GetServiceQuota":
-        return None
-    body = {"Quota": {"Value": 32.0}, "ResponseMetadata": {"HTTPStatusCode": 200}}
-    return AWSResponse("", 200, HTTPHeaders(), None), body
-
-
 def test_everything_else_can_be_done_with_the_main_policy(
     cloud: Cloud, disk: DiskImage, site: Site, tmp_path: Path
 ) -> None:
     attach_policy(cloud)
     user = connect()
     asked = asked_by(user)
-    user.session.events.register("before-call", quota)
     doctor.examine(user)
     server = deploy(user, disk, keep=Keep.INSTANCE).instance
     console_output(user, server.id)

@@ -11,7 +11,7 @@
     placement_groups.py  placement groups, as data
     absent.py     kinds of resources that there are none of
     status.py     states of volumes, credits, passwords
-    quotas.py     what an account may have at a time
+    quotas.py, service_quotas.py  what an account may have at a time, enforced and told
     states.py     what those states are, and what EC2 says about them
     rules.py      rules of security groups that change in place
     addresses.py, profiles.py  elastic addresses and instance profiles of instances

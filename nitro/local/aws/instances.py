@@ -142,6 +142,7 @@ class InstancesBackend:
         for instance in instances:
             before = copy.copy(instance._state)
             if before.name == "stopped":
+                quotas.check_start(self.all_instances(), instance)
                 instance.start()
                 self.give_public_address(instance)
                 self._power_on(instance)
@@ -340,12 +341,8 @@ class InstanceActions:
             self._get_param("InstanceType", "m1.small"), self._get_param("CpuOptions", {})
         )
         self.params.setdefault("ClientToken", secrets.token_hex(16))  # moto has one for all
-        self.params["MinCount"] = quotas.instances_to_launch(  # moto launches no more
-            backend.all_instances(),
-            self._get_param("InstanceType", "m1.small"),
-            self._get_param("MinCount"),
-            self._get_param("MaxCount"),
-        )
+        # moto launches no more than that.
+        self.params["MinCount"] = quotas.instances_to_launch(backend.all_instances(), self.params)
         result = super().run_instances()  # type: ignore[misc]
         for instance in result.result.instances:
             instance.disable_api_termination = self._get_param("DisableApiTermination", False)

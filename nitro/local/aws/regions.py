@@ -17,6 +17,7 @@ from moto.ec2.models import ec2_backends
 from moto.utilities.utils import get_partition
 
 from nitro.local import host_names
+from nitro.local.aws import quotas
 from nitro.local.aws.api.errors import invalid_value
 from nitro.local.aws.needs import GetParam
 
@@ -113,6 +114,28 @@ class RegionActions:
         if not self._get_param("CidrBlock"):
             message = "Either 'cidrBlock' or 'ipv4IpamPoolId' must be provided."
             raise EC2ClientError("MissingParameter", message)
+
+    def describe_account_attributes(self) -> ActionResult:
+        """`max-instances` is what AWS answers still, and no limit any more."""
+        defaults = [vpc.id for vpc in self.ec2_backend.vpcs.values() if vpc.is_default]
+        values = {
+            "default-vpc": (defaults or ["none"])[0],
+            "max-elastic-ips": quotas.ADDRESSES.most,
+            "max-instances": 20,
+            "supported-platforms": "VPC",
+            "vpc-max-elastic-ips": quotas.ADDRESSES.most,
+            "vpc-max-security-groups-per-interface": quotas.GROUPS_USED.most,
+        }
+        asked = self._get_param("AttributeNames") or list(values)
+        return ActionResult(
+            {
+                "AccountAttributes": [
+                    {"AttributeName": name, "AttributeValues": [{"AttributeValue": str(value)}]}
+                    for name, value in values.items()
+                    if name in asked
+                ]
+            }
+        )
 
     def describe_regions(self) -> ActionResult:
         """Every region of the partition; those that AWS does not enable by itself are enabled."""

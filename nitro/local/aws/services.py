@@ -27,7 +27,6 @@ from moto.iam.responses import IamResponse
 from moto.kms.models import kms_backends
 from moto.kms.responses import KmsResponse
 from moto.servicequotas.models import servicequotas_backends
-from moto.servicequotas.responses import ServiceQuotasResponse
 from moto.ssm.models import ssm_backends
 from moto.ssm.responses import SimpleSystemManagerResponse
 from moto.sts.models import sts_backends
@@ -38,6 +37,7 @@ from nitro.local.aws.api import constraints, faults, forms, requests, support
 from nitro.local.aws.kms_archive import LocalKMSBackend
 from nitro.local.aws.parameters import LocalSSMBackend
 from nitro.local.aws.password_policy import LocalIAMBackend
+from nitro.local.aws.service_quotas import LocalServiceQuotasResponse
 from nitro.local.aws.site import Site
 
 _log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ _SERVICES: Mapping[str, tuple[Any, type]] = {
     "autoscaling": (autoscaling_backends, AutoScalingResponse),
     "iam": (iam_backends, IamResponse),
     "kms": (kms_backends, KmsResponse),
-    "servicequotas": (servicequotas_backends, ServiceQuotasResponse),
+    "servicequotas": (servicequotas_backends, LocalServiceQuotasResponse),
     "ssm": (ssm_backends, SimpleSystemManagerResponse),
     "sts": (sts_backends, TokenResponse),
 }
@@ -177,7 +177,9 @@ def held_backends(site: Site) -> Iterator[tuple[Any, type]]:
     for service, (backends, response) in _SERVICES.items():
         base = _OURS.get(service, backends.backend)
         held = type(f"Held{response.__name__}", (HeldResponse, response), {"service": service})
-        urls = import_module(response.__module__.replace("responses", "urls"))
+        named = (each.__module__ for each in response.__mro__)
+        moto_module = next(name for name in named if name.endswith(".responses"))
+        urls = import_module(moto_module.replace("responses", "urls"))
         paths = dict.fromkeys(urls.url_paths, held.dispatch)  # type: ignore[attr-defined]
         yield (
             backends,

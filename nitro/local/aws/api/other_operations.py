@@ -64,6 +64,13 @@ OTHERS: Mapping[str, Mapping[str, frozenset[str]]] = {
                 "MixedInstancesPolicy MinSize MaxSize DesiredCapacity VPCZoneIdentifier"
             ),
         },
+        "servicequotas": {
+            "GetAWSDefaultServiceQuota": "QuotaCode ServiceCode",
+            "GetServiceQuota": "QuotaCode ServiceCode",
+            "ListAWSDefaultServiceQuotas": "ServiceCode",
+            "ListServiceQuotas": "QuotaAppliedAtLevel QuotaCode ServiceCode",
+            "ListServices": "",
+        },
         "batch": {
             "CancelJob": "jobId reason",
             "CreateComputeEnvironment": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nitro.local.aws import absent, s3_operations
 from nitro.local.aws.api import defaults, support
+from nitro.local.aws.quotas import QUOTAS
 
 _TITLES = {
     "ec2": "EC2",
@@ -11,6 +12,7 @@ _TITLES = {
     "kms": "KMS",
     "autoscaling": "Auto Scaling",
     "batch": "Batch",
+    "servicequotas": "Service Quotas",
 }
 
 
@@ -53,4 +55,16 @@ def page() -> str:
         "",
         ", ".join(f"`{name}`" for name in sorted(absent.HONOURED)),
     ]
+    lines += [
+        "",
+        "## Quotas",
+        "",
+        "What an account may have at a time. One more is refused with the code; the ID is that of",
+        "Service Quotas, which tells those that have one.",
+        "",
+        "| Quota | Most | Code | ID |",
+        "|---|---|---|---|",
+    ]
+    for quota in sorted(QUOTAS, key=lambda quota: quota.what):
+        lines.append(f"| {quota.what} | {quota.most} | `{quota.code}` | {quota.id} |")
     return "\n".join(lines) + "\n"
