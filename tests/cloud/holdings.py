@@ -81,9 +81,6 @@ class InMoto:
         return any(each.id == name for each in self._backend.all_instances())
 
     def tags(self, resource: str) -> Mapping[str, str]:
-        if resource.startswith("import-snap-"):
-            task = self._backend.import_tasks.get(resource)
-            return dict(task.order.tags) if task else {}
         return dict(self._backend.tags.get(resource, {}))
 
     def group_tags(self, name: str) -> Mapping[str, str]:
@@ -129,10 +126,6 @@ class AtEndpoint:
         return bool(self._ec2.describe_instances(Filters=asked)["Reservations"])
 
     def tags(self, resource: str) -> Mapping[str, str]:
-        if resource.startswith("import-snap-"):
-            tasks = self._ec2.describe_import_snapshot_tasks()["ImportSnapshotTasks"]
-            found = [each.get("Tags") for each in tasks if each["ImportTaskId"] == resource]
-            return tags.from_list(found[0]) if found else {}
         asked = [{"Name": "resource-id", "Values": [resource]}]
         return tags.from_list(self._ec2.describe_tags(Filters=asked)["Tags"])
 

@@ -43,6 +43,7 @@ from nitro.local.aws.rules import RuleActions
 from nitro.local.aws.site import Site
 from nitro.local.aws.snapshots import SnapshotsBackend
 from nitro.local.aws.status import StatusActions
+from nitro.local.aws.tagging import TagActions
 from nitro.local.aws.volume_changes import VolumeChangeActions
 from nitro.local.aws.volumes import VolumeActions, VolumesBackend
 
@@ -114,6 +115,7 @@ class LocalEC2Response(
     LaunchTemplateActions,
     PlacementGroupActions,
     StatusActions,
+    TagActions,
     ImportActions,
     ImageImportActions,
     ImageActions,
