@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from nitro.cli.output import say
 from nitro.errors import InputError
 from nitro.recipe import name_from
+from nitro.replacing import replacing
 
 _SETTINGS = """\
 # Settings of nitro for this folder and those below it; docs/recipes.md lists every key.
@@ -30,11 +32,14 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Where to write; created if missing.")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="The project's; this one if left out.")] = Path(),
 ) -> None:
     """Look at a folder and write a nitro.toml and a recipe for it, with the reason of each line."""
     from nitro.recipe.project import recipe_for
 
+    if not folder.is_dir():
+        what = "is no folder" if folder.exists() else "there is no such folder"
+        raise InputError(f"{folder}: {what}", hint="give the folder of a project")
     name = name_from(folder.resolve().name)
     texts = {
         folder / "nitro.toml": _SETTINGS,
@@ -43,13 +48,9 @@ def init(
     for path in texts:
         if path.exists():
             raise InputError(f"{path} already exists", hint="choose another folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"cannot write to {folder}: {error.strerror}", hint="choose another folder"
-        ) from None
-    for path, text in texts.items():
-        path.write_text(text)
+    with ExitStack() as drafts:  # both or none
+        for path, text in texts.items():
+            drafts.enter_context(replacing(path)).write_text(text)
+    for path in texts:
         say(f"wrote {path}")
     say(f"next: nitro deploy {folder / f'{name}.toml'} --instance c5.large")

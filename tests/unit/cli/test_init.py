@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from nitro.ports import Port
 def test_what_init_writes_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("NITRO_CLOUD", raising=False)
     folder = tmp_path / "app"
+    folder.mkdir()
     assert CliRunner().invoke(app, ["init", str(folder)]).exit_code == 0
     assert config.load(folder).cloud == "local"
     assert recipe.load(folder / "app.toml").ports == (Port("tcp", 8080),)
@@ -29,12 +31,32 @@ def test_init_overwrites_nothing(tmp_path: Path):
 
 def test_init_names_the_recipe_as_recipes_may_be_named(tmp_path: Path):
     folder = tmp_path / "My_App 2"
+    folder.mkdir()
     assert CliRunner().invoke(app, ["init", str(folder)]).exit_code == 0
     assert recipe.load(folder / "my-app-2.toml").name == "my-app-2"
 
 
-def test_init_where_a_file_is(tmp_path: Path):
+@pytest.mark.parametrize("name", ["file", "file/below", "nope", "nope/deep"])
+def test_init_where_no_folder_is_makes_nothing(tmp_path: Path, name: str):
     (tmp_path / "file").write_text("mine")
-    done = CliRunner().invoke(app, ["init", str(tmp_path / "file")])
+    done = CliRunner().invoke(app, ["init", str(tmp_path / name)])
     assert done.exit_code == 2
-    assert "cannot write to" in done.stderr
+    first, hint = done.stderr.splitlines()
+    assert "is no folder" in first or "there is no such folder" in first
+    assert hint.strip() == "give the folder of a project"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_init_writes_both_files_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    written = Path.write_text
+
+    def full(path: Path, text: str) -> int:
+        if "nitro.toml" not in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return written(path, text)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    done = CliRunner().invoke(app, ["init", str(tmp_path)])
+    assert done.exit_code != 0
+    assert "No space left" in done.stderr
+    assert list(tmp_path.iterdir()) == []
