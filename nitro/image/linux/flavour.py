@@ -155,6 +155,8 @@ class Linux:
         if self._packed is None:
             assert self._zstd
             self._packed = layers.pack(rootfs, self._zstd)
+            size = sum(layer.compressed for layer in self._packed)
+            grub.check_initrd(size, self.recipe.boot_mode)
         return self._packed
 
     def write_disk(self, rootfs: Rootfs, trees: Mapping[Wanted, Tree], out: Path) -> dict[str, Any]:

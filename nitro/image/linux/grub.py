@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nitro.arch import Arch
 from nitro.debian import Tree, Wanted
-from nitro.errors import NitroError
+from nitro.errors import InputError, NitroError
 from nitro.space import full, says_full
 from nitro.stored import stored
 
@@ -32,6 +32,16 @@ _BIOS_SCRIPT = "set root=($root,gpt2)\nlinux16 /VMLINUZ {}\ninitrd16 /INITRD\nbo
 _UEFI_SCRIPT = "linux /VMLINUZ {}\ninitrd /INITRD\nboot\n"
 
 
+def check_initrd(size: int, boot_mode: str) -> None:
+    """Raises InputError for an initial file system of `size` bytes that GRUB cannot load."""
+    if boot_mode == "legacy-bios" and size > _BIOS_INITRD:
+        raise InputError(
+            f"the image's files take {size / 1e6:.0f} MB, compressed; by BIOS at most "
+            f"{_BIOS_INITRD / 1e6:.0f} MB can be loaded",
+            hint='boot_mode = "uefi", for instance types that have it, loads 2 GB',
+        )
+
+
 def packages(arch: Arch) -> Wanted:
     """The packages of the modules that a machine of `arch` starts with."""
     return Wanted(("grub-common", *arch.grub_packages), closure=False, arch=arch)
@@ -46,6 +56,10 @@ def uefi_script(command_line: str) -> str:
     """The same for UEFI, whose GRUB starts out on that partition."""
     return _UEFI_SCRIPT.format(command_line)
 
+
+# GRUB for BIOS puts the initial file system below 896 MiB (GRUB_LINUX_INITRD_MAX_ADDRESS), behind
+# the kernel, and starts it without one that has no room there. 820 MiB were booted, 858 were not.
+_BIOS_INITRD = 820 << 20
 
 # boot.img and diskboot.img, as in GRUB's include/grub/i386/pc/boot.h
 _KERNEL_SECTOR = 0x5C

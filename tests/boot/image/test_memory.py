@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.memory import holds, image_of
+from nitro.errors import InputError
 from nitro.local import qemu
 
 pytestmark = pytest.mark.boot
@@ -28,3 +29,13 @@ def test_the_computed_memory_suffices(
     image = image_of(tmp_path, suite, boot_mode, content, megabytes)
     memory = image.minimum_memory_mib
     assert holds(qemu.find(), image, megabytes * 1_000_000, memory, tmp_path)
+
+
+def test_what_grub_cannot_load_by_bios_is_refused(tmp_path: Path) -> None:
+    """It would start a kernel without files, which panics."""
+    with pytest.raises(
+        InputError, match=r"take 9\d\d MB, compressed; by BIOS at most 860 MB"
+    ) as said:
+        image_of(tmp_path, "trixie", "legacy-bios", "random", 900)
+    assert 'boot_mode = "uefi"' in str(said.value.hint)
+    assert image_of(tmp_path, "trixie", "uefi", "random", 900).size_bytes > 900_000_000

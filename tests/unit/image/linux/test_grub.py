@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nitro.debian import Tree
+from nitro.errors import InputError
 from nitro.image.linux import grub
 
 
@@ -75,3 +76,12 @@ def test_the_boot_sector_has_code_only(tree: Tree) -> None:
         code[:0x5C] + code[0x64:0x66] + code[0x68:]
         == plain[:0x5C] + plain[0x64:0x66] + plain[0x68:]
     )
+
+
+def test_initial_file_systems_that_have_no_room_below_896_mib() -> None:
+    room = 820 << 20
+    grub.check_initrd(room, "legacy-bios")
+    for mode in ("uefi", "uefi-preferred"):
+        grub.check_initrd(room + 1, mode)
+    with pytest.raises(InputError, match="860 MB, compressed; by BIOS at most 860 MB"):
+        grub.check_initrd(room + 1, "legacy-bios")
