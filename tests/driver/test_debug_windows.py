@@ -38,9 +38,26 @@ def send(subject: Machine) -> None:
     subject.run(f"iperf3 -c {HOST} -t 3 -P 4", SLOW)
 
 
+def settle(subject: Machine) -> None:
+    """The interface is up; the module is removed next."""
+    subject.run("sleep 1")
+
+
+_FREE = "\tfree_irq(os->irq, os);\n"
+_CANCEL = "\tcancel_work_sync(&os->recovery); /* last: the interrupt may have asked for it */\n"
+_ASK = "\tschedule_work(&os->recovery); /* as an interrupt does */\n"
+_RECOVER = "\trtnl_lock();\n\tif (os->removing)\n\t\tgoto out;\n\tif (os->traffic)"
 _COUNTED = "\tnetdev_tx_sent_queue(queue, skb->len);\n"
 _SENT = "\tENA_STORE_RELEASE(tx->slots[id], slots);\n"
 WINDOWS = {
+    "an interrupt asks for a recovery while the module is removed": Window(
+        settle,
+        widen=(
+            Edit("linux/main.c", _FREE + _CANCEL, _ASK + _FREE + _CANCEL),
+            Edit("linux/net.c", _RECOVER, "\tmsleep(500);\n" + _RECOVER),
+        ),
+        undo=(Edit("linux/main.c", _ASK + _FREE + _CANCEL, _CANCEL + _ASK + _FREE),),
+    ),
     "bytes are counted when they are complete": Window(
         send,
         widen=(
