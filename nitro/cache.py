@@ -29,6 +29,7 @@ KINDS: Final = frozenset(
         *("apt", "debs", "trees", "keyrings", "guards", "contents"),  # of Debian
         *("registry", "containers", "debian"),  # of other images
         *("builds", "images", "layers", "setup", "bytecode", "grub", "modules", "osv-modules"),
+        "loops",  # of the card
         *("debug-kernels", "npm", "clients"),  # of the tests
     }
 )

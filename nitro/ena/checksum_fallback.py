@@ -22,6 +22,11 @@ class ChecksumFallback:
         self._since = 0.0
         self._decided = False
 
+    @property
+    def watches(self) -> bool:
+        """Whether a segment that is not whole could be one that was whole before."""
+        return bool(self._whole) and not self._decided
+
     def seen(self, flow: int, sequence: int, now: float, *, whole: bool) -> bool:
         """A segment of `flow` passed. True once, when the guest turns out to check sums itself."""
         if self._decided:

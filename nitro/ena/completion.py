@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from nitro.ena.faults import Faults
 from nitro.ena.memory import Memory
+from nitro.ena.state import CompletionState
 from nitro.ena.vectors import Vector
 
 TX_WORDS = 2
@@ -23,7 +24,7 @@ STATUS_BUFFER = 1 << 30
 class CompletionQueue:
     """`depth` entries of `words` 32-bit words at guest address `address`."""
 
-    __slots__ = ("_ring", "address", "depth", "head", "index", "user", "vector", "words")
+    __slots__ = ("_ring", "address", "depth", "index", "state", "user", "vector", "words")
 
     def __init__(
         self,
@@ -36,7 +37,7 @@ class CompletionQueue:
     ) -> None:
         self.index, self.depth, self.words, self.address = index, depth, words, address
         self.vector = vector
-        self.head = 0
+        self.state = CompletionState(address, depth, head=0, plain=True)
         self.user: object | None = None
         self.attach(memory)
 
@@ -47,20 +48,22 @@ class CompletionQueue:
     def stop(self) -> None:
         """The ring's memory is gone: completions go nowhere until the next reset."""
         self._ring = memoryview(bytearray(self.depth * self.words * 4)).cast("Q")
+        self.state.plain = False
 
     def put_tx(self, req_id: int, sq_index: int, sq_head: int) -> None:
-        head = self.head
+        head: int = self.state.head
         phase = 1 ^ (head // self.depth & 1)
         self._ring[head % self.depth] = (
             req_id | phase << 24 | sq_index << 32 | (sq_head & 0xFFFF) << 48
         )
-        self.head = head + 1
+        self.state.head = head + 1
 
     def put_frame(
         self, pieces: list[tuple[int, int]], status: int, rss_hash: int, sq_index: int
     ) -> None:
         """Say of each buffer of a frame its length and request id; `status` is the last one's."""
-        ring, depth, head, left = self._ring, self.depth, self.head, len(pieces)
+        ring, depth, left = self._ring, self.depth, len(pieces)
+        head: int = self.state.head
         second = rss_hash | sq_index << 32
         bits = STATUS_FIRST | STATUS_BUFFER
         for length, req_id in pieces:
@@ -73,7 +76,7 @@ class CompletionQueue:
             ring[slot] = bits | phase << 24 | (length & 0xFFFF) << 32 | req_id << 48
             head += 1
             bits = STATUS_BUFFER
-        self.head = head
+        self.state.head = head
 
 
 class FaultyCompletionQueue(CompletionQueue):
@@ -94,6 +97,7 @@ class FaultyCompletionQueue(CompletionQueue):
     ) -> None:
         super().__init__(index, depth, words, address, vector, memory)
         self._faults = faults
+        self.state.plain = False
         self._late: tuple[int, int, int] | None = None
 
     def put_tx(self, req_id: int, sq_index: int, sq_head: int) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from nitro.ena.faults import Faults
 from nitro.ena.memory import Memory
+from nitro.ena.native.loop import Loop
 from nitro.ena.profiles import Profile
 from nitro.ena.rules import Rules
 from nitro.ena.stats import Counters
@@ -22,3 +23,4 @@ class Context:
     faults: Faults
     counters: Counters
     trace: Trace | None = None
+    loop: Loop | None = None

@@ -80,6 +80,8 @@ def execute(device: Device, line: str) -> str:
             return _lines(dict(sorted(device.rules.broken.items())))
         case ["faults"]:
             return _lines(dict(sorted(device.faults.happened.items())))
+        case ["loop"]:
+            return f"{'native' if device.loop else 'python'}\nok\n"
         case ["counters"]:
             return _lines(asdict(device.counters))
         case _:

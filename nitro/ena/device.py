@@ -25,9 +25,10 @@ from nitro.ena.context import Context
 from nitro.ena.faults import Faults
 from nitro.ena.features import Features
 from nitro.ena.memory import Memory
+from nitro.ena.native.loop import Loop
 from nitro.ena.notices import Notices
 from nitro.ena.offload import Buffer
-from nitro.ena.ports import Port
+from nitro.ena.ports import DescriptorPort, Port
 from nitro.ena.profiles import Profile
 from nitro.ena.queues import Queues
 from nitro.ena.registers import ASKS_FOR_DMA, Registers
@@ -58,8 +59,9 @@ class Device:
 
     `clock` gives seconds; `interrupt_lag` is what it takes, at the least, from `raise_vector` to
     the guest, in seconds; `report` takes lines for people (a reset, a broken rule in strict
-    mode); `shape` is what the instance type allows, None: all there is. `bar2` is the LLQ memory,
-    `bar2_size(profile)` bytes for the driver to write to.
+    mode); `shape` is what the instance type allows, None: all there is; `loop` does in C what it
+    can, None: the model does all. `bar2` is the LLQ memory, `bar2_size(profile)` bytes for the
+    driver to write to.
     """
 
     def __init__(
@@ -76,7 +78,9 @@ class Device:
         report: Callable[[str], None] = lambda line: None,
         trace: Trace | None = None,
         shape: Shape | None = None,
+        loop: Loop | None = None,
     ) -> None:
+        self.loop = loop
         self.counters = Counters()
         self._shaped = ShapedPort(port, shape, self.counters, clock) if shape else None
         port = self._shaped or port
@@ -87,16 +91,15 @@ class Device:
         self._reporter = Reporter(report, trace)
         self.rules = Rules(self._reporter.say if strict else self._reporter.note)
         self.faults = Faults(profile.faults, profile.fault_seed)
-        context = Context(profile, memory, self.rules, self.faults, self.counters, trace)
+        context = Context(profile, memory, self.rules, self.faults, self.counters, trace, loop)
         self._random = random.Random(profile.fault_seed)
         self.vectors = Vectors(profile.queues + 1, self._interrupt)
         self.events = EventQueue(context)
         self.queues = Queues()
         rss = Rss(fixed=not profile.rss_function)
         self.rx_path = RxPath(context, port, rss, self.queues.rx)
-        forget = self.rx_path.classifier.forget
         exists = self.queues.rx.__contains__
-        self._rss = RssFeatures(context, rss, forget, queue_exists=exists)
+        self._rss = RssFeatures(context, rss, self.rx_path.forget, queue_exists=exists)
         self.features = Features(context, mac, events=self.events, rss=self._rss)
         self.notices = Notices(context, self.events, self.vectors, clock, self.features.hints)
         self._commands = Commands(
@@ -118,6 +121,7 @@ class Device:
             update_rss_entry=self._rss.update_entry,
         )
         self._send = self._send_traced if trace else port.send
+        self._is_plain = trace is None and isinstance(port, DescriptorPort)
         self._ringing: dict[int, TxQueue] = {}
         self._generation = memory.generation
         self.blocked = self.starved = self._receiving = self._bus_master = False
@@ -251,9 +255,11 @@ class Device:
     def _transmit(self) -> None:
         now = self._clock()
         send = self._send if self.notices.link_up else _drop
+        plain = self._is_plain and self.notices.link_up and not self.faults.active
+        descriptor = self.port.fileno() if plain else -1
         still: dict[int, TxQueue] = {}
         for index, queue in self._ringing.items():
-            if self.queues.tx.get(index) is queue and not queue.run(send, now):
+            if self.queues.tx.get(index) is queue and not queue.run(send, now, descriptor):
                 still[index] = queue
         self._ringing = still
         held = self._shaped is not None and self._shaped.out_free_at > now

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nitro.ena.state import REGIONS, MemoryState, address_of
+
 ADDRESS_BITS = 48
 
 
@@ -45,12 +47,14 @@ _NOWHERE = Region(0, 0, memoryview(b""), writable=False)
 
 
 class Memory:
-    """The mapped regions. `generation` changes when one goes, so that rings look again."""
+    """The mapped regions. `generation` changes when one goes, so that rings look again; `state` has
+    those that `view` finds, or the first of them, for the C loop."""
 
     def __init__(self) -> None:
         self._regions: list[Region] = []
         self._last = _NOWHERE
         self.generation = 0
+        self.state = MemoryState()
 
     def map(self, base: int, data: memoryview, *, writable: bool = True) -> None:
         """Add a region. Raises ValueError if it overlaps one that is there."""
@@ -58,6 +62,7 @@ class Memory:
         if any(region.overlaps(base, end) for region in self._regions):
             raise ValueError(f"a region at {base:#x} is mapped already")
         self._regions.append(Region(base, len(data), data, writable))
+        self._tabulate()
 
     def unmap(self, base: int, size: int) -> None:
         """Remove the range from the mappings; a region that sticks out of it keeps the rest.
@@ -69,11 +74,13 @@ class Memory:
             self._regions = [part for r in self._regions for part in r.without(base, end)]
             self._last = _NOWHERE
             self.generation += 1
+            self._tabulate()
 
     def clear(self) -> None:
         self._regions.clear()
         self._last = _NOWHERE
         self.generation += 1
+        self._tabulate()
 
     def view(self, address: int, length: int) -> memoryview:
         """`length` writable bytes at `address`, inside one region. Raises DmaError."""
@@ -91,3 +98,15 @@ class Memory:
                 self._last = region
                 return region
         raise DmaError(address, length)
+
+    def _tabulate(self) -> None:
+        state = self.state
+        state.count = 0
+        for region in self._regions:
+            if region.writable and region.size and not region.data.readonly:
+                if state.count == REGIONS:
+                    return
+                place = state.region[state.count]
+                place.base, place.size = region.base, region.size
+                place.data = address_of(region.data)
+                state.count += 1

@@ -125,6 +125,7 @@ class RssFeatures:
             if not self._queue_exists(entry):
                 self._rules.report_violation("rss-table-entry", f"queue {entry}")
         self._rss.table = table
+        self._changed()
         return b""
 
     def update_entry(self, value: int) -> None:
@@ -135,6 +136,7 @@ class RssFeatures:
             return
         self._rss.table = list(self._rss.table)
         self._rss.table[index] = queue
+        self._changed()
 
     def _refuse(self, detail: str) -> CommandError:
         self._rules.report_violation("feature-value", detail)

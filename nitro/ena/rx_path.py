@@ -18,6 +18,8 @@ from nitro.ena.completion import STATUS_BUFFER, STATUS_LAST
 from nitro.ena.constants import RxOffload
 from nitro.ena.context import Context
 from nitro.ena.headers import PEEK, STATUS_L4_CHECKED, Classifier, Flow
+from nitro.ena.native.loop import End
+from nitro.ena.native.receiver import Receiver
 from nitro.ena.offload import (
     GSO_NONE,
     HEADER,
@@ -31,7 +33,7 @@ from nitro.ena.offload import (
     gso_type,
     skip_bytes,
 )
-from nitro.ena.ports import Port
+from nitro.ena.ports import DescriptorPort, Port
 from nitro.ena.rss import Rss
 from nitro.ena.rx import Buffers, RxQueue
 from nitro.ena.verify import verdict
@@ -68,12 +70,31 @@ class RxPath:
         self._now = 0.0  # of the turn, seconds
         self._overflow = memoryview(bytearray(MAX_FRAME))
         self._usual = _FEW
+        self._fast: Receiver | None = None
+        if context.loop is not None and self._trace is None and isinstance(port, DescriptorPort):
+            self._fast = Receiver(
+                context.loop,
+                port,
+                self._header,
+                self._overflow,
+                max_descriptors=self._max_descriptors,
+                status_mask=self._status_mask,
+                hashed=self._hashed,
+            )
 
     def changed(self) -> None:
         """Queues came or went."""
         self._last = None
         self._usual = _FEW
         self._fallback = ChecksumFallback()
+        if self._fast is not None:
+            self._fast.changed(self._queues.values())
+
+    def forget(self) -> None:
+        """The hash or the indirection table changed."""
+        self.classifier.forget()
+        if self._fast is not None:
+            self._fast.forget()
 
     def discard(self) -> None:
         """Throw away what waits at the port, as a card without receive buffers does."""
@@ -84,19 +105,44 @@ class RxPath:
     def run(self, now: float, budget: int) -> bool:
         """Take up to `budget` frames. False if there were no buffers for the next one."""
         self._now = now
-        for _ in range(budget):
+        while budget > 0:
             buffers = self._last
-            if buffers is None or not (views := self._views(buffers, self._usual)):
+            if buffers is None or not len(buffers):
                 buffers = self._any_buffers()
                 if buffers is None:
                     return False
-                views = self._views(buffers, self._usual)
+            if self._fast is not None and not self._faults.active:
+                end = self._receive(self._fast, buffers, budget)
+                if end == End.DONE:
+                    break
+                budget -= self._fast.state.frames
+                if end != End.PORT:
+                    continue
+            views = self._views(buffers, self._usual)
             parts: list[Buffer] = [*views, self._overflow]
             length = self._port.receive(self._header, parts)
             if not length:
                 break
             self._deliver(buffers, views, length)
+            budget -= 1
         return True
+
+    def _receive(self, fast: Receiver, buffers: Buffers, budget: int) -> int:
+        """Have the C loop take frames, and deliver the last one if it leaves it to the model."""
+        end, done = fast.receive(buffers, budget, self._usual), fast.state
+        if done.packets:
+            self._counters.rx_packets += done.packets
+            self._counters.rx_bytes += done.bytes
+            buffers = self._last = self._queues[done.last].buffers
+            for index in fast.told:
+                vector = self._queues[index].cq.vector
+                if vector is not None:
+                    vector.post_rx(self._now)
+        if end == End.FRAME:
+            self._deliver(buffers, self._views(buffers, done.views), done.length)
+        elif end == End.WATCH:
+            self._watch(done.hash, done.sequence, gso_type(self._header) != GSO_NONE)
+        return end
 
     def _any_buffers(self) -> Buffers | None:
         for queue in self._queues.values():
@@ -111,7 +157,7 @@ class RxPath:
             head = bytes(first[: PEEK if length > PEEK else length])
         else:
             head = b"".join(self._pieces(views, length))[:PEEK]
-        flow = self.classifier.classify(head)
+        flow = known = self.classifier.classify(head)
         if self._trace is not None:
             self._trace.frame("in", self._pieces(views, length))
         header = self._header
@@ -119,7 +165,7 @@ class RxPath:
             whole = gso_type(header) != GSO_NONE
             if not whole:
                 self._finish(views, length, single)
-            self._watch(flow, head, whole)
+            self._watch(flow.hash, _sequence(header, head), whole)
         elif not header[0] and flow.status & self._status_mask & STATUS_L4_CHECKED:
             frame = first[:length] if single else b"".join(self._pieces(views, length))
             flow = Flow(verdict(flow.status, frame), flow.hash)
@@ -128,6 +174,8 @@ class RxPath:
             self._counters.rx_drops += 1
             return
         self._last = target
+        if self._fast is not None:
+            self._fast.remember(head, known, target.queue.index)
         if target is not buffers:
             self._move(target, self._pieces(views, length), flow)
             return
@@ -139,10 +187,12 @@ class RxPath:
         else:
             self._spill(buffers, views, length, room, flow)
 
-    def _watch(self, flow: Flow, head: bytes, whole: bool) -> None:
+    def _watch(self, flow: int, sequence: int, whole: bool) -> None:
         """Look out for a guest that does not believe "checked"."""
-        if self._fallback.seen(flow.hash, _sequence(self._header, head), self._now, whole=whole):
+        if self._fallback.seen(flow, sequence, self._now, whole=whole):
             self._port.accept(checksums=False, segments=False)
+        if self._fast is not None:
+            self._fast.state.watched = self._fallback.watches
 
     def _pieces(self, views: list[memoryview], length: int) -> list[memoryview]:
         """The frame as it lies in the buffers and the overflow."""
@@ -192,17 +242,16 @@ class RxPath:
 
     def _complete(self, buffers: Buffers, views: list[memoryview], length: int, flow: Flow) -> None:
         """Tell the driver of a frame in the first of `buffers`, which begin with `views`."""
-        queue, posted, at = buffers.queue, buffers.posted, buffers.start
+        queue = buffers.queue
         pieces = []
         rest = length
-        for view in views:
+        for view, req_id in zip(views, buffers.ids(len(views)), strict=True):
             size = len(view)
             if size >= rest:
-                pieces.append((rest, posted[at][0]))
+                pieces.append((rest, req_id))
                 break
-            pieces.append((size, posted[at][0]))
+            pieces.append((size, req_id))
             rest -= size
-            at += 1
         cq = queue.cq
         status = flow.status & self._status_mask | STATUS_LAST | STATUS_BUFFER
         cq.put_frame(pieces, status, flow.hash if self._hashed else 0, queue.index)

@@ -14,6 +14,7 @@ from types import FrameType
 from nitro.ena import profiles
 from nitro.ena import shape as shapes
 from nitro.ena.constants import MAX_QUEUES
+from nitro.ena.native.loop import choose
 from nitro.ena.ports.open import open_port
 from nitro.ena.trace import Trace
 from nitro.ena.vfio.server import Server
@@ -79,6 +80,7 @@ def serve(
             strict=strict,
             report=report or _to_stderr,
             trace=tracer,
+            loop=choose(),
         )
         stack.callback(server.close)
         if control is not None:

@@ -9,13 +9,16 @@ stops the queue until the driver resets it, as on a card.
 from __future__ import annotations
 
 from collections.abc import Callable
+from ctypes import addressof
 
 from nitro.ena.completion import CompletionQueue
 from nitro.ena.context import Context
 from nitro.ena.llq import Layout
 from nitro.ena.memory import Memory
+from nitro.ena.native.loop import Loop
 from nitro.ena.offload import Buffer
 from nitro.ena.packet import Packet
+from nitro.ena.state import TxState, address_of
 from nitro.ena.tx_reader import DESCRIPTOR_SIZE, BadRingError, Reader, TxLimits
 
 # TSO segments carry an IP packet of up to 64 KiB behind Ethernet and VLAN headers.
@@ -48,7 +51,27 @@ class TxQueue:
         self._ring = entries if entries is not None else memoryview(b"")
         self._reader = _reader(f"TX queue {index}", context, limits, depth, layout)
         self._waiting: Packet | None = None
+        self._loop = context.loop
+        self._state = TxState()
         self.attach(context.memory)
+        if layout is None or len(self._ring) == depth * layout.entry_size:
+            self._describe(context.memory, limits)
+        else:
+            self._loop = None
+
+    def _describe(self, memory: Memory, limits: TxLimits) -> None:
+        """Tell the C loop what the queue is."""
+        state, layout = self._state, self._layout
+        state.memory, state.cq = addressof(memory.state), addressof(self.cq.state)
+        state.ring, state.index, state.depth = self.address, self.index, self.depth
+        state.stride, state.first, state.more = DESCRIPTOR_SIZE, 1, 1
+        if layout is not None:
+            state.entries = address_of(self._ring)
+            state.stride, state.header_offset = layout.entry_size, layout.header_offset
+            state.first = layout.descriptors_before_header
+            state.more = layout.descriptors_per_entry
+        state.max_descriptors, state.max_frame = limits.max_descriptors, limits.max_frame
+        state.offloads, state.meta_required = limits.offloads, limits.meta_required
 
     def attach(self, memory: Memory) -> None:
         """Look the ring up in guest memory. Raises DmaError."""
@@ -76,10 +99,18 @@ class TxQueue:
             self._rules.report_violation("llq-burst", f"TX queue {self.index}: {added} entries")
         self.tail = tail
 
-    def run(self, send: Send, now: float) -> bool:
-        """Send what the doorbell announced. False if the port is full: call again later."""
+    def run(self, send: Send, now: float, descriptor: int = -1) -> bool:
+        """Send what the doorbell announced. False if the port is full: call again later.
+
+        Where `descriptor` is one, the C loop sends what it can by it (`DescriptorPort`).
+        """
         completed = False
+        loop = self._loop if descriptor >= 0 else None
         while not self.stopped and (self.head != self.tail or self._waiting is not None):
+            if loop is not None and self._waiting is None:
+                completed |= self._transmit(loop, descriptor)
+                if self.head == self.tail:
+                    break
             packet = self._waiting or self._take()
             if packet is None:
                 break
@@ -99,6 +130,20 @@ class TxQueue:
         if completed and self.cq.vector is not None:
             self.cq.vector.post_tx(now)
         return self._waiting is None
+
+    def _transmit(self, loop: Loop, descriptor: int) -> bool:
+        """Send up to a packet that is not for the C loop; whether completions were written."""
+        state = self._state
+        state.head, state.tail = self.head, self.tail
+        state.meta0, state.meta2 = self._reader.meta_words
+        loop.transmit(addressof(state), descriptor)
+        if not state.packets:
+            return False
+        self.head = state.head
+        self._reader.remember(state.meta0, state.meta2)
+        self._counters.tx_packets += state.packets
+        self._counters.tx_bytes += state.bytes
+        return bool(state.completed)
 
     def _take(self) -> Packet | None:
         """The next packet of the ring; the head moves behind it. None if the ring is broken."""

@@ -102,7 +102,7 @@ class Reader:
                     if count != 1 or w0 & _LAST:
                         raise BadRingError("tx-first-last")
                     packet.has_meta = True
-                    self._remember(w0, w2)
+                    self.remember(w0, w2)
                     continue
                 if not data:
                     packet.w1, packet.inline = w1, w3 >> 24
@@ -125,7 +125,12 @@ class Reader:
             slots = self._more
         raise BadRingError("tx-first-last")
 
-    def _remember(self, w0: int, w2: int) -> None:
+    @property
+    def meta_words(self) -> tuple[int, int]:
+        """Of the last meta descriptor."""
+        return self._meta_words
+
+    def remember(self, w0: int, w2: int) -> None:
         """A meta descriptor holds until the next one."""
         words = (w0 & META_W0, w2)
         if words != self._meta_words:

@@ -6,7 +6,7 @@ rings or guests. It never blocks.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from nitro.ena.offload import Buffer
 
@@ -34,6 +34,14 @@ class Port(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class DescriptorPort(Port, Protocol):
+    """A port that is nothing but its descriptor: each `writev` sends a frame, each `readv` receives
+    one, behind its virtio-net header. An error is for `send` or `receive` to judge."""
+
+    is_descriptor: Literal[True]
 
 
 def scatter(frame: Buffer, parts: list[Buffer]) -> int:

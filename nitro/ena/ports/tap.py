@@ -11,6 +11,7 @@ import fcntl
 import os
 import struct
 from pathlib import Path
+from typing import Literal
 
 from nitro.ena.offload import HEADER_SIZE, Buffer
 from nitro.errors import NitroError
@@ -26,6 +27,8 @@ _CSUM, _TSO4, _TSO6, _TSO_ECN = 1, 2, 4, 8
 
 class TapPort:
     """An open tap with virtio-net headers. `descriptor` is closed with the port."""
+
+    is_descriptor: Literal[True] = True
 
     def __init__(self, descriptor: int) -> None:
         self._fd = descriptor

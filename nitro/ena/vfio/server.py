@@ -13,6 +13,7 @@ from typing import Protocol
 
 from nitro.ena.device import Device
 from nitro.ena.memory import Memory
+from nitro.ena.native.loop import Loop
 from nitro.ena.ports import Port
 from nitro.ena.profiles import Profile
 from nitro.ena.shape import Shape
@@ -52,6 +53,7 @@ class Server:
         strict: bool = False,
         report: Callable[[str], None] = lambda line: None,
         trace: Trace | None = None,
+        loop: Loop | None = None,
     ) -> None:
         self._path, self._port, self._report = path, port, report
         self._irqs = Irqs(profile.queues + 1)
@@ -67,6 +69,7 @@ class Server:
             report=report,
             trace=trace,
             shape=shape,
+            loop=loop,
         )
         self.watched: list[Watched] = []
         self._listener = _listen(path)

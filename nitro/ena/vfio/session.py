@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from nitro.ena.constants import BAR0_SIZE
 from nitro.ena.device import Device
+from nitro.ena.native.posted import PostedWrites
 from nitro.ena.vfio import messages as m
 from nitro.ena.vfio.irqs import Irqs
 from nitro.ena.vfio.pci import MSIX_BAR_SIZE, SIZE, ConfigSpace
@@ -51,6 +52,7 @@ class Session:
         self._config = ConfigSpace(irqs.count, llq=bool(device.bar2))
         device.set_bus_master(self._config.bus_master)
         self._llq = device.bar2.cast("Q")
+        self._writes = PostedWrites(device.loop, device.bar2) if device.loop else None
         self._handlers: dict[int, Callable[[m.Message], bytes]] = {
             m.Command.VERSION: self._version,
             m.Command.DMA_MAP: self._dma_map,
@@ -89,6 +91,11 @@ class Session:
         could be handled one by one, and QEMU would keep any number waiting, a read of a register
         behind them.
         """
+        if self._writes is not None:
+            stored = self._writes.store(data)
+            for offset, value in self._writes.registers():
+                self._device.write(offset, value)
+            return stored
         done, end = 0, len(data) - m.POSTED_4.size
         while done <= end:
             header, offset, where, value = m.POSTED_4.unpack_from(data, done)

@@ -74,7 +74,7 @@ class Transport:
             raise Disconnected("the client closed the connection")
         data = self._buffer[:count]
         if self._rest:
-            data = memoryview(self._rest + data)
+            data = memoryview(bytearray(self._rest) + data)
         if descriptors:
             self._dispatch_with(descriptors, data, handler)
         else:

@@ -6,7 +6,6 @@ The driver is no good driver: each step can be done wrong, which is what the tes
 from __future__ import annotations
 
 import struct
-from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,12 +21,12 @@ from nitro.ena.constants import (
 )
 from nitro.ena.device import Device
 from nitro.ena.memory import Memory
-from nitro.ena.offload import PLAIN, Buffer
-from nitro.ena.ports import scatter
+from nitro.ena.native.loop import Loop
 from nitro.ena.profiles import PROFILES, Profile
 from nitro.ena.shape import Shape
 from nitro.ena.trace import Trace
 from nitro.ena.vectors import UNMASK_BIT
+from tests.unit.ena.cables import FakePort, SocketPort
 
 RAM = 4 << 20
 BASE = 0x10000
@@ -35,37 +34,10 @@ MAC = bytes.fromhex("02000000000a")
 PEER = bytes.fromhex("02000000000b")
 
 
-class FakePort:
-    """A cable whose other end is the test. `full` makes `send` refuse."""
+class Defaults:
+    """What a driver's card is made with: set by the fixture in `conftest.py`."""
 
-    def __init__(self) -> None:
-        self.sent: list[tuple[bytes, bytes]] = []
-        self.waiting: deque[tuple[bytes, bytes]] = deque()
-        self.full = False
-        self.accepts: dict[str, bool] = {}
-
-    def fileno(self) -> int:
-        return -1
-
-    def send(self, header: bytes, parts: list[Buffer]) -> bool:
-        if not self.full:
-            self.sent.append((bytes(header), b"".join(parts)))
-        return not self.full
-
-    def receive(self, header: bytearray, parts: list[Buffer]) -> int:
-        if not self.waiting:
-            return 0
-        header[:], frame = self.waiting.popleft()
-        return scatter(frame, parts)
-
-    def accept(self, *, checksums: bool, segments: bool) -> None:
-        self.accepts = {"checksums": checksums, "segments": segments}
-
-    def close(self) -> None:
-        pass
-
-    def deliver(self, frame: bytes, header: bytes = PLAIN) -> None:
-        self.waiting.append((header, frame))
+    loop: Loop | None = None
 
 
 @dataclass
@@ -106,6 +78,7 @@ class Driver:
         strict: bool = True,
         trace: Trace | None = None,
         shape: Shape | None = None,
+        port: FakePort | None = None,
         **changes: Any,
     ) -> None:
         card = PROFILES[profile] if isinstance(profile, str) else profile
@@ -113,7 +86,7 @@ class Driver:
         self.ram = bytearray(RAM)
         self.memory = Memory()
         self.memory.map(BASE, memoryview(self.ram))
-        self.port = FakePort()
+        self.port = port or (SocketPort() if Defaults.loop and not shape else FakePort())
         self.raised: list[int] = []
         self.reports: list[str] = []
         self.now = 100.0
@@ -129,6 +102,7 @@ class Driver:
             report=self.reports.append,
             trace=trace,
             shape=shape,
+            loop=Defaults.loop,
         )
         self.bar2 = self.device.bar2
         self.device.set_bus_master(True)

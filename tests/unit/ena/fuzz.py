@@ -16,7 +16,7 @@ import random
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -100,6 +100,10 @@ class Target:
 
     def case(self, data: bytes) -> None:
         """Run one case. Raises whatever the card raises, AssertionError for a stain."""
+        list(self.steps(data))
+
+    def steps(self, data: bytes) -> Iterator[None]:
+        """The same, in steps."""
         started = time.thread_time()  # a busy machine is no hang
         driver = self.driver
         driver.device.power_on()
@@ -110,8 +114,7 @@ class Target:
         driver._next = BASE + 0x1000
         for name in ("aq", "acq", "aenq", "control"):
             setattr(driver, name, driver.alloc(4096))
-        driver.port.sent.clear()
-        driver.port.waiting.clear()
+        driver.port.drain()
         driver.raised.clear()
         source = Input(data)
         start = source.byte()
@@ -125,6 +128,7 @@ class Target:
         while source:
             self._operations[source.byte() % len(self._operations)](source)
             driver.run()
+            yield
         self._reset_under_traffic()
         for memory, before in self._taken:
             assert bytes(memory) == before, "the card wrote to memory that was taken away"

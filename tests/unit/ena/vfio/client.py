@@ -16,7 +16,8 @@ from nitro.ena.profiles import PROFILES
 from nitro.ena.vfio.irqs import Irqs
 from nitro.ena.vfio.session import Session
 from nitro.ena.vfio.transport import Transport
-from tests.unit.ena.driver import MAC, FakePort
+from tests.unit.ena.cables import FakePort
+from tests.unit.ena.driver import MAC, Defaults
 
 HEADER = struct.Struct("<HHIII")
 
@@ -29,7 +30,15 @@ class Client:
         self.socket.settimeout(5)
         card = PROFILES[profile]
         self.irqs = Irqs(card.queues + 1)
-        self.device = Device(card, MAC, Memory(), FakePort(), self.irqs.raise_vector, lambda: 1.0)
+        self.device = Device(
+            card,
+            MAC,
+            Memory(),
+            FakePort(),
+            self.irqs.raise_vector,
+            lambda: 1.0,
+            loop=Defaults.loop,
+        )
         self.transport = Transport(theirs)
         self.session = Session(self.transport, self.device, self.irqs)
         self._ident = 0

@@ -24,6 +24,7 @@ RUNS = st.one_of(
     st.builds(words, st.sampled_from((0, 128, 132, 640, (1 << 20) - 64)), st.integers(1, 40)),
     st.builds(words, st.sampled_from((256, 1024)), st.integers(1, 3), st.just(4)),
     st.just([struct.pack("<QII", Reg.INTR_MASK, BAR0, 4) + b"\1\0\0\0"]),
+    st.just([struct.pack("<QII", Reg.INTR_MASK + 2, BAR0, 4) + b"\1\0\0\0"]),
 )
 
 

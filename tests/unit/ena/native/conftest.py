@@ -1,0 +1,23 @@
+"""Here both loops run in each test."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from nitro.ena.native.loop import Loop, load
+
+LIBRARY = "NITRO_TEST_LOOP"  # names a library to test in place of the one that cards use
+
+
+@pytest.fixture(autouse=True)
+def loop() -> Loop:
+    """The C loop, in place of the fixture that chooses one."""
+    if path := os.environ.get(LIBRARY):
+        return Loop(Path(path))
+    chosen = load()
+    if chosen is None:
+        pytest.skip("no C compiler")
+    return chosen
