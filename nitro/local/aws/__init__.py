@@ -10,6 +10,8 @@
     interfaces.py the names of network interfaces' addresses
     placement_groups.py  placement groups, as data
     absent.py     kinds of resources that there are none of
+    private_addresses.py  those that are asked for
+    described.py  what EC2 tells of every instance
     tagging.py    tags of all that there is
     status.py     states of volumes, credits, passwords
     quotas.py, service_quotas.py  what an account may have at a time, enforced and told

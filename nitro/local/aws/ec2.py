@@ -26,6 +26,7 @@ from nitro.local.aws.api.filters import Filter
 from nitro.local.aws.api.tokens import Tokens
 from nitro.local.aws.attributes import AttributeActions, AttributesBackend
 from nitro.local.aws.copies import CopiesBackend, CopyActions
+from nitro.local.aws.described import KeyPairActions
 from nitro.local.aws.encryption import EncryptionActions, EncryptionBackend
 from nitro.local.aws.image_imports import ImageImportActions
 from nitro.local.aws.image_life import ImageLifeActions
@@ -116,6 +117,7 @@ class LocalEC2Response(
     PlacementGroupActions,
     StatusActions,
     TagActions,
+    KeyPairActions,
     ImportActions,
     ImageImportActions,
     ImageActions,

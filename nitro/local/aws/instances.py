@@ -23,7 +23,7 @@ from moto.ec2.exceptions import (
 )
 from moto.ec2.models.instances import StateReason
 
-from nitro.local.aws import launch, profiles, quotas, states
+from nitro.local.aws import described, launch, profiles, quotas, states
 from nitro.local.aws.api.errors import invalid_value
 from nitro.local.aws.api.tags import RESERVED
 from nitro.local.aws.launch_templates import with_template
@@ -78,7 +78,7 @@ class InstancesBackend:
         image = launch.usable_image(self, image_id)
         launch.check_fit(image, options["instance_type"])
         self._choose_subnet(options)
-        launch.check_network(self, options)
+        launch.check_network(self, options, count)
         self._check_capacity(options)
         asked_mappings = options.get("block_device_mappings") or []
         options["block_device_mappings"] = launch.mappings_of(image, asked_mappings)
@@ -345,6 +345,7 @@ class InstanceActions:
         self.params["MinCount"] = quotas.instances_to_launch(backend.all_instances(), self.params)
         result = super().run_instances()  # type: ignore[misc]
         for instance in result.result.instances:
+            described.adopt(instance, self._get_param("CpuOptions", {}))
             instance.disable_api_termination = self._get_param("DisableApiTermination", False)
             instance.local_credits = self._get_param("CreditSpecification", {}).get("CpuCredits")
             if template:

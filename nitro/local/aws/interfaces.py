@@ -10,7 +10,8 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import elastic_network_interfaces
 
 from nitro.local import host_names
-from nitro.local.aws.needs import GetParam
+from nitro.local.aws import private_addresses
+from nitro.local.aws.needs import Check, GetParam
 
 
 class NetworkInterface(elastic_network_interfaces.NetworkInterface):  # type: ignore[misc]
@@ -24,12 +25,13 @@ class NetworkInterface(elastic_network_interfaces.NetworkInterface):  # type: ig
                 self.private_dns_name = each["PrivateDnsName"] = name
 
     @property
-    def association(self) -> dict[str, Any]:
-        found = dict(super().association)
-        if self.public_ip:
-            region = self.ec2_backend.region_name
-            found["publicDnsName"] = host_names.public_name(self.public_ip, region)
-        return found
+    def association(self) -> dict[str, Any] | None:
+        """With a public address; there is none without."""
+        if not self.public_ip:
+            return None
+        region = self.ec2_backend.region_name
+        name = host_names.public_name(self.public_ip, region)
+        return {**super().association, "publicDnsName": name}
 
 
 class InterfacesBackend:
@@ -63,6 +65,12 @@ class InterfacesBackend:
         self.enis[interface.id] = interface
         return interface
 
+    def delete_network_interface(self, eni_id: str) -> None:
+        interface = self.enis.get(eni_id)
+        super().delete_network_interface(eni_id)  # type: ignore[misc]
+        if interface:
+            interface.subnet.del_subnet_ip(interface.private_ip_address)
+
 
 def groups_of(backend: Any, ids: Sequence[str], vpc_id: str) -> list[Any]:
     """The security groups, which an interface of the VPC is to have. Raises EC2ClientError."""
@@ -84,7 +92,24 @@ class InterfaceActions:
     """Part of the EC2 responses; see `nitro.local.aws.ec2`."""
 
     ec2_backend: Any
+    error_on_dryrun: Check
+    params: dict[str, Any]
     _get_param: GetParam
+
+    def create_network_interface(self) -> Any:
+        """With an address that is free, the one that is asked for."""
+        subnet = self.ec2_backend.get_subnet(self._get_param("SubnetId"))
+        asked = self._get_param("PrivateIpAddress")
+        private_addresses.check_room(subnet, 1)
+        if asked:
+            private_addresses.check(subnet, asked)
+        self.error_on_dryrun()
+        address = self.params["PrivateIpAddress"] = private_addresses.take(subnet, asked)
+        try:
+            return super().create_network_interface()  # type: ignore[misc]
+        except BaseException:
+            subnet.del_subnet_ip(address)
+            raise
 
     def modify_network_interface_attribute(self) -> EmptyResult:
         """What is given changes. That a source is not checked is noted, and nothing is dropped."""

@@ -17,7 +17,7 @@ from moto.iam.models import iam_backends
 from moto.ssm.models import ssm_backends
 
 from nitro.local import host_names
-from nitro.local.aws import volume_types
+from nitro.local.aws import private_addresses, volume_types
 from nitro.local.aws.api.errors import invalid_value
 from nitro.local.aws.api.tags import RESERVED
 from nitro.local.aws.parameters import PREFIX
@@ -68,8 +68,10 @@ def check_groups(backend: Any, asked: Mapping[str, Any]) -> None:
             )
 
 
-def check_network(backend: Any, options: Mapping[str, Any]) -> None:
-    """Raises EC2ClientError for security groups, by their ids, of another network."""
+def check_network(backend: Any, options: Mapping[str, Any], count: int) -> None:
+    """Raises EC2ClientError for security groups, by their ids, of another network, and for
+    private addresses that cannot be had."""
+    private_addresses.check_launch(backend, options, count)
     launched = [(options.get("subnet_id"), options.get("security_group_ids", []))]
     launched += [(nic.get("SubnetId"), nic.get("Groups", [])) for nic in options.get("nics") or []]
     for subnet_id, ids in launched:

@@ -42,7 +42,8 @@ def set_state(instance: Any, name: str, reason: StateReason | None = None) -> No
     instance._state.name, instance._state.code = name, CODES[name]
     if reason:
         instance.state_reason = reason
-        instance._reason = f"{reason.message} ({utcnow():%Y-%m-%d %H:%M:%S} GMT)"
+        said = "User initiated" if reason is BY_USER else reason.message
+        instance._reason = f"{said} ({utcnow():%Y-%m-%d %H:%M:%S} GMT)"
 
 
 def require(instance: Any, *states: str) -> None:

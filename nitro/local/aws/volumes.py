@@ -69,6 +69,7 @@ class VolumesBackend:
         volume = super().create_volume(size, zone_name, snapshot_id, **options)  # type: ignore[misc]
         volume.encrypted = encryption.key_arn is not None
         volume.kms_key_id = encryption.key_arn
+        volume.multi_attach_enabled = False
         set_speed(volume, {"Iops": volume.iops, "Throughput": volume.throughput})
         return volume
 

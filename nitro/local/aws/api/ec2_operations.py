@@ -213,6 +213,7 @@ EC2: Mapping[str, frozenset[str]] = {
             f"{_MAPPING} BlockDeviceMappings.Ebs.Encrypted BlockDeviceMappings.Ebs.KmsKeyId "
             "NetworkInterfaces.AssociatePublicIpAddress NetworkInterfaces.DeleteOnTermination "
             "NetworkInterfaces.Description NetworkInterfaces.DeviceIndex NetworkInterfaces.Groups "
+            "NetworkInterfaces.PrivateIpAddress NetworkInterfaces.PrivateIpAddresses "
             "NetworkInterfaces.SubnetId PrivateIpAddress IamInstanceProfile MetadataOptions "
             "Placement.AvailabilityZone Placement.GroupName DisableApiTermination DisableApiStop "
             "EbsOptimized CpuOptions.CoreCount CpuOptions.ThreadsPerCore LaunchTemplate "
