@@ -45,6 +45,24 @@ class Instance(instances.Instance):  # type: ignore[misc]
         return self.local_cores or {"CoreCount": cores, "ThreadsPerCore": threads}
 
     @property
+    def private_ip_address(self) -> str | None:
+        """None of an instance that has ended: its interface is gone."""
+        address: str | None = super().private_ip_address
+        return None if self.state == "terminated" else address
+
+    @property
+    def private_dns_name(self) -> str:
+        return super().private_dns_name if self.private_ip_address else ""
+
+    @property
+    def network_interfaces(self) -> list[Any]:
+        return [] if self.state == "terminated" else list(super().network_interfaces)
+
+    @property
+    def block_device_mappings(self) -> list[Any]:
+        return [] if self.state == "terminated" else list(super().block_device_mappings)
+
+    @property
     def public_dns_name(self) -> str:
         return super().public_dns_name or ""
 

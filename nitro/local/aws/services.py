@@ -121,6 +121,16 @@ class HeldResponse:
             finally:
                 backend.keep()
 
+    def serialized(self, action_result: Any) -> Any:
+        """A list says whether it is whole: clients read that without looking whether it is there.
+
+        moto gives whole lists where it says nothing.
+        """
+        shape, result = self._operation().output_shape, action_result.result
+        if shape and "IsTruncated" in shape.members and isinstance(result, dict):
+            result.setdefault("IsTruncated", False)
+        return super().serialized(action_result)  # type: ignore[misc]
+
     def _operation(self) -> OperationModel:
         model = get_service_model(self.boto3_service_name)
         name = self._get_action()  # type: ignore[attr-defined]

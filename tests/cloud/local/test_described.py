@@ -53,6 +53,17 @@ def test_an_instance_without_a_public_address_has_an_empty_name_for_it(account: 
     assert "Association" not in found["NetworkInterfaces"][0]
 
 
+def test_an_instance_that_has_ended_has_no_address(account: Account) -> None:
+    id_ = account.run(account.image(account.snapshot()))["InstanceId"]
+    account.ec2.terminate_instances(InstanceIds=[id_])
+    account.hypervisor.stop(id_)
+    found = account.instance(id_)
+    assert found["State"]["Name"] == "terminated"
+    assert "PrivateIpAddress" not in found
+    assert (found["PrivateDnsName"], found["PublicDnsName"]) == ("", "")
+    assert found["NetworkInterfaces"] == found["BlockDeviceMappings"] == []
+
+
 @pytest.mark.parametrize(("asked", "kind"), [({}, "rsa"), ({"KeyType": "ed25519"}, "ed25519")])
 def test_key_pairs(account: Account, asked: dict[str, str], kind: str) -> None:
     account.ec2.create_key_pair(KeyName="k", **asked)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from moto.server import create_backend_app
 
-from .conftest import Account, error_code
+from .conftest import Account, error_code, policy
 
 
 def post(service: str, operation: str, body: str) -> tuple[int, Any]:
@@ -94,6 +94,33 @@ def test_iam_sts_and_quotas_answer_as_before(account: Account) -> None:
     assert account.sts.get_caller_identity()["Account"] == "123456789012"
     code = error_code(lambda: account.iam.get_role(RoleName="none"))
     assert code == "NoSuchEntity"
+
+
+def test_every_list_of_iam_says_that_it_is_whole(account: Account) -> None:
+    iam = account.iam
+    iam.create_user(UserName="user")
+    iam.create_group(GroupName="group")
+    account.add_role()
+    iam.create_instance_profile(InstanceProfileName="profile")
+    document = policy({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"})
+    made = iam.create_policy(PolicyName="policy", PolicyDocument=document)["Policy"]["Arn"]
+    given = {
+        **{"GroupName": "group", "PolicyArn": made, "RoleName": "vmimport", "UserName": "user"},
+        "InstanceProfileName": "profile",
+    }
+    asked = 0
+    for name in iam.meta.method_to_api_mapping:
+        model = iam.meta.service_model.operation_model(iam.meta.method_to_api_mapping[name])
+        needs = model.input_shape.required_members if model.input_shape else []
+        members = model.output_shape.members if model.output_shape else {}
+        if "IsTruncated" in members and given.keys() >= set(needs):
+            try:
+                answer = getattr(iam, name)(**{each: given[each] for each in needs})
+            except iam.exceptions.ClientError:
+                continue  # of those that there are none, or that are refused
+            assert answer["IsTruncated"] is False, name
+            asked += 1
+    assert asked >= 20
 
 
 def test_an_answer_with_nothing_in_it_is_an_object(account: Account) -> None:
