@@ -19,6 +19,10 @@ from tests.unit.ena.driver import Driver, ipv4_frame
 from tests.unit.ena.native.conftest import LIBRARY
 from tests.unit.ena.native.state import with_loop
 
+needs_compiler = pytest.mark.skipif(
+    build.find_compiler() is None, reason="this machine has no C compiler"
+)
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -35,6 +39,7 @@ def compiler() -> str:
     return found
 
 
+@needs_compiler
 def test_it_is_made_once(cache: Path) -> None:
     first = build.library()
     assert first is not None
@@ -44,10 +49,12 @@ def test_it_is_made_once(cache: Path) -> None:
     assert first.stat().st_mtime_ns == made
 
 
+@needs_compiler
 def test_a_compiler_has_nothing_to_say(tmp_path: Path) -> None:
     build.build(compiler(), tmp_path / "library", "-Werror", "-Wshadow", "-Wconversion")
 
 
+@needs_compiler
 def test_other_sources_make_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = build.library()
     for source in build.SOURCES.glob("*.[ch]"):
@@ -90,6 +97,7 @@ def test_a_card_works_without(
         loops.choose()
 
 
+@needs_compiler
 def test_the_variable_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(loops.choose(), Loop)
     monkeypatch.setenv(loops.VARIABLE, "python")
@@ -139,6 +147,7 @@ def test_plain_traffic_does_not_reach_the_model(
     assert len(driver.received(rx)) == 2
 
 
+@needs_compiler
 @pytest.mark.slow
 @pytest.mark.soak
 def test_sanitizers_have_nothing_to_say(tmp_path: Path) -> None:
