@@ -211,7 +211,8 @@ def arriving(rng: Random) -> Step:
     if rng.random() < 0.2:
         data[l4 + 1] ^= rng.randrange(4)  # another flow, and a sum that is no longer right
     if rng.random() < 0.1:
-        data[rng.choice((16, 18, 20, 24, l4 + 6, l4 + 7, l4 + 12, 23))] = rng.randrange(256)
+        at = rng.choice((16, 18, 20, 23, 24, l4 + 6, l4 + 7, l4 + 12))
+        data[at % len(data)] = rng.randrange(256)
     kind = rng.random()
     if kind < 0.05:
         data[12:12] = b"\x81\0\0\1"
