@@ -99,7 +99,8 @@ def test_a_region_that_fails_is_code_1(account: Cloud, monkeypatch: pytest.Monke
     assert not found["flipped"]
 
 
-# Commands in a process that has Python and boto3, and nothing else of what nitro can use.
+# Commands in a process that has Python and boto3, and nothing else of what nitro can use. No policy
+# is in front of them: its evaluator needs moto. The same commands run behind one in this process.
 BARE = """
 import builtins, functools, sys
 HIDDEN = {"moto", "flask", "duckdb", "pyarrow", "numpy", "vl_convert", "cryptography", "elftools"}
