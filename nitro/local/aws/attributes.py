@@ -14,9 +14,8 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.exceptions import EC2ClientError
 
+from nitro.local.aws import quotas
 from nitro.local.aws.needs import GetParam
-
-MOST_SHARES = 1000  # accounts, organisations and units that an image is shared with
 
 _TARGETS = {
     "UserId": re.compile(r"\d{12}"),
@@ -34,6 +33,7 @@ _EVERYONE = {"Group": "all"}
 class AttributesBackend:
     """Part of the EC2 backend; see `nitro.local.aws.ec2`. What AWS sets for a new account."""
 
+    amis: dict[str, Any]
     snapshots: dict[str, Any]
 
     def __init__(self) -> None:
@@ -55,6 +55,9 @@ class AttributesBackend:
                 raise EC2ClientError(
                     "InvalidParameter", "An image with encrypted snapshots cannot be made public."
                 )
+            if _EVERYONE not in image.launch_permissions:
+                public = (_EVERYONE in each.launch_permissions for each in self.amis.values())
+                quotas.PUBLIC_IMAGES.check(sum(public))
         if added and any(self.is_default_ebs_key(disk.kms_key_id) for disk in disks):  # type: ignore[attr-defined]
             raise EC2ClientError(
                 "InvalidParameter",
@@ -122,10 +125,7 @@ class AttributeActions:
             self.ec2_backend.check_image_sharing(image, added)
             kept = [each for each in image.launch_permissions if each not in removed]
             shared = [*kept, *(each for each in added if each not in kept)]
-            if len(shared) > MOST_SHARES:
-                raise EC2ClientError(
-                    "ResourceLimitExceeded", f"An AMI is shared with {MOST_SHARES} at most."
-                )
+            quotas.SHARES.check(0, len(shared))
             image.launch_permissions = shared
         elif text is not None:
             image.description = image.registration.description = text

@@ -2,6 +2,7 @@
 
 The numbers are AWS's defaults, but for the vCPUs.
 https://docs.aws.amazon.com/general/latest/gr/ec2-service.html#limits_ec2
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-quotas.html
 https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-on-demand-instances.html#ec2-on-demand-instances-limits
 https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
@@ -29,7 +30,7 @@ class Quota:
     """How many of `what` there may be, and the code of the refusal of one more.
 
     Service Quotas has it for a `service` as `id`, under a `name`, with a default of `default`
-    (None: that is `most`). A quota without an id is one whose id AWS does not document.
+    (None: that is `most`). The documentation has no id for those without one.
     """
 
     what: str
@@ -65,15 +66,25 @@ GROUPS_USED = Quota(
     *("security groups of a network interface", 5, "SecurityGroupsPerInterfaceLimitExceeded"),
     *("vpc", "L-2AFB9258", "Security groups per network interface"),
 )
+IMAGES = Quota(
+    *("AMIs in a region", 50_000, "ResourceLimitExceeded"), *("ec2", "L-B665C33B", "AMIs")
+)
 INTERFACES = Quota(
     *("network interfaces in a region", 5000, "NetworkInterfaceLimitExceeded"),
     *("vpc", "L-DF5E4CA3", "Network interfaces per Region"),
 )
 PENDING = Quota("pending snapshots of a volume", 5, "ConcurrentSnapshotLimitExceeded")
+PUBLIC_IMAGES = Quota(
+    *("public AMIs in a region", 5, "ResourceLimitExceeded"),
+    *("ec2", "L-0E3CBAB9", "Public AMIs"),
+)
 RULES = Quota(
     "rules of a security group in each direction",
     *(60, "RulesPerSecurityGroupLimitExceeded"),
     *("vpc", "L-0EA8095F", "Inbound or outbound rules per security group"),
+)
+SHARES = Quota(
+    "accounts, organizations and units that an AMI is shared with", 1000, "ResourceLimitExceeded"
 )
 SUBNETS = Quota(
     *("subnets in a VPC", 200, "SubnetLimitExceeded"),
@@ -124,8 +135,8 @@ SPOT: Mapping[str, Quota] = {
 }
 
 QUOTAS = (
-    *(ADDRESSES, BUCKETS, COPIES, GROUPS, GROUPS_USED, INTERFACES, PENDING, RULES, SUBNETS),
-    *(VPCS, *ON_DEMAND.values(), *SPOT.values()),
+    *(ADDRESSES, BUCKETS, COPIES, GROUPS, GROUPS_USED, IMAGES, INTERFACES, PENDING),
+    *(PUBLIC_IMAGES, RULES, SHARES, SUBNETS, VPCS, *ON_DEMAND.values(), *SPOT.values()),
 )
 
 _BUCKETS = {  # the beginnings of instance families → the bucket they count in
@@ -146,6 +157,8 @@ def check(backend: Any, operation: str, asked: Mapping[str, Any]) -> None:
     """Raises EC2ClientError for a request of what would be too many."""
     if operation == "CreateSecurityGroup":
         GROUPS.check(sum(len(groups) for groups in backend.groups.values()))
+    elif operation in ("CopyImage", "CreateImage", "RegisterImage"):
+        IMAGES.check(sum(each.owner_id == backend.account_id for each in backend.amis.values()))
     elif operation == "AllocateAddress":
         ADDRESSES.check(len(backend.addresses))
     elif operation == "CreateVpc":

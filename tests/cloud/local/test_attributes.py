@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from nitro.local.aws import install
-from nitro.local.aws.attributes import MOST_SHARES
+from nitro.local.aws.quotas import SHARES
 
 from .conftest import Account, error_code
 
@@ -75,7 +75,7 @@ def test_an_image_is_shared_without_its_snapshot(account: Account) -> None:
          "InvalidAMIAttributeItemValue"),
         ({"LaunchPermission": ALL}, "OperationNotPermitted"),
         ({"ImdsSupport": {"Value": "v1.0"}}, "InvalidParameterValue"),
-        ({"LaunchPermission": {"Add": [{"UserId": f"{n:012}"} for n in range(MOST_SHARES + 1)]}},
+        ({"LaunchPermission": {"Add": [{"UserId": f"{n:012}"} for n in range(SHARES.most + 1)]}},
          "ResourceLimitExceeded"),
     ],
 )  # fmt: skip

@@ -115,6 +115,18 @@ def test_a_volume_has_so_many_pending_snapshots(account: Account) -> None:
     account.ec2.create_snapshot(VolumeId=volume)
 
 
+def test_a_region_has_so_many_images(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    few(monkeypatch, "IMAGES", 2)
+    snapshot = account.snapshot()
+    images = [account.image(snapshot, name=f"image {number}") for number in range(2)]
+    code = error_code(lambda: account.image(snapshot, name="one more"))
+    assert code == "ResourceLimitExceeded"
+    copy = {"Name": "copy", "SourceImageId": images[0], "SourceRegion": account.region}
+    assert error_code(lambda: account.ec2.copy_image(**copy)) == "ResourceLimitExceeded"
+    account.ec2.deregister_image(ImageId=images[1])
+    account.ec2.copy_image(**copy)
+
+
 def test_an_account_has_so_many_buckets(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     few(monkeypatch, "BUCKETS", 1)
     account.s3.create_bucket(Bucket="first-bucket")

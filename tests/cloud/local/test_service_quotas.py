@@ -46,6 +46,16 @@ def rule(account: Account, number: int) -> None:
     )
 
 
+def public_image(account: Account, number: int) -> None:
+    account.ec2.disable_image_block_public_access()
+    known = account.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    snapshot = known[0]["SnapshotId"] if known else account.snapshot()
+    image = account.image(snapshot, name=f"image {number}")
+    everybody = {"Add": [{"Group": "all"}]}
+    for _ in range(2):  # which counts it once
+        account.ec2.modify_image_attribute(ImageId=image, LaunchPermission=everybody)
+
+
 def group_of_interface(account: Account, number: int) -> None:
     names = [f"g{number}-{n}" for n in range(number)]
     groups = [
@@ -61,6 +71,7 @@ def group_of_interface(account: Account, number: int) -> None:
     [
         ("vpc", "L-F678F1CE", 1, vpc, "VpcLimitExceeded"),
         ("ec2", "L-0263D0A3", 0, address, "AddressLimitExceeded"),
+        ("ec2", "L-0E3CBAB9", 0, public_image, "ResourceLimitExceeded"),
         ("vpc", "L-0EA8095F", 1, rule, "RulesPerSecurityGroupLimitExceeded"),
         ("vpc", "L-2AFB9258", 0, group_of_interface, "SecurityGroupsPerInterfaceLimitExceeded"),
     ],
