@@ -57,5 +57,5 @@ def test_hostile_bytes_short(loop: Loop) -> None:
 @pytest.mark.slow
 @pytest.mark.soak
 def test_hostile_bytes_long(loop: Loop) -> None:
-    for seed in range(length(short=4, long=40)):
+    for seed in range(length(short=2, long=10)):
         compare(loop, seed=seed, count=5_000)

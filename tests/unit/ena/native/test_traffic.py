@@ -376,7 +376,7 @@ def compare(loop: Loop, card: Profile, seed: int, count: int) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(length(short=3, long=400)))
+@pytest.mark.parametrize("seed", range(length(short=3, long=100)))
 @pytest.mark.parametrize("card", CARDS)
 def test_traffic_leaves_the_same_traces(loop: Loop, card: str, seed: int) -> None:
     compare(loop, CARDS[card], seed, 120)
