@@ -14,7 +14,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
     When the block raises, it is removed, and what was at `path` stays. Processes and threads that
     do this at once do not meet. Its name begins with a dot.
+
+    Where `path` is a link, it stays; a pipe, a terminal or another device is written to as it is.
     """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        yield path
+        return
     fresh = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     try:
         yield fresh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,29 @@ def test_two_writers_do_not_meet(tmp_path: Path) -> None:
         other.write_text("other")
     assert path.read_text() == "one"  # which ended last
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_pipe_stays_one(tmp_path: Path) -> None:
+    """As /dev/null does, for a user who may replace it."""
+    path, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(path)
+    link.symlink_to(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with replacing(link) as fresh:
+            fresh.write_text("new")
+        assert os.read(reader, 10) == b"new"
+    finally:
+        os.close(reader)
+    assert path.is_fifo()
+    assert link.is_symlink()
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    path, link = tmp_path / "file", tmp_path / "link"
+    path.write_text("old")
+    link.symlink_to(path)
+    with replacing(link) as fresh:
+        fresh.write_text("new")
+    assert link.is_symlink()
+    assert path.read_text() == "new"

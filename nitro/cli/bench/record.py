@@ -160,12 +160,7 @@ def export(
 
 def _write(output: Path, parts: Iterable[str]) -> None:
     """Write a file, which appears whole or stays as it was; a pipe or a terminal as it comes."""
-    target = output.resolve()
-    if target.exists() and not target.is_file():
-        with target.open("w") as file:
-            file.writelines(parts)
-        return
-    with replacing(target) as draft, draft.open("x") as file:
+    with replacing(output) as draft, draft.open("w") as file:
         file.writelines(parts)
 
 
