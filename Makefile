@@ -26,7 +26,7 @@ docs: $(VENV)/.test
 pictures: $(VENV)/.test
 	$(VENV)/bin/python -m tools.pictures
 
-# Seven minutes on two cores: no virtual machine, no download.
+# Four minutes on two cores: no virtual machine, no download.
 test-fast: $(VENV)/.test
 	$(PYTEST) -n 2 -q --cov --cov-report=
 	$(VENV)/bin/python tools/coverage_total.py

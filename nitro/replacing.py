@@ -17,7 +17,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Where `path` is a link, it stays; a pipe, a terminal or another device is written to as it is.
     """
-    path = path.resolve()
+    path = Path(os.path.realpath(path))  # Path.resolve fails for a link to itself
     if path.exists() and not path.is_file():
         yield path
         return

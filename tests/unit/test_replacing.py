@@ -63,3 +63,11 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
         fresh.write_text("new")
     assert link.is_symlink()
     assert path.read_text() == "new"
+
+
+def test_a_link_to_itself_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "link"
+    path.symlink_to(path)
+    with replacing(path) as fresh:
+        fresh.write_text("new")
+    assert path.read_text() == "new"

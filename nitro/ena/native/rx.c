@@ -254,7 +254,8 @@ static bool loop_can_deliver(const struct loop_receiver *receiver, const struct 
 {
 	uint64_t free = target->end - target->start;
 
-	if (target->stopped || !target->cq->plain || !free || (target->by_region && free < target->depth / 2))
+	if (target->stopped || !target->cq->plain || !free ||
+	    (target->by_region && free < target->depth / 2))
 		return false;
 	if (target != from) {
 		uint32_t views = loop_views(target, view, receiver->max_descriptors);

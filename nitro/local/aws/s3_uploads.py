@@ -54,8 +54,8 @@ class UploadActions:
         if "uploads" in query:
             self._check_upload_checksums()
         upload = self.upload()
-        if "uploadId" in query and upload is None:
-            self._check_completed(key_name)
+        if "uploadId" in query and not self._is_completed(key_name):
+            upload = self._known_upload()
         whole = self._whole_checksum(upload, body) if upload else None
         answer = super()._key_response_post(  # type: ignore[misc]
             request, body, bucket_name, query, key_name
@@ -66,12 +66,11 @@ class UploadActions:
                 key.set_acl(self.backend.get_bucket(bucket_name).acl)
         return answer if whole is None else self._completed(answer, whole)
 
-    def _check_completed(self, key_name: str) -> None:
-        """Raises S3ClientError unless the object is what the upload became: asked again."""
+    def _is_completed(self, key_name: str) -> bool:
+        """Whether the object is what the upload became: the request came before."""
         key = self.backend.get_object(self.bucket_name, key_name)
         upload = key.multipart if key else None
-        if upload is None or upload.id != self.querystring["uploadId"][0]:
-            self._known_upload()
+        return upload is not None and upload.id == self.querystring["uploadId"][0]
 
     def _check_upload_checksums(self) -> None:
         algorithm = self.headers.get("x-amz-checksum-algorithm")
