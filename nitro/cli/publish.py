@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -11,9 +11,6 @@ from nitro.cli import options, publish_output
 from nitro.cli.connection import connected
 from nitro.cli.output import reporter
 from nitro.errors import InputError, NitroError
-
-if TYPE_CHECKING:
-    pass
 
 CONFIG = Path("publish.toml")
 _ORGANIZATION, _UNIT = ":organization/", ":ou/"

@@ -147,7 +147,11 @@ def _copy_image(
 
 
 def _came_to_nothing(cloud: Cloud, image_id: str) -> bool:
-    """Whether a token answered with an AMI that has failed or been deregistered since."""
+    """Whether a token answered with an AMI that has failed or been deregistered since.
+
+    One that was deregistered may be named as such, or be missing: when it still is after the time
+    that a new one may take to appear, it is none.
+    """
 
     def state() -> str | None:
         try:
@@ -157,7 +161,12 @@ def _came_to_nothing(cloud: Cloud, image_id: str) -> bool:
                 raise
             return "deregistered"
 
-    return _visible(cloud, state, image_id) not in ("available", "pending")
+    try:
+        return _visible(cloud, state, image_id) not in ("available", "pending")
+    except ApiError as error:
+        if not error.absent:
+            raise
+        return True
 
 
 def _visible(cloud: Cloud, look: Callable[[], _T | None], what: str) -> _T:

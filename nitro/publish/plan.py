@@ -62,11 +62,9 @@ def make(
     release: Release,
     states: Mapping[str, RegionState],
     in_use: Mapping[str, Mapping[str, Sequence[str]]],
-    *,
-    direct: bool,
 ) -> PublishPlan:
-    """`in_use`: for each region the AMIs that something names; `direct`: EBS direct is allowed."""
-    ways = _ways(release, states, direct=direct)
+    """`in_use`: for each region the AMIs that something names."""
+    ways = _ways(release, states)
     found = [step for region in states for step in _region_steps(release, states[region], ways)]
     complete = not any(state.error for state in states.values())
     if complete:
@@ -97,9 +95,7 @@ def seconds(release: Release, regions: int, way: Via) -> float:
     return data / uplink + copies
 
 
-def _ways(
-    release: Release, states: Mapping[str, RegionState], *, direct: bool
-) -> dict[str, list[Step]]:
+def _ways(release: Release, states: Mapping[str, RegionState]) -> dict[str, list[Step]]:
     """For each region that lacks the AMI, the steps by which it gets one."""
     asked = {name: state for name, state in states.items() if not state.error}
     ways: dict[str, list[Step]] = {}
@@ -112,9 +108,9 @@ def _ways(
     if not lacking:
         return ways
     via = release.settings.via
-    if direct and (via == "ebs" or (via == "auto" and _direct_is_quicker(release, len(lacking)))):
+    if via == "ebs" or (via == "auto" and _direct_is_quicker(release, len(lacking))):
         return ways | {region: _written(release, region) for region in lacking}
-    upload = _written if direct and via != "s3" else _imported
+    upload = _imported if via == "s3" else _written
     sources = [region for region in asked if region not in lacking]
     for region in lacking:
         source = next((each for each in sources if _copyable(asked[each], asked[region])), None)

@@ -81,7 +81,7 @@ def _plan(
             return _users(cloud, release, [*too_many, *retired])
 
         in_use = _everywhere(clouds, used, brake)
-    decided = plans.make(release, states, in_use, direct=release.settings.via != "s3")
+    decided = plans.make(release, states, in_use)
     _require_future(decided, datetime.now(UTC))
     return decided
 

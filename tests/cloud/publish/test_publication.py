@@ -240,11 +240,16 @@ def test_room_for_a_copy_is_waited_for(account: Cloud, disk: Source) -> None:
     assert not publish_it(make_release(disk, via="s3", regions=[HOME, SECOND]), busy).failed
 
 
-def test_an_ami_that_was_deregistered_is_made_anew(account: Cloud, disk: Source) -> None:
-    """The copy's token still stands for the AMI that is gone."""
+@pytest.mark.parametrize("gone", [(HOME, SECOND), (SECOND,)])
+def test_an_ami_that_was_deregistered_is_made_anew(
+    account: Cloud, disk: Source, monkeypatch: pytest.MonkeyPatch, gone: tuple[str, ...]
+) -> None:
+    """The copy's token still stands for the AMI that is gone, if its source is not."""
+    monkeypatch.setattr("nitro.cloud.visibility.VISIBLE_AFTER", 0.05)
+    monkeypatch.setattr("nitro.cloud.wait.VISIBLE_AFTER", 0.05)
     wanted = make_release(disk, via="s3", regions=[HOME, SECOND])
     publish_it(wanted)
-    for region in (HOME, SECOND):
+    for region in gone:
         cloud = account.in_region(region)
         image = find_ami(cloud, wanted.name)
         assert image
@@ -253,6 +258,21 @@ def test_an_ami_that_was_deregistered_is_made_anew(account: Cloud, disk: Source)
     assert not publish_it(wanted).failed
     found = amis(account, wanted.name)
     assert [len(found[region]) for region in REGIONS] == [1, 1, 0]
+
+
+def test_an_ami_of_somebody_else_s_is_not_found_by_its_name(account: Cloud) -> None:
+    volume = account.ec2.create_volume(Size=1, AvailabilityZone=f"{HOME}a")["VolumeId"]
+    ebs: Any = {"SnapshotId": account.ec2.create_snapshot(VolumeId=volume)["SnapshotId"]}
+    root: Any = {"DeviceName": "/dev/xvda", "Ebs": ebs}
+    found = account.ec2.register_image(
+        Name="taken", RootDeviceName="/dev/xvda", BlockDeviceMappings=[root]
+    )
+    assert find_ami(account, "taken") is None
+    own = [{"Key": tags.OWNER, "Value": "nitro"}]
+    account.ec2.create_tags(Resources=[found["ImageId"]], Tags=own)  # type: ignore[arg-type]
+    image = find_ami(account, "taken")
+    assert image
+    assert image.id == found["ImageId"]
 
 
 def test_retention_keeps_the_newest_and_what_is_in_use(

@@ -25,21 +25,29 @@ PUBLIC_TEXT = base64.b64encode(b"Ed" + KEY_ID + PUBLIC).decode()
 CONTENT = b"a release"
 
 
-def secret_file(folder: Path, password: str | None = None) -> Path:
-    """As `minisign -G` writes it, with the least work for scrypt; without a password: -W."""
+def secret_file(
+    folder: Path,
+    password: str | None = None,
+    limits: tuple[int, int] = (32768, 16 << 20),
+    numbers: tuple[int, int] = (1024, 1),
+) -> Path:
+    """As `minisign -G` writes it, with the least work for scrypt; without a password: -W.
+
+    `limits` are libsodium's, of operations and memory, and `numbers` scrypt's N and p for them.
+    """
     secret = KEY_ID + SEED + PUBLIC
-    salt, operations, memory = bytes(32), 32768, 16 << 20
+    salt, (operations, memory), (n, p) = bytes(32), limits, numbers
     kdf, checksum = b"\0\0", bytes(32)
     if password is not None:
         kdf, checksum = b"Sc", hashlib.blake2b(b"Ed" + secret, digest_size=32).digest()
     secret += checksum
     if password is not None:
         stream = hashlib.scrypt(
-            password.encode(), salt=salt, n=1024, r=8, p=1, dklen=len(secret), maxmem=1 << 26
+            password.encode(), salt=salt, n=n, r=8, p=p, dklen=len(secret), maxmem=1 << 26
         )
         secret = bytes(a ^ b for a, b in zip(secret, stream, strict=True))
-    limits = operations.to_bytes(8, "little") + memory.to_bytes(8, "little")
-    raw = b"Ed" + kdf + b"B2" + salt + limits + secret
+    asked = operations.to_bytes(8, "little") + memory.to_bytes(8, "little")
+    raw = b"Ed" + kdf + b"B2" + salt + asked + secret
     path = folder / "minisign.key"
     path.write_text(f"untrusted comment: secret\n{base64.b64encode(raw).decode()}\n")
     return path
@@ -58,6 +66,46 @@ def test_a_wrong_password_opens_nothing(tmp_path: Path) -> None:
         read_secret_key(path, "guess")
     with pytest.raises(NoKey, match="NITRO_SIGN_PASSWORD"):
         read_secret_key(path, None)
+
+
+@pytest.mark.parametrize(
+    ("limits", "numbers"),
+    [
+        ((100, 16 << 20), (1024, 1)),  # never less than 32768 operations
+        ((65536, 16 << 20), (2048, 1)),
+        ((32768, 256 << 10), (256, 4)),  # what memory bounds is done several times over
+        ((65536, 1 << 20), (1024, 2)),
+        ((40000, 1 << 20), (1024, 1)),
+    ],
+)
+def test_scrypt_s_numbers_follow_from_limits_as_in_libsodium(
+    tmp_path: Path, limits: tuple[int, int], numbers: tuple[int, int]
+) -> None:
+    path = secret_file(tmp_path, "secret", limits, numbers)
+    assert read_secret_key(path, "secret").key_id == KEY_ID
+
+
+@pytest.mark.parametrize("limits", [((1 << 25) + 1, 1 << 20), (32768, (1 << 30) + 1)])
+def test_a_key_that_asks_for_more_than_minisign_s_do_is_refused(
+    tmp_path: Path, limits: tuple[int, int]
+) -> None:
+    with pytest.raises(NoKey, match="more memory or time"):
+        read_secret_key(secret_file(tmp_path, "secret", limits), "secret")
+
+
+def test_a_key_that_asks_for_as_much_as_minisign_s_do_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, asked = secret_file(tmp_path, "secret", (1 << 25, 1 << 30)), []
+
+    def scrypt(password: bytes, *, n: int, r: int, p: int, dklen: int, **_: object) -> bytes:
+        asked.append((n, r, p))
+        return bytes(dklen)  # the real one takes a gigabyte and seconds
+
+    monkeypatch.setattr(hashlib, "scrypt", scrypt)
+    with pytest.raises(NoKey, match="does not open"):
+        read_secret_key(path, "secret")
+    assert asked == [(1 << 20, 8, 1)]
 
 
 @pytest.mark.parametrize("line", [1, 2, 3])

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from nitro.cloud import DiskImage, tags
 from nitro.errors import NitroError
 from nitro.publish import plan, release, steps
@@ -43,10 +45,10 @@ def finished(of: Release, region: str, **changes: Any) -> RegionState:
     return replace(whole, **changes)
 
 
-def made(of: Release, *states: RegionState, direct: bool = True, **in_use: Any) -> PublishPlan:
+def made(of: Release, *states: RegionState, **in_use: Any) -> PublishPlan:
     given = {state.region: state for state in states}
     all_states = {region: given.get(region, RegionState(region)) for region in of.regions}
-    return plan.make(of, all_states, in_use.get("in_use", {}), direct=direct)
+    return plan.make(of, all_states, in_use.get("in_use", {}))
 
 
 def kinds(of: PublishPlan, region: str) -> list[str]:
@@ -68,22 +70,41 @@ def test_a_large_disk_over_a_slow_line_is_sent_once_and_copied() -> None:
     assert found.bytes_sent == 4 * BLOCK_SIZE
 
 
+def test_how_long_each_way_takes_follows_from_bytes_regions_and_the_uplink() -> None:
+    of = wanted(uplink=1 << 20)  # 2 MiB in 4 blocks
+    assert [plan.seconds(of, regions, "ebs") for regions in (1, 3)] == [2.0, 6.0]
+    assert plan.seconds(of, 1, "s3") == 2.0
+    assert plan.seconds(of, 2, "s3") == plan.seconds(of, 3, "s3") == 302.004
+
+
+@pytest.mark.parametrize(("uplink", "way"), [(13_000, "Copy"), (14_500, "Write")])
+def test_the_quicker_way_is_taken(uplink: int, way: str) -> None:
+    """Two more regions cost 4 MiB of uplink, or five minutes."""
+    assert kinds(made(wanted(uplink=uplink)), SECOND)[0] == way
+
+
+def test_only_regions_that_lack_the_ami_count_for_the_way() -> None:
+    of = wanted(uplink=1000)
+    found = made(of, *(finished(of, region) for region in (SECOND, THIRD)))
+    assert kinds(found, HOME)[0] == "Write", "one region is reached as quickly"
+
+
 def test_by_way_of_s3_one_region_imports_and_the_others_copy() -> None:
-    found = made(wanted(via="s3"), direct=False)
+    found = made(wanted(via="s3"))
     assert kinds(found, HOME)[:2] == ["Import", "Register"]
     assert kinds(found, THIRD)[0] == "Copy"
 
 
 def test_what_a_region_has_is_copied_from_there() -> None:
     of = wanted(via="s3")
-    found = made(of, finished(of, THIRD), direct=False)
+    found = made(of, finished(of, THIRD))
     assert [s.source for s in found.steps if isinstance(s, steps.Copy)] == [THIRD, THIRD]
     assert found.bytes_sent == 0
 
 
 def test_what_is_encrypted_is_not_copied_into_the_clear() -> None:
     of = wanted(via="s3", kms_keys={HOME: "k"})
-    found = made(of, RegionState(HOME, key="arn:k"), direct=False)
+    found = made(of, RegionState(HOME, key="arn:k"))
     assert kinds(found, HOME)[0] == "Import"
     assert kinds(found, SECOND)[0] == "Import"
     assert [s.source for s in found.steps if isinstance(s, steps.Copy)] == [SECOND]
@@ -92,6 +113,57 @@ def test_what_is_encrypted_is_not_copied_into_the_clear() -> None:
 def test_with_nothing_to_do_there_is_no_step() -> None:
     of = wanted(parameter="/web")
     assert made(of, *(finished(of, region) for region in REGIONS)).steps == ()
+
+
+def test_what_is_encrypted_is_copied_to_where_there_is_a_key() -> None:
+    of = wanted(via="s3", kms_keys={HOME: "k", SECOND: "k"})
+    states = [RegionState(region, key="arn:k") for region in (HOME, SECOND)]
+    found = made(of, *states)
+    assert [kinds(found, region)[0] for region in REGIONS] == ["Import", "Copy", "Import"]
+
+
+def test_an_ami_that_waits_for_its_snapshot_s_proof_keeps_its_settings_for_then() -> None:
+    """What does not exist yet is deprecated by its creation, and has no tag that could be kept."""
+    of = wanted(deprecate="10d", protect=True, share={"public": True}, tags={"stack": "blue"})
+    found = made(of).in_region(HOME)
+    assert [type(step).__name__ for step in found] == [
+        *("Write", "Register", "ShareImage", "ShareSnapshot", "Deprecate", "Protect", "Finish")
+    ]
+    (deprecate,) = (step for step in found if isinstance(step, steps.Deprecate))
+    (finish,) = (step for step in found if isinstance(step, steps.Finish))
+    assert deprecate.at is None
+    assert finish.tags == of.tag_map
+
+
+def test_a_date_of_deprecation_that_fits_needs_no_step() -> None:
+    of = wanted(deprecate="10d")
+    at = datetime(2026, 1, 11, tzinfo=UTC)
+    assert kinds(made(of, finished(of, HOME, ami=image(of, deprecated_at=at))), HOME) == []
+    other = finished(of, HOME, ami=image(of, deprecated_at=at.replace(minute=1)))
+    (step,) = made(of, other).in_region(HOME)
+    assert step == steps.Deprecate(region=HOME, at=at)
+
+
+def test_what_an_earlier_run_was_about_to_remove_is_removed_last() -> None:
+    of = wanted(parameter="/web")
+    old = image(of, id="ami-0", name="web-0", snapshot_id="snap-0", protected=True)
+    others = [finished(of, region) for region in (SECOND, THIRD)]
+    state = finished(of, HOME, retired=(old,), parameter="ami-0")
+    flip, removal = made(of, state, *others).steps
+    assert flip == steps.Flip(region=HOME, name="/web", before="ami-0")
+    assert isinstance(removal, steps.RemoveImage)
+    assert (removal.image_id, removal.snapshot_id, removal.protected) == ("ami-0", "snap-0", True)
+    assert removal.retires
+    kept = made(of, state, *others, in_use={HOME: {"ami-0": ["parameter /old"]}})
+    assert [type(step).__name__ for step in kept.steps] == ["Flip"]
+    assert kept.kept == {"ami-0": ["parameter /old"]}
+
+
+def test_without_retention_every_release_stays() -> None:
+    of = wanted()
+    earlier = tuple(image(of, id=f"ami-{n}", name=f"web-{n}") for n in range(9))
+    others = [finished(of, region) for region in (SECOND, THIRD)]
+    assert made(of, finished(of, HOME, earlier=earlier), *others).steps == ()
 
 
 def test_a_verified_snapshot_is_only_registered() -> None:
@@ -168,10 +240,13 @@ def test_what_interrupted_runs_left_goes_last() -> None:
     found = made(of, state).in_region(HOME)
     assert [type(step).__name__ for step in found] == ["RemoveImage", "RemoveSnapshot"]
     assert "snap-3" in found[1].text
+    assert isinstance(found[0], steps.RemoveImage)
+    assert found[0].why == "a failed AMI of this release too many"
+    assert not found[0].retires
 
 
 def test_every_step_says_what_it_is() -> None:
     of = wanted(parameter="/web", share={"public": True}, deprecate="10d", protect=True, via="s3")
-    found = made(of, direct=False)
+    found = made(of)
     assert all(step.text and step.calls for step in found.steps)
     assert any("everybody" in step.text for step in found.steps)

@@ -17,9 +17,15 @@ from nitro.publish.source import Provenance, Source
 DIGEST = f"sha256:{'ab' * 32}"
 
 
-def made(**keys: Any) -> release.Release:
+def made(*, description: str = "", **keys: Any) -> release.Release:
     disk = DiskImage(
-        Path("disk.raw"), DIGEST, 1000, "web", boot_mode="uefi", tags={"team": "kernel"}
+        Path("disk.raw"),
+        DIGEST,
+        1000,
+        "web",
+        boot_mode="uefi",
+        description=description,
+        tags={"team": "kernel"},
     )
     source = Source(disk, {0: b""}, (0, 0, 0), Provenance("0123abc", "0.1.0", "f" * 64))
     return release.make(Settings.model_validate({"regions": ["eu-central-1"], **keys}), source)
@@ -82,10 +88,20 @@ def test_deprecation_counts_from_the_creation_and_to_the_minute() -> None:
         ({"parameter": "/aws/images"}, "begin with aws or ssm"),
         ({"parameter": "SSMimages"}, "begin with aws or ssm"),
         ({"parameter": "/a" * 16}, "more than 15 levels"),
+        ({"parameter": "/a" * 16 + "/"}, "not the name of an SSM parameter"),
         ({"tags": {"aws:x": "y"}}, "which AWS reserves"),
+        ({"tags": {f"k{n}": "v" for n in range(50)}}, "AWS allows 50"),
+        ({"description": "café"}, "the description of web contains 'é'"),
     ],
 )
 def test_what_makes_no_release_is_named(keys: dict[str, Any], named: str) -> None:
     with pytest.raises(InputError) as refused:
         made(**keys)
     assert named in str(refused.value)
+
+
+def test_a_parameter_of_the_most_levels_and_a_name_of_the_most_characters_are_taken() -> None:
+    assert made(parameter="/a" * 15).parameter == "/a" * 15
+    assert made(ami_name="a" * 128).name == "a" * 128
+    with pytest.raises(InputError, match="not one that EC2 takes"):
+        made(ami_name="a" * 129)
