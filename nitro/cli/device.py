@@ -37,6 +37,12 @@ def serve(
     no_llq: Annotated[
         bool, typer.Option("--no-llq", help="Do not offer LLQ (low-latency queues).")
     ] = False,
+    map_llq: Annotated[
+        bool,
+        typer.Option(
+            "--map-llq", help="Map LLQ memory into the guest: quicker for one that polls the card."
+        ),
+    ] = False,
     offloads: Annotated[
         str,
         typer.Option(
@@ -74,6 +80,7 @@ def serve(
         mac=mac,
         queues=queues,
         llq=not no_llq,
+        map_llq=map_llq,
         offloads=offloads,
         shape=shape,
         strict=strict,

@@ -31,6 +31,12 @@ def up(
         str,
         typer.Option(help="profile: those of AWS's cards; all: every offload, for speed."),
     ] = "profile",
+    map_llq: Annotated[
+        bool,
+        typer.Option(
+            "--map-llq", help="Map LLQ memory into guests: quicker for those that poll the card."
+        ),
+    ] = False,
     shape: Annotated[
         list[str] | None,
         typer.Option(
@@ -57,7 +63,7 @@ def up(
     shapes = _shapes(shape or [])
     day = None if weather is None else conditions.read(weather)
     report = reporter()
-    local.up(report, offloads=offloads, shapes=shapes, weather=day)
+    local.up(report, offloads=offloads, map_llq=map_llq, shapes=shapes, weather=day)
     report.close()
     _show(json)
 

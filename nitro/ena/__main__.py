@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
                 mac=options.mac,
                 queues=options.queues,
                 llq=not options.no_llq,
+                map_llq=options.map_llq,
                 offloads=options.offloads,
                 shape=options.shape,
                 strict=options.strict,
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--mac", help="default: made from the socket's path")
     serve.add_argument("--queues", type=int, help="queue pairs (default: the profile's)")
     serve.add_argument("--no-llq", action="store_true", help="leave LLQ out")
+    serve.add_argument("--map-llq", action="store_true", help="let the guest map LLQ memory")
     serve.add_argument("--offloads", default="profile", help="profile or all")
     serve.add_argument("--shape", help="what the type allows: in=RATE,out=RATE,packets=RATE")
     serve.add_argument("--strict", action="store_true", help="report every broken rule")

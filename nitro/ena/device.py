@@ -61,7 +61,7 @@ class Device:
     the guest, in seconds; `report` takes lines for people (a reset, a broken rule in strict
     mode); `shape` is what the instance type allows, None: all there is; `loop` does in C what it
     can, None: the model does all. `bar2` is the LLQ memory, `bar2_size(profile)` bytes for the
-    driver to write to.
+    driver to write to; None: of its own.
     """
 
     def __init__(
@@ -79,19 +79,21 @@ class Device:
         trace: Trace | None = None,
         shape: Shape | None = None,
         loop: Loop | None = None,
+        bar2: memoryview | None = None,
     ) -> None:
         self.loop = loop
         self.counters = Counters()
         self._shaped = ShapedPort(port, shape, self.counters, clock) if shape else None
         port = self._shaped or port
         self.profile, self.memory, self.port = profile, memory, port
-        self.bar2 = memoryview(bytearray(bar2_size(profile)))
+        self.bar2 = memoryview(bytearray(bar2_size(profile))) if bar2 is None else bar2
         self._mac, self._clock, self._trace = mac, clock, trace
         self._raise_vector, self._interrupt_lag = raise_vector, interrupt_lag
         self._reporter = Reporter(report, trace)
         self.rules = Rules(self._reporter.say if strict else self._reporter.note)
         self.faults = Faults(profile.faults, profile.fault_seed)
         context = Context(profile, memory, self.rules, self.faults, self.counters, trace, loop)
+        self.client = context.client
         self._random = random.Random(profile.fault_seed)
         self.vectors = Vectors(profile.queues + 1, self._interrupt)
         self.events = EventQueue(context)

@@ -75,6 +75,7 @@ class RxPath:
             self._fast = Receiver(
                 context.loop,
                 port,
+                context.client,
                 self._header,
                 self._overflow,
                 max_descriptors=self._max_descriptors,

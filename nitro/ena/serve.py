@@ -32,6 +32,7 @@ def serve(
     mac: str | None = None,
     queues: int | None = None,
     llq: bool = True,
+    map_llq: bool = False,
     offloads: str = "profile",
     shape: str | None = None,
     strict: bool = False,
@@ -45,7 +46,8 @@ def serve(
 
     `port` is the cable (`tap:IF`, `unix:PATH`, `fd:N`), `profile` the name of one or an
     instance type, `queues` the number of queue pairs (default: the profile's); without `llq` the
-    card has none even if its profile does. `offloads` is "profile" for those of the profile or
+    card has none even if its profile does, and with `map_llq` the client may map its memory
+    (`Session` has what follows). `offloads` is "profile" for those of the profile or
     "all" for every one there is, merged segments included. `shape` is what the type allows, such
     as "in=500M,out=500M,packets=20K" (see `shape.py`). `trace` is a file for the dialogue (frames
     go to `trace` + ".pcapng"), `control` a socket for commands (see `control.py`). `report` takes
@@ -66,6 +68,8 @@ def serve(
     if not llq:
         if card.llq_only:
             raise InputError(f"cards of profile {profile} have no queues but LLQ")
+        if map_llq:
+            raise InputError("a card without LLQ has no LLQ memory to map")
         card = replace(card, llq=False)
     with ExitStack() as stack:
         tracer = stack.enter_context(_tracing(trace)) if trace else None
@@ -81,6 +85,7 @@ def serve(
             report=report or _to_stderr,
             trace=tracer,
             loop=choose(),
+            map_llq=map_llq,
         )
         stack.callback(server.close)
         if control is not None:

@@ -7,11 +7,12 @@ structure keeps what it points to alive.
 from __future__ import annotations
 
 import ctypes
-from ctypes import c_uint16, c_uint32, c_uint64
+from ctypes import c_int64, c_uint16, c_uint32, c_uint64
 
 REGIONS = 256
 QUEUES = 128
 FLOWS = 1024
+WRITES = 512
 
 
 def _words(*names: str) -> list[tuple[str, type]]:
@@ -37,11 +38,22 @@ class CompletionState(ctypes.Structure):
     _fields_ = _words("address", "depth", "head", "plain")
 
 
+class ClientState(ctypes.Structure):
+    """A vfio-user client, and its writes to registers that are to be carried out. `socket` is
+    negative while the loop is not to answer them."""
+
+    _fields_ = [
+        ("socket", c_int64),
+        *_words("bar0_bytes", "listed"),
+        ("list", c_uint64 * WRITES),
+    ]
+
+
 class TxState(ctypes.Structure):
     """A transmit queue for one call, and what the call did."""
 
     _fields_ = _words(
-        *("memory", "cq", "entries", "ring", "index", "depth", "stride", "first", "more"),
+        *("memory", "cq", "client", "entries", "ring", "index", "depth", "stride", "first", "more"),
         *("header_offset", "max_descriptors", "max_frame", "offloads", "meta_required"),
         *("head", "tail", "meta0", "meta2", "packets", "bytes", "completed"),
     )
@@ -77,7 +89,7 @@ class ReceiverState(ctypes.Structure):
     """The receive side of a card, and what the last call did."""
 
     _fields_ = [
-        *_words("header", "overflow", "overflow_bytes", "flows", "scratch"),
+        *_words("header", "overflow", "overflow_bytes", "flows", "scratch", "client"),
         *_words("max_descriptors", "status_mask", "hashed", "watched"),
         *_words("frames", "packets", "bytes", "length", "views", "last", "hash", "sequence"),
         ("told", c_uint64),

@@ -55,6 +55,7 @@ class TxQueue:
         self._state = TxState()
         self.attach(context.memory)
         if layout is None or len(self._ring) == depth * layout.entry_size:
+            self._state.client = addressof(context.client)
             self._describe(context.memory, limits)
         else:
             self._loop = None

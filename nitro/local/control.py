@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from nitro import paths
 from nitro.errors import InputError, NitroError
 from nitro.local import programs, qemu, users
-from nitro.local.nic import OFFLOADS, OFFLOADS_FILE, SHAPES_FILE
+from nitro.local.nic import MAP_LLQ_FILE, OFFLOADS, OFFLOADS_FILE, SHAPES_FILE
 from nitro.progress import Reporter, Stage
 
 if TYPE_CHECKING:
@@ -100,23 +100,29 @@ def up(
     report: Reporter | None = None,
     *,
     offloads: str = "profile",
+    map_llq: bool = False,
     shapes: Mapping[str, str] | None = None,
     weather: Conditions | None = None,
 ) -> Endpoint:
     """The running local Nitro, started if there is none, to stay until `down`.
 
     The cards of instances that start from now on have the offloads of their profile, or with
-    "all" every one there is, and by instance type the bounds in `shapes`, which
-    `nitro device serve --shape` explains. Raises InputError for another word. `weather` adds
-    faults to those of a fair day; InputError when it runs already, with other ones or none.
-    Programs that it needs are fetched first. Raises InputError when moto is not installed,
-    NitroError when it does not come up; the last lines of its log say why.
+    "all" every one there is, map their LLQ memory into the guest if `map_llq`, and have by instance
+    type the bounds in `shapes`, which `nitro device serve --shape` explains. Raises InputError for
+    another word. `weather` adds faults to those of a fair day; InputError when it runs already,
+    with other ones or none. Programs that it needs are fetched first. Raises InputError when moto
+    is not installed, NitroError when it does not come up; the last lines of its log say why.
     """
     if offloads not in OFFLOADS:
         raise InputError(f"no offloads named {offloads!r}", hint="known: " + ", ".join(OFFLOADS))
     with _entered(report or Reporter(), weather) as endpoint:
         (_folder() / UNTIL_DOWN).touch()
         (_folder() / OFFLOADS_FILE).write_text(offloads)
+        mapped = _folder() / MAP_LLQ_FILE
+        if map_llq:
+            mapped.touch()
+        else:
+            mapped.unlink(missing_ok=True)
         (_folder() / SHAPES_FILE).write_text(json.dumps(dict(shapes or {})))
         return endpoint
 

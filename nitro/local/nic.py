@@ -24,6 +24,7 @@ from nitro.ports import Forward
 CARD_SECONDS = 30.0
 OFFLOADS = ("profile", "all")  # as `nitro device serve` has them
 OFFLOADS_FILE = "offloads"
+MAP_LLQ_FILE = "map-llq"
 SHAPES_FILE = "shapes.json"
 
 # Of the first network interface, as on Nitro instances: systemd then calls it ens5.
@@ -52,6 +53,11 @@ def offloads_of(folder: Path) -> str:
         return "profile"
 
 
+def maps_llq(folder: Path) -> bool:
+    """Whether the local Nitro in `folder` maps LLQ memory into its guests."""
+    return (folder / MAP_LLQ_FILE).exists()
+
+
 def shape_of(folder: Path, instance_type: str) -> str | None:
     """What the local Nitro in `folder` allows the cards of a type; None: all there is."""
     try:
@@ -65,10 +71,10 @@ class EnaNic:
     """An ENA card on a tap: `nitro.ena` in a process of its own, plugged in by vfio-user.
 
     The descriptor `tap` is this object's from here on. `profile` is the instance type whose
-    card it is; `offloads` "all" gives it every offload instead of that card's, `shape` is what the
-    type allows, as `nitro device serve` takes it. What the card
-    reports, every broken rule of the driver's by name, is appended to `console`, where the
-    instance's own words are.
+    card it is; `offloads` "all" gives it every offload instead of that card's, `map_llq` maps its
+    LLQ memory into the guest, `shape` is what the type allows, as `nitro device serve` takes it.
+    What the card reports, every broken rule of the driver's by name, is appended to `console`,
+    where the instance's own words are.
 
     Raises NitroError when the card does not come up.
     """
@@ -84,15 +90,19 @@ class EnaNic:
         folder: Path,
         console: Path,
         offloads: str = "profile",
+        map_llq: bool = False,
         shape: str | None = None,
     ) -> None:
         if offloads == "all":
-            self.name = "ena, all offloads"
+            self.name += ", all offloads"
+        if map_llq:
+            self.name += ", LLQ mapped"
         # A relative name, for a socket's path must be short; QEMU runs in the same folder.
         socket = folder / "ena"
         socket.unlink(missing_ok=True)
         words = ["--socket", socket.name, "--port", f"fd:{tap}", "--mac", mac]
         words += ["--profile", profile, "--offloads", offloads, "--strict", "--once"]
+        words += ["--map-llq"] if map_llq else []
         words += ["--shape", shape] if shape else []
         try:
             with console.open("ab") as reports:

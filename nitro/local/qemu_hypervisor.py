@@ -22,7 +22,7 @@ from nitro.errors import NitroError
 from nitro.local import accel, console_file, hotplug, qemu, watch
 from nitro.local.broker import HostSockets
 from nitro.local.hypervisor import Disk, Guest, GuestStatus, State
-from nitro.local.nic import EnaNic, Nic, offloads_of, shape_of
+from nitro.local.nic import EnaNic, Nic, maps_llq, offloads_of, shape_of
 from nitro.local.relay import Relay
 from nitro.local.restart import restart
 from nitro.local.subnet import Subnets
@@ -294,6 +294,7 @@ class QemuHypervisor:
                 folder=folder,
                 console=folder / CONSOLE,
                 offloads=offloads_of(self._folder.parent),
+                map_llq=maps_llq(self._folder.parent),
                 shape=shape_of(self._folder.parent, guest.instance_type),
             )
             try:

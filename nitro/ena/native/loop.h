@@ -22,6 +22,7 @@
 
 #define LOOP_REGIONS 256
 #define LOOP_QUEUES 128
+#define LOOP_WRITES 512
 #define LOOP_PARTS 64 /* of a packet; the most that a card allows is lower */
 #define LOOP_HEADER 10 /* bytes of a virtio-net header */
 /* The parts of a packet: that header, its copied front, slices of guest memory. */
@@ -44,9 +45,18 @@ struct loop_cq {
 	uint64_t address, depth, head, plain;
 };
 
+/* A vfio-user client, and its writes to registers that the model is to carry out: the offset below,
+ * the value above. */
+struct loop_client {
+	int64_t socket; /* negative: do not answer, nor look whether more have come */
+	uint64_t bar0_bytes, listed;
+	uint64_t list[LOOP_WRITES];
+};
+
 struct loop_tx {
 	const struct loop_memory *memory;
 	struct loop_cq *cq;
+	struct loop_client *client;
 	const uint8_t *entries; /* LLQ; NULL for a ring in guest memory, at `ring` */
 	uint64_t ring, index, depth;
 	uint64_t stride, first, more; /* bytes of an entry, descriptors in it (tx_reader.py) */
@@ -85,6 +95,7 @@ struct loop_receiver {
 	uint64_t overflow_bytes;
 	struct loop_flow *flows; /* LOOP_FLOWS of them */
 	uint8_t *scratch; /* of `overflow_bytes` */
+	struct loop_client *client;
 	uint64_t max_descriptors, status_mask, hashed;
 	uint64_t watched; /* tell of every frame whose sum was left open */
 	/* What the last call did: see loop_receive(). */
@@ -155,6 +166,9 @@ static inline void loop_put_be16(uint8_t *at, uint32_t value)
 uint64_t loop_add(uint64_t sum, const uint8_t *data, size_t bytes, bool odd);
 uint32_t loop_fold(uint64_t sum);
 uint32_t loop_pseudo(const uint8_t *addresses, size_t bytes, uint32_t protocol, uint32_t length);
+
+/* writes.c */
+void loop_answer(struct loop_client *client);
 
 /* offload.c */
 struct loop_packet {

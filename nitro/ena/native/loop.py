@@ -42,10 +42,8 @@ class Loop:
             *(None, c_void_p, ctypes.c_char_p, c_uint64),
             *(c_uint32, c_uint32, c_uint64),
         )
-        self.posted = _function(
-            library.loop_posted,
-            *(c_uint64, c_void_p, c_uint64, c_void_p, c_uint64, c_uint64),
-            *(c_void_p, c_uint64, c_void_p),
+        self.write = _function(
+            library.loop_write, *(c_uint64, c_void_p, c_void_p, c_uint64, c_void_p, c_uint64)
         )
 
 

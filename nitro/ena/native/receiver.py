@@ -9,7 +9,7 @@ from nitro.ena.headers import Flow
 from nitro.ena.native.loop import Loop
 from nitro.ena.ports import DescriptorPort
 from nitro.ena.rx import Buffers, RxQueue
-from nitro.ena.state import FLOWS, QUEUES, FlowState, ReceiverState, address_of
+from nitro.ena.state import FLOWS, QUEUES, ClientState, FlowState, ReceiverState, address_of
 
 
 class Receiver:
@@ -23,6 +23,7 @@ class Receiver:
         self,
         loop: Loop,
         port: DescriptorPort,
+        client: ClientState,
         header: bytearray,
         overflow: memoryview,
         *,
@@ -41,6 +42,7 @@ class Receiver:
             overflow_bytes=len(overflow),
             flows=addressof(self._flows),
             scratch=address_of(self._scratch),
+            client=addressof(client),
             max_descriptors=max_descriptors,
             status_mask=status_mask & 0xFFFFFFFF,
             hashed=hashed,

@@ -332,6 +332,7 @@ LOOP_API int loop_receive(struct loop_receiver *receiver, struct loop_rx *rx, in
 		receiver->length = frame.length = (size_t)length;
 		loop_cut(&frame, receiver);
 		end = loop_deliver(receiver, rx, &frame, room);
+		loop_answer(receiver->client);
 		if (end != LOOP_DONE)
 			return end;
 		rx = receiver->queue[receiver->last];

@@ -156,5 +156,6 @@ LOOP_API void loop_transmit(struct loop_tx *tx, int port)
 		tx->meta2 = packet.meta2;
 		if (packet.completes)
 			loop_complete(tx, completions, &packet);
+		loop_answer(tx->client);
 	}
 }

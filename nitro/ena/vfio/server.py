@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from nitro.ena.device import Device
+from nitro.ena.device import Device, bar2_size
 from nitro.ena.memory import Memory
 from nitro.ena.native.loop import Loop
 from nitro.ena.ports import Port
@@ -19,6 +19,7 @@ from nitro.ena.profiles import Profile
 from nitro.ena.shape import Shape
 from nitro.ena.trace import Trace
 from nitro.ena.vfio.irqs import Irqs
+from nitro.ena.vfio.llq_memory import LlqMemory
 from nitro.ena.vfio.messages import ProtocolError
 from nitro.ena.vfio.poller import IN, OUT, Poller
 from nitro.ena.vfio.session import Session
@@ -40,7 +41,10 @@ class Watched(Protocol):
 
 
 class Server:
-    """A card behind a listening vfio-user socket: one client at a time."""
+    """A card behind a listening vfio-user socket: one client at a time.
+
+    With `map_llq` the client may map LLQ memory (`Session`).
+    """
 
     def __init__(
         self,
@@ -54,9 +58,11 @@ class Server:
         report: Callable[[str], None] = lambda line: None,
         trace: Trace | None = None,
         loop: Loop | None = None,
+        map_llq: bool = False,
     ) -> None:
         self._path, self._port, self._report = path, port, report
         self._irqs = Irqs(profile.queues + 1)
+        self._llq = LlqMemory(bar2_size(profile)) if map_llq and profile.llq else None
         self.device = Device(
             profile,
             mac,
@@ -70,6 +76,7 @@ class Server:
             trace=trace,
             shape=shape,
             loop=loop,
+            bar2=self._llq.view if self._llq else None,
         )
         self.watched: list[Watched] = []
         self._listener = _listen(path)
@@ -95,6 +102,8 @@ class Server:
 
     def close(self) -> None:
         self._listener.close()
+        if self._llq:
+            self._llq.close()
         self._path.unlink(missing_ok=True)
         self._port.close()
 
@@ -109,7 +118,7 @@ class Server:
 
     def _serve(self, transport: Transport) -> None:
         device, port, client = self.device, self._port.fileno(), transport.fileno()
-        session = Session(transport, device, self._irqs)
+        session = Session(transport, device, self._irqs, self._llq)
         others = {one.fileno(): one for one in self.watched}
         with contextlib.closing(Poller()) as poller:
             for descriptor in (client, *others):
@@ -121,9 +130,11 @@ class Server:
                 else:
                     wanted = IN if device.wants_frames else 0
                     poller.watch(port, wanted | OUT if device.blocked else wanted)
-                ready = poller.wait(wait)
+                ready = poller.wait(0.0 if session.has_answered else wait)
+                asked = session.carry_out_answered()
                 if client in ready:
                     transport.receive(session)
+                if asked or client in ready:
                     device.run()
                 if port in ready:
                     if device.blocked:

@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 from nitro.ena.constants import BAR0_SIZE
 from nitro.ena.device import Device
-from nitro.ena.native.posted import PostedWrites
+from nitro.ena.native.writes import Writes
 from nitro.ena.vfio import messages as m
 from nitro.ena.vfio.irqs import Irqs
+from nitro.ena.vfio.llq_memory import LlqMemory
 from nitro.ena.vfio.pci import MSIX_BAR_SIZE, SIZE, ConfigSpace
 from nitro.ena.vfio.transport import Transport, close_all
 
@@ -42,17 +43,26 @@ class _RequestError(Exception):
 class Session:
     """Requests in, replies out through `transport`.
 
-    No region can be mapped by the client. LLQ memory could be, but as soon as a device has such a
-    region QEMU waits for the answer to every register write instead of posting it, which costs
-    three times what it takes to be sent the entries, eight bytes a message.
+    `llq` is LLQ memory for the client to map; None: no region can be mapped. If one can, QEMU waits
+    for the answer to every write to a register instead of posting it: which is better depends on
+    the guest (docs/ena-device.md).
     """
 
-    def __init__(self, transport: Transport, device: Device, irqs: Irqs) -> None:
+    def __init__(
+        self, transport: Transport, device: Device, irqs: Irqs, llq: LlqMemory | None = None
+    ) -> None:
         self._transport, self._device, self._irqs = transport, device, irqs
         self._config = ConfigSpace(irqs.count, llq=bool(device.bar2))
         device.set_bus_master(self._config.bus_master)
         self._llq = device.bar2.cast("Q")
-        self._writes = PostedWrites(device.loop, device.bar2) if device.loop else None
+        self._shared = llq
+        self._attached: tuple[int, ...] = ()
+        self._writes: Writes | None = None
+        if device.loop is not None:
+            client = transport.fileno()
+            self._writes = Writes(
+                device.loop, device.client, device.bar2, client, awaited=llq is not None
+            )
         self._handlers: dict[int, Callable[[m.Message], bytes]] = {
             m.Command.VERSION: self._version,
             m.Command.DMA_MAP: self._dma_map,
@@ -81,11 +91,13 @@ class Session:
         except _RequestError as error:
             answer = m.failure(message, error.number)
         if message.wants_reply:
-            self._transport.send(answer)
+            self._transport.send(answer, self._attached)
+        self._attached = ()
 
     def posted(self, data: memoryview) -> int:
         """Carry out the posted writes to registers and LLQ memory that `data` begins with, up to
-        one that is not as it should be; returns their length.
+        one that is not as it should be; returns their length. With mapped LLQ memory the C loop
+        does so with awaited writes to registers, too, and answers them before.
 
         Nearly all messages are these. Sixteen make an LLQ entry, so they come faster than messages
         could be handled one by one, and QEMU would keep any number waiting, a read of a register
@@ -93,8 +105,7 @@ class Session:
         """
         if self._writes is not None:
             stored = self._writes.store(data)
-            for offset, value in self._writes.registers():
-                self._device.write(offset, value)
+            self.carry_out_answered()
             return stored
         done, end = 0, len(data) - m.POSTED_4.size
         while done <= end:
@@ -109,6 +120,19 @@ class Session:
             else:
                 break
         return done
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether writes to registers were answered that are still to be carried out."""
+        return self._writes is not None and self._writes.listed
+
+    def carry_out_answered(self) -> bool:
+        """Carry them out, before whatever came after them; returns whether there were any."""
+        if self._writes is None or not self._writes.listed:
+            return False
+        for offset, value in self._writes.registers():
+            self._device.write(offset, value)
+        return True
 
     def _store(self, data: memoryview) -> int:
         """The same for nothing but writes to LLQ memory."""
@@ -200,6 +224,9 @@ class Session:
             REGION_CONFIG: SIZE,
         }
         size = sizes.get(index, 0)
+        if index == REGION_BAR2 and self._shared is not None:
+            flags |= m.REGION_MAPPABLE
+            self._attached = (self._shared.descriptor,)
         return m.REGION_INFO.pack(m.REGION_INFO.size, flags if size else 0, index, 0, size, 0)
 
     def _get_irq_info(self, message: m.Message) -> bytes:

@@ -111,9 +111,11 @@ class Transport:
             handler.handle(message)
         handler.handle(last._replace(descriptors=descriptors))
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, descriptors: Sequence[int] = ()) -> None:
         """Send one reply. Raises Disconnected."""
         try:
+            if descriptors:
+                data = data[socket.send_fds(self._socket, [data], descriptors) :]
             self._socket.sendall(data)
         except OSError as error:
             raise Disconnected(str(error)) from error

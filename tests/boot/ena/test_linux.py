@@ -31,13 +31,13 @@ NEWEST = "trixie-backports"
 MERGED = "suspect GRO implementation"
 
 
-@pytest.mark.parametrize("suite", KERNELS)
-def test_driver(lab: Lab, suite: str) -> None:
+@pytest.mark.parametrize(("suite", "options"), [("bookworm", ()), ("trixie", ("--map-llq",))])
+def test_driver(lab: Lab, suite: str, options: tuple[str, ...]) -> None:
     """A life of a card with LLQ, from probe to reload, under load and through mishaps."""
     card = lab.folder / "ena"
     with (
         lab.start("dhcp", lab.dhcp_server()),
-        lab.card(card, "--strict", "--offloads", "all") as control,
+        lab.card(card, "--strict", "--offloads", "all", *options) as control,
         boot(lab, suite, ena_nic(card), vcpus=4) as guest,
     ):
         guest.run("insmod /modules/ena.ko")

@@ -21,12 +21,16 @@ IPXE_PROFILES = ("c5", "t4g", "c6in", "strict-firmware", "graviton", "minimal")
 DPDK_PROFILES = ("c5", "t4g", "c6in", "strict-firmware", "graviton", "gen8")
 
 
-def cards(lab: Lab, stack: ExitStack, profiles: tuple[str, ...]) -> tuple[list[Path], list[Card]]:
-    """A card of each profile: control sockets, and what QEMU is to be told."""
+def cards(
+    lab: Lab, stack: ExitStack, profiles: tuple[str, ...], mapped: str = ""
+) -> tuple[list[Path], list[Card]]:
+    """A card of each profile, with LLQ memory mapped in `mapped`: control sockets, and what QEMU is
+    to be told."""
     controls, nics = [], []
     for number, profile in enumerate(profiles):
         card = lab.folder / f"n{number}"
-        options = ("--strict", "--profile", profile)
+        options = ["--strict", "--profile", profile]
+        options += ["--map-llq"] if profile == mapped else []
         controls.append(stack.enter_context(lab.card(card, *options, tap=f"tap{number}")))
         nics += ena_nic(card)
     return controls, nics
@@ -47,7 +51,7 @@ def test_dpdk(lab: Lab) -> None:
     """Pings short and long over each card in turn; then floods over two at once, neither of which
     holds the other up."""
     with ExitStack() as stack:
-        controls, nics = cards(lab, stack, DPDK_PROFILES)
+        controls, nics = cards(lab, stack, DPDK_PROFILES, mapped="c6in")
         dpdk.add_testpmd(lab)
         guest = stack.enter_context(boot(lab, dpdk.SUITE, nics, vcpus=2))
         slots = dpdk.prepare(guest)

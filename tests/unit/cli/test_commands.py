@@ -70,7 +70,7 @@ def test_policy() -> None:
 
 
 def test_local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    up: list[tuple[str, dict[str, str], Conditions | None]] = []
+    up: list[tuple[str, bool, dict[str, str], Conditions | None]] = []
     down = [True, False]
     status = Status(
         Endpoint("http://127.0.0.1:1", "certificate", "us-east-1", "key", "it's secret"),
@@ -80,15 +80,21 @@ def test_local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(
         nitro.local,
         "up",
-        lambda _report, *, offloads, shapes, weather: up.append((offloads, shapes, weather)),
+        lambda _report, *, offloads, map_llq, shapes, weather: up.append(
+            (offloads, map_llq, shapes, weather)
+        ),
     )
     monkeypatch.setattr(nitro.local, "down", lambda _report, *, force: down.pop(0))
     monkeypatch.setattr(nitro.local, "status", lambda: status)
     assert json_of("local-status", "local", "up")["endpoint"] == "http://127.0.0.1:1"
-    nitro_("local", "up", "--offloads", "all", "--weather", "7")
+    nitro_("local", "up", "--offloads", "all", "--map-llq", "--weather", "7")
     nitro_("local", "up", "--shape", "c5.large:in=500M", "--shape", "t3.micro:packets=20K")
     shapes = {"c5.large": "in=500M", "t3.micro": "packets=20K"}
-    assert up == [("profile", {}, None), ("all", {}, draw(7)), ("profile", shapes, None)]
+    assert up == [
+        ("profile", False, {}, None),
+        ("all", True, {}, draw(7)),
+        ("profile", False, shapes, None),
+    ]
     for wrong in (["c5.lage:in=1M"], ["c5.large:in=soon"], ["c5.large:in=1M", "c5.large:in=2M"]):
         nitro_("local", "up", *(word for one in wrong for word in ("--shape", one)), code=2)
     assert len(up) == 3

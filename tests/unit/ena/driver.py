@@ -79,6 +79,7 @@ class Driver:
         trace: Trace | None = None,
         shape: Shape | None = None,
         port: FakePort | None = None,
+        bar2: memoryview | None = None,
         **changes: Any,
     ) -> None:
         card = PROFILES[profile] if isinstance(profile, str) else profile
@@ -103,6 +104,7 @@ class Driver:
             trace=trace,
             shape=shape,
             loop=Defaults.loop,
+            bar2=bar2,
         )
         self.bar2 = self.device.bar2
         self.device.set_bus_master(True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import socket
 import struct
@@ -62,6 +63,28 @@ def test_a_server_from_start_to_end(tmp_path: Path):
     theirs.close()
 
 
+@pytest.mark.parametrize("options", [[], ["--map-llq"]])
+def test_llq_memory_is_handed_to_the_client_if_asked(tmp_path: Path, options: list[str]):
+    ours, theirs = socket.socketpair()
+    card = tmp_path / "card"
+    command = [sys.executable, "-m", "nitro.ena", "serve", "--socket", str(card), "--once"]
+    command += ["--port", f"fd:{theirs.fileno()}", *options]
+    with subprocess.Popen(command, pass_fds=[theirs.fileno()]) as server:
+        wait_for(card)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(card))
+            request = struct.pack("<HHIIIIIIIQQ", 1, 5, 48, 0, 0, 32, 0, 2, 0, 0, 0)
+            client.sendall(request)
+            answer, descriptors, _, _ = socket.recv_fds(client, 100, 4)
+            size = struct.unpack_from("<Q", answer, 32)[0]
+            assert [os.fstat(one).st_size for one in descriptors] == [size] * bool(options)
+            for one in descriptors:
+                os.close(one)
+        assert server.wait(20) == 0
+    ours.close()
+    theirs.close()
+
+
 def test_once_ends_with_its_client(tmp_path: Path):
     ours, theirs = socket.socketpair()
     card = tmp_path / "card"
@@ -83,6 +106,7 @@ def test_once_ends_with_its_client(tmp_path: Path):
         (["--queues", "0"], "1 to 128"),
         (["--mac", "03:00:00:00:00:00"], "not a MAC address"),
         (["--profile", "gen8", "--no-llq"], "no queues but LLQ"),
+        (["--no-llq", "--map-llq"], "no LLQ memory to map"),
         (["--port", "wire:1"], "no port"),
     ],
 )

@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from nitro.errors import NitroError
-from nitro.local.nic import OFFLOADS_FILE, SHAPES_FILE, EnaNic, UserNic, offloads_of, shape_of
+from nitro.local.nic import (
+    MAP_LLQ_FILE,
+    OFFLOADS_FILE,
+    SHAPES_FILE,
+    EnaNic,
+    UserNic,
+    maps_llq,
+    offloads_of,
+    shape_of,
+)
 from nitro.ports import Forward
 
 
@@ -106,16 +115,27 @@ def test_cards_of_a_type_have_its_shape(tmp_path: Path) -> None:
     assert shape_of(tmp_path, "c5.xlarge") is None
 
 
-def test_a_card_with_all_offloads_says_so_in_the_name_that_results_carry(tmp_path: Path) -> None:
-    cable, far_end = socket.socketpair()
-    nic = EnaNic(
-        cable.detach(),
-        "02:00:00:00:00:01",
-        profile="c5.large",
-        folder=tmp_path,
-        console=tmp_path / "console",
-        offloads="all",
-    )
-    assert nic.name == "ena, all offloads"
-    nic.close()
-    far_end.close()
+def test_llq_memory_is_mapped_where_it_was_asked_for(tmp_path: Path) -> None:
+    assert not maps_llq(tmp_path)
+    (tmp_path / MAP_LLQ_FILE).touch()
+    assert maps_llq(tmp_path)
+
+
+def test_what_a_card_was_asked_for_is_in_the_name_that_results_carry(tmp_path: Path) -> None:
+    for asked, name in (
+        ({}, "ena"),
+        ({"offloads": "all"}, "ena, all offloads"),
+        ({"offloads": "all", "map_llq": True}, "ena, all offloads, LLQ mapped"),
+    ):
+        cable, far_end = socket.socketpair()
+        nic = EnaNic(
+            cable.detach(),
+            "02:00:00:00:00:01",
+            profile="c5.large",
+            folder=tmp_path,
+            console=tmp_path / "console",
+            **asked,
+        )
+        assert nic.name == name
+        nic.close()
+        far_end.close()

@@ -6,17 +6,19 @@ import array
 import json
 import mmap
 import os
+import select
 import socket
 import struct
 from collections.abc import Sequence
 
-from nitro.ena.device import Device
+from nitro.ena.device import Device, bar2_size
 from nitro.ena.memory import Memory
 from nitro.ena.profiles import PROFILES
 from nitro.ena.vfio.irqs import Irqs
+from nitro.ena.vfio.llq_memory import LlqMemory
 from nitro.ena.vfio.session import Session
 from nitro.ena.vfio.transport import Transport
-from tests.unit.ena.cables import FakePort
+from tests.unit.ena.cables import FakePort, SocketPort
 from tests.unit.ena.driver import MAC, Defaults
 
 HEADER = struct.Struct("<HHIII")
@@ -25,22 +27,25 @@ HEADER = struct.Struct("<HHIII")
 class Client:
     """One end of the socket; the card is behind the other."""
 
-    def __init__(self, profile: str = "c5") -> None:
+    def __init__(self, profile: str = "c5", *, map_llq: bool = False) -> None:
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(5)
         card = PROFILES[profile]
+        self.port = SocketPort() if Defaults.loop else FakePort()
         self.irqs = Irqs(card.queues + 1)
+        self.llq = LlqMemory(bar2_size(card)) if map_llq else None
         self.device = Device(
             card,
             MAC,
             Memory(),
-            FakePort(),
+            self.port,
             self.irqs.raise_vector,
             lambda: 1.0,
             loop=Defaults.loop,
+            bar2=self.llq.view if self.llq else None,
         )
         self.transport = Transport(theirs)
-        self.session = Session(self.transport, self.device, self.irqs)
+        self.session = Session(self.transport, self.device, self.irqs, self.llq)
         self._ident = 0
 
     def post(
@@ -53,7 +58,9 @@ class Client:
 
     def turn(self) -> None:
         """The server handles what has arrived."""
-        self.transport.receive(self.session)
+        self.session.carry_out_answered()
+        if select.select([self.transport], [], [], 0)[0]:
+            self.transport.receive(self.session)
         self.device.run()
 
     def reply(self) -> tuple[int, bytes, list[int]]:
@@ -67,6 +74,20 @@ class Client:
         for _, _, rights in ancillary:
             fds.frombytes(rights)
         return (error if flags & 1 << 5 else 0), data[16:], list(fds)
+
+    def answers(self) -> bytes:
+        """All replies that have arrived, whole."""
+        found = b""
+        while select.select([self.socket], [], [], 0)[0]:
+            found += self.socket.recv(1 << 20)
+        return found
+
+    def exactly(self, count: int) -> bytes:
+        """So many bytes of replies; waits for them."""
+        found = b""
+        while len(found) < count:
+            found += self.socket.recv(count - len(found))
+        return found
 
     def call(
         self, command: int, payload: bytes = b"", *, fds: Sequence[int] = (), expect: int = 0
@@ -103,3 +124,5 @@ class Client:
     def close(self) -> None:
         self.socket.close()
         self.transport.close()
+        if self.llq:
+            self.llq.close()

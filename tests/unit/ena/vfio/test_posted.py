@@ -1,14 +1,15 @@
-"""Posted writes, which come faster than messages can be handled one by one."""
+"""Writes, which come faster than messages can be handled one by one."""
 
 from __future__ import annotations
 
+import itertools
 import struct
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nitro.ena.constants import Reg
-from nitro.ena.vfio.messages import Message
+from nitro.ena.constants import UNMASK, Reg
+from nitro.ena.vfio.messages import NO_REPLY, Message
 from tests.unit.ena.vfio.client import Client
 
 BAR0, BAR2 = 0, 2
@@ -28,29 +29,50 @@ RUNS = st.one_of(
 )
 
 
-@given(st.lists(RUNS, max_size=8), st.lists(st.integers(30, 900), min_size=2, max_size=6))
-def test_posted_writes_in_heaps_and_pieces_do_what_each_alone_does(
-    runs: list[list[bytes]], cuts: list[int]
+FLAGS = st.lists(st.sampled_from((NO_REPLY, NO_REPLY, 0)), min_size=1, max_size=5)
+CUTS = st.lists(st.integers(30, 900), min_size=2, max_size=6)
+
+
+@given(st.lists(RUNS, max_size=8), FLAGS, CUTS)
+def test_writes_in_heaps_and_pieces_do_what_each_alone_does(
+    runs: list[list[bytes]], flags: list[int], cuts: list[int]
 ):
-    """However many of them a read brings, and wherever it ends."""
+    """However many of them a read brings, wherever it ends, posted or awaited."""
     payloads = [payload for run in runs for payload in run]
+    messages = list(zip(payloads, itertools.cycle(flags)))
     heap, single = Client(), Client()
+    answers, expected = b"", b""
     try:
         stream = b"".join(
-            struct.pack("<HHIII", number & 0xFFFF, 10, 16 + len(payload), 1 << 4, 0) + payload
-            for number, payload in enumerate(payloads)
+            struct.pack("<HHIII", number & 0xFFFF, 10, 16 + len(payload), flag, 0) + payload
+            for number, (payload, flag) in enumerate(messages)
         )
         while stream:
             for cut in cuts:
                 if piece := stream[:cut]:
                     heap.socket.send(piece)
                     heap.turn()
+                    answers += heap.answers()
                 stream = stream[cut:]
-        for payload in payloads:
-            single.session.handle(Message(1, 10, 1 << 4, memoryview(payload)))
+        for number, (payload, flag) in enumerate(messages):
+            single.session.handle(Message(number & 0xFFFF, 10, flag, memoryview(payload)))
+            expected += single.answers()
+        assert answers == expected
         assert bytes(heap.device.bar2) == bytes(single.device.bar2)
         assert heap.device.rules.broken == single.device.rules.broken
         assert heap.device.vectors.management_masked == single.device.vectors.management_masked
     finally:
         heap.close()
         single.close()
+
+
+def test_more_writes_to_registers_in_one_read_than_are_listed_at_a_time():
+    client = Client()
+    payload = struct.pack("<QII", UNMASK + 4, BAR0, 4) + bytes(4)
+    try:
+        client.socket.send((struct.pack("<HHIII", 1, 10, 36, NO_REPLY, 0) + payload) * 1501)
+        while client.device.counters.unmasks < 1501:
+            client.turn()
+        assert client.device.counters.unmasks == 1501
+    finally:
+        client.close()
