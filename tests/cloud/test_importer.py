@@ -11,7 +11,7 @@ from nitro.cloud import Cloud, DiskImage, Undo, importer, snapshot, storage, tag
 from nitro.cloud.upload import upload_disk
 from nitro.errors import NitroError
 from nitro.local.aws import Pace, Site
-from nitro.progress import Reporter
+from nitro.progress import Reporter, Stage
 from tests.cloud.conftest import RUN, connect, everything, recorded
 
 
@@ -110,9 +110,22 @@ def test_a_snapshot_counts_only_when_it_was_proven(
     assert snapshot.find(cloud, disk.digest) == snapshot_id
 
 
-@pytest.mark.parametrize("text", ["19", "19%", " 19.5 %", "", "soon"])
+class Heard(Stage):
+    """What a stage was told of progress."""
+
+    def __init__(self) -> None:
+        self.progresses: list[tuple[float, float | None, str]] = []
+
+    def progress(self, done: float, total: float | None = None, unit: str = "B") -> None:
+        self.progresses.append((done, total, unit))
+
+
+@pytest.mark.parametrize(
+    ("text", "percent"),
+    [("19", [19]), ("19%", [19]), (" 19.5 %", [19.5]), ("0%", [0]), ("", []), ("soon", [])],
+)
 def test_progress_may_have_any_form(
-    cloud: Cloud, bucket: storage.Bucket, disk: DiskImage, text: str
+    cloud: Cloud, bucket: storage.Bucket, disk: DiskImage, text: str, percent: list[float]
 ) -> None:
     observer, left = connect(), [True]
 
@@ -123,10 +136,56 @@ def test_progress_may_have_any_form(
                 task["SnapshotTaskDetail"] = {"Status": "active", "Progress": text}
 
     observer.session.events.register("after-call.ec2.DescribeImportSnapshotTasks", under_way)
-    task = start(cloud, bucket, disk)
-    with Reporter().stage("") as stage:
-        assert importer.wait_for_import(observer, task, stage)
+    task, stage = start(cloud, bucket, disk), Heard()
+    assert importer.wait_for_import(observer, task, stage)
     assert not left
+    assert [each for each in stage.progresses if each[2] == "%"] == [
+        (each, 100, "%") for each in percent
+    ]
+
+
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [
+        ({"Status": "deleted", "StatusMessage": "no such bucket"}, "deleted: no such bucket"),
+        ({"Status": "deleting"}, "deleting: no reason given"),
+        ({}, "ended : no reason given"),
+    ],
+)
+def test_a_task_that_ends_otherwise_says_why(
+    cloud: Cloud, bucket: storage.Bucket, disk: DiskImage, detail: dict[str, str], told: str
+) -> None:
+    observer = connect()
+
+    def ended(parsed: dict[str, Any], **_: object) -> None:
+        for task in parsed["ImportSnapshotTasks"]:
+            task["SnapshotTaskDetail"] = detail
+
+    observer.session.events.register("after-call.ec2.DescribeImportSnapshotTasks", ended)
+    task = start(cloud, bucket, disk)
+    with pytest.raises(importer.Ended, match=told):
+        importer.wait_for_import(observer, task, Stage())
+
+
+def test_a_task_under_way_is_found_before_one_that_is_done_and_none_of_a_passing_run(
+    cloud: Cloud, bucket: storage.Bucket, disk: DiskImage, site: Site
+) -> None:
+    done = start(cloud, bucket, disk)
+    importer.wait_for_import(cloud, done, Stage())
+    passing, later = tags.Run(ephemeral=True), tags.Run()
+    site.pace = replace(Pace(), import_snapshot=60.0)
+    for run in (passing, later):
+        upload_disk(cloud, bucket, disk, run, Stage())
+    with Undo() as undo:
+        importer.start(cloud, bucket, disk, passing, undo)
+        found = importer.find_task(cloud, disk.digest)
+        assert found
+        assert (found.id, found.has_snapshot) == (done, True)
+        under_way = importer.start(cloud, bucket, disk, later, undo)
+        found = importer.find_task(cloud, disk.digest)
+        assert found
+        assert (found.id, found.running) == (under_way.id, True)
+        assert importer.find_task(cloud, f"sha256:{'0' * 64}") is None
 
 
 def unnamed_at_first(times: int) -> Cloud:

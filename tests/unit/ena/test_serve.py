@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,14 @@ import pytest
 from nitro.ena.constants import Feature, Opcode
 from nitro.ena.control import execute
 from nitro.ena.explain import explain
+from nitro.ena.offload import Buffer
 from nitro.ena.pcapng import PcapngWriter
 from nitro.ena.profiles import PROFILES
 from nitro.ena.reporter import MAX_REPORTED_RESETS
 from nitro.ena.serve import default_mac, parse_mac
 from nitro.ena.trace import Trace
 from nitro.errors import InputError
-from tests.unit.ena.driver import Driver
+from tests.unit.ena.driver import Driver, ipv4_frame
 
 
 def wait_for(path: Path) -> None:
@@ -154,6 +156,33 @@ def test_a_trace_names_broken_rules_in_silence(tmp_path: Path):
     path.write_text(out.getvalue())
     assert any("rule broken: unknown-register" in line for line in explain(path))
     assert not driver.reports
+
+
+class Frames:
+    """Those that a trace was given."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, bytes]] = []
+
+    def frame(self, direction: str, parts: Sequence[Buffer]) -> None:
+        self.seen.append((direction, b"".join(parts)))
+
+
+def test_the_frames_beside_a_trace_are_those_that_went_in_and_out():
+    frames = Frames()
+    driver = Driver(trace=Trace(io.StringIO(), frames))
+    driver.start()
+    sending, receiving = driver.tx_queue(), driver.rx_queue()
+    there, back = ipv4_frame(b"there"), ipv4_frame(b"back")
+    driver.port.full = True
+    driver.send(sending, there)
+    assert frames.seen == [], "the port had no room"
+    driver.port.full = False
+    driver.run()
+    driver.port.deliver(back)
+    driver.run()
+    assert [data for _, data, _ in driver.received(receiving)] == [back]
+    assert frames.seen == [("out", there), ("in", back)]
 
 
 def test_a_driver_that_resets_in_a_loop_is_told_of_for_a_while(tmp_path: Path):

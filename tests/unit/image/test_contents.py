@@ -31,6 +31,13 @@ def test_program_of_the_folder(tmp_path: Path) -> None:
     nodes = filled(tmp_path, programs=[{"source": "server"}])
     assert nodes["/usr/bin/server"].source == program
     assert nodes["/usr/bin/server"].layer == "program"
+    assert nodes["/usr/bin/server"].mode == 0o755
+
+
+def test_a_program_has_the_mode_that_the_recipe_gives(tmp_path: Path) -> None:
+    elves.write(tmp_path / "server")
+    nodes = filled(tmp_path, programs=[{"source": "server", "mode": "4750"}])
+    assert nodes["/usr/bin/server"].mode == 0o4750
 
 
 def test_program_of_the_packages_brings_its_libraries(tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nitro.ena.constants import UNMASK, Reg
+from nitro.ena.vfio import messages
 from nitro.ena.vfio.messages import NO_REPLY, Message
 from tests.unit.ena.vfio.client import Client
 
@@ -74,5 +76,43 @@ def test_more_writes_to_registers_in_one_read_than_are_listed_at_a_time():
         while client.device.counters.unmasks < 1501:
             client.turn()
         assert client.device.counters.unmasks == 1501
+    finally:
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("size", "whole", "header"),
+    [
+        (4, messages.POSTED_4, messages.POSTED_4_HEADER),
+        (8, messages.POSTED_8, messages.POSTED_8_HEADER),
+    ],
+)
+def test_the_quick_way_knows_a_posted_write(size: int, whole: struct.Struct, header: bytes):
+    """Each would be carried out without it, too, only slower than they come."""
+    value = int.from_bytes(bytes(range(1, size + 1)), "little")
+    payload = struct.pack("<QII", 0x30, BAR2, size) + value.to_bytes(size, "little")
+    message = struct.pack("<HHIII", 7, 10, 16 + len(payload), 1 << 4, 0) + payload
+    assert whole.unpack(message) == (header, 0x30, struct.pack("<II", BAR2, size), value)
+
+
+def test_posted_writes_are_carried_out_in_a_heap_up_to_one_that_is_none():
+    client = Client()
+    try:
+        posted = b"".join(
+            struct.pack("<HHIII", 1, 10, 16 + len(payload), 1 << 4, 0) + payload
+            for payload in (
+                struct.pack("<QII", Reg.INTR_MASK, BAR0, 4) + b"\1\0\0\0",
+                *words(0, 16),
+                *words(256, 3),
+            )
+        )
+        asking = struct.pack("<HHIII", 1, 9, 32, 0, 0) + struct.pack("<QII", 0, BAR0, 4)
+        for data, done in (
+            (posted, len(posted)),
+            (posted + asking, len(posted)),
+            (asking + posted, 0),
+            (posted[:-1], len(posted) - 40),
+        ):
+            assert client.session.posted(memoryview(bytearray(data))) == done
     finally:
         client.close()
