@@ -30,8 +30,12 @@ def draw(
             continue
         tree = ast.parse((ROOT / file).read_text())
         inner = _lines_of_functions(tree)
+        importing = covered.any_of(file, set(covered.files[file]) - inner)
         for number, site in enumerate(sites.find(tree)):
-            tests = covered.tests(file, site.line, at_import=site.line not in inner)
+            # A function that the module itself, or one that imports it, calls for its constants.
+            ran = covered.any_of(file, {site.line})
+            at_import = site.line not in inner or (bool(ran) and ran <= importing)
+            tests = covered.tests(file, site.line, at_import=at_import)
             if tests and site.line in lines:
                 every.append((file, number, site, tests))
     random.Random(seed).shuffle(every)
@@ -65,6 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
     parser.add_argument("seed", type=int)
     parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--jobs", type=int, default=2, help="mutants that are tried at a time")
     parser.add_argument(
         "--within",
         default="nitro/",
@@ -89,7 +94,7 @@ def main() -> None:
             survivors.append(mutant)
             print(mutant, flush=True)
 
-    judge(mutants, ROOT, done)
+    judge(mutants, ROOT, done, chosen.jobs)
     if not mutants:
         sys.exit("no line of it is covered")
     noticed = len(mutants) - len(survivors)

@@ -27,6 +27,10 @@ class Covered:
     files: dict[str, Lines]
     seconds: dict[str, float]
 
+    def any_of(self, file: str, lines: set[int]) -> set[str]:
+        """The tests that run any of these lines."""
+        return {test for line in lines for test in self.files.get(file, {}).get(line, ())}
+
     def tests(self, file: str, line: int, *, at_import: bool) -> list[str]:
         """The tests to ask about a line, those of fewest files and least time first.
 
@@ -36,7 +40,7 @@ class Covered:
         lines = self.files.get(file, {})
         found = lines.get(line, [])
         if at_import and line in lines:
-            running = {test for tests in lines.values() for test in tests}
+            running = self.any_of(file, set(lines))
             found = sorted(running | {test for test in self.seconds if _names(test, file)})
         stem = Path(file).stem
         return sorted(

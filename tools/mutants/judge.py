@@ -35,6 +35,8 @@ _WARM = (
     ),
 )
 
+_LONGEST_TEST = 60  # seconds: a fast test takes a few, and one that waits for ever has noticed
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -111,6 +113,7 @@ def _run(mutant: Mutant, root: Path, folder: Path) -> int:
     _kill_descendants_only()
     options = ["-x", "-q", "--hypothesis-seed=0", f"--basetemp={folder / 'tests'}"]
     options += ["-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(root)]
+    options += [f"--timeout={_LONGEST_TEST}"]
     try:
         return int(pytest.main([*options, *mutant.tests]))
     except BaseException:
@@ -152,11 +155,13 @@ def _kill_descendants_only() -> None:
     sys.modules["posix"].__dict__.update(kill=os.kill, killpg=os.killpg)
 
 
-def judge(mutants: list[Mutant], root: Path, done: Callable[[Mutant, bool], Any]) -> None:
-    """Try all mutants, two at a time; `done` hears of each whether it was noticed."""
+def judge(
+    mutants: list[Mutant], root: Path, done: Callable[[Mutant, bool], Any], jobs: int = 2
+) -> None:
+    """Try all mutants, `jobs` at a time; `done` hears of each whether it was noticed."""
     waiting, running = list(reversed(mutants)), list[Trial]()
     while waiting or running:
-        while waiting and len(running) < 2:
+        while waiting and len(running) < jobs:
             running.append(Trial(waiting.pop(), root))
         time.sleep(0.02)
         for trial in list(running):

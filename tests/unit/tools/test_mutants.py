@@ -153,3 +153,16 @@ def test_a_file_and_lines_of_it_can_be_chosen() -> None:
     everywhere = {mutant.line for mutant in draw(covered, 1, 99, path)}
     assert {mutant.line for mutant in draw(covered, 1, 99, path, lines)} == everywhere & set(lines)
     assert everywhere - set(lines)
+
+
+def test_a_function_that_only_an_import_calls_is_asked_of_all_tests_of_the_file() -> None:
+    """Whichever test comes first imports the module, and others use what it made."""
+    path = "nitro/ena/layout.py"
+    lines = (Path(__file__).parents[3] / path).read_text().splitlines()
+    inside = next(n for n, line in enumerate(lines, 1) if line.startswith("def padding")) + 2
+    covered = Covered({path: {1: ["a"], inside - 2: ["a"], inside: ["a"], inside + 9: ["b"]}}, {})
+    (mutant,) = draw(covered, 1, 1, path, range(inside, inside + 1))
+    assert mutant.tests == ["a", "b"]
+    later = Covered({path: {1: ["a"], inside: ["a", "c"], inside + 9: ["b"]}}, {})
+    (mutant,) = draw(later, 1, 1, path, range(inside, inside + 1))
+    assert mutant.tests == ["a", "c"]
