@@ -15,7 +15,13 @@ def test_what_init_writes_can_be_used(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.delenv("NITRO_CLOUD", raising=False)
     folder = tmp_path / "app"
     folder.mkdir()
-    assert CliRunner().invoke(app, ["init", str(folder)]).exit_code == 0
+    done = CliRunner().invoke(app, ["init", str(folder)])
+    assert done.exit_code == 0
+    assert done.stderr.splitlines() == [
+        f"wrote {folder / 'nitro.toml'}",
+        f"wrote {folder / 'app.toml'}",
+        f"next: nitro deploy {folder / 'app.toml'} --instance c5.large",
+    ]
     assert config.load(folder).cloud == "local"
     assert recipe.load(folder / "app.toml").ports == (Port("tcp", 8080),)
 
