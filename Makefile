@@ -5,6 +5,9 @@ VENV ?= .venv
 INSTANCE ?= c5.large
 PYTEST := $(VENV)/bin/python -m pytest
 
+# Tests and nitro are compiled once, not in each process: that takes seconds, more with coverage.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: deploy test check docs pictures lock test-fast test-slow soak debug-kernel mutants clean
 
 deploy: $(VENV)/.deploy

@@ -28,6 +28,7 @@ from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
 from tests.cloud.policed import granted, policies_of
 from tests.cloud.speed import AccountWithRole, prepared_once
+from tests.cloud.untraced import untraced_libraries
 
 REGION = "eu-central-1"
 RUN = tags.Run("0123abcd")
@@ -52,7 +53,7 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _clients_are_cheap() -> Iterator[None]:
-    with prepared_once():
+    with prepared_once(), untraced_libraries():
         yield
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ import botocore.hooks
 import botocore.session
 import moto.core.models
 import moto.core.responses
+import moto.core.serialize
 import moto.s3.models
 import pytest
 from botocore.client import ClientCreator
@@ -25,6 +26,7 @@ from botocore.hooks import EventAliaser
 from botocore.loaders import create_loader
 from botocore.model import ServiceModel
 from moto.backends import get_backend
+from moto.core.serialize import AttributePickerContext
 
 import nitro.cloud.upload
 from nitro.cloud import Cloud, role, storage
@@ -50,6 +52,10 @@ def prepared_once() -> Iterator[None]:
         # moto looks through a class for the actions that it has at each request.
         members = functools.cache(moto.core.responses.method_names_from_class)
         patch.setattr(moto.core.responses, "method_names_from_class", members)
+        # For each value of each answer moto works out by which names an object may have it.
+        picker = moto.core.serialize.AttributePicker
+        for each in (picker, *picker.__subclasses__()):
+            patch.setattr(each, "get_possible_keys", _names_kept(each.get_possible_keys))
         # moto answers botocore by a handler, and `requests` by patterns that it adds for each
         # method before each test. Tests only put objects by presigned URLs.
         patch.setattr(moto.core.models, "RESPONSES_METHODS", ["PUT"])
@@ -87,3 +93,16 @@ def _kept(method: Callable[..., Any]) -> Callable[..., Any]:
         return dict(found) if isinstance(found, dict) else found
 
     return call
+
+
+def _names_kept(method: Callable[..., Iterator[str]]) -> Callable[..., Sequence[str]]:
+    """The names depend on the shape of the model and on the object's class only."""
+    results: dict[object, Sequence[str]] = {}
+
+    def names(self: object, context: AttributePickerContext) -> Sequence[str]:
+        key = (type(self), type(context.obj), context.shape, context.key)
+        if key not in results:
+            results[key] = tuple(dict.fromkeys(method(self, context)))
+        return results[key]
+
+    return names
