@@ -185,8 +185,8 @@ class Selftest:
                     )
                 with self.report.stage("read back") as stage:
                     read = verify.compare(self.cloud, written.snapshot_id, disk, stage)
-            came = f"{written.snapshot_id}, {read.blocks} blocks written and read back"
-            usd = cost.of_blocks(written.blocks_sent, read.blocks)
+            came = f"{written.snapshot_id}, {read} blocks written and read back"
+            usd = cost.of_blocks(written.blocks_sent, read)
             return came, 0.0 if self.cloud_name == "local" else usd
 
         return _made("direct snapshot", "a snapshot, equal to the disk when read back", write)

@@ -6,7 +6,6 @@ Blocks that the snapshot does not store have to be zeros in the disk.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from nitro.cloud.blocks import list_blocks, read_block
 from nitro.cloud.disk import DiskImage
@@ -20,26 +19,21 @@ WORKERS = 8
 _BATCH = 256  # blocks read ahead of the comparison: bounds the memory used
 
 
-@dataclass(frozen=True)
-class ReadBack:
-    """What was compared. `blocks` counts those that the snapshot stores, of `block_size` bytes."""
-
-    blocks: int
-    block_size: int
-
-
 class Mismatch(NitroError):
     """The snapshot is not the disk."""
 
 
-def compare(cloud: Cloud, snapshot_id: str, disk: DiskImage, stage: Stage) -> ReadBack:
-    """Compare the whole snapshot with the whole disk. Raises Mismatch on the first difference."""
+def compare(cloud: Cloud, snapshot_id: str, disk: DiskImage, stage: Stage) -> int:
+    """Compare the whole snapshot with the whole disk; returns how many blocks the snapshot stores.
+
+    Raises Mismatch on the first difference.
+    """
     blocks = list_blocks(cloud, snapshot_id)
     size, stored = blocks.block_size, list(blocks.tokens)
     if cloud.plan:  # there is nothing to compare yet: note the calls
         for index in stored[:1]:
             read_block(cloud, blocks, index)
-        return ReadBack(len(stored), size)
+        return len(stored)
     with disk.path.open("rb") as file, ThreadPoolExecutor(WORKERS) as pool:
 
         def fetch(index: int) -> tuple[int, bytes]:
@@ -57,7 +51,7 @@ def compare(cloud: Cloud, snapshot_id: str, disk: DiskImage, stage: Stage) -> Re
         for index in data_blocks(file, size):
             if index not in blocks.tokens and read_disk_block(file, index, size).strip(b"\0"):
                 raise _differs(snapshot_id, disk, index, size)
-    return ReadBack(len(stored), size)
+    return len(stored)
 
 
 def _differs(snapshot_id: str, disk: DiskImage, index: int, block_size: int) -> Mismatch:

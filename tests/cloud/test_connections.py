@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 import pytest
 from botocore.exceptions import (
     ConnectionClosedError,
+    ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
     ProxyConnectionError,
@@ -190,6 +191,17 @@ def test_silence_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
         kept = to(f"http://127.0.0.1:{silent.getsockname()[1]}")
         with pytest.raises(ReadTimeoutError):
             exchange(kept)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_server_that_takes_no_connection_is_a_timeout(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setattr(connections, "CONNECT_TIMEOUT", 0.05)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        with socket.create_connection(address), pytest.raises(ConnectTimeoutError):
+            exchange(to(f"{scheme}://127.0.0.1:{address[1]}"))
 
 
 def test_nobody_there_is_no_connection() -> None:

@@ -26,6 +26,7 @@ from tests.cloud.conftest import (
     recorded,
     refuse,
 )
+from tests.heard import Heard
 
 
 def write(cloud: Cloud, disk: DiskImage, **options: Any) -> Written:
@@ -33,9 +34,15 @@ def write(cloud: Cloud, disk: DiskImage, **options: Any) -> Written:
         return write_snapshot(cloud, disk, RUN, undo, stage, **options)
 
 
-def publish_direct(cloud: Cloud, disk: DiskImage, via: Via = Via.EBS, **options: Any) -> Published:
+def publish_direct(
+    cloud: Cloud,
+    disk: DiskImage,
+    via: Via = Via.EBS,
+    report: Reporter | None = None,
+    **options: Any,
+) -> Published:
     with Undo(sleep=cloud.sleep, **options) as undo:
-        return publish(cloud, disk, undo, via=via)
+        return publish(cloud, disk, undo, via=via, report=report)
 
 
 def changed(disk: DiskImage, at: int, content: bytes = b"changed") -> DiskImage:
@@ -279,8 +286,10 @@ def test_the_disk_goes_through_s3_where_writing_is_denied(
     refuse(cloud, denied, "AccessDeniedException", status=403)
     with pytest.raises(RefusedError, match=f"permission denied: {denied.replace('.', ':')}"):
         publish_direct(cloud, disk, Via.EBS)
-    published = publish_direct(cloud, disk, Via.AUTO)
+    published = publish_direct(cloud, disk, Via.AUTO, heard := Heard())
     assert published.via == "s3-import"
+    (note,) = heard.notes
+    assert note == f"the disk goes through S3: permission denied: {denied.replace('.', ':')}"
     assert everything(connect())["snapshots"] == [published.snapshot_id]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from nitro.cloud import (
     Cloud,
     DiskImage,
     Instance,
+    InstanceType,
     Keep,
     NeverReady,
     Undo,
@@ -25,7 +27,7 @@ from nitro.cloud import (
     tags,
     wait_console,
 )
-from nitro.cloud.launch import client_token, placement_of
+from nitro.cloud.launch import check_image, client_token, placement_of
 from nitro.errors import InputError, RefusedError
 from nitro.local.aws import Site
 from nitro.local.hypervisor import NullHypervisor
@@ -283,3 +285,46 @@ def test_a_given_subnet_has_no_others(cloud: Cloud) -> None:
     with Undo(Keep.NOTHING) as undo:
         placement = create_placement(cloud, undo, deployment="d-1", ports=[], subnet_id=given.id)
     assert (placement.subnet, placement.others) == (given, ())
+
+
+IMAGE: Any = {"ImageId": "ami-1", "Architecture": "x86_64", "EnaSupport": True, "BootMode": "uefi"}
+TYPE = InstanceType("c5.large", 2, 4096, ("x86_64",), ("uefi",), "required", "nitro", False, "")
+LEGACY, ARM = replace(TYPE, boot_modes=("legacy-bios",)), replace(TYPE, architectures=("arm64",))
+
+
+def without(*keys: str, **more: Any) -> Any:
+    return {key: value for key, value in IMAGE.items() if key not in keys} | more
+
+
+@pytest.mark.parametrize(
+    ("image", "machine", "refusal"),
+    [
+        (IMAGE, TYPE, None),
+        (IMAGE, LEGACY, "boots by legacy-bios, the image by uefi"),
+        # An image that names no mode boots as its architecture always did.
+        (without("BootMode"), LEGACY, None),
+        (without("BootMode"), TYPE, "the image by legacy-bios"),
+        (without("BootMode", Architecture="arm64"), ARM, None),
+        (without(BootMode="uefi-preferred"), TYPE, None),
+        (without(BootMode="uefi-preferred"), LEGACY, None),
+        (IMAGE, ARM, "c5.large is arm64, the image is x86_64"),
+        (without("EnaSupport"), TYPE, "not registered for ENA"),
+        (without("EnaSupport"), replace(TYPE, ena="supported"), None),
+        (IMAGE, replace(TYPE, ena="unsupported"), "no ENA network card"),
+        (IMAGE, replace(TYPE, bare_metal=True, hypervisor=""), "is bare metal"),
+        (IMAGE, replace(TYPE, hypervisor="xen"), "runs on Xen"),
+        (without(RootDeviceType="ebs"), TYPE, None),
+        (without(RootDeviceType="instance-store"), TYPE, "boots from an instance store"),
+        (without(Tags=[{"Key": tags.MEMORY, "Value": "4096"}]), TYPE, None),
+        (without(Tags=[{"Key": tags.MEMORY, "Value": "4097"}]), TYPE, "the image needs 4097 MiB"),
+        (without(Tags=[{"Key": tags.MEMORY, "Value": "lots"}]), TYPE, None),
+    ],
+)
+def test_an_image_is_held_against_what_the_type_is(
+    image: Any, machine: InstanceType, refusal: str | None
+) -> None:
+    if refusal is None:
+        check_image(image, machine)
+        return
+    with pytest.raises(RefusedError, match=refusal):
+        check_image(image, machine)

@@ -22,6 +22,7 @@ from nitro.progress import Reporter
 from tests.cloud.conftest import everything
 from tests.cloud.joint import RECIPE, FakeBuilder, FakeProber, clients, write_console
 from tests.cloud.test_client import step_of
+from tests.heard import Heard
 
 NIGHT = date(2026, 11, 26)
 PAGE = FakeProber().outputs["http"]
@@ -71,8 +72,7 @@ def run(cloud, disk, record, plan, **options):
         record,
         builder=FakeBuilder(disk),
         night=NIGHT,
-        report=Reporter(),
-        **{"prober": prober(), **options},
+        **{"prober": prober(), "report": Reporter(), **options},
     )
 
 
@@ -90,6 +90,7 @@ def test_a_night_records_every_run_with_its_conditions_and_leaves_nothing(
     done = run(cloud, disk, record, plan(tmp_path))
     assert (done.recorded, done.failed, done.there) == (12, 0, 0)
     assert left(cloud) == NOTHING
+    assert len(list(record.store.folder.rglob("*.parquet"))) == 1, "the night is compacted"
     rows = record.query(
         "SELECT driver, streams, phase, count(*) AS n FROM metrics WHERE metric = 'http' "
         "GROUP BY ALL ORDER BY ALL"
@@ -254,8 +255,9 @@ def test_a_machine_that_never_works_is_recorded_as_failed(cloud, disk, record, t
 
 def test_a_night_stays_within_its_budget(cloud, disk, record, tmp_path):
     money = 'max_cost = 0.000001\nprices = { "c5.large" = 900.0 }'
-    done = run(cloud, disk, record, plan(tmp_path, money))
+    done = run(cloud, disk, record, plan(tmp_path, money), report=(heard := Heard()))
     assert done.left_out >= 8
+    assert heard.notes == [f"{done.left_out} runs had no room in the plan's budget"]
     assert done.recorded + done.left_out == 12
     more = run(cloud, disk, record, plan(tmp_path, "max_hours = 0.0000001"))
     assert more.left_out >= 8

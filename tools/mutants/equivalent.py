@@ -14,6 +14,7 @@ _QUIET_KEYWORDS = {
     *("encoding", "strict", "usedforsecurity", "stacklevel"),
     *("frozen", "slots", "repr", "kw_only", "eq"),
     *("indent", "buffering", "maxsize", "max_workers", "thread_name_prefix"),
+    *("stage", "longest_pause"),  # where progress is shown, and how often a wait looks
 }
 # Values that are what the callee does without them.
 _DEFAULTS = {"check", "default", "shell", "text"}

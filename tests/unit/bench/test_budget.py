@@ -11,6 +11,7 @@ from nitro.bench.budget import Budget, prices_of
 from nitro.bench.plan import Machine, Plan
 from nitro.cloud import prices
 from nitro.progress import Reporter
+from tests.heard import Heard
 
 FIRST, SECOND = (Machine("bench", "nitro", kind, "eu-west-1") for kind in ("c5.large", "t3.micro"))
 PRICES = {("eu-west-1", "c5.large"): 2.0, ("eu-west-1", "t3.micro"): 1.0}
@@ -99,7 +100,8 @@ def test_nobody_is_asked_where_the_plan_has_all_prices_or_no_bound(listed):
 
 def test_on_the_local_nitro_what_has_no_price_costs_nothing(listed):
     plan = Plan.model_validate(PLAN | {"max_cost": 5, "prices": {"t3.micro": 0.01}})
-    found = prices_of(cloud("http://127.0.0.1:1"), plan, Reporter())
+    found = prices_of(cloud("http://127.0.0.1:1"), plan, heard := Heard())
+    assert heard.notes == ["max_cost: on the local Nitro, a type without a price costs nothing"]
     assert found["us-east-1", "c5.large"] == 0
     assert found["us-east-1", "t3.micro"] == 0.01
     assert listed == []

@@ -161,6 +161,18 @@ def test_files_without_a_column_that_came_later_are_read_with_those_that_have_it
     assert record.query(sql).to_pylist() == [{"mtu": 1500, "n": 2}, {"mtu": None, "n": 1}]
 
 
+def test_files_that_lack_different_columns_are_read_together(record):
+    for night, column in ((NIGHT, "mtu"), (OTHER_NIGHT, "repetition")):
+        record.append([sample(night=night, repetition=7)])
+        [old] = (record.store.folder / f"samples/night={night}").rglob("*.parquet")
+        pq.write_table(pq.read_table(old).drop_columns([column]), old)
+    rows = record.query("SELECT night, repetition FROM samples ORDER BY night").to_pylist()
+    assert rows == [
+        {"night": NIGHT, "repetition": 7},
+        {"night": OTHER_NIGHT, "repetition": None},
+    ]
+
+
 def none(content):
     return b"PAR1 this is none"
 

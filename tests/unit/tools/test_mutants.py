@@ -96,6 +96,8 @@ ALIKE = "def same(a, b):\n    return a.x == b.x or a.y is None or b.y is None"
         ("stage.done(n)", "", "pass"),
         ("s.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)", "pass", ""),
         ("s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)", "", "pass"),
+        ("f(x, stage=stage)", "f(x)", "pass"),
+        ("until(look, deadline=9, longest_pause=3)", "until(look, deadline=9)", "pass"),
         # The same for arguments in either order.
         ("n = np.maximum(a, b)", "n = np.maximum(b, a)", ""),
         ("s = socket(AF_INET, SOCK_DGRAM)", "s = socket(SOCK_DGRAM, AF_INET)", ""),
