@@ -35,7 +35,7 @@ class Covered:
         """The tests to ask about a line, those of fewest files and least time first.
 
         A line that runs at import is asked of all tests that run something of the file, and of
-        those in files that name the module: one that holds only data runs for no test.
+        those in files that name the module or have its name: what holds only data runs for no test.
         """
         lines = self.files.get(file, {})
         found = lines.get(line, [])
@@ -50,9 +50,27 @@ class Covered:
 
 
 def _names(test: str, file: str) -> bool:
-    """Whether the file of `test` imports the module `file`."""
+    """Whether the file of `test` is that of the module `file`, or imports it or its package.
+
+    Its package counts where the module holds nothing but data, as one of several alike.
+    """
     package, _, module = file.removesuffix(".py").replace("/", ".").rpartition(".")
-    return (package, module) in _imports(test.partition("::")[0])
+    above, _, folder = package.rpartition(".")
+    path = test.partition("::")[0]
+    found = _imports(path)
+    return (
+        Path(path).stem == f"test_{module}"
+        or (package, module) in found
+        or ((above, folder) in found and _is_data(file))
+    )
+
+
+@cache
+def _is_data(file: str) -> bool:
+    tree = ast.parse(Path(file).read_text()) if Path(file).is_file() else ast.Module([], [])
+    return not any(
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in ast.walk(tree)
+    )
 
 
 @cache

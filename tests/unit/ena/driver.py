@@ -78,6 +78,7 @@ class Driver:
         strict: bool = True,
         trace: Trace | None = None,
         shape: Shape | None = None,
+        base: int = BASE,
         port: FakePort | None = None,
         bar2: memoryview | None = None,
         **changes: Any,
@@ -86,7 +87,8 @@ class Driver:
         self.profile = replace(card, **changes)
         self.ram = bytearray(RAM)
         self.memory = Memory()
-        self.memory.map(BASE, memoryview(self.ram))
+        self.base = base
+        self.memory.map(base, memoryview(self.ram))
         self.port = port or (SocketPort() if Defaults.loop and not shape else FakePort())
         self.raised: list[int] = []
         self.reports: list[str] = []
@@ -108,7 +110,7 @@ class Driver:
         )
         self.bar2 = self.device.bar2
         self.device.set_bus_master(True)
-        self._next = BASE + 0x1000
+        self._next = base + 0x1000
         self.admin_depth = 8
         self.aq = self.alloc(64 * 8)
         self.acq = self.alloc(64 * 8)
@@ -124,10 +126,10 @@ class Driver:
         return address
 
     def poke(self, address: int, data: bytes) -> None:
-        self.ram[address - BASE : address - BASE + len(data)] = data
+        self.ram[address - self.base : address - self.base + len(data)] = data
 
     def peek(self, address: int, size: int) -> bytes:
-        return bytes(self.ram[address - BASE : address - BASE + size])
+        return bytes(self.ram[address - self.base : address - self.base + size])
 
     # Registers and the admin queue.
 

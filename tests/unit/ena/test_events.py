@@ -28,6 +28,19 @@ def test_the_link_is_told_once_events_are_on(driver: Driver):
     assert driver.event() is None
 
 
+def test_a_queue_of_events_that_is_not_there_breaks_a_rule_and_gets_no_more(driver: Driver):
+    driver.event()
+    driver.memory.unmap(driver.aenq, 4096)
+    driver.now += 1
+    driver.run()
+    assert driver.broken == {"dma-address"}
+    assert any("event queue" in line for line in driver.reports)
+    driver.memory.map(driver.aenq, memoryview(bytearray(4096)))
+    driver.now += 1
+    driver.run()
+    assert driver.event() is None
+
+
 def test_link_changes(driver: Driver):
     driver.event()
     driver.device.notices.set_link(False)

@@ -96,6 +96,15 @@ def test_stats_timeout():
     assert driver.completion() is None
 
 
+def test_a_hostile_card_is_named_with_its_faults_and_its_seed():
+    named = "hostile:depth-smaller,mac-changes@17"
+    card = find(named)
+    assert (card.name, card.fault_seed) == (named, 17)
+    assert card.faults == ("depth-smaller", "mac-changes")
+    every = find("hostile:any")
+    assert (every.faults, every.fault_seed) == (tuple(FAULTS), 0)
+
+
 def test_depth_smaller():
     driver = hostile("depth-smaller")
     answer = driver.create_cq(2, 64, driver.alloc(4096))

@@ -44,6 +44,19 @@ def test_a_frame_arrives(driver: Driver):
     assert value != 0
 
 
+def test_memory_may_lie_above_what_32_bits_name():
+    high = Driver(base=0x12_0001_0000)
+    high.start()
+    receiving, sending = high.rx_queue(), high.tx_queue()
+    high.send(sending, FRAME, req_id=3)
+    assert [frame for _, frame in high.port.sent] == [FRAME]
+    assert high.tx_completions(sending) == [3]
+    high.port.deliver(FRAME)
+    high.run()
+    assert [data for _, data, _ in high.received(receiving)] == [FRAME]
+    assert not high.broken
+
+
 def test_what_came_before_the_queue_was_there_is_thrown_away(driver: Driver):
     driver.port.deliver(FRAME)
     ring = driver.rx_queue()
@@ -284,6 +297,20 @@ def test_a_flow_stays_in_its_queue(driver: Driver):
     assert sorted(len(driver.received(ring)) for ring in rings) == [0, 0, 0, 20]
 
 
+def test_a_table_that_changes_counts_for_the_next_frame(driver: Driver):
+    rings = [driver.rx_queue(vector=1 + n) for n in range(2)]
+
+    def received() -> list[int]:
+        driver.port.deliver(FRAME)
+        driver.run()
+        return [len(driver.received(ring)) for ring in rings]
+
+    set_table(driver, [rings[0].sq] * 128)
+    assert received() == [1, 0]
+    set_table(driver, [rings[1].sq] * 128)
+    assert received() == [0, 1]
+
+
 def test_a_table_entry_of_no_queue_drops(driver: Driver):
     ring = driver.rx_queue()
     set_table(driver, [5] * 128)
@@ -384,10 +411,38 @@ def test_tail_further_than_the_ring(driver: Driver):
     assert driver.received(ring) == []
 
 
-def test_descriptor_bits(driver: Driver):
+@pytest.mark.parametrize(
+    ("control", "rules"),
+    [
+        (0x1C, set()),
+        (0xC, set()),  # whether it asks for an interrupt is its own affair
+        (0x18, {"rx-first-last"}),
+        (0x14, {"rx-first-last"}),
+        (0x1C | 1 << 1, {"rx-reserved"}),
+        (0x1C | 1 << 6, {"rx-reserved"}),
+        (0x1C | 1 << 7, {"rx-reserved"}),
+        (0xC0 | 0x10, {"rx-first-last", "rx-reserved"}),
+    ],
+)
+def test_descriptor_bits(driver: Driver, control: int, rules: set[str]):
     ring = driver.rx_queue(fill=0)
-    driver.fill(ring, 1, control=0xC0 | 0x10)
-    assert {"rx-first-last", "rx-reserved"} <= driver.broken
+    driver.fill(ring, 1, control=control)
+    driver.port.deliver(FRAME)
+    driver.run()
+    assert driver.broken & {"rx-first-last", "rx-reserved", "rx-phase"} == rules
+    assert [data for _, data, _ in driver.received(ring)] == [FRAME]
+
+
+def test_a_descriptor_of_the_wrong_phase_is_not_used(driver: Driver):
+    ring = driver.rx_queue(fill=0)
+    slot, address = ring.tail, driver.alloc(2048)
+    driver.poke(ring.address + slot * 16, struct.pack("<HBBHHQ", 2048, 0, 0x1C, slot, 0, address))
+    ring.tail += 1
+    driver.ring(ring)
+    driver.port.deliver(FRAME)
+    driver.run()
+    assert "rx-phase" in driver.broken
+    assert driver.received(ring) == []
 
 
 def tcp_checksum_is_right(frame: bytes) -> bool:

@@ -22,7 +22,7 @@ def program(folder: Path, name: str, says: str) -> Tree:
     """A tree with one program, which fails."""
     file = folder / "usr/bin" / name
     file.parent.mkdir(parents=True)
-    file.write_text(f"#!/bin/sh\necho '{name}: {says}' >&2\nexit 1\n")
+    file.write_bytes(f"#!/bin/sh\necho '{name}: {says}' >&2\nexit 1\n".encode("latin-1"))
     file.chmod(0o755)
     (folder / "usr/lib/grub/x86_64-efi").mkdir(parents=True)
     return Tree(folder, ())
@@ -33,6 +33,7 @@ def program(folder: Path, name: str, says: str) -> Tree:
     [
         ("error 70 : Write error : No space left on device", "layers: No space left on device"),
         ("bad option", "zstd failed: zstd: bad option"),
+        ("caf\xe9", "zstd failed: zstd: caf\ufffd"),  # in another encoding than this one's
     ],
 )
 def test_zstd(cache: Path, tmp_path: Path, says: str, expected: str) -> None:

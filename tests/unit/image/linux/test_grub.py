@@ -22,7 +22,8 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     program.write_text(
         "#!/bin/sh\n"
         "while [ $# -gt 0 ]; do case $1 in --config) c=$2;; --output) o=$2;; "
-        '--format) f=$2;; --prefix) p=$2;; --) shift; m="$*"; break;; esac; shift; done\n'
+        '--directory) d=$2;; --format) f=$2;; --prefix) p=$2;; --) shift; m="$*"; break;; '
+        'esac; shift; done; [ "$d" = "${0%/usr/*}/usr/lib/grub/$f" ] || exit 1\n'
         '{ head -c 508 /dev/zero; printf "\\1\\2\\3\\4"; echo "$f $p $m"; cat "$c"; } >"$o"\n'
     )
     program.chmod(0o755)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import io
 import random
 import zlib
@@ -130,8 +132,13 @@ def test_sizes_are_of_all_archives_of_a_layer(compressor: Tree) -> None:
     [system, program] = layers.describe(packed)
     assert len(packed[1].paths) > 1
     assert program["compressed"] == sum(path.stat().st_size for path in packed[1].paths)
-    assert program["size"] > rootfs().size - (2 << 20)
-    assert system["size"] > 1 << 20
+    for layer, described in zip(packed, (system, program), strict=True):
+        assert described["size"] == sum(len(archive) for archive in archives_of(layer))
+    assert system["sha256"] == hashlib.sha256(archives_of(packed[0])[0]).hexdigest()
+
+
+def archives_of(layer: layers.Packed) -> list[bytes]:
+    return [gzip.decompress(path.read_bytes()) for path in layer.paths]
 
 
 @pytest.mark.parametrize(
