@@ -3,11 +3,14 @@
 To wake a process on another processor takes tens of microseconds, more than the card needs for a
 packet, and the answer to a packet is often there sooner. So the card asks again and again for a
 short while before it sleeps, unless somebody else needs the processor, or the waits of late were so
-long that it would have asked in vain.
+long that it would have asked in vain. After each question it offers the processor: the scheduler
+takes it from nobody who has had it for so short a time, not even for a thread that the card has
+just woken.
 """
 
 from __future__ import annotations
 
+import os
 import select
 import time
 
@@ -93,6 +96,7 @@ class Poller:
             now = clock()
             if now >= deadline:
                 return []
+            os.sched_yield()  # to QEMU's thread that brings an answer or an interrupt, perhaps
             if now - last > CROWDED:
                 self._crowded_until = now + RESPITE
                 break

@@ -46,6 +46,13 @@ def test_waits_as_long_as_it_was_told(poller: Poller, seconds: float):
     assert time.perf_counter() - begin >= seconds
 
 
+def test_offers_its_processor_while_it_asks(poller: Poller, monkeypatch: pytest.MonkeyPatch):
+    offered: list[None] = []
+    monkeypatch.setattr(os, "sched_yield", lambda: offered.append(None))
+    poller.wait(AWAKE)
+    assert offered
+
+
 def test_long_waits_end_asking_and_short_ones_bring_it_back():
     patience = Patience()
     asked = []
