@@ -73,7 +73,7 @@ class AddressActions:
         """In the place of the public address that the instance has, if it has one."""
         backend, address = self.ec2_backend, self._address()
         nic = self._interface()
-        if nic is None or nic.instance is None:
+        if nic.instance is None:
             raise EC2ClientError(
                 "UnsupportedOperation",
                 "The local Nitro associates elastic addresses with instances only.",

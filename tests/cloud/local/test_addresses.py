@@ -111,6 +111,16 @@ def test_there_are_five_addresses_in_a_region(account: Account) -> None:
     assert error_code(account.ec2.allocate_address) == "AddressLimitExceeded"
 
 
+def test_an_interface_of_no_instance_gets_no_address(account: Account) -> None:
+    subnet = account.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    nic = account.ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]
+    named = {"AllocationId": account.ec2.allocate_address()["AllocationId"]}
+    alone = {"NetworkInterfaceId": nic["NetworkInterfaceId"]}
+    code = error_code(lambda: account.ec2.associate_address(**named, **alone))
+    assert code == "UnsupportedOperation"
+    assert error_code(lambda: account.ec2.associate_address(**named)) == "MissingParameter"
+
+
 def test_an_association_is_made_once(account: Account) -> None:
     ec2 = account.ec2
     instance_id = account.run(account.image(account.snapshot()))["InstanceId"]

@@ -114,6 +114,10 @@ def test_snapshots_are_made_public_when_nothing_blocks_it(account: Account) -> N
     asked = {"Attribute": "createVolumePermission", "SnapshotId": snapshot}
     answer = account.ec2.describe_snapshot_attribute(**asked)
     assert answer["CreateVolumePermissions"] == [{"Group": "all"}]
+    somebody = {"Add": [{"UserId": "1" * 12}]}
+    account.ec2.modify_snapshot_attribute(SnapshotId=snapshot, CreateVolumePermission=somebody)
+    answer = account.ec2.describe_snapshot_attribute(**asked)
+    assert len(answer["CreateVolumePermissions"]) == 2
     account.ec2.reset_snapshot_attribute(**asked)
     assert account.ec2.describe_snapshot_attribute(**asked)["CreateVolumePermissions"] == []
 

@@ -26,6 +26,13 @@ def test_instances(account: Account) -> None:
     found = account.instance(launched["InstanceId"])
     assert found.keys() >= OF_INSTANCES
     assert found["HibernationOptions"] == {"Configured": False}
+    assert found["EnclaveOptions"] == {"Enabled": False}
+    assert found["Operator"] == {"Managed": False}
+    assert found["PrivateDnsNameOptions"] == {
+        "HostnameType": "ip-name",
+        "EnableResourceNameDnsARecord": False,
+        "EnableResourceNameDnsAAAARecord": False,
+    }
     assert found["CpuOptions"] == {"CoreCount": 1, "ThreadsPerCore": 2}
     assert found["StateTransitionReason"] == ""
 

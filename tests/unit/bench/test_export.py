@@ -50,7 +50,9 @@ def test_nights_follow_each_other_in_one_document(record):
     assert [one["night"] for one in json.loads("".join(as_json(record, "small")))] == [
         night.isoformat() for night in days(3)
     ]
-    parts = as_csv(record)
+    record.append([sample(night=days(4)[-1], plan="another")])
+    assert len(list(as_csv(record, "small"))) == 3, "no part for a night without runs of the plan"
+    parts = as_csv(record, "small")
     next(parts)
     assert len(list(parts)) == 2  # one for each night
 

@@ -49,7 +49,7 @@ def test_samples_are_found_by_sql_with_their_conditions(record):
 def test_a_sample_that_is_written_again_is_there_once(record):
     record.append([sample(repetition=0)])
     record.append([sample(repetition=0)])
-    record.append([sample(repetition=0), sample(repetition=1)])
+    assert record.append([sample(repetition=0), sample(repetition=1)]) == 1
     assert count(record) == 2
     assert len(record.ids("small", NIGHT)) == 2
     assert record.ids("small", OTHER_NIGHT) == set()

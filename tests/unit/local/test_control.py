@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -53,6 +54,17 @@ def test_nothing_runs_at_first() -> None:
     state = control.status()
     assert (state.endpoint, state.pid) == (None, None)
     assert control.down() is False
+
+
+def test_one_that_has_not_said_its_process_is_none_yet(tmp_path: Path) -> None:
+    folder = control.status().folder
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert control.status().pid is None
+        lock.write("4711")
+        lock.flush()
+        assert control.status().pid == 4711
+    assert control.status().pid is None, "nobody holds the lock"
 
 
 def test_up_starts_one_and_finds_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

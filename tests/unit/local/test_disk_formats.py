@@ -59,8 +59,8 @@ def test_a_difference_to_another_disk_is_refused(tmp_path: Path) -> None:
     source = tmp_path / "source"
     header = b"KDMV" + struct.pack("<IIQQQQ", 1, 3, 8, 128, 1, 1)
     for parent, refused in ((b"5e2ca493", True), (b"FFFFFFFF", False)):
-        text = b'CID=1\nparentCID=%b\nparentFileNameHint="/etc/passwd"\n' % parent
-        source.write_bytes(header.ljust(512, b"\0") + text.ljust(512, b"\0"))
+        text = b"\n" + b'CID=1\nparentCID=%b\nparentFileNameHint="/etc/passwd"\n' % parent
+        source.write_bytes(header.ljust(512, b"\0") + text.rjust(512, b"#"))
         reason = "a difference to another disk" if refused else "not read as VMDK"
         with pytest.raises(NitroError, match=reason):
             disk_formats.to_raw(["false"], source, "VMDK", tmp_path / "raw")

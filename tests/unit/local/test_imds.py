@@ -106,6 +106,7 @@ def test_what_a_guest_has_not_is_not_found() -> None:
     for path in ("user-data", "meta-data/public-ipv4", "meta-data/no", "meta-data/mac/more"):
         answer = metadata.get(HERE, f"/latest/{path}", token(metadata))
         assert answer.status is HTTPStatus.NOT_FOUND, path
+        assert answer.ttl is not None, "the token's time left is told in any case"
 
 
 def test_tags_are_shown_when_the_instance_allows_it() -> None:

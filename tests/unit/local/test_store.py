@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from pathlib import Path
 
@@ -119,8 +120,19 @@ def test_a_raw_file_is_taken_with_its_holes(tmp_path: Path) -> None:
     assert store.path("disk").stat().st_blocks * 512 < 4 * BLOCK_SIZE
 
 
-def test_nothing_is_left_of_a_file_that_cannot_be_taken(tmp_path: Path) -> None:
+def test_nothing_is_left_of_a_file_that_cannot_be_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = BlockStore(tmp_path / "blocks")
     with pytest.raises(OSError, match="absent"):
         store.take("disk", tmp_path / "absent")
+    assert not list(store.folder.iterdir())
+    (tmp_path / "source").write_bytes(b"content")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("nitro.local.store._write_sparsely", full)
+    with pytest.raises(OSError, match="No space"):
+        store.take("disk", tmp_path / "source")
     assert not list(store.folder.iterdir())

@@ -92,6 +92,17 @@ def test_an_array_of_processes_and_a_job_after_it(batch: Any, tmp_path: Path) ->
     assert (tmp_path / f"jobs/{last}-1/log").read_text() == "here eu-west-1\n" * 3
 
 
+def test_an_attempt_of_the_same_name_replaces_what_the_last_one_printed(tmp_path: Path) -> None:
+    runner = ProcessRunner(tmp_path / "jobs", {"FROM": "here"})
+    for word in ("first", "second"):
+        command = ["sh", "-c", f"echo {word} $FROM $OWN $AWS_REGION; pwd"]
+        started = runner.start("job", command, {"OWN": "own"}, "eu-west-1")
+        while started.poll() is None:
+            time.sleep(0.005)
+        folder = tmp_path / "jobs/job"
+        assert (folder / "log").read_text() == f"{word} here own eu-west-1\n{folder}\n"
+
+
 @pytest.mark.slow
 def test_a_child_that_gets_sigkill_is_started_again(batch: Any, tmp_path: Path) -> None:
     pid = tmp_path / "pid"

@@ -10,11 +10,13 @@ from tests.unit.local.batch.fake import Account
 
 def test_jobs_are_listed_by_state_and_by_name():
     account = Account(vcpus=1)
-    runs, waits = account.submit(), account.submit(arrayProperties={"size": 2})
+    runs = account.submit()
+    account.now += 1
+    waits = account.submit(arrayProperties={"size": 2})
     listed = account.call("ListJobs", jobQueue="q")["jobSummaryList"]
     assert [one["jobId"] for one in listed] == [runs]
     named = account.call("ListJobs", jobQueue="q", filters=[{"name": "JOB_NAME", "values": ["J"]}])
-    assert {one["jobId"] for one in named["jobSummaryList"]} == {runs, waits}
+    assert [one["jobId"] for one in named["jobSummaryList"]] == [waits, runs], "newest first"
     other = account.call("ListJobs", jobQueue="q", filters=[{"name": "JOB_NAME", "values": ["k*"]}])
     assert other["jobSummaryList"] == []
     children = account.call("ListJobs", arrayJobId=waits, jobStatus="RUNNABLE", maxResults=1)
