@@ -10,8 +10,8 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +26,13 @@ class Covered:
 
     files: dict[str, Lines]
     seconds: dict[str, float]
+    _at_import: dict[str, list[str]] = field(default_factory=dict, init=False)
+
+    def _importing(self, file: str) -> list[str]:
+        """The files below the folder of `file` that import it."""
+        folder, own = file.rpartition("/")[0], _module(file)
+        below = (other for other in self.files if other.startswith(f"{folder}/"))
+        return [other for other in below if own in _imports(other)]
 
     def any_of(self, file: str, lines: set[int]) -> set[str]:
         """The tests that run any of these lines."""
@@ -34,19 +41,34 @@ class Covered:
     def tests(self, file: str, line: int, *, at_import: bool) -> list[str]:
         """The tests to ask about a line, those of fewest files and least time first.
 
-        A line that runs at import is asked of all tests that run something of the file, and of
-        those in files that name the module or have its name: what holds only data runs for no test.
+        A line that runs at import is asked of all tests that run something of the file, or of one
+        below the same folder that imports it, and of those in files that name the module or have
+        its name: what holds only data runs for no test.
         """
         lines = self.files.get(file, {})
-        found = lines.get(line, [])
         if at_import and line in lines:
-            running = self.any_of(file, set(lines))
-            found = sorted(running | {test for test in self.seconds if _names(test, file)})
+            if file not in self._at_import:
+                self._at_import[file] = self._in_order(file, self._of_import(file))
+            return self._at_import[file]
+        return self._in_order(file, lines.get(line, []))
+
+    def _of_import(self, file: str) -> set[str]:
+        found = {test for test in self.seconds if _names(test, file)}
+        for each in (file, *self._importing(file)):
+            found |= self.any_of(each, set(self.files[each]))
+        return found
+
+    def _in_order(self, file: str, tests: Iterable[str]) -> list[str]:
         stem = Path(file).stem
         return sorted(
-            found,
+            tests,
             key=lambda test: (f"test_{stem}" not in test, self.seconds.get(test, 1.0), test),
         )
+
+
+def _module(file: str) -> tuple[str, str]:
+    package, _, name = file.removesuffix(".py").replace("/", ".").rpartition(".")
+    return package, name
 
 
 def _names(test: str, file: str) -> bool:
@@ -54,7 +76,7 @@ def _names(test: str, file: str) -> bool:
 
     Its package counts where the module holds nothing but data, as one of several alike.
     """
-    package, _, module = file.removesuffix(".py").replace("/", ".").rpartition(".")
+    package, module = _module(file)
     above, _, folder = package.rpartition(".")
     path = test.partition("::")[0]
     found = _imports(path)

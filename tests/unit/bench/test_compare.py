@@ -56,6 +56,17 @@ def test_sides_of_different_nights_have_no_pairs(record):
     assert one.to_json()["runs"] == [10, 7]
 
 
+@pytest.mark.parametrize(("partners", "paired"), [(3, False), (4, True), (6, True)])
+def test_more_than_half_of_the_larger_side_needs_a_partner(record, partners, paired):
+    nights = days(2)
+    fill(record, nights[:1], repetitions=6)
+    fill(record, nights[1:], repetitions=partners, seed=9)
+    first, second = ({"night": night.isoformat(), **NITRO} for night in nights)
+    for one in (compare(record, first, second)[0], compare(record, second, first)[0]):
+        assert one.paired is paired
+        assert sorted((one.count_a, one.count_b)) == [partners, 6] or partners == 6
+
+
 def test_a_side_that_its_allowance_limited_is_neither_better_nor_worse(record):
     limit = (Allowance("client", "bw_out_allowance_exceeded", 12),)
     fill(record, days(5), cells=CELLS[:2])  # nitro's driver
