@@ -199,6 +199,7 @@ def deploy(
     ttl: timedelta | None = None,
     builder: FakeBuilder | None = None,
     prober: FakeProber | None = None,
+    report: Reporter | None = None,
     **options: Any,
 ) -> Deployment:
     """The real deploy of `disk`, with a client that measures HTTP."""
@@ -207,7 +208,7 @@ def deploy(
         request(keep=keep, ttl=ttl, **options),
         builder=builder or FakeBuilder(disk),
         prober=prober or FakeProber(),
-        report=Reporter(),
+        report=report or Reporter(),
     )
 
 

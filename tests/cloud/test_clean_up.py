@@ -16,6 +16,7 @@ from nitro.probe.tools.iperf3 import Iperf3
 from nitro.progress import Stage
 from tests.cloud.conftest import NOTHING, after, connect, everything, refuse
 from tests.cloud.joint import FakeProber, deploy, small_disk
+from tests.heard import Heard
 
 
 @pytest.fixture
@@ -65,9 +66,11 @@ def test_results_outlive_a_clean_up_that_fails(cloud: Cloud, disk: DiskImage, ca
 def test_results_outlive_a_console_that_may_not_be_read(cloud: Cloud, disk: DiskImage) -> None:
     victim = connect()
     refuse(victim, "ec2.GetConsoleOutput", "UnauthorizedOperation")
-    found = deploy(victim, disk, selection=BOOT_ONLY, prober=ReadyProber())
+    heard = Heard()
+    found = deploy(victim, disk, selection=BOOT_ONLY, prober=ReadyProber(), report=heard)
     assert [result.name for result in found.probes] == ["boot"]
     assert found.instance.driver == "unknown"
+    assert any("the console could not be read: " in note for note in heard.notes)
 
 
 def test_what_the_client_left_is_tried_again_at_the_end(cloud: Cloud, disk: DiskImage) -> None:

@@ -104,11 +104,12 @@ def ask(gate: Gate, host: str, path: str, method: str = "PUT") -> tuple[str, dic
 
 def test_the_global_name_of_s3_redirects_for_a_new_bucket() -> None:
     now = 0.0
-    gate = Gate(Forecast(Conditions(redirect_seconds=60), lambda: now))
+    gate = Gate(forecast := Forecast(Conditions(redirect_seconds=60), lambda: now))
     ask(gate, "127.0.0.1", "/made")
     status, headers = ask(gate, "made.s3.amazonaws.com", "/key?a=b")
     assert status == "307 TemporaryRedirect"
     assert headers["Location"] == "https://made.s3.us-east-1.amazonaws.com/key?a=b"
+    assert forecast.happened == {"redirect": 1}
     assert ask(gate, "made.s3.us-east-1.amazonaws.com", "/key")[0] == "200 OK"
     assert ask(gate, "old.s3.amazonaws.com", "/key")[0] == "200 OK"
     now = 60.0

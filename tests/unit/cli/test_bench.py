@@ -103,7 +103,8 @@ def test_the_schema_and_athenas_table(run):
 def test_exports_go_to_a_file(run, tmp_path):
     for kind, start in {"csv": "id,cell,", "json": "[", "openmetrics": "# TYPE"}.items():
         path = tmp_path / kind
-        run("export", "--format", kind, "--output", str(path))
+        done = run("export", "--format", kind, "--output", str(path))
+        assert done.stderr.splitlines()[-1] == f"wrote {path}"
         assert path.read_text().startswith(start)
 
 

@@ -71,7 +71,10 @@ def test_not_for_ever(
     boot = consoles(*[ended(1)] * 5)
     assert not run_missing.complete(recipe.load(path), boot, Reporter(), locked=False, write=False)
     said = capsys.readouterr()
-    assert "lacked more in each of 5 runs" in said.err
+    assert said.err.splitlines() == [
+        *(f'it lacks: files += ["/etc/{number}"]' for number in range(5)),
+        "the program still does not go well: it lacked more in each of 5 runs",
+    ]
     assert said.out == 'files += ["/etc/0", "/etc/1", "/etc/2", "/etc/3", "/etc/4"]\n'
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from nitro.cli import options, summary
 from nitro.deploy import Deployment, InstanceReport
+from nitro.launch_ami import Launched
 from nitro.ports import Port
 from nitro.probe.result import Metric, Result
 from nitro.progress import Span
@@ -73,6 +74,29 @@ def test_the_long_form_has_every_metric(
         for name, metric in result.metrics.items():
             assert f" {name} " in shown
             assert str(metric) in shown
+
+
+def test_an_ami_that_was_launched_is_told_as_a_deployment_without_an_image(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(options, "verbose", False)
+    launched = Launched(
+        "d-1",
+        "bench",
+        DEPLOYMENT.published,
+        DEPLOYMENT.instance,
+        (),
+        timeline=[Span("launch", 2.0)],
+        leftovers=["instance i-1, which ends with `nitro destroy`"],
+    )
+    summary.show_launched(launched, as_json=False)
+    told = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert told[:2] == [["bench", "on", "c5.large", "(tcg),", "d-1"], []]
+    assert told[2] == ["snapshot", "snap-3516116e6a305a3ac"]
+    assert told[3][:2] == ["AMI", "ami-86a3530072845d3d7"]
+    assert told[4][:3] == ["instance", "i-070e58d3225cef3f3", "127.28.0.1"]
+    assert told[-1][:3] == ["left", "over", "instance"]
+    assert any("launch" in line and "2.0" in line for line in told)
 
 
 @pytest.mark.parametrize(
