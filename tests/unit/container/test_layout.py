@@ -53,6 +53,18 @@ def test_the_platform_is_that_of_the_machines(tmp_path: Path) -> None:
         find(made.folder, "said-by-configuration")
 
 
+def test_a_manifest_with_a_configuration_is_an_image_whatever_else_it_lists(tmp_path: Path) -> None:
+    made = Layout(tmp_path / "app")
+    image = made.image([RAW], Cmd=["mine"])
+    document = json.loads(made.path(image["digest"]).read_text())
+    both = {**document, "manifests": [made.image([RAW], Cmd=["other"])]}
+    made.offer(made.blob(json.dumps(both).encode(), Layout.MANIFEST), tag="both")
+    assert find(made.folder, "both").config.run.cmd == ("mine",)
+    made.offer(made.blob(b"{}", Layout.MANIFEST), tag="neither")
+    with pytest.raises(InputError, match="an image without a configuration"):
+        find(made.folder, "neither")
+
+
 def test_indexes_in_indexes_end(tmp_path: Path) -> None:
     made = Layout(tmp_path / "app")
     one = made.image([RAW])

@@ -31,6 +31,9 @@ def test_certificates_are_one_file_in_a_fixed_order(packages: Tree) -> None:
     assert rootfs.nodes["/usr/lib/ssl/cert.pem"].target == (
         "../../../etc/ssl/certs/ca-certificates.crt"
     )
+    for path in ("/etc/ssl/certs/ca-certificates.crt", "/usr/lib/ssl/cert.pem"):
+        node = rootfs.nodes[path]
+        assert (node.layer, node.origin) == ("packages", "ca-certificates")
 
 
 def test_folders_of_packages(packages: Tree) -> None:
@@ -69,6 +72,12 @@ def test_every_extra_of_recipes_does_something(tmp_path: Path) -> None:
         before = set(rootfs.nodes)
         extras.add(rootfs, [name], Tree(tmp_path, ()))
         assert set(rootfs.nodes) > before, name
+        of_packages = {path for path, node in rootfs.nodes.items() if node.layer == "packages"}
+        assert bool(of_packages) == (name in extras.PACKAGES)
+        for path in set(rootfs.nodes) - before - of_packages:
+            node = rootfs.nodes[path]
+            if node.source or node.target:
+                assert (node.layer, node.origin) == ("system", f"extra {name}"), path
 
 
 @pytest.mark.parametrize(

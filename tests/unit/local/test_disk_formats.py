@@ -66,6 +66,18 @@ def test_a_difference_to_another_disk_is_refused(tmp_path: Path) -> None:
             disk_formats.to_raw(["false"], source, "VMDK", tmp_path / "raw")
 
 
+def test_a_disk_that_is_read_for_too_long_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, source = tmp_path / "slow", tmp_path / "source"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    source.write_bytes(b"a disk")
+    monkeypatch.setattr(disk_formats, "_MINUTES", 0.001)
+    with pytest.raises(NitroError, match="the VHD disk was not read within"):
+        disk_formats.to_raw([str(program)], source, "VHD", tmp_path / "raw")
+
+
 def test_a_description_costs_no_more_than_its_size(tmp_path: Path) -> None:
     source, size = tmp_path / "source", 1 << 20
     header = b"KDMV" + struct.pack("<IIQQQQ", 1, 3, 8, 128, 1, size // 512)

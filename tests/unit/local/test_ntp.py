@@ -25,8 +25,12 @@ def test_a_client_gets_the_time() -> None:
     assert found is not None
     assert len(found) == 48
     assert (found[0] >> 6, found[0] >> 3 & 7, found[0] & 7) == (0, 4, 4)  # leap, version, mode
-    assert 1 <= found[1] < 16, "a stratum of a server that is synchronised"
+    assert found[1] == 3, "the stratum of AWS's"
     assert found[2] == 6
+    assert struct.unpack_from(">b", found, 3) == (-20,), "a precision of about a microsecond"
+    assert struct.unpack_from(">II", found, 4) == (0, 1024), "no delay, a dispersion of 1/64 s"
+    assert found[12:16] == bytes((127, 0, 0, 1))
+    assert found[16:24] == found[32:40], "the clock was set right when the request came"
     assert found[24:32] == MARK, "the originate timestamp is the client's transmit timestamp"
     assert found[32:40] == struct.pack(">II", 3_208_988_800, 1 << 30)
     assert found[40:48] == struct.pack(">II", 3_208_988_800, 1 << 31)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -172,6 +173,23 @@ def test_an_ended_block_ends_the_machine(tmp_path: Path) -> None:
     with qemu.boot(Qemu((str(program),), ()), machine, tmp_path) as process:
         assert process.poll() is None
     assert process.returncode is not None
+
+
+def test_the_descriptors_of_cards_stay_open_in_the_machine(tmp_path: Path) -> None:
+    program, told = tmp_path / "program", tmp_path / "told"
+    program.write_text(f"#!/bin/sh\nls /proc/self/fd >{told}.new\nmv {told}.new {told}\nsleep 60\n")
+    program.chmod(0o755)
+    reading, writing = os.pipe()
+    try:
+        card = Card((), fds=(reading, writing))
+        machine = Machine(console=tmp_path / "console", cards=[card])
+        with qemu.boot(Qemu((str(program),), ()), machine, tmp_path):
+            while not told.exists():
+                time.sleep(0.005)
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert {str(reading), str(writing)} <= set(told.read_text().split())
 
 
 def test_a_machine_that_does_not_listen_is_killed(

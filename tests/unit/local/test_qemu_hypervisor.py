@@ -43,6 +43,12 @@ def test_the_memory_left_is_that_of_this_machine() -> None:
     assert 0 < available_memory() < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
+def test_the_memory_left_is_a_line_of_proc_in_mib(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "MemTotal:  8000000 kB\nMemFree:  100000 kB\nMemAvailable:    2097153 kB\n"
+    monkeypatch.setattr(Path, "read_text", lambda self: text)
+    assert available_memory() == 2048
+
+
 GUEST = Guest(
     "i-1",
     "ami-1",

@@ -56,6 +56,14 @@ def test_a_script_is_a_program(tmp_path: Path, name: str, script: str) -> None:
     assert found.on_exit == "restart"
 
 
+@pytest.mark.parametrize("name", ["server.py", "notes.txt", "folder.py"])
+def test_what_is_no_file_or_of_no_runtime_is_no_script(tmp_path: Path, name: str) -> None:
+    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "folder.py").mkdir()
+    with pytest.raises(InputError, match="not a script that nitro knows"):
+        recipe.for_script(tmp_path / name)
+
+
 def test_every_runtime_is_tried() -> None:
     found: dict[str, Runtime] = runtime.known()
     assert set(found) == set(SCRIPTS)
