@@ -88,9 +88,8 @@ TESTED_ELSEWHERE: dict[str, list[str]] = {
         *("nitro/cloud/via_s3.py", "nitro/conditions.py"),
     ],
     "publishing is tested as a release engineer sees it: tests/cloud/publish/test_publication.py": [
-        *("nitro/publish/access.py", "nitro/publish/checks.py", "nitro/publish/execute.py"),
-        *("nitro/publish/make.py", "nitro/publish/observe.py", "nitro/publish/regional.py"),
-        "nitro/publish/steps.py",
+        *("nitro/publish/access.py", "nitro/publish/execute.py", "nitro/publish/make.py"),
+        "nitro/publish/observe.py",
     ],
     "needs packages of Debian, and is tested where images are built: tests/boot": [
         *("nitro/debian/fetch.py", "nitro/debian/package.py"),

@@ -57,5 +57,7 @@ def account(bare_cloud: Cloud) -> Cloud:
     return bare_cloud
 
 
-def publish_it(wanted: Release, cloud: Cloud | None = None) -> Publication:
-    return publish(cloud or connect(), wanted, Reporter())
+def publish_it(
+    wanted: Release, cloud: Cloud | None = None, report: Reporter | None = None
+) -> Publication:
+    return publish(cloud or connect(), wanted, report or Reporter())

@@ -28,6 +28,7 @@ from tests.cloud.publish.conftest import (
     make_source,
     publish_it,
 )
+from tests.heard import Heard
 
 pytestmark = pytest.mark.policies("publish")
 
@@ -214,8 +215,11 @@ def test_a_region_that_is_down_is_repaired_by_the_next_run(account: Cloud, disk:
     wanted = make_release(disk, via="s3")
     broken = connect()
     in_region(broken, SECOND, "ec2.DescribeImages", "InternalError", status=500)
-    done = publish_it(wanted, broken)
+    done = publish_it(wanted, broken, heard := Heard())
     assert [outcome.region for outcome in done.failed] == [SECOND]
+    failed = [note for note in heard.notes if "failed" in note]
+    assert len(failed) == 1
+    assert failed[0].startswith(f"{SECOND}: failed: ec2:DescribeImages failed in {SECOND}")
     found = amis(account, wanted.name)
     assert [len(found[region]) for region in REGIONS] == [1, 0, 1]
     for region in REGIONS:
@@ -223,6 +227,20 @@ def test_a_region_that_is_down_is_repaired_by_the_next_run(account: Cloud, disk:
     assert not publish_it(wanted).failed
     for region, (image,) in amis(account, wanted.name).items():
         assert parameters.read(account.in_region(region), PARAMETER) == image["ImageId"]
+
+
+def test_where_writing_is_denied_the_disk_goes_through_s3_unless_it_was_to_be_written(
+    account: Cloud, disk: Source
+) -> None:
+    denied = connect()
+    refuse(denied, "ebs.StartSnapshot", "AccessDeniedException", status=403)
+    written = make_release(disk, via="ebs", regions=[HOME])
+    (outcome,) = publish_it(written, denied).outcomes
+    assert outcome.error
+    assert "permission denied: ebs:StartSnapshot" in outcome.error.what
+    done = publish_it(make_release(disk, regions=[HOME]), denied, heard := Heard())
+    assert not done.failed
+    assert f"{HOME}: by way of S3, because permission denied: ebs:StartSnapshot" in heard.notes
 
 
 def test_a_copy_that_fails_is_made_anew(account: Cloud, disk: Source) -> None:
@@ -334,47 +352,6 @@ def test_what_an_interrupted_run_retired_stays_if_something_names_it_by_now(
     account.ssm.delete_parameter(Name="/rolled/back")
     publish_it(second)
     assert find_ami(account, first.name) is None
-
-
-def test_keys_encrypt_every_way(account: Cloud, disk: Source) -> None:
-    keys = {
-        region: account.in_region(region).kms.create_key()["KeyMetadata"]["Arn"]
-        for region in REGIONS
-    }
-    for via in ("s3", "ebs"):
-        wanted = make_release(disk, via=via, version=via, kms_keys=keys)
-        assert not publish_it(wanted).failed
-        for region, (image,) in amis(account, wanted.name).items():
-            snapshot_id = image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
-            (snapshot,) = account.in_region(region).ec2.describe_snapshots(
-                SnapshotIds=[snapshot_id]
-            )["Snapshots"]
-            assert snapshot["KmsKeyId"] == keys[region]
-
-
-def test_a_key_that_is_not_there_is_found_before_any_upload(account: Cloud, disk: Source) -> None:
-    calls = recorded(connection := connect())
-    with pytest.raises(RefusedError, match="no KMS key alias/none in eu-central-1"):
-        publish_it(make_release(disk, kms_key="alias/none", regions=[HOME]), connection)
-    assert [str(call) for call in calls if call.changes] == []
-
-
-def test_blocked_public_sharing_is_found_before_any_upload(account: Cloud, disk: Source) -> None:
-    """The local Nitro blocks it from the start, as AWS does in an account without public AMIs."""
-    wanted = make_release(disk, via="ebs", share={"public": True}, regions=[HOME])
-    connection = connect()
-    calls = recorded(connection)
-    with pytest.raises(RefusedError, match="public sharing of AMIs in eu-central-1"):
-        publish_it(wanted, connection)
-    account.ec2.disable_image_block_public_access()
-    account.ec2.enable_snapshot_block_public_access(State="block-all-sharing")
-    with pytest.raises(RefusedError, match="public sharing of snapshots in eu-central-1"):
-        publish_it(wanted, connection)
-    assert [str(call) for call in calls if call.changes] == []
-    account.ec2.disable_snapshot_block_public_access()
-    assert not publish_it(wanted, connection).failed
-    (image,) = amis(account, wanted.name)[HOME]
-    assert image["Public"]
 
 
 def test_the_disk_is_given_back_by_the_bucket(account: Cloud, disk: Source) -> None:
