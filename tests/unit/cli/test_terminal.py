@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 
 import pytest
@@ -41,6 +42,10 @@ def test_a_finished_stage_leaves_a_line_and_a_failed_one_says_so(
     with pytest.raises(ValueError, match="x"), reporter.stage("launch"):
         raise ValueError("x")
     reporter.close()
+    lines = terminal.getvalue().splitlines()
+    for title, indent in (("publish", ""), ("upload", "  ")):
+        (line,) = (line for line in lines if "✓" in line and title in line)
+        assert re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", line).startswith(f"{indent}✓ {title}")
     said = Console(file=io.StringIO()).render_str(terminal.getvalue()).plain
     assert "✓" in said
     assert "upload [of it]" in terminal.getvalue()
