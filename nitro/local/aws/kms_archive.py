@@ -24,6 +24,20 @@ class LocalKMSBackend(KmsBackend):  # type: ignore[misc]
 
     site: Any
 
+    # moto's take a key's id alone; AWS, and moto's other operations, take its ARN, too.
+
+    def enable_key(self, key_id: str) -> None:
+        super().enable_key(self.get_key_id(key_id))
+
+    def disable_key(self, key_id: str) -> None:
+        super().disable_key(self.get_key_id(key_id))
+
+    def schedule_key_deletion(self, key_id: str, pending_window_in_days: int) -> Any:
+        return super().schedule_key_deletion(self.get_key_id(key_id), pending_window_in_days)
+
+    def cancel_key_deletion(self, key_id: str) -> None:
+        super().cancel_key_deletion(self.get_key_id(key_id))
+
     def keep(self) -> None:
         held = {key.id: self._entry(key) for key in self.keys.values()}
         kept.write(self, kept.path_of(self, FOLDER), held, at_first="{}")

@@ -45,6 +45,32 @@ def test_keys_come_back_with_all_that_describes_them(account: Account) -> None:
         assert seen() == before
 
 
+def test_a_key_is_named_by_its_id_or_its_arn(account: Account) -> None:
+    kms = account.kms
+    made = kms.create_key()["KeyMetadata"]
+    named = {"KeyId": made["Arn"]}
+
+    def state() -> str:
+        return str(kms.describe_key(**named)["KeyMetadata"]["KeyState"])
+
+    kms.disable_key(**named)
+    assert state() == "Disabled"
+    kms.enable_key(**named)
+    assert state() == "Enabled"
+    kms.schedule_key_deletion(**named, PendingWindowInDays=7)
+    assert state() == "PendingDeletion"
+    kms.cancel_key_deletion(**named)
+    assert state() == "Disabled"
+    kms.create_alias(AliasName="alias/own", TargetKeyId=made["Arn"])
+    kms.update_alias(AliasName="alias/own", TargetKeyId=made["Arn"])
+    kms.tag_resource(**named, Tags=[{"TagKey": "a", "TagValue": "b"}])
+    assert kms.list_resource_tags(**named)["Tags"] == [{"TagKey": "a", "TagValue": "b"}]
+    kms.untag_resource(**named, TagKeys=["a"])
+    kms.put_key_policy(**named, PolicyName="default", Policy="{}")
+    assert kms.get_key_policy(**named, PolicyName="default")["Policy"] == "{}"
+    assert len(kms.list_aliases(**named)["Aliases"]) == 1
+
+
 def test_a_copy_can_be_made_of_what_was_encrypted_before(account: Account) -> None:
     source = account.snapshot()
     named = {"SourceSnapshotId": source, "SourceRegion": "us-east-1", "Encrypted": True}

@@ -73,10 +73,9 @@ def test_a_key_that_ebs_cannot_use_is_refused(
     account: Cloud, disk: Source, key: dict[str, Any], usable: bool
 ) -> None:
     disabled = key.pop("disabled", False)
-    made = account.kms.create_key(**key)["KeyMetadata"]
-    arn = made["Arn"]
+    arn = account.kms.create_key(**key)["KeyMetadata"]["Arn"]
     if disabled:
-        account.kms.disable_key(KeyId=made["KeyId"])
+        account.kms.disable_key(KeyId=arn)
     wanted = make_release(disk, kms_key=arn, regions=[HOME], share={"accounts": [FRIEND]})
     if usable:
         assert plan(connect(), wanted, Reporter()).states[HOME].key == arn

@@ -258,14 +258,16 @@ def test_room_for_a_copy_is_waited_for(account: Cloud, disk: Source) -> None:
     assert not publish_it(make_release(disk, via="s3", regions=[HOME, SECOND]), busy).failed
 
 
-@pytest.mark.parametrize("gone", [(HOME, SECOND), (SECOND,)])
+@pytest.mark.parametrize(
+    ("via", "gone"), [("s3", (HOME, SECOND)), ("s3", (SECOND,)), ("ebs", (HOME, SECOND))]
+)
 def test_an_ami_that_was_deregistered_is_made_anew(
-    account: Cloud, disk: Source, monkeypatch: pytest.MonkeyPatch, gone: tuple[str, ...]
+    account: Cloud, disk: Source, monkeypatch: pytest.MonkeyPatch, via: str, gone: tuple[str, ...]
 ) -> None:
     """The copy's token still stands for the AMI that is gone, if its source is not."""
     monkeypatch.setattr("nitro.cloud.visibility.VISIBLE_AFTER", 0.05)
     monkeypatch.setattr("nitro.cloud.wait.VISIBLE_AFTER", 0.05)
-    wanted = make_release(disk, via="s3", regions=[HOME, SECOND])
+    wanted = make_release(disk, via=via, regions=[HOME, SECOND])
     publish_it(wanted)
     for region in gone:
         cloud = account.in_region(region)
