@@ -106,6 +106,11 @@ struct loop_receiver {
 
 #define LOOP_FLOWS 1024
 
+/* What loop_ask() found. */
+#define LOOP_CLIENT 1
+#define LOOP_OTHERS 2
+#define LOOP_CROWDED 4
+
 /* `length` bytes of guest memory at `address`; NULL if they are not in one region. */
 static inline uint8_t *loop_find(const struct loop_memory *memory, uint64_t address,
 				 uint64_t length)

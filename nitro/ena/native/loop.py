@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from ctypes import c_int, c_uint32, c_uint64, c_void_p
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,14 @@ class End(IntEnum):
     PORT = 4
 
 
+class Found(IntFlag):
+    """What `ask` found (ask.c)."""
+
+    CLIENT = 1
+    OTHERS = 2
+    CROWDED = 4
+
+
 class Loop:
     """A loaded library."""
 
@@ -42,6 +50,7 @@ class Loop:
             *(None, c_void_p, ctypes.c_char_p, c_uint64),
             *(c_uint32, c_uint32, c_uint64),
         )
+        self.ask = _function(library.loop_ask, c_int, c_int, c_int, c_uint64, c_uint64)
         self.write = _function(
             library.loop_write, *(c_uint64, c_void_p, c_void_p, c_uint64, c_void_p, c_uint64)
         )

@@ -76,31 +76,50 @@ class Poller:
 
     def wait(self, seconds: float) -> dict[int, int]:
         """Events of the descriptors that are ready; empty after `seconds`."""
-        ready = self._epoll.poll(0)
+        ready = self._look()
         if not ready and seconds > 0:
             begin = time.perf_counter()
-            ready = self._ask(begin, seconds)
+            ready = self._wait(begin, begin + seconds)
             self._patience.learn(time.perf_counter() - begin)
-        return dict(ready)
+        return ready
 
     def close(self) -> None:
         self._epoll.close()
 
-    def _ask(self, begin: float, seconds: float) -> list[tuple[int, int]]:
+    def _wait(self, begin: float, deadline: float) -> dict[int, int]:
+        if begin >= self._crowded_until:
+            end = min(begin + self._patience.seconds, deadline)
+            if begin < end and (ready := self._look_until(begin, end)):
+                return ready
+        left = deadline - time.perf_counter()
+        if left <= 0:
+            return {}
+        self._sleep(left)
+        return self._look()
+
+    def _be_crowded(self) -> None:
+        """Another process ran in between: do not ask for a while."""
+        self._crowded_until = time.perf_counter() + RESPITE
+
+    # How to look, once or awake, and how to sleep.
+
+    def _look(self) -> dict[int, int]:
+        return dict(self._epoll.poll(0))
+
+    def _look_until(self, begin: float, end: float) -> dict[int, int]:
         poll, clock = self._epoll.poll, time.perf_counter
-        last, deadline = begin, begin + seconds
-        end = begin + self._patience.seconds if begin >= self._crowded_until else begin
+        last = begin
         while last < end:
             if ready := poll(0):
-                return ready
+                return dict(ready)
             now = clock()
-            if now >= deadline:
-                return []
             os.sched_yield()  # to QEMU's thread that brings an answer or an interrupt, perhaps
             if now - last > CROWDED:
-                self._crowded_until = now + RESPITE
+                self._be_crowded()
                 break
             last = now
+        return {}
+
+    def _sleep(self, seconds: float) -> None:
         # Not epoll's own wait, which knows only milliseconds.
-        select.select([self._epoll], [], [], max(0.0, deadline - clock()))
-        return poll(0)
+        select.select([self._epoll], [], [], seconds)

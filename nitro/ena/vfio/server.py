@@ -21,6 +21,7 @@ from nitro.ena.trace import Trace
 from nitro.ena.vfio.irqs import Irqs
 from nitro.ena.vfio.llq_memory import LlqMemory
 from nitro.ena.vfio.messages import ProtocolError
+from nitro.ena.vfio.native_poller import NativePoller
 from nitro.ena.vfio.poller import IN, OUT, Poller
 from nitro.ena.vfio.session import Session
 from nitro.ena.vfio.transport import Disconnected, Transport
@@ -120,7 +121,8 @@ class Server:
         device, port, client = self.device, self._port.fileno(), transport.fileno()
         session = Session(transport, device, self._irqs, self._llq)
         others = {one.fileno(): one for one in self.watched}
-        with contextlib.closing(Poller()) as poller:
+        poller = NativePoller(device.loop, client) if device.loop else Poller()
+        with contextlib.closing(poller):
             for descriptor in (client, *others):
                 poller.watch(descriptor, IN)
             while True:
