@@ -81,8 +81,12 @@ def test_an_instance_is_what_was_asked_for(
 
 @pytest.mark.policies("deploy", "bench")
 def test_a_spot_instance_says_when_the_market_takes_it(
-    site: Site, cloud: Cloud, disk: DiskImage
+    site: Site, cloud: Cloud, disk: DiskImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    stops: dict[str, bool] = {}
+    monkeypatch.setattr(
+        site.hypervisor, "stop", lambda id_, *, force=False: stops.update({id_: force})
+    )
     cloud, site.forecast = cloud, Forecast(Conditions(spot_taken=1))
     calls = recorded(cloud)
     with Undo(Keep.INSTANCE) as undo:
@@ -91,6 +95,7 @@ def test_a_spot_instance_says_when_the_market_takes_it(
     assert not instance.get(cloud, kept.id).taken
     found = instance.get(cloud, taken.id)
     assert (found.taken, found.state) == (True, "terminated")
+    assert stops == {taken.id: True}, "the market does not wait for the guest"
     assert found.because == " (Server.SpotInstanceTermination: Spot instance termination)"
     asked = [
         call.params.get("InstanceMarketOptions")

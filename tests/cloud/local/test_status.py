@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .conftest import Account, error_code
 
 
@@ -100,3 +102,20 @@ def test_no_other_network_refers_to_a_group(account: Account) -> None:
     assert code == "InvalidGroup.NotFound"
     code = error_code(lambda: ec2.describe_stale_security_groups(VpcId="vpc-1"))
     assert code == "InvalidVpcID.NotFound"
+
+
+@pytest.mark.parametrize("options", [{}, {"Force": False}, {"Force": True}])
+def test_a_stop_asks_the_guest_first_unless_it_is_forced(
+    account: Account, monkeypatch: pytest.MonkeyPatch, options: dict[str, bool]
+) -> None:
+    forced: list[bool] = []
+    monkeypatch.setattr(
+        account.hypervisor, "stop", lambda id_, *, force=False: forced.append(force)
+    )
+    id_ = account.run(account.image(account.snapshot()))["InstanceId"]
+    (change,) = account.ec2.stop_instances(InstanceIds=[id_], **options)["StoppingInstances"]
+    assert (change["PreviousState"]["Name"], change["CurrentState"]["Name"]) == (
+        "running",
+        "stopping",
+    )
+    assert forced == [options.get("Force", False)]

@@ -26,7 +26,7 @@ IMAGES = {
 
 def made(parts: int = 3) -> Campaign:
     return Campaign.of(
-        PLAN, NIGHT, "eu-west-1", parts=parts, images=IMAGES, subnet=None, bucket="b"
+        PLAN, NIGHT, "eu-west-1", parts=parts, images=IMAGES, subnet="subnet-1", bucket="b"
     )
 
 
@@ -40,6 +40,7 @@ def test_a_campaign_is_read_as_it_was_written_and_lies_in_one_place(store):
     assert campaign.write(store, made()) == folder != made(4).folder
     found = campaign.read(store, folder)
     assert found == made()
+    assert (found.subnet, found.bucket, found.parts) == ("subnet-1", "b", 3)
     assert found.images == IMAGES
     assert found.plan.digest == PLAN.digest
 

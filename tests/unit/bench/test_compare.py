@@ -11,7 +11,7 @@ from nitro.bench.compare import compare, parse_side
 from nitro.bench.plan import Cell
 from nitro.errors import InputError
 from nitro.probe import Allowance
-from tests.unit.bench.samples import CELL, CELLS, days, fill
+from tests.unit.bench.samples import CELL, CELLS, days, fill, sample
 
 NITRO, KERNEL = {"driver": "nitro"}, {"driver": "kernel"}
 
@@ -65,6 +65,29 @@ def test_more_than_half_of_the_larger_side_needs_a_partner(record, partners, pai
     for one in (compare(record, first, second)[0], compare(record, second, first)[0]):
         assert one.paired is paired
         assert sorted((one.count_a, one.count_b)) == [partners, 6] or partners == 6
+
+
+def test_the_interval_of_pairs_is_that_of_signed_ranks(record):
+    """The 8th of 55 Walsh averages from either end: n (n + 1) / 4 − 1.96 of their spread."""
+    record.append(sample(1e9, cell=CELLS[2], repetition=n) for n in range(10))
+    record.append(
+        sample(1e9 * np.exp(0.01 * (n + 1)), cell=CELLS[0], repetition=n) for n in range(10)
+    )
+    (one,) = compare(record, KERNEL, NITRO)
+    assert one.paired
+    assert np.log([one.low, one.ratio, one.high]) == pytest.approx([0.03, 0.055, 0.08])
+
+
+def test_the_interval_without_pairs_is_that_of_rank_sums(record):
+    """The 13th of 64 differences from either end."""
+    first, second = days(2)
+    record.append(sample(1e9, night=first, repetition=n) for n in range(8))
+    record.append(
+        sample(1e9 * np.exp(0.01 * (n + 1)), night=second, repetition=100 + n) for n in range(8)
+    )
+    (one,) = compare(record, {"night": str(first)}, {"night": str(second)})
+    assert not one.paired
+    assert np.log([one.low, one.ratio, one.high]) == pytest.approx([0.02, 0.045, 0.07])
 
 
 def test_a_side_that_its_allowance_limited_is_neither_better_nor_worse(record):
