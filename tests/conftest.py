@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import signal
+import socketserver
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,6 +27,16 @@ settings.register_profile(
 )
 settings.load_profile("any-machine")
 
+# A server hears of its end at its next poll, which is half a second away unless somebody says less.
+serve = socketserver.BaseServer.serve_forever
+
+
+def serve_attentively(server: socketserver.BaseServer, poll_interval: float = 0.5) -> None:
+    serve(server, min(poll_interval, 0.01))
+
+
+socketserver.BaseServer.serve_forever = serve_attentively  # type: ignore[assignment]
+
 # Services' models and modules are hundreds of thousands of objects that live as long as the
 # process: looking through them for garbage, time and again, takes a tenth of the time.
 gc.set_threshold(200_000, 20, 100)
@@ -35,7 +47,14 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every property-based test has a long form: more examples."""
+    """Every property-based test has a long form: more examples. Some cases stay fast ones."""
+    cases: Counter[str] = Counter()
     for item in items:
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("soak")
+        extended = item.get_closest_marker("extended")
+        if extended and "fast" in extended.kwargs:
+            test = item.nodeid.partition("[")[0]
+            cases[test] += 1
+            if cases[test] <= extended.kwargs["fast"]:
+                item.own_markers.remove(extended)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import botocore.hooks
+import botocore.regions
 import botocore.session
 import moto.core.models
 import moto.core.responses
@@ -22,6 +23,7 @@ import moto.core.serialize
 import moto.s3.models
 import pytest
 from botocore.client import ClientCreator
+from botocore.endpoint_provider import EndpointProvider
 from botocore.hooks import EventAliaser
 from botocore.loaders import create_loader
 from botocore.model import ServiceModel
@@ -49,6 +51,8 @@ def prepared_once() -> Iterator[None]:
             patch.setattr(owner, name, _kept(getattr(owner, name)))
         # It inspects each of the 130 handlers that a session registers.
         patch.setattr(botocore.hooks, "accepts_kwargs", lambda _: True)
+        # It parses the rules of a service's endpoints, too, for each client.
+        patch.setattr(botocore.regions, "EndpointProvider", _made_once(EndpointProvider))
         # moto looks through a class for the actions that it has at each request.
         members = functools.cache(moto.core.responses.method_names_from_class)
         patch.setattr(moto.core.responses, "method_names_from_class", members)
@@ -93,6 +97,19 @@ def _kept(method: Callable[..., Any]) -> Callable[..., Any]:
         return dict(found) if isinstance(found, dict) else found
 
     return call
+
+
+def _made_once(make: Callable[..., EndpointProvider]) -> Callable[..., EndpointProvider]:
+    """A provider keeps nothing of a client; loaders, which are kept, keep the rules."""
+    made: dict[object, tuple[Any, EndpointProvider]] = {}
+
+    def provider(ruleset_data: Any, **options: Any) -> EndpointProvider:
+        key = (id(ruleset_data), repr(options.get("excluded_params")))
+        if key not in made:  # with its rules, lest others have their id
+            made[key] = ruleset_data, make(ruleset_data=ruleset_data, **options)
+        return made[key][1]
+
+    return provider
 
 
 def _names_kept(method: Callable[..., Iterator[str]]) -> Callable[..., Sequence[str]]:

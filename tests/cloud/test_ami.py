@@ -23,6 +23,7 @@ def publish_it(cloud: Cloud, disk: DiskImage) -> str:
         return publish(cloud, disk, undo).ami_id
 
 
+@pytest.mark.extended
 def test_an_image_is_waited_for(cloud: Cloud, disk: DiskImage, site: Site) -> None:
     site.pace = Pace(import_snapshot=0, register_image=0.2)
     states: list[str] = []
@@ -35,6 +36,7 @@ def test_an_image_is_waited_for(cloud: Cloud, disk: DiskImage, site: Site) -> No
     assert states[-1] == "available"
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("state", ["failed", "invalid", "error"])
 def test_an_image_that_fails_is_a_failure_and_is_taken_back(
     cloud: Cloud, disk: DiskImage, state: str
@@ -55,12 +57,14 @@ def test_the_same_disk_for_another_architecture_is_refused(cloud: Cloud, disk: D
         publish_it(cloud, replace(disk, architecture="arm64"))
 
 
+@pytest.mark.extended
 def test_an_image_that_is_not_there_is_said_to_be_so(cloud: Cloud) -> None:
     with pytest.raises(ApiError) as caught:
         ami.describe(cloud, "ami-00000000000000000")
     assert caught.value.absent
 
 
+@pytest.mark.extended
 def test_removing_it_twice_is_no_error(cloud: Cloud, disk: DiskImage) -> None:
     id_ = publish_it(cloud, disk)
     ami.deregister(cloud, id_)
@@ -79,6 +83,7 @@ def test_the_snapshot_of_an_image_is_that_of_its_root_device() -> None:
     assert ami.snapshot_of(image) == ""
 
 
+@pytest.mark.extended
 def test_an_image_has_each_of_its_volumes(cloud: Cloud, disk: DiskImage) -> None:
     with Undo() as undo:
         snapshot_id = publish(cloud, disk, undo).snapshot_id
@@ -89,6 +94,7 @@ def test_an_image_has_each_of_its_volumes(cloud: Cloud, disk: DiskImage) -> None
     assert image["RootDeviceName"] == "/dev/xvda"
 
 
+@pytest.mark.extended
 def test_its_snapshot_is_known(cloud: Cloud, disk: DiskImage) -> None:
     with Undo() as undo:
         published = publish(cloud, disk, undo)

@@ -46,6 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("disks")
 
 
+@pytest.mark.extended
 @settings(max_examples=60, deadline=None)
 @given(
     content=st.lists(st.sampled_from([0, 1, 2]), min_size=1, max_size=6),

@@ -53,6 +53,7 @@ def deny_after_launch(cloud: Cloud, call: str, *, times: int | None = None) -> N
     after(cloud, "ec2.RunInstances", lambda: running.append(True))
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("call", ["ec2.DeleteSecurityGroup", "s3.DeleteObject"])
 def test_results_outlive_a_clean_up_that_fails(cloud: Cloud, disk: DiskImage, call: str) -> None:
     victim = connect()
@@ -63,6 +64,7 @@ def test_results_outlive_a_clean_up_that_fails(cloud: Cloud, disk: DiskImage, ca
     assert found.to_json()["not_removed"] == found.not_removed
 
 
+@pytest.mark.extended
 def test_results_outlive_a_console_that_may_not_be_read(cloud: Cloud, disk: DiskImage) -> None:
     victim = connect()
     refuse(victim, "ec2.GetConsoleOutput", "UnauthorizedOperation")
@@ -73,6 +75,7 @@ def test_results_outlive_a_console_that_may_not_be_read(cloud: Cloud, disk: Disk
     assert any("the console could not be read: " in note for note in heard.notes)
 
 
+@pytest.mark.extended
 def test_what_the_client_left_is_tried_again_at_the_end(cloud: Cloud, disk: DiskImage) -> None:
     victim = connect()
     deny_after_launch(victim, "s3.DeleteObject", times=1)

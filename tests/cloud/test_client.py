@@ -60,6 +60,7 @@ def user_data(running: Client) -> str:
     return base64.b64decode(told["UserData"]["Value"]).decode()
 
 
+@pytest.mark.extended
 def test_a_client_is_told_its_plan_and_measures(cloud: Cloud, disk: DiskImage) -> None:
     with Undo(keep=Keep.NOTHING, sleep=cloud.sleep) as undo:
         ami_id, placement, plan = started(cloud, disk, undo)
@@ -114,6 +115,7 @@ def test_each_step_is_told_once_as_it_ends(
     assert told == [[], [], [], [], [(0, True, [2])], [], []]
 
 
+@pytest.mark.extended
 def test_results_that_may_be_too_large_for_the_console_have_a_place_in_s3(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -129,6 +131,7 @@ def test_results_that_may_be_too_large_for_the_console_have_a_place_in_s3(
     assert everything(cloud) == NOTHING
 
 
+@pytest.mark.extended
 def test_small_results_of_a_large_plan_may_come_on_the_console(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -160,6 +163,7 @@ def test_why_a_client_could_not_send_its_results_is_the_error(
     assert failure.value.console.startswith("curl: hm\n")
 
 
+@pytest.mark.extended
 def test_a_deployment_may_be_measured_again(cloud: Cloud, disk: DiskImage) -> None:
     with Undo(keep=Keep.NOTHING, sleep=cloud.sleep) as undo:
         ami_id, placement, plan = started(cloud, disk, undo)
@@ -170,6 +174,7 @@ def test_a_deployment_may_be_measured_again(cloud: Cloud, disk: DiskImage) -> No
         assert ids[0] != ids[1]
 
 
+@pytest.mark.extended
 def test_a_client_that_ends_without_results_is_an_error(cloud: Cloud, disk: DiskImage) -> None:
     def measure() -> None:
         with launched_client(cloud, Undo(), ami_id, kind(cloud), placement, plan) as running:
@@ -184,6 +189,7 @@ def test_a_client_that_ends_without_results_is_an_error(cloud: Cloud, disk: Disk
         assert everything(cloud)["instances"] == before
 
 
+@pytest.mark.extended
 def test_a_damaged_archive_is_an_error_and_the_client_goes(cloud: Cloud, disk: DiskImage) -> None:
     def measure() -> None:
         with launched_client(cloud, Undo(), ami_id, kind(cloud), placement, plan) as running:

@@ -37,6 +37,7 @@ def left(observer: Cloud) -> dict[str, int]:
     return {kind: count for kind, count in counts.items() if count and kind != "buckets"}
 
 
+@pytest.mark.extended
 def test_the_whole_way_with_a_client(cloud: Cloud, disk: DiskImage) -> None:
     builder, prober = FakeBuilder(disk), FakeProber()
     done = deploy(cloud, disk, builder=builder, prober=prober)
@@ -53,6 +54,7 @@ def test_the_whole_way_with_a_client(cloud: Cloud, disk: DiskImage) -> None:
     assert left(connect()) == {"images": 2, "snapshots": 2}
 
 
+@pytest.mark.extended
 def test_a_client_is_told_to_measure_the_servers_private_address(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -70,6 +72,7 @@ def test_a_client_is_told_to_measure_the_servers_private_address(
     assert "NITRO_RESULT_URL" not in text
 
 
+@pytest.mark.extended
 def test_a_deployment_of_a_published_image_needs_nothing_of_s3(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -91,6 +94,7 @@ def test_an_image_may_want_fewer_vcpus_than_its_type_has(
     assert [guest.vcpus for guest in guests] == [1, 2]
 
 
+@pytest.mark.extended
 def test_without_a_client_there_is_one_image(cloud: Cloud, disk: DiskImage) -> None:
     builder, prober = FakeBuilder(disk), FakeProber()
     done = deploy(cloud, disk, builder=builder, prober=prober, selection=BOOT_ONLY, locked=True)
@@ -101,6 +105,7 @@ def test_without_a_client_there_is_one_image(cloud: Cloud, disk: DiskImage) -> N
     assert done.leftovers[0].startswith("an AMI and its snapshot, ")
 
 
+@pytest.mark.extended
 def test_from_the_host_no_client_is_launched(cloud: Cloud, disk: DiskImage) -> None:
     prober = FakeProber()
     done = deploy(cloud, disk, prober=prober, measure_from="host", selection=HTTP_ONLY)
@@ -112,6 +117,7 @@ def test_from_the_host_no_client_is_launched(cloud: Cloud, disk: DiskImage) -> N
     assert left(connect()) == {"images": 1, "snapshots": 1}
 
 
+@pytest.mark.extended
 def test_a_boot_that_was_not_asked_for_is_waited_for_and_not_reported(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -121,6 +127,7 @@ def test_a_boot_that_was_not_asked_for_is_waited_for_and_not_reported(
     assert [result.name for result in done.probes] == ["http"]
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("keep", "remain"),
     [
@@ -149,11 +156,13 @@ def test_what_is_kept_is_there_and_said(
         assert done.leftovers[1] == f"instance {done.instance.id}, which ends with `nitro destroy`"
 
 
+@pytest.mark.extended
 def test_a_time_to_live_is_said_and_told(cloud: Cloud, disk: DiskImage) -> None:
     done = deploy(cloud, disk, keep=Keep.INSTANCE, ttl=timedelta(hours=2), selection=BOOT_ONLY)
     assert done.leftovers[1] == f"instance {done.instance.id}, which ends itself after 2:00:00"
 
 
+@pytest.mark.extended
 def test_the_first_connection_is_watched_for_where_it_may_come(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -172,6 +181,7 @@ CONSOLE = b"""\
 """
 
 
+@pytest.mark.extended
 def test_the_instance_is_described_in_its_own_words(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:
@@ -197,12 +207,14 @@ def test_the_instance_is_described_in_its_own_words(
     assert (taken["instance"], taken["instance_type"]) == (instance.id, "c5.large")
 
 
+@pytest.mark.extended
 def test_a_silent_console_leaves_the_driver_unknown(cloud: Cloud, disk: DiskImage) -> None:
     done = deploy(cloud, disk, selection=BOOT_ONLY)
     assert (done.instance.nic, done.instance.driver) == ("unknown", "unknown")
     assert done.instance.fallback is None
 
 
+@pytest.mark.extended
 def test_json_has_the_words_of_the_parts(cloud: Cloud, disk: DiskImage) -> None:
     done = deploy(cloud, disk)
     document = json.loads(json.dumps(done.to_json()))
@@ -216,6 +228,7 @@ def test_json_has_the_words_of_the_parts(cloud: Cloud, disk: DiskImage) -> None:
     assert [probe["schema"] for probe in document["probes"]] == ["nitro.result/1"] * 2
 
 
+@pytest.mark.extended
 def test_a_failed_probe_is_a_result_and_no_exception(cloud: Cloud, disk: DiskImage) -> None:
     done = deploy(cloud, disk, prober=FakeProber(outputs={"http": "unable to connect"}))
     assert not done.ok
@@ -226,6 +239,7 @@ def test_a_failed_probe_is_a_result_and_no_exception(cloud: Cloud, disk: DiskIma
 BROKEN = NitroError("broken")
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     ("builder", "prober"),
     [
@@ -269,6 +283,7 @@ def test_a_request_that_cannot_be_met_makes_nothing(
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_an_image_that_needs_more_memory_than_the_type_has_is_not_built(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -279,6 +294,7 @@ def test_an_image_that_needs_more_memory_than_the_type_has_is_not_built(
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("keep", "measure_from"),
     [(Keep.NOTHING, "instance"), (Keep.IMAGE, "host"), (Keep.INSTANCE, "instance")],

@@ -65,6 +65,7 @@ def tags_of(cloud: Cloud, snapshot_id: str) -> tags.Tags:
     return tags.from_list(found["Tags"])
 
 
+@pytest.mark.extended
 def test_the_snapshot_is_the_disk_and_no_zeros_are_sent(
     cloud: Cloud, disk: DiskImage, site: Site
 ) -> None:
@@ -75,6 +76,7 @@ def test_the_snapshot_is_the_disk_and_no_zeros_are_sent(
     assert tags_of(cloud, written.snapshot_id)[tags.DIGEST] == disk.digest
 
 
+@pytest.mark.extended
 def test_the_digest_comes_after_the_content(cloud: Cloud, disk: DiskImage) -> None:
     """Whoever finds a snapshot by its digest may rely on it."""
     calls = recorded(again := connect())
@@ -109,6 +111,7 @@ def test_only_what_differs_from_the_parent_is_sent(
     assert bool(read) is not recorded_in_tags
 
 
+@pytest.mark.extended
 def test_what_has_become_zeros_is_sent_as_zeros(cloud: Cloud, disk: DiskImage, site: Site) -> None:
     parent = write(cloud, disk)
     other = changed(disk, 0, bytes(BLOCK_SIZE))
@@ -117,6 +120,7 @@ def test_what_has_become_zeros_is_sent_as_zeros(cloud: Cloud, disk: DiskImage, s
     assert content(site, written.snapshot_id, other) == other.path.read_bytes()
 
 
+@pytest.mark.extended
 def test_a_shorter_disk_inherits_nothing_behind_its_end(
     cloud: Cloud, disk: DiskImage, site: Site
 ) -> None:
@@ -138,6 +142,7 @@ def test_a_parent_that_may_not_be_used_is_done_without(cloud: Cloud, disk: DiskI
     assert (written.blocks_sent, written.parent) == (3, None)
 
 
+@pytest.mark.extended
 def test_what_is_encrypted_by_default_is_sent_its_holes(cloud: Cloud, disk: DiskImage) -> None:
     """They would read as random data. An unencrypted snapshot can be no parent then."""
     write(cloud, disk)
@@ -178,6 +183,7 @@ def killed_at(disk: DiskImage, call: str, **options: Any) -> None:
         write_snapshot(victim, disk, RUN, Undo(), stage, **options)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "call", ["ebs.StartSnapshot", "ebs.PutSnapshotBlock", "ebs.CompleteSnapshot"]
 )
@@ -191,6 +197,7 @@ def test_a_killed_run_is_gone_on_with(cloud: Cloud, disk: DiskImage, site: Site,
     assert tags_of(cloud, begun).keys() == tags_of(cloud, alone.snapshot_id).keys()
 
 
+@pytest.mark.extended
 def test_a_snapshot_that_was_removed_is_begun_anew(
     cloud: Cloud, disk: DiskImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,6 +257,7 @@ def test_a_damaged_block_is_refused_and_nothing_stays(cloud: Cloud, disk: DiskIm
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_throttling_is_waited_out(cloud: Cloud, disk: DiskImage) -> None:
     calls = ("ebs.StartSnapshot", "ebs.PutSnapshotBlock", "ebs.CompleteSnapshot")
     failures = [refuse(cloud, call, "RequestThrottledException", times=3) for call in calls]
@@ -257,6 +265,7 @@ def test_throttling_is_waited_out(cloud: Cloud, disk: DiskImage) -> None:
     assert [len(of_one) for of_one in failures] == [3, 3, 3]
 
 
+@pytest.mark.extended
 def test_an_empty_disk_is_a_snapshot_without_blocks(cloud: Cloud, tmp_path: Path) -> None:
     path = tmp_path / "empty.raw"
     with path.open("wb") as file:
@@ -265,6 +274,7 @@ def test_an_empty_disk_is_a_snapshot_without_blocks(cloud: Cloud, tmp_path: Path
     assert written.blocks_sent == 0
 
 
+@pytest.mark.extended
 def test_the_image_is_published_without_a_bucket(bare_cloud: Cloud, disk: DiskImage) -> None:
     """Nor is the role of VM Import there."""
     published = publish_direct(bare_cloud, disk)
@@ -274,11 +284,13 @@ def test_the_image_is_published_without_a_bucket(bare_cloud: Cloud, disk: DiskIm
     assert publish_direct(bare_cloud, disk).reused
 
 
+@pytest.mark.extended
 def test_what_an_ephemeral_run_made_goes_with_it(cloud: Cloud, disk: DiskImage) -> None:
     publish_direct(cloud, disk, keep=Keep.NOTHING)
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("denied", ["ebs.StartSnapshot", "ebs.PutSnapshotBlock"])
 def test_the_disk_goes_through_s3_where_writing_is_denied(
     cloud: Cloud, disk: DiskImage, denied: str
@@ -293,10 +305,12 @@ def test_the_disk_goes_through_s3_where_writing_is_denied(
     assert everything(connect())["snapshots"] == [published.snapshot_id]
 
 
+@pytest.mark.extended
 def test_the_choice_of_route_is_direct_where_it_is_allowed(cloud: Cloud, disk: DiskImage) -> None:
     assert publish_direct(cloud, disk, Via.AUTO).via == "ebs-direct"
 
 
+@pytest.mark.extended
 def test_another_disk_is_another_snapshot(cloud: Cloud, disk: DiskImage, tmp_path: Path) -> None:
     other = make_disk(tmp_path / "other.raw", seed=2)
     assert write(cloud, disk).snapshot_id != write(cloud, other).snapshot_id

@@ -26,6 +26,7 @@ def examined(cloud: Cloud, *, vcpus: float | None = None) -> dict[str, Check]:
     return {check.name: check for check in doctor.examine(cloud)}
 
 
+@pytest.mark.extended
 def test_a_ready_account_passes(cloud: Cloud) -> None:
     checks = examined(cloud)
     assert [name for name, check in checks.items() if not check.ok] == []
@@ -45,6 +46,7 @@ def test_a_ready_account_passes(cloud: Cloud) -> None:
     assert all(check.remedy == "" for check in checks.values())
 
 
+@pytest.mark.extended
 def test_it_changes_nothing(cloud: Cloud) -> None:
     calls = recorded(cloud)
     examined(cloud)
@@ -81,6 +83,7 @@ def test_each_route_is_told_what_it_needs(cloud: Cloud) -> None:
     assert check.detail.startswith("denied: ebs:StartSnapshot")
 
 
+@pytest.mark.extended
 def test_nothing_is_asked_about_resources_that_do_not_exist(cloud: Cloud) -> None:
     calls = recorded(cloud)
     examined(cloud)
@@ -88,6 +91,7 @@ def test_nothing_is_asked_about_resources_that_do_not_exist(cloud: Cloud) -> Non
     assert asked == {"ImportSnapshot", "RegisterImage", "CreateSecurityGroup"}
 
 
+@pytest.mark.extended
 def test_checks_say_what_they_leave_open(cloud: Cloud) -> None:
     checks = examined(cloud)
     assert "others show only when they are used" in checks["permissions"].detail
@@ -100,6 +104,7 @@ def test_checks_say_what_they_leave_open(cloud: Cloud) -> None:
     assert "a customer managed key must let" in examined(cloud)["encryption"].detail
 
 
+@pytest.mark.extended
 def test_the_given_subnet_is_the_one_that_is_looked_at(cloud: Cloud) -> None:
     vpc = connect().ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     own = connect().ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/28")["Subnet"]["SubnetId"]
@@ -137,6 +142,7 @@ def test_a_quota_too_small_for_two_instances_is_seen(cloud: Cloud, vcpus: float,
     assert examined(cloud, vcpus=vcpus)["vCPU quota"].ok is ok
 
 
+@pytest.mark.extended
 def test_the_quota_is_the_one_that_launches_are_held_to(cloud: Cloud) -> None:
     assert examined(cloud)["vCPU quota"].detail.startswith("1152 vCPUs of standard instances")
 
@@ -148,6 +154,7 @@ def test_a_region_without_the_quota_is_no_problem(cloud: Cloud) -> None:
     assert "no quota" in quota.detail
 
 
+@pytest.mark.extended
 def test_a_quota_that_may_not_be_read_is_a_problem(cloud: Cloud) -> None:
     refuse(cloud, "service-quotas.GetServiceQuota", "AccessDeniedException")
     quota = {check.name: check for check in doctor.examine(cloud)}["vCPU quota"]

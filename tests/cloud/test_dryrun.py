@@ -68,6 +68,7 @@ def shown(calls: list[Call]) -> list[tuple[str, str, Any]]:
     ]
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("keep", list(Keep))
 def test_it_lists_what_the_real_run_does(
     cloud: Cloud, disk: DiskImage, keep: Keep, monkeypatch: pytest.MonkeyPatch
@@ -88,6 +89,7 @@ def test_it_lists_what_the_real_run_does(
     assert operations == planned
 
 
+@pytest.mark.extended
 def test_two_images_of_one_deployment(
     cloud: Cloud, disk: DiskImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +112,7 @@ def test_two_images_of_one_deployment(
     assert {c.operation for c in rehearsal.plan.calls} == {c.operation for c in made}
 
 
+@pytest.mark.extended
 def test_it_lists_nothing_for_what_is_there(cloud: Cloud, disk: DiskImage) -> None:
     deploy(cloud, disk)
     rehearsal = connect(dry_run=True)
@@ -159,6 +162,7 @@ ABOUT_THE_ACCOUNT = {
 }
 
 
+@pytest.mark.extended
 def test_every_operation_that_is_called_has_its_answer() -> None:
     ours = called() - {"PutObject"}  # which is signed for guests, not made
     ours |= {"PutSnapshotBlock"}  # which is made without a client
@@ -187,6 +191,7 @@ def test_an_unknown_question_about_an_imagined_thing_is_an_error_that_names_it(
             ask()
 
 
+@pytest.mark.extended
 def test_what_is_imagined_is_described_as_it_was_made(cloud: Cloud, disk: DiskImage) -> None:
     """So that a type too small for the image is refused in a dry run, too."""
     rehearsal = connect(dry_run=True)

@@ -35,6 +35,7 @@ def hide(cloud: Cloud, call: str, parameter: str, code: str, times: int) -> list
     return failures
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(("call", "parameter", "code"), NOT_YET)
 def test_a_deployment_waits_until_it_is_seen(
     cloud: Cloud, disk: DiskImage, call: str, parameter: str, code: str
@@ -44,6 +45,7 @@ def test_a_deployment_waits_until_it_is_seen(
     assert failures == [call] * 2
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(("call", "parameter", "code"), NOT_YET)
 def test_what_is_never_seen_is_a_failure_that_leaves_nothing(
     cloud: Cloud,  # with the role that imports need

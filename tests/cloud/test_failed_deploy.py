@@ -92,6 +92,7 @@ AFTERWARDS: dict[str, Spoil] = {
 }
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("keep", list(Keep))
 @pytest.mark.parametrize("stage", BEFORE_A_SNAPSHOT_IS_PROVEN)
 def test_a_failure_before_the_snapshot_is_proven_leaves_nothing(
@@ -105,6 +106,7 @@ def test_a_failure_before_the_snapshot_is_proven_leaves_nothing(
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("via", [Via.S3, Via.EBS])
 @pytest.mark.parametrize("stage", AFTERWARDS)
 def test_a_failure_afterwards_leaves_the_snapshots_for_the_next_run(
@@ -128,6 +130,7 @@ def test_a_failure_afterwards_leaves_the_snapshots_for_the_next_run(
     assert len(made) == 2 - len(proven)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("stage", AFTERWARDS)
 def test_a_failure_of_an_ephemeral_run_leaves_nothing(
     cloud: Cloud, disk: DiskImage, stage: str
@@ -139,6 +142,7 @@ def test_a_failure_of_an_ephemeral_run_leaves_nothing(
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_a_failure_on_the_host_leaves_nothing_but_the_snapshot(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -152,6 +156,7 @@ def test_a_failure_on_the_host_leaves_nothing_but_the_snapshot(
     assert unproven(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_a_server_that_ends_before_it_is_ready_is_an_error_with_its_console(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:

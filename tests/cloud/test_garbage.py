@@ -73,6 +73,7 @@ def killed(disk: DiskImage, call: str, via: Via = Via.EBS) -> None:
         publish(victim, disk, Undo(sleep=victim.sleep), via=via)
 
 
+@pytest.mark.extended
 def test_what_is_complete_or_young_is_no_garbage(cloud: Cloud, disk: DiskImage) -> None:
     publish_it(cloud, disk)
     assert reasons() == {}
@@ -81,6 +82,7 @@ def test_what_is_complete_or_young_is_no_garbage(cloud: Cloud, disk: DiskImage) 
     assert reasons() == {"snapshot": "it was never completed"}
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     ("call", "via", "expected"),
     [
@@ -114,6 +116,7 @@ def test_what_a_killed_run_leaves_is_found_and_removed(
         assert everything(connect())["snapshots"] == []
 
 
+@pytest.mark.extended
 def test_an_import_under_way_is_left_alone(cloud: Cloud, disk: DiskImage, site: Site) -> None:
     site.pace = Pace(import_snapshot=60.0)
     killed(disk, "ec2.ImportSnapshot", Via.S3)
@@ -191,6 +194,7 @@ def protection(cloud: Cloud, ami_id: str) -> str:
     return "its deregistration protection"
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("use", [instance, template, parameter, share, protection])
 def test_an_image_that_something_names_stays(cloud: Cloud, disk: DiskImage, use: Any) -> None:
     published = publish_it(cloud, disk)
@@ -237,6 +241,7 @@ def test_a_snapshot_that_something_names_stays(cloud: Cloud, disk: DiskImage, us
     assert kept.users[0].startswith(user)
 
 
+@pytest.mark.extended
 def test_a_shared_snapshot_that_was_retired_goes(cloud: Cloud, disk: DiskImage) -> None:
     published = publish_it(cloud, disk)
     share_snapshot(connect(), published.snapshot_id)
@@ -258,12 +263,14 @@ def test_a_snapshot_under_an_image_of_the_users_own_stays(cloud: Cloud, disk: Di
     assert look(collector()).garbage == []
 
 
+@pytest.mark.extended
 def test_what_is_not_ours_is_not_seen(cloud: Cloud, disk: DiskImage) -> None:
     started = connect().ebs.start_snapshot(VolumeSize=1)["SnapshotId"]
     assert look(collector()).garbage == []
     assert snapshot.exists(cloud, started)
 
 
+@pytest.mark.extended
 def test_a_region_that_fails_does_not_stop_the_others(cloud: Cloud, disk: DiskImage) -> None:
     killed(disk, "ebs.StartSnapshot")
     first, second = find_in(collector(), [REGION, "eu-west-9"], ZERO)
@@ -285,6 +292,7 @@ def test_what_cannot_be_removed_is_named_and_the_rest_goes(cloud: Cloud, disk: D
     assert "could not remove snap-" in str(region.error)
 
 
+@pytest.mark.extended
 def test_the_policy_allows_all_that_gc_does_and_no_more(
     cloud: Cloud, disk: DiskImage, site: Site, tmp_path: Path
 ) -> None:

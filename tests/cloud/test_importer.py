@@ -28,6 +28,7 @@ def start(cloud: Cloud, bucket: storage.Bucket, disk: DiskImage) -> str:
         return str(importer.start(cloud, bucket, disk, RUN, undo).id)
 
 
+@pytest.mark.extended
 def test_the_token_follows_from_the_digest_and_the_run(
     cloud: Cloud, bucket: storage.Bucket, disk: DiskImage
 ) -> None:
@@ -64,6 +65,7 @@ def test_a_running_task_is_cancelled_and_a_later_one_is_another(
         assert importer.start(cloud, bucket, disk, later, undo).id != first
 
 
+@pytest.mark.extended
 def test_taking_back_a_finished_task_takes_its_snapshot(
     cloud: Cloud, bucket: storage.Bucket, disk: DiskImage
 ) -> None:
@@ -75,6 +77,7 @@ def test_taking_back_a_finished_task_takes_its_snapshot(
     assert everything(cloud)["snapshots"] == []
 
 
+@pytest.mark.extended
 def test_progress_is_reported_until_the_deadline(
     cloud: Cloud, bucket: storage.Bucket, disk: DiskImage, site: Site
 ) -> None:
@@ -84,6 +87,7 @@ def test_progress_is_reported_until_the_deadline(
         importer.wait_for_import(cloud, task, s, deadline=0.1)
 
 
+@pytest.mark.extended
 def test_tasks_of_others_are_not_ours(
     cloud: Cloud, bucket: storage.Bucket, disk: DiskImage
 ) -> None:
@@ -100,6 +104,7 @@ def test_tasks_of_others_are_not_ours(
     assert importer.find_task(cloud, disk.digest) is None
 
 
+@pytest.mark.extended
 def test_a_snapshot_counts_only_when_it_was_proven(
     cloud: Cloud, bucket: storage.Bucket, disk: DiskImage
 ) -> None:
@@ -120,6 +125,7 @@ class Heard(Stage):
         self.progresses.append((done, total, unit))
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     ("text", "percent"),
     [("19", [19]), ("19%", [19]), (" 19.5 %", [19.5]), ("0%", [0]), ("", []), ("soon", [])],
@@ -167,6 +173,7 @@ def test_a_task_that_ends_otherwise_says_why(
         importer.wait_for_import(observer, task, Stage())
 
 
+@pytest.mark.extended
 def test_a_task_under_way_is_found_before_one_that_is_done_and_none_of_a_passing_run(
     cloud: Cloud, bucket: storage.Bucket, disk: DiskImage, site: Site
 ) -> None:
@@ -211,6 +218,7 @@ def test_a_task_is_complete_once_it_names_its_snapshot(
     assert everything(cloud)["snapshots"] == [snapshot_id]
 
 
+@pytest.mark.extended
 def test_a_snapshot_that_is_not_named_yet_is_found_and_removed_with_its_task(
     cloud: Cloud, bucket: storage.Bucket, disk: DiskImage
 ) -> None:

@@ -11,6 +11,7 @@ from tests.cloud.conftest import connect, everything, recorded
 from tests.cloud.joint import running
 
 
+@pytest.mark.extended
 def test_the_console_is_text(cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor) -> None:
     server = running(cloud, disk).instance
     assert console_output(cloud, server.id) == ""
@@ -35,6 +36,7 @@ def test_types_without_a_live_console_are_asked_for_the_old_one(
     assert [call.params for call in calls] == [{"InstanceId": server.id}]
 
 
+@pytest.mark.extended
 def test_ending_what_is_gone_is_no_error(cloud: Cloud, disk: DiskImage) -> None:
     server = running(cloud, disk).instance
     terminate(cloud, [server.id])

@@ -21,6 +21,7 @@ def test_ec2s_words(cloud: Cloud) -> None:
     assert kind.hypervisor == "nitro"
 
 
+@pytest.mark.extended
 def test_an_unknown_type_is_answered_with_near_names(cloud: Cloud) -> None:
     with pytest.raises(InputError) as caught:
         find_instance_type(cloud, "c5.lagre")
@@ -28,6 +29,7 @@ def test_an_unknown_type_is_answered_with_near_names(cloud: Cloud) -> None:
     assert "c5.large" in str(caught.value.hint)
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     ("type_name", "needs", "message"),
     [

@@ -85,6 +85,7 @@ def test_after_each_change_of_a_deployment(cloud: Cloud, disk: DiskImage) -> Non
     ]
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("stage", ["TerminateInstances", "DeleteSecurityGroup", "DeleteSnapshot"])
 def test_during_the_clean_up_the_first_one_is_told_to_wait(
     cloud: Cloud, disk: DiskImage, stage: str
@@ -103,6 +104,7 @@ def test_during_the_clean_up_the_first_one_is_told_to_wait(
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_sigterm_counts_as_an_interrupt(cloud: Cloud, disk: DiskImage) -> None:
     victim = connect()
     before = signal.getsignal(signal.SIGTERM)
@@ -115,6 +117,7 @@ def test_sigterm_counts_as_an_interrupt(cloud: Cloud, disk: DiskImage) -> None:
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_an_interrupt_spares_what_an_earlier_deployment_keeps(
     cloud: Cloud, disk: DiskImage
 ) -> None:

@@ -75,6 +75,7 @@ def theirs(cloud: Cloud, disk: DiskImage) -> dict[str, list[str]]:
     return foreign(cloud, disk)
 
 
+@pytest.mark.extended
 def test_foreign_resources_are_not_ours_and_outlive_everything(
     cloud: Cloud, disk: DiskImage, theirs: dict[str, list[str]]
 ) -> None:
@@ -88,6 +89,7 @@ def test_foreign_resources_are_not_ours_and_outlive_everything(
     assert everything(connect()) == theirs
 
 
+@pytest.mark.extended
 def test_everything_of_ours_is_listed(cloud: Cloud, disk: DiskImage) -> None:
     done = running(cloud, disk)
     published = done.published
@@ -106,6 +108,7 @@ def test_everything_of_ours_is_listed(cloud: Cloud, disk: DiskImage) -> None:
     assert by_id[published.snapshot_id].size_bytes >= disk.size_bytes
 
 
+@pytest.mark.extended
 def test_it_is_destroyed_in_whatever_order_it_comes(cloud: Cloud, disk: DiskImage) -> None:
     running(cloud, disk)
     found = inventory(cloud)
@@ -131,6 +134,7 @@ def test_what_a_killed_run_leaves_is_found_and_removed(
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_a_snapshot_that_nobody_claimed_is_found_through_its_task(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -154,6 +158,7 @@ def test_a_time_to_live_ends_at_its_very_second(seconds: int, over: bool) -> Non
     assert expired([resource, Resource("instance", "i-2")], now) == [resource] * over
 
 
+@pytest.mark.extended
 def test_only_what_is_over_is_swept(cloud: Cloud, disk: DiskImage) -> None:
     running(cloud, disk, ttl=timedelta(seconds=-1))
     new = running(cloud, disk, ttl=timedelta(hours=1))
@@ -163,6 +168,7 @@ def test_only_what_is_over_is_swept(cloud: Cloud, disk: DiskImage) -> None:
     assert len(left) == 2
 
 
+@pytest.mark.extended
 def test_a_failure_names_what_is_left_and_does_not_stop_the_rest(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -174,6 +180,7 @@ def test_a_failure_names_what_is_left_and_does_not_stop_the_rest(
     assert everything(connect())["buckets"] == []
 
 
+@pytest.mark.extended
 def test_looking_changes_nothing(cloud: Cloud, disk: DiskImage) -> None:
     running(cloud, disk)
     calls = recorded(observer := connect())

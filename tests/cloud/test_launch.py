@@ -59,6 +59,7 @@ def start(cloud: Cloud, disk: DiskImage, undo: Undo, type_name: str = "c5.large"
     )
 
 
+@pytest.mark.extended
 def test_an_instance_is_what_was_asked_for(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:
@@ -79,6 +80,7 @@ def test_an_instance_is_what_was_asked_for(
     assert behaviour["InstanceInitiatedShutdownBehavior"]["Value"] == "terminate"
 
 
+@pytest.mark.extended
 @pytest.mark.policies("deploy", "bench")
 def test_a_spot_instance_says_when_the_market_takes_it(
     site: Site, cloud: Cloud, disk: DiskImage, monkeypatch: pytest.MonkeyPatch
@@ -105,6 +107,7 @@ def test_a_spot_instance_says_when_the_market_takes_it(
     assert [one and one["SpotOptions"]["SpotInstanceType"] for one in asked] == [None, "one-time"]
 
 
+@pytest.mark.extended
 def test_instance_volume_and_interface_carry_our_tags(cloud: Cloud, disk: DiskImage) -> None:
     calls = recorded(cloud)
     with Undo(Keep.INSTANCE) as undo:
@@ -125,6 +128,7 @@ def test_instance_volume_and_interface_carry_our_tags(cloud: Cloud, disk: DiskIm
     assert tags.from_list(asked["network-interface"]) == wanted  # moto drops these
 
 
+@pytest.mark.extended
 def test_its_time_to_live_is_told_to_the_guest_and_to_the_sweep(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:
@@ -140,6 +144,7 @@ def test_its_time_to_live_is_told_to_the_guest_and_to_the_sweep(
     assert [resource.kind for resource in later] == ["instance", "security-group"]
 
 
+@pytest.mark.extended
 def test_the_same_start_twice_is_one_instance(cloud: Cloud, disk: DiskImage) -> None:
     with Undo() as undo:
         published = publish(cloud, disk, undo)
@@ -152,6 +157,7 @@ def test_the_same_start_twice_is_one_instance(cloud: Cloud, disk: DiskImage) -> 
     assert everything(cloud)["instances"] == []
 
 
+@pytest.mark.extended
 def test_too_small_a_type_is_refused_by_what_the_image_says(cloud: Cloud, disk: DiskImage) -> None:
     with pytest.raises(RefusedError, match="the image needs 700 MiB"), Undo() as undo:
         start(cloud, replace(disk, minimum_memory_mib=700), undo, "t3.nano")
@@ -167,6 +173,7 @@ def test_an_instance_that_ends_instead_of_running_says_why(
     assert unproven(connect()) == NOTHING
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("code", "hint"),
     [
@@ -186,6 +193,7 @@ def test_a_refused_start_leaves_nothing(
     assert unproven(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_one_that_never_boots_shows_the_end_of_its_console(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:
@@ -219,6 +227,7 @@ def test_what_is_waited_for_is_returned(
     assert text == '{"nitro":"ready"}\n'
 
 
+@pytest.mark.extended
 def test_another_instance_can_be_put_beside_one_that_is_there(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -240,6 +249,7 @@ def test_nothing_is_put_beside_an_instance_of_others(cloud: Cloud) -> None:
         placement_of(cloud, foreign)
 
 
+@pytest.mark.extended
 def test_where_one_zone_has_no_capacity_another_is_tried(cloud: Cloud, disk: DiskImage) -> None:
     first, second, *_ = network.find_subnets(cloud)
     user = connect()
@@ -252,6 +262,7 @@ def test_where_one_zone_has_no_capacity_another_is_tried(cloud: Cloud, disk: Dis
     assert made.params["SubnetId"] == web.subnet_id == second.id != first.id
 
 
+@pytest.mark.extended
 def test_where_no_zone_has_capacity_all_are_named_and_nothing_is_left(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -274,6 +285,7 @@ def test_each_zones_start_has_a_token_of_its_own(cloud: Cloud, disk: DiskImage) 
     assert max(map(len, tokens)) <= 64
 
 
+@pytest.mark.extended
 def test_the_second_instance_goes_beside_the_first(cloud: Cloud, disk: DiskImage) -> None:
     with Undo() as undo:
         placement = create_placement(cloud, undo, deployment="d-1", ports=[])
@@ -285,6 +297,7 @@ def test_the_second_instance_goes_beside_the_first(cloud: Cloud, disk: DiskImage
     assert beside.group_id == placement.group_id
 
 
+@pytest.mark.extended
 def test_a_given_subnet_has_no_others(cloud: Cloud) -> None:
     given = network.find_subnets(cloud)[1]
     with Undo(Keep.NOTHING) as undo:

@@ -52,6 +52,7 @@ def published(cloud: Cloud, folder: Path, *, seed: int = 1, **changes: Any) -> s
         return publish(cloud, disk, undo).ami_id
 
 
+@pytest.mark.extended
 def test_an_image_of_ours_is_watched_and_its_tag_opens_the_ports(
     cloud: Cloud, tmp_path: Path, hypervisor: NullHypervisor
 ) -> None:
@@ -68,6 +69,7 @@ def test_an_image_of_ours_is_watched_and_its_tag_opens_the_ports(
     assert 80 in [rule.get("FromPort") for rule in group["IpPermissions"]]
 
 
+@pytest.mark.extended
 def test_the_images_tag_and_the_command_say_with_how_many_vcpus(
     cloud: Cloud, tmp_path: Path, hypervisor: NullHypervisor
 ) -> None:
@@ -77,11 +79,13 @@ def test_the_images_tag_and_the_command_say_with_how_many_vcpus(
     assert [guest.vcpus for guest in guests] == [1, 2]
 
 
+@pytest.mark.extended
 def test_ports_given_replace_those_of_the_tag(cloud: Cloud, tmp_path: Path) -> None:
     id_ = published(cloud, tmp_path)
     assert launched(cloud, id_, ports=[Port("udp", 53)]).ports == [Port("udp", 53)]
 
 
+@pytest.mark.extended
 def test_a_release_is_launched_in_each_of_its_regions(bare_cloud: Cloud, tmp_path: Path) -> None:
     release = make_release(make_source(tmp_path), via="ebs", parameter="/images/bench")
     with granted("publish"):
@@ -96,6 +100,7 @@ def test_a_release_is_launched_in_each_of_its_regions(bare_cloud: Cloud, tmp_pat
             assert raw["Reservations"][0]["Instances"][0]["ImageId"] == made.ami.id
 
 
+@pytest.mark.extended
 @pytest.mark.policies("deploy", "bench")
 def test_a_disk_of_anybodys_is_not_waited_for(bare_cloud: Cloud, tmp_path: Path) -> None:
     raw = replace(make_source(tmp_path), provenance=Provenance())
@@ -139,6 +144,7 @@ def test_what_names_no_ami_is_bad_input(bare_cloud: Cloud, name: str, says: str)
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("changes", "type_name", "says"),
     [
@@ -157,6 +163,7 @@ def test_a_type_that_cannot_run_the_image_is_refused_before_anything_is_made(
     assert everything(connect())["groups"] == []
 
 
+@pytest.mark.extended
 def test_an_image_that_is_not_registered_for_ena_is_refused(
     cloud: Cloud, bare_cloud: Cloud, tmp_path: Path
 ) -> None:
@@ -188,6 +195,7 @@ def test_an_image_that_is_not_available_yet_is_waited_for(
     assert launched(bare_cloud, id_).published.ami_id == id_
 
 
+@pytest.mark.extended
 def test_what_does_not_boot_leaves_nothing(cloud: Cloud, tmp_path: Path) -> None:
     id_ = published(cloud, tmp_path)
     prober = FakeProber(fails={"wait_boot": ProbeError("boot: the kernel panicked")})
@@ -197,6 +205,7 @@ def test_what_does_not_boot_leaves_nothing(cloud: Cloud, tmp_path: Path) -> None
     assert (left["instances"], left["groups"], left["images"]) == ([], [], [id_])
 
 
+@pytest.mark.extended
 def test_the_quota_is_asked_for_one_instance(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,7 @@ def test_tags_that_aws_refuses(
     assert calls == []
 
 
+@pytest.mark.extended
 def test_what_just_fits_is_taken_whole(cloud: Cloud, disk: DiskImage) -> None:
     tags = {str(n): "" for n in range(43)} | {"k" * 128: "v" * 256}
     id_ = publish_it(cloud, replace(disk, description="x" * 255, tags=tags))

@@ -35,6 +35,7 @@ def lose_answers(cloud: Cloud, call: str, times: int) -> list[str]:
     return lost
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("call", MAKING)
 def test_without_any_answer_the_deployment_fails_and_leaves_nothing(
     cloud: Cloud, disk: DiskImage, call: str
@@ -48,6 +49,7 @@ def test_without_any_answer_the_deployment_fails_and_leaves_nothing(
     assert unproven(connect()) == NOTHING
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("call", ["ec2.ImportSnapshot", "ec2.RunInstances"])
 def test_a_call_that_names_itself_is_made_again_and_makes_nothing_twice(
     cloud: Cloud, disk: DiskImage, call: str

@@ -48,6 +48,7 @@ def measured(
     ).results
 
 
+@pytest.mark.extended
 def test_the_instances_ports_choose_the_probes_and_a_client_measures(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -70,6 +71,7 @@ def test_the_instances_ports_choose_the_probes_and_a_client_measures(
     assert len(after["images"]) == len(before["images"]) + 1  # the client's is kept
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("selection", "measure_from", "names"),
     [
@@ -92,6 +94,7 @@ def test_without_a_client_nothing_is_built(
     assert everything(connect()) == before
 
 
+@pytest.mark.extended
 def test_no_first_connection_is_measured_of_an_instance_that_booted_before(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -114,6 +117,7 @@ def test_this_machine_cannot_measure_an_instance_without_a_public_address(
         measured(observer, disk, server.id, selection=HTTP_ONLY, measure_from="host")
 
 
+@pytest.mark.extended
 def test_an_instance_of_others_is_not_measured(cloud: Cloud, disk: DiskImage) -> None:
     server = running(cloud, disk).instance
     cloud.ec2.delete_tags(Resources=[server.id], Tags=[{"Key": "nitro:deployment"}])
@@ -121,6 +125,7 @@ def test_an_instance_of_others_is_not_measured(cloud: Cloud, disk: DiskImage) ->
         measured(cloud, disk, server.id)
 
 
+@pytest.mark.extended
 def test_a_tool_that_is_missing_is_named_before_anything_is_built(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -132,6 +137,7 @@ def test_a_tool_that_is_missing_is_named_before_anything_is_built(
     assert builder.prepared == []
 
 
+@pytest.mark.extended
 def test_a_failed_build_leaves_the_instance_alone(cloud: Cloud, disk: DiskImage) -> None:
     server = running(cloud, disk).instance
     before = everything(connect())
@@ -141,6 +147,7 @@ def test_a_failed_build_leaves_the_instance_alone(cloud: Cloud, disk: DiskImage)
     assert everything(connect()) == before
 
 
+@pytest.mark.extended
 def test_an_instance_that_ended_is_not_waited_for(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:

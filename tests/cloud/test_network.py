@@ -31,6 +31,7 @@ def rules(cloud: Cloud, group: str) -> list[Any]:
     return list(found["IpPermissions"])
 
 
+@pytest.mark.extended
 def test_without_ranges_only_members_reach_each_other(cloud: Cloud) -> None:
     with Undo() as undo:
         group = make(cloud, undo, [WEB], [])
@@ -72,6 +73,7 @@ def test_a_group_in_use_is_waited_for(cloud: Cloud) -> None:
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_failing_to_open_the_ports_takes_the_group_back(cloud: Cloud) -> None:
     refuse(cloud, "ec2.AuthorizeSecurityGroupIngress", "RulesPerSecurityGroupLimitExceeded")
     with pytest.raises(NitroError), Undo() as undo:
@@ -79,6 +81,7 @@ def test_failing_to_open_the_ports_takes_the_group_back(cloud: Cloud) -> None:
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_the_given_subnet_is_taken(cloud: Cloud) -> None:
     """Though it is not of the default VPC, and has the fewest addresses."""
     vpc = cloud.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
@@ -89,6 +92,7 @@ def test_the_given_subnet_is_taken(cloud: Cloud) -> None:
         assert (found.id, found.vpc_id) == (subnet["SubnetId"], subnet["VpcId"])
 
 
+@pytest.mark.extended
 def test_without_one_the_default_vpcs_with_most_free_addresses_comes_first(cloud: Cloud) -> None:
     vpc = cloud.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     cloud.ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/16")
@@ -114,6 +118,7 @@ def test_without_a_default_vpc_it_says_what_to_do(cloud: Cloud) -> None:
     assert "--subnet" in str(caught.value.hint)
 
 
+@pytest.mark.extended
 def test_only_zones_that_offer_the_type_are_considered(cloud: Cloud) -> None:
     wanted = cloud.ec2.describe_subnets()["Subnets"][1]["AvailabilityZone"]
 

@@ -84,6 +84,7 @@ def left(cloud):
 NOTHING: dict[str, list[str]] = {"instances": [], "groups": [], "volumes": []}
 
 
+@pytest.mark.extended
 def test_a_night_records_every_run_with_its_conditions_and_leaves_nothing(
     cloud, disk, record, tmp_path
 ):
@@ -110,6 +111,7 @@ def test_a_night_records_every_run_with_its_conditions_and_leaves_nothing(
     assert not check(record, "small").failed
 
 
+@pytest.mark.extended
 def test_a_type_whose_allowances_grow_is_limited_and_not_slow(cloud, disk, record, tmp_path):
     counted = [
         f"client pps_allowance_exceeded: 0\nserver bw_in_allowance_exceeded: {n}" for n in (3, 3, 9)
@@ -147,6 +149,7 @@ streams = [8]
 """
 
 
+@pytest.mark.extended
 def test_linux_and_osv_are_measured_in_one_night(cloud, disk, record, tmp_path):
     (tmp_path / "plan.toml").write_text(MIXED)
     done = run(cloud, disk, record, Plan.load(tmp_path / "plan.toml"))
@@ -160,6 +163,7 @@ def test_linux_and_osv_are_measured_in_one_night(cloud, disk, record, tmp_path):
     assert left(cloud) == NOTHING
 
 
+@pytest.mark.extended
 def test_a_test_of_an_image_without_its_port_is_refused(cloud, disk, record, tmp_path):
     text = MIXED.replace('"osv-httpd"', '"osv-iperf3"')
     (tmp_path / "plan.toml").write_text(text)
@@ -168,6 +172,7 @@ def test_a_test_of_an_image_without_its_port_is_refused(cloud, disk, record, tmp
     assert left(cloud) == NOTHING
 
 
+@pytest.mark.extended
 def test_a_night_that_is_run_again_adds_nothing(cloud, disk, record, tmp_path):
     run(cloud, disk, record, plan(tmp_path))
     ids = record.ids("small", NIGHT)
@@ -178,6 +183,7 @@ def test_a_night_that_is_run_again_adds_nothing(cloud, disk, record, tmp_path):
     assert record.ids("small", NIGHT) == ids
 
 
+@pytest.mark.extended
 def test_an_interrupted_night_goes_on_where_it_ended(cloud, disk, record, tmp_path):
     stopping = prober()
     launched = iter(range(100))
@@ -199,6 +205,7 @@ def test_an_interrupted_night_goes_on_where_it_ended(cloud, disk, record, tmp_pa
     assert before < record.ids("small", NIGHT)
 
 
+@pytest.mark.extended
 def test_a_pair_that_dies_is_replaced_and_the_night_goes_on(cloud, disk, record, tmp_path):
     dying = prober()
     wait, calls = dying.wait_boot, []
@@ -217,6 +224,7 @@ def test_a_pair_that_dies_is_replaced_and_the_night_goes_on(cloud, disk, record,
     assert servers == [{"n": 2}]
 
 
+@pytest.mark.extended
 def test_a_client_that_dies_has_told_its_steps_and_the_next_one_runs_the_rest(
     cloud, disk, record, tmp_path
 ):
@@ -243,6 +251,7 @@ def test_a_client_that_dies_has_told_its_steps_and_the_next_one_runs_the_rest(
     assert left(cloud) == NOTHING
 
 
+@pytest.mark.extended
 def test_a_machine_that_never_works_is_recorded_as_failed(cloud, disk, record, tmp_path):
     dead = prober(fails={"wait_boot": NitroError("the server never came up")})
     done = run(cloud, disk, record, plan(tmp_path), prober=dead)
@@ -253,6 +262,7 @@ def test_a_machine_that_never_works_is_recorded_as_failed(cloud, disk, record, t
     assert verdict.failed[0].error == "the server never came up"
 
 
+@pytest.mark.extended
 def test_a_night_stays_within_its_budget(cloud, disk, record, tmp_path):
     money = 'max_cost = 0.000001\nprices = { "c5.large" = 900.0 }'
     done = run(cloud, disk, record, plan(tmp_path, money), report=(heard := Heard()))
@@ -265,6 +275,7 @@ def test_a_night_stays_within_its_budget(cloud, disk, record, tmp_path):
     assert more.recorded + more.left_out + more.there == 12
 
 
+@pytest.mark.extended
 def test_no_more_servers_run_than_the_plan_says(cloud, disk, record, tmp_path):
     watching, running = prober(), []
     wait = watching.wait_boot
@@ -281,6 +292,7 @@ def test_no_more_servers_run_than_the_plan_says(cloud, disk, record, tmp_path):
     assert len(servers) == 2
 
 
+@pytest.mark.extended
 def test_as_many_clients_measure_at_a_time_as_the_plan_says_each_beside_a_server_of_its_own(
     cloud, disk, record, tmp_path
 ):
@@ -301,6 +313,7 @@ def test_as_many_clients_measure_at_a_time_as_the_plan_says_each_beside_a_server
     assert left(cloud) == NOTHING
 
 
+@pytest.mark.extended
 def test_an_interrupt_ends_all_clients(cloud, disk, record, tmp_path):
     meeting, stopping = threading.Barrier(2, timeout=30), prober()
 
@@ -317,6 +330,7 @@ def test_an_interrupt_ends_all_clients(cloud, disk, record, tmp_path):
     assert run(cloud, disk, record, plan(tmp_path)).recorded == 12
 
 
+@pytest.mark.extended
 def test_each_part_of_a_night_measures_its_machines(cloud, disk, record, tmp_path):
     halves = [run(cloud, disk, record, plan(tmp_path), part=Part(index, 2)) for index in (0, 1)]
     assert [half.recorded for half in halves] == [6, 6]
@@ -325,6 +339,7 @@ def test_each_part_of_a_night_measures_its_machines(cloud, disk, record, tmp_pat
     assert left(cloud) == NOTHING
 
 
+@pytest.mark.extended
 def test_a_part_with_published_images_needs_no_recipe(cloud, disk, record, tmp_path, monkeypatch):
     """The file that a plan names is where the night was submitted, not where its jobs run."""
     small = plan(tmp_path)
@@ -340,6 +355,7 @@ def test_a_part_with_published_images_needs_no_recipe(cloud, disk, record, tmp_p
     assert (done.recorded, done.failed) == (6, 0)
 
 
+@pytest.mark.extended
 def test_an_instance_ends_itself_after_the_nights_bound(cloud, disk, record, tmp_path):
     seen = []
     watching = prober()
@@ -358,6 +374,7 @@ def test_an_instance_ends_itself_after_the_nights_bound(cloud, disk, record, tmp
     assert all(seen)
 
 
+@pytest.mark.extended
 def test_a_type_that_is_not_there_is_refused_before_anything_is_made(cloud, disk, record, tmp_path):
     wrong = plan(tmp_path).model_copy(
         update={"matrix": plan(tmp_path).matrix.model_copy(update={"types": ("c5.lage",)})}

@@ -1,8 +1,7 @@
-"""Pairs that die, are taken back, find no room, are in another region or of another AMI."""
+"""Pairs that die, are taken back, find no room or are in another region."""
 
 from __future__ import annotations
 
-import base64
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +14,12 @@ from botocore.exceptions import ClientError
 from nitro.bench import budget, pairs
 from nitro.bench.plan import Plan
 from nitro.bench.record import Record
-from nitro.cloud import Cloud, DiskImage, Keep, Undo, publish, tags
+from nitro.cloud import Cloud, DiskImage, tags
 from nitro.errors import InputError, NitroError
 from nitro.local.aws import Site
 from nitro.local.hypervisor import NullHypervisor, State
 from nitro.local.weather import Conditions, Forecast
-from tests.cloud.conftest import REGION, connect, make_disk, refuse
+from tests.cloud.conftest import REGION, connect, refuse
 from tests.cloud.joint import FakeProber, send_results
 from tests.cloud.policed import make_role
 from tests.cloud.test_night import NOTHING, PAGE, TEXT, left, prober, run
@@ -45,6 +44,7 @@ def rows(record: Record, sql: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.extended
 def test_what_the_spot_market_takes_is_measured_again(
     site: Site, cloud: Cloud, disk: DiskImage, record: Record
 ) -> None:
@@ -102,6 +102,7 @@ def end_servers(hypervisor: NullHypervisor) -> None:
                 hypervisor.guests[raw["InstanceId"]].state = State.OFF
 
 
+@pytest.mark.extended
 def test_runs_that_failed_as_their_server_ended_are_made_again(
     hypervisor: NullHypervisor, cloud: Cloud, disk: DiskImage, record: Record
 ) -> None:
@@ -111,6 +112,7 @@ def test_runs_that_failed_as_their_server_ended_are_made_again(
     assert left(cloud) == NOTHING
 
 
+@pytest.mark.extended
 def test_runs_that_failed_beside_a_server_that_lives_have_failed(
     cloud: Cloud, disk: DiskImage, record: Record
 ) -> None:
@@ -152,6 +154,7 @@ def test_a_pair_moves_to_another_zone_when_its_own_has_no_room_for_the_client(
     assert left(cloud) == NOTHING
 
 
+@pytest.mark.extended
 def test_without_room_anywhere_the_runs_have_failed(
     cloud: Cloud, disk: DiskImage, record: Record
 ) -> None:
@@ -190,6 +193,7 @@ def server_starts(
 PRICED = 'prices = { "c5.large" = 10.0 }\nmax_cost'  # with its client 20 dollars an hour
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("bound", "cause"),
     [
@@ -225,6 +229,7 @@ def test_no_run_is_tried_again_beyond_the_budget(
     assert run(connect(), disk, record, plan()).recorded == 6
 
 
+@pytest.mark.extended
 def test_servers_that_have_ended_still_count_in_later_groups(
     cloud: Cloud, disk: DiskImage, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,6 +283,7 @@ def test_the_cluster_of_a_pair_that_died_is_removed_before_the_next_one_is_made(
     assert left(cloud) == NOTHING
 
 
+@pytest.mark.extended
 def test_each_pair_has_a_cluster_of_its_own_in_a_zone_with_room(
     hypervisor: NullHypervisor, cloud: Cloud, disk: DiskImage, record: Record
 ) -> None:
@@ -316,6 +322,7 @@ class Everywhere(FakeProber):
         return super().wait_boot(watch, **options)
 
 
+@pytest.mark.extended
 def test_a_night_in_two_regions(cloud: Cloud, disk: DiskImage, record: Record) -> None:
     admin = connect().in_region(OTHER)
     make_role(admin)  # as `nitro doctor --fix` there
@@ -329,63 +336,3 @@ def test_a_night_in_two_regions(cloud: Cloud, disk: DiskImage, record: Record) -
         {"region": region, "zone": region, "n": 6} for region in (REGION, OTHER)
     ]
     assert not list(Path(record.store.root).rglob("running/**/*.json"))
-
-
-def test_another_ami_is_measured_as_a_control(
-    cloud: Cloud, disk: DiskImage, record: Record, tmp_path: Path
-) -> None:
-    with Undo(Keep.IMAGE) as undo:  # which nitro made, and nothing says so any more
-        ami = publish(connect(), make_disk(tmp_path / "other.raw", seed=7), undo).ami_id
-    mine = connect().ec2.describe_images(ImageIds=[ami])["Images"][0].get("Tags", [])
-    connect().ec2.delete_tags(Resources=[ami], Tags=mine)
-    text = f'[amis.other]\nids.{REGION} = "{ami}"\nstart = "iperf3 -s -D"\n'
-    mixed = plan(f"max_hours = 1\n{text}", 'images = ["bench", "other"]')
-    told: list[str] = []
-    good = prober().outputs
-
-    def sleep(_: float) -> None:
-        send_results(good)
-
-    def note(params: Any, **_: Any) -> None:
-        if params["ImageId"] == ami:
-            told.append(params["UserData"])
-
-    cloud.sleep = sleep
-    cloud.session.events.register("before-parameter-build.ec2.RunInstances", note)
-    done = run(cloud, disk, record, mixed)
-    assert (done.recorded, done.failed) == (12, 0)
-    assert left(cloud) == NOTHING
-    sql = "SELECT driver, loaded_driver, digest FROM samples WHERE image = 'other'"
-    assert {tuple(row.values()) for row in rows(record, sql)} == {("own", "unknown", ami)}
-    # Two hours: the night's hour and one more.
-    assert [base64.b64decode(one).decode() for one in told] == [
-        "#!/bin/sh\nshutdown -P +120\niperf3 -s -D\n"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("ids", "says"),
-    [
-        ({OTHER: "ami-0123456789abcdef0"}, f"amis.other: ids has none for {REGION}"),
-        ({REGION: "ami-0123456789abcdef0"}, f"amis.other: {REGION} has no ami-0123456789abcdef0"),
-    ],
-)
-def test_an_ami_that_is_not_there_is_refused_before_anything_is_made(
-    cloud: Cloud, disk: DiskImage, record: Record, ids: Any, says: str
-) -> None:
-    written = ", ".join(f'{region} = "{ami}"' for region, ami in ids.items())
-    mixed = plan(f"[amis.other]\nids = {{ {written} }}", 'images = ["bench", "other"]')
-    with pytest.raises(InputError, match=says):
-        run(cloud, disk, record, mixed)
-    assert left(cloud) == NOTHING
-
-
-def test_a_script_that_user_data_has_no_room_for_is_refused_before_anything_is_made(
-    cloud: Cloud, disk: DiskImage, record: Record, tmp_path: Path
-) -> None:
-    with Undo(Keep.IMAGE) as undo:
-        ami = publish(connect(), make_disk(tmp_path / "other.raw", seed=7), undo).ami_id
-    text = f'[amis.other]\nids.{REGION} = "{ami}"\nstart = "{"#" * 16384}"\n'
-    with pytest.raises(InputError, match=r"amis\.other\.start: the user data has 16\d+ bytes"):
-        run(cloud, disk, record, plan(text, 'images = ["bench", "other"]'))
-    assert left(cloud) == NOTHING

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from moto.ec2.models import ec2_backends
@@ -28,6 +29,7 @@ def mark(block: bytes) -> bytes:
     return hashlib.sha256(block.ljust(BLOCK_SIZE, b"\0")).digest()[: parent.MARK]
 
 
+@pytest.mark.extended
 def test_the_record_is_of_all_blocks_with_holes(cloud: Cloud, disk: DiskImage) -> None:
     snapshot_id = write(cloud, disk)
     calls = recorded(again := connect())
@@ -52,6 +54,7 @@ def test_a_large_disk_has_no_record(disk: DiskImage, tmp_path: Path) -> None:
     assert parent.record(disk, 1)
 
 
+@pytest.mark.extended
 def test_a_disk_of_the_size_of_the_shipped_images_has_a_record(
     disk: DiskImage, tmp_path: Path
 ) -> None:
@@ -63,6 +66,7 @@ def test_a_disk_of_the_size_of_the_shipped_images_has_a_record(
     assert all(len(value) <= 256 for value in record.values())
 
 
+@pytest.mark.extended
 def test_the_newest_proven_snapshot_of_the_recipe_is_the_parent(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -79,6 +83,7 @@ def test_the_newest_proven_snapshot_of_the_recipe_is_the_parent(
     assert found.snapshot_id == newest
 
 
+@pytest.mark.extended
 def test_a_parent_has_the_same_key_and_is_not_larger(cloud: Cloud, disk: DiskImage) -> None:
     write(cloud, replace(disk, size_bytes=2 * 1024**3))
     assert parent.find(cloud, disk) is None
@@ -87,6 +92,7 @@ def test_a_parent_has_the_same_key_and_is_not_larger(cloud: Cloud, disk: DiskIma
     assert parent.find(cloud, disk, "arn:aws:kms:eu-central-1:123456789012:key/1") is None
 
 
+@pytest.mark.extended
 @given(
     text=st.text("abcXYZ019+/=", max_size=300),
     more=st.text("abcXYZ019+/=", max_size=300),

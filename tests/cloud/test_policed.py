@@ -38,6 +38,7 @@ def test_what_a_test_calls_itself_is_an_administrators(bare_cloud: Cloud) -> Non
     bare_cloud.iam.create_role(RoleName="any", AssumeRolePolicyDocument="{}")
 
 
+@pytest.mark.extended
 def test_no_connection_outside_this_folder_is_without_one() -> None:
     for path in TESTS.rglob("*.py"):
         name, text = str(path.relative_to(TESTS)), path.read_text()

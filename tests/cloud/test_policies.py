@@ -127,6 +127,7 @@ def test_the_role_can_be_made_with_its_policy(bare_cloud: Cloud) -> None:
     assert_needed("role", asked)
 
 
+@pytest.mark.extended
 def test_everything_else_can_be_done_with_the_main_policy(
     cloud: Cloud, disk: DiskImage, site: Site, tmp_path: Path
 ) -> None:
@@ -155,6 +156,7 @@ def test_everything_else_can_be_done_with_the_main_policy(
     assert_needed("deploy", renamed, scope, free=["ec2:DeleteSnapshot"])
 
 
+@pytest.mark.extended
 def test_a_given_bucket_is_allowed_when_it_is_named(cloud: Cloud, disk: DiskImage) -> None:
     user = connect()
     asked = asked_by(user)

@@ -111,6 +111,7 @@ def test_a_security_group_must_be_of_the_subnets_vpc(cloud: Cloud) -> None:
         preflight.check(cloud, c5, instances=1, security_groups=["sg-0123456789abcdef0"])
 
 
+@pytest.mark.extended
 def test_what_is_enough_passes_without_a_word(cloud: Cloud) -> None:
     quota(4)(cloud)
     make_bucket(connect(), "shared")
@@ -124,6 +125,7 @@ def test_other_families_have_other_quotas(cloud: Cloud) -> None:
     assert preflight.check(cloud, g4, instances=1) == []
 
 
+@pytest.mark.extended
 def test_the_spot_market_has_a_quota_of_its_own(cloud: Cloud) -> None:
     asked: list[str] = []
     cloud.session.events.register(
@@ -136,6 +138,7 @@ def test_the_spot_market_has_a_quota_of_its_own(cloud: Cloud) -> None:
     assert asked == ["L-1216C47A", "L-34B43A08"]
 
 
+@pytest.mark.extended
 def test_encryption_by_default_is_worth_a_note(cloud: Cloud) -> None:
     answer(cloud, "ec2.GetEbsEncryptionByDefault", {"EbsEncryptionByDefault": True})
     c5 = find_instance_type(cloud, "c5.large")

@@ -66,6 +66,7 @@ def test_a_type_without_a_price_is_refused(cloud: Cloud, page: list[str]) -> Non
     assert "[prices]" in str(error.value.hint)
 
 
+@pytest.mark.extended
 def test_a_policy_without_prices_is_told(cloud: Cloud) -> None:
     refuse(cloud, "pricing.GetProducts", "AccessDeniedException", status=400)
     with pytest.raises(RefusedError, match="pricing:GetProducts"):

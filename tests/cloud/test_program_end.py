@@ -51,6 +51,7 @@ def test_the_output_of_a_program_that_is_meant_to_end_is_returned(
     assert done.to_json()["program"] == {"status": 0, "seconds": 0.4, "output": "41 + 1 = 42"}
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("recipe", [JOB, RECIPE])
 def test_a_program_that_ends_badly_fails_the_deployment(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor, recipe: Recipe

@@ -42,6 +42,7 @@ def publish_it(cloud: Cloud, disk: DiskImage, keep: Keep = Keep.IMAGE):
         return publish(cloud, disk, undo)
 
 
+@pytest.mark.extended
 def test_the_snapshot_holds_the_disk(cloud: Cloud, disk: DiskImage, site: Site) -> None:
     published = publish_it(cloud, disk)
     stored = site.store.path(published.snapshot_id).read_bytes()
@@ -50,6 +51,7 @@ def test_the_snapshot_holds_the_disk(cloud: Cloud, disk: DiskImage, site: Site) 
     assert not published.reused
 
 
+@pytest.mark.extended
 def test_the_image_says_what_the_disk_needs(cloud: Cloud, disk: DiskImage) -> None:
     published = publish_it(cloud, disk)
     image = cloud.ec2.describe_images(ImageIds=[published.ami_id])["Images"][0]
@@ -75,6 +77,7 @@ def test_the_image_says_what_the_disk_needs(cloud: Cloud, disk: DiskImage) -> No
     assert tags.from_list(snapshot["Tags"])[tags.DIGEST] == disk.digest
 
 
+@pytest.mark.extended
 def test_the_digest_is_tagged_only_after_the_read_back(cloud: Cloud, disk: DiskImage) -> None:
     """Whoever finds a snapshot by its digest may rely on it."""
     calls = recorded(again := connect())
@@ -88,6 +91,7 @@ def test_the_digest_is_tagged_only_after_the_read_back(cloud: Cloud, disk: DiskI
     assert complete == without | {tags.DIGEST: disk.digest}
 
 
+@pytest.mark.extended
 def test_nothing_stays_in_the_bucket(cloud: Cloud, disk: DiskImage) -> None:
     publish_it(cloud, disk)
     name = storage.own_bucket_name(cloud)
@@ -95,6 +99,7 @@ def test_nothing_stays_in_the_bucket(cloud: Cloud, disk: DiskImage) -> None:
     assert not cloud.s3.list_multipart_uploads(Bucket=name).get("Uploads")
 
 
+@pytest.mark.extended
 def test_the_second_time_everything_is_found(cloud: Cloud, disk: DiskImage) -> None:
     first = publish_it(cloud, disk)
     again = connect()
@@ -104,6 +109,7 @@ def test_the_second_time_everything_is_found(cloud: Cloud, disk: DiskImage) -> N
     assert [str(call) for call in calls if call.changes] == []
 
 
+@pytest.mark.extended
 def test_a_verified_snapshot_is_used_when_its_image_is_gone(cloud: Cloud, disk: DiskImage) -> None:
     first = publish_it(cloud, disk)
     ami.deregister(cloud, first.ami_id)
@@ -113,6 +119,7 @@ def test_a_verified_snapshot_is_used_when_its_image_is_gone(cloud: Cloud, disk: 
     assert second.ami_id != first.ami_id
 
 
+@pytest.mark.extended
 def test_one_byte_more_is_another_image(cloud: Cloud, disk: DiskImage, tmp_path: Path) -> None:
     first = publish_it(cloud, disk)
     second = publish_it(cloud, make_disk(tmp_path / "other.raw", seed=2))
@@ -121,6 +128,7 @@ def test_one_byte_more_is_another_image(cloud: Cloud, disk: DiskImage, tmp_path:
     assert second.ami_name != first.ami_name
 
 
+@pytest.mark.extended
 def test_the_same_disk_for_another_boot_mode_is_another_image(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -186,6 +194,7 @@ def test_an_unproven_snapshot_of_a_killed_run_is_proven_before_it_is_used(
     assert "Contents" not in cloud.s3.list_objects_v2(Bucket=bucket.name)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("how", ["deleted", "deleting", "cancelled"])
 def test_an_import_that_ends_otherwise_is_a_failure_with_its_message(
     cloud: Cloud, disk: DiskImage, how: str, monkeypatch: pytest.MonkeyPatch
@@ -204,6 +213,7 @@ def test_an_import_that_ends_otherwise_is_a_failure_with_its_message(
     assert publish_it(connect(), disk).bytes_uploaded == disk.size_bytes
 
 
+@pytest.mark.extended
 def test_an_import_can_be_repeated_after_its_image_was_destroyed(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -222,6 +232,7 @@ def test_a_missing_role_is_refused_with_its_remedy(bare_cloud: Cloud, disk: Disk
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_a_denied_call_names_the_action_and_leaves_nothing(cloud: Cloud, disk: DiskImage) -> None:
     refuse(
         cloud,
@@ -235,6 +246,7 @@ def test_a_denied_call_names_the_action_and_leaves_nothing(cloud: Cloud, disk: D
     assert unproven(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_throttling_is_waited_out(cloud: Cloud, disk: DiskImage) -> None:
     calls = ("s3.UploadPart", "ec2.ImportSnapshot", "ec2.RegisterImage", "ebs.GetSnapshotBlock")
     failures = [refuse(cloud, call, "RequestLimitExceeded", times=3, status=503) for call in calls]
@@ -242,11 +254,13 @@ def test_throttling_is_waited_out(cloud: Cloud, disk: DiskImage) -> None:
     assert [len(of_one) for of_one in failures] == [3, 3, 3, 3]
 
 
+@pytest.mark.extended
 def test_ephemeral_removes_what_this_run_made(cloud: Cloud, disk: DiskImage) -> None:
     publish_it(cloud, disk, keep=Keep.NOTHING)
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_ephemeral_leaves_what_an_earlier_run_was_told_to_keep(
     cloud: Cloud, disk: DiskImage
 ) -> None:

@@ -48,6 +48,7 @@ def publish_it(disk: DiskImage, keep: Keep, cloud: Cloud | None = None) -> Publi
         return published
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(("call", "keep"), MOMENTS)
 def test_others_publish_the_same_disk_after_any_call(
     cloud: Cloud, disk: DiskImage, call: str, keep: Keep
@@ -68,6 +69,7 @@ def test_others_publish_the_same_disk_after_any_call(
         assert "Uploads" not in cloud.s3.list_multipart_uploads(Bucket=bucket)
 
 
+@pytest.mark.extended
 def test_two_threads_publish_the_same_disk(cloud: Cloud, disk: DiskImage) -> None:
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(publish_it, [disk] * 2, [Keep.IMAGE] * 2)
@@ -77,6 +79,7 @@ def test_two_threads_publish_the_same_disk(cloud: Cloud, disk: DiskImage) -> Non
     assert left["snapshots"] == [first.snapshot_id]
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     "call",
     ["ec2.DescribeSnapshots", "ec2.DescribeImportSnapshotTasks", "ec2.CreateTags"],
@@ -95,6 +98,7 @@ def test_what_another_run_takes_back_is_made_anew(cloud: Cloud, disk: DiskImage,
     assert left["snapshots"] == [mine.snapshot_id]
 
 
+@pytest.mark.extended
 def test_an_image_that_goes_away_after_it_was_found_is_made_anew(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -139,6 +143,7 @@ def test_a_registration_whose_answer_was_lost_is_this_runs_to_remove(
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_an_unfinished_upload_is_not_resumed_but_left(cloud: Cloud, disk: DiskImage) -> None:
     with Undo() as undo:
         bucket = storage.ensure_bucket(cloud, undo)

@@ -67,6 +67,7 @@ def put(cloud: Cloud, snapshot_id: str) -> list[BaseException]:
     return heard
 
 
+@pytest.mark.extended
 def test_the_call_is_seen_as_botocores_is(cloud: Cloud, snapshot_id: str) -> None:
     ours, theirs = connect(), connect()
     calls = recorded(ours), recorded(theirs)
@@ -82,6 +83,7 @@ def test_the_call_is_seen_as_botocores_is(cloud: Cloud, snapshot_id: str) -> Non
     assert calls[0] == calls[1]
 
 
+@pytest.mark.extended
 def test_the_request_is_botocores(cloud: Cloud, snapshot_id: str) -> None:
     sent: list[Any] = []
     user = connect()
@@ -155,6 +157,7 @@ def test_what_the_service_asks_for_again_is_heard_and_sent_again(
     assert len(put(user, snapshot_id)) == 1
 
 
+@pytest.mark.extended
 def test_a_refusal_is_not_repeated(cloud: Cloud, snapshot_id: str) -> None:
     user = connect()
     body = b'{"Message": "no such block", "Reason": "INVALID_BLOCK"}'
@@ -164,6 +167,7 @@ def test_a_refusal_is_not_repeated(cloud: Cloud, snapshot_id: str) -> None:
     assert caught.value.code == "ValidationException"
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"text"'])
 def test_an_answer_that_cannot_be_understood_is_an_error(
     cloud: Cloud, snapshot_id: str, body: bytes

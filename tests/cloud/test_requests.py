@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nitro.cloud import Call, Cloud, DiskImage, inventory
 from tests.cloud.conftest import connect, recorded
 from tests.cloud.joint import deploy
@@ -71,6 +73,7 @@ def instances_end_by_themselves(calls: list[Call]) -> None:
     assert len({run["ClientToken"] for run in runs}) == 4
 
 
+@pytest.mark.extended
 def test_requests_of_a_deployment_say_what_aws_asks_for(cloud: Cloud, disk: DiskImage) -> None:
     calls = made_calls(cloud, disk)
     searches_are_for_what_is_ours(calls)

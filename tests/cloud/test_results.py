@@ -70,6 +70,7 @@ def test_a_client_that_ends_without_a_result_is_not_waited_for(
     assert caught.value.console == "curl: (6)"
 
 
+@pytest.mark.extended
 def test_a_client_that_takes_too_long_is_given_up(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:
@@ -80,6 +81,7 @@ def test_a_client_that_takes_too_long_is_given_up(
     assert caught.value.console == "iperf3 ..."
 
 
+@pytest.mark.extended
 def test_the_result_on_the_console_is_waited_for(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:
@@ -95,6 +97,7 @@ def test_the_result_on_the_console_is_waited_for(
     assert looks == ["", "more ", "more more "]
 
 
+@pytest.mark.extended
 def test_a_result_on_the_console_of_a_client_that_ended_counts(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:
@@ -105,6 +108,7 @@ def test_a_result_on_the_console_of_a_client_that_ended_counts(
     assert results.wait_result(cloud, client.id, read, deadline=5) == b"numbers"
 
 
+@pytest.mark.extended
 def test_a_console_that_is_not_there_yet_is_asked_for_again(cloud: Cloud, disk: DiskImage) -> None:
     client = running(cloud, disk).instance
     for code in ("InvalidInstanceID.NotFound", "IncorrectInstanceState"):
@@ -117,6 +121,7 @@ def test_a_console_that_is_not_there_yet_is_asked_for_again(cloud: Cloud, disk: 
         assert results.wait_result(early, client.id, read, deadline=5) == b"numbers"
 
 
+@pytest.mark.extended
 def test_the_result_is_waited_for(cloud: Cloud, disk: DiskImage) -> None:
     client = running(cloud, disk).instance
     with Undo() as undo:
@@ -125,6 +130,7 @@ def test_the_result_is_waited_for(cloud: Cloud, disk: DiskImage) -> None:
         assert results.wait_result(cloud, client.id, nothing, upload, deadline=5) == b"numbers"
 
 
+@pytest.mark.extended
 def test_a_result_that_arrives_after_its_sender_ended_counts(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:
@@ -158,6 +164,7 @@ def test_no_more_is_read_than_a_measurement_can_send(
             results.fetch(cloud, upload)
 
 
+@pytest.mark.extended
 def test_nothing_stays(cloud: Cloud) -> None:
     with Undo(Keep.NOTHING) as undo:
         upload = results.prepare(cloud, undo, deployment="d-1", name="r")

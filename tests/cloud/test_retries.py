@@ -147,6 +147,7 @@ def some_params(operation: Any) -> dict[str, Any]:
     return {name: some_value(members[name], name) for name in sorted(wanted)}
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("service", sorted(CLIENT_OF))
 def test_every_operation_sends_the_same_bytes_again(service: str) -> None:
     model = botocore.session.get_session().get_service_model(service)
@@ -170,6 +171,7 @@ def test_a_stream_is_sent_whole_again(cloud: Cloud) -> None:
     assert [request[-1] for request in busy.requests] == [b"content", b"content"]
 
 
+@pytest.mark.extended
 def test_a_deployment_at_a_busy_time_is_like_any_other(
     site: Site, disk: DiskImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +205,7 @@ def lose_answer(cloud: Cloud, call: str, then: Callable[[], object] = lambda: No
     return lost
 
 
+@pytest.mark.extended
 def test_a_start_whose_answer_was_lost_starts_one_instance(cloud: Cloud, disk: DiskImage) -> None:
     lost = lose_answer(cloud, "ec2.RunInstances")
     done = running(cloud, disk)
@@ -221,6 +224,7 @@ def refuse_starts(cloud: Cloud, code: str) -> None:
     events.register("before-call.ec2.RunInstances", answer)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "refusal", ["IdempotentParameterMismatch", "InsufficientInstanceCapacity", "RequestExpired"]
 )
@@ -272,6 +276,7 @@ def test_a_body_that_never_arrives_is_an_error_and_no_traceback(cloud: Cloud) ->
             results.fetch(reader, place)
 
 
+@pytest.mark.extended
 def test_an_answer_that_is_not_aws_is_an_error_and_no_traceback() -> None:
     """As a captive portal or a proxy gives it."""
 

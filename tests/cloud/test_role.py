@@ -73,6 +73,7 @@ def test_a_role_that_vm_import_cannot_assume_is_seen(bare_cloud: Cloud, change: 
     assert "does not let vmie.amazonaws.com assume it" in problem
 
 
+@pytest.mark.extended
 def test_a_second_region_leaves_the_role_of_the_first_as_it_is(bare_cloud: Cloud) -> None:
     role.create(bare_cloud, BUCKET)
     role.create(bare_cloud, "nitro-123456789012-us-west-2")
@@ -80,6 +81,7 @@ def test_a_second_region_leaves_the_role_of_the_first_as_it_is(bare_cloud: Cloud
     assert role.problems(bare_cloud, "nitro-123456789012-us-west-2") == []
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("action", [*role.ON_BUCKET, *role.ON_OBJECTS, *role.ON_EC2])
 def test_each_missing_permission_is_named(bare_cloud: Cloud, action: str) -> None:
     policy = role.permissions(bare_cloud, BUCKET)

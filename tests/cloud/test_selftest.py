@@ -52,6 +52,7 @@ def outcomes(found: Report) -> dict[str, str]:
     return {check.name: check.outcome for check in found.checks}
 
 
+@pytest.mark.extended
 def test_on_a_fair_day_every_check_passes_and_nothing_is_left(tmp_path: Path) -> None:
     found, left = fly(tmp_path)
     assert [*outcomes(found)] == CHECKS
@@ -63,6 +64,7 @@ def test_on_a_fair_day_every_check_passes_and_nothing_is_left(tmp_path: Path) ->
     assert 0 < found.usd < 0.02
 
 
+@pytest.mark.extended
 def test_the_report_is_a_document_without_the_account(tmp_path: Path) -> None:
     found, _ = fly(tmp_path)
     text = json.dumps(found.to_json())
@@ -80,6 +82,7 @@ def test_what_the_budget_does_not_cover_is_not_run(tmp_path: Path) -> None:
     assert left == NOTHING
 
 
+@pytest.mark.extended
 def test_on_the_local_nitro_nothing_costs(tmp_path: Path) -> None:
     found, _ = fly(tmp_path, cloud_name="local", instance_type="c6i.large", budget=0.0)
     assert outcomes(found)["probes"] == "ok"
@@ -91,6 +94,7 @@ def test_a_type_without_a_known_price_is_refused(tmp_path: Path) -> None:
         fly(tmp_path, instance_type="m5.24xlarge")
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("day", "first_failure", "not_run"),
     [
@@ -119,6 +123,7 @@ def test_ordinary_faults_fail_no_check(tmp_path: Path) -> None:
     assert left == NOTHING
 
 
+@pytest.mark.extended
 def test_a_failing_probe_and_a_failing_boot_have_their_own_checks(tmp_path: Path) -> None:
     with endpoint(FAIR, tmp_path / "blocks") as day:
         observer = day.connect(fair=True)

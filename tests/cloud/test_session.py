@@ -141,6 +141,7 @@ def test_bad_credentials_are_refused(cloud: Cloud) -> None:
     assert caught.value.exit_code == 3
 
 
+@pytest.mark.extended
 def test_the_same_code_works_over_http_with_an_endpoint_of_its_own(
     site: Site, disk: DiskImage
 ) -> None:

@@ -17,6 +17,7 @@ def plan(**matrix: object) -> Plan:
     return Plan.model_validate(PLAN | {"matrix": {"types": ["c5.large"]} | matrix})
 
 
+@pytest.mark.extended
 def test_what_the_user_names_is_of_the_region_that_the_command_works_in(cloud: Cloud) -> None:
     there, other = sites_of(
         cloud, plan(regions=[REGION, "us-east-1"]), subnet="subnet-1", bucket="mine"
@@ -43,6 +44,7 @@ def test_a_region_that_is_not_there_is_refused(cloud: Cloud) -> None:
         sites_of(cloud, plan(regions=[REGION, "eu-nowhere-9"]), subnet=None, bucket=None)
 
 
+@pytest.mark.extended
 def test_a_type_that_is_not_there_is_refused(cloud: Cloud) -> None:
     with pytest.raises(InputError, match=r"no instance type 'c5\.lage'"):
         sites_of(cloud, plan(types=["c5.lage"]), subnet=None, bucket=None)

@@ -18,6 +18,7 @@ from tests.cloud.conftest import (
 )
 
 
+@pytest.mark.extended
 def test_our_own_is_private_encrypted_and_cleans_up(cloud: Cloud) -> None:
     with Undo() as undo:
         bucket = storage.ensure_bucket(cloud, undo)
@@ -37,6 +38,7 @@ def test_our_own_is_private_encrypted_and_cleans_up(cloud: Cloud) -> None:
     assert tags.ours(tags.from_list(cloud.s3.get_bucket_tagging(**name)["TagSet"]))
 
 
+@pytest.mark.extended
 def test_it_is_made_once(cloud: Cloud) -> None:
     with Undo() as undo:
         first = storage.ensure_bucket(cloud, undo)
@@ -47,6 +49,7 @@ def test_it_is_made_once(cloud: Cloud) -> None:
     assert [call for call in calls if call.changes] == []
 
 
+@pytest.mark.extended
 def test_its_tags_come_with_the_call_that_makes_it(cloud: Cloud) -> None:
     calls = recorded(cloud)
     with Undo() as undo:
@@ -63,6 +66,7 @@ def test_every_call_names_the_owner_that_we_expect(cloud: Cloud) -> None:
     assert {call.params["ExpectedBucketOwner"] for call in s3} == {cloud.account}
 
 
+@pytest.mark.extended
 def test_a_bucket_in_use_stays(cloud: Cloud) -> None:
     with Undo(Keep.NOTHING) as undo:
         bucket = storage.ensure_bucket(cloud, undo)
@@ -76,6 +80,7 @@ def test_a_given_bucket_must_be_there(cloud: Cloud) -> None:
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_a_given_bucket_stays(cloud: Cloud) -> None:
     make_bucket(cloud, "my-own")
     with Undo(Keep.NOTHING) as undo:
@@ -150,6 +155,7 @@ def test_another_error_is_not_taken_for_ignorance_of_tags(cloud: Cloud) -> None:
     assert len(failures) == 1
 
 
+@pytest.mark.extended
 def test_only_the_uploads_of_the_very_key_are_found(cloud: Cloud) -> None:
     with Undo() as undo:
         bucket = storage.ensure_bucket(cloud, undo)

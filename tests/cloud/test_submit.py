@@ -197,6 +197,7 @@ def test_what_jobs_could_not_do_is_refused_before_anything_is_made(
     assert listed["jobSummaryList"] == []
 
 
+@pytest.mark.extended
 def test_a_definition_is_found_among_more_revisions_than_an_answer_has(
     account: Cloud, tmp_path: Path
 ) -> None:

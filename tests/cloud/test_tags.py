@@ -17,6 +17,7 @@ from nitro.ports import Port
 AMI_NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
 
 
+@pytest.mark.extended
 @given(name=st.text(), mode=st.sampled_from(["legacy-bios", "uefi", "uefi-preferred"]))
 def test_whatever_the_recipe_is_called_ec2_takes_the_name(name: str, mode: str) -> None:
     assert AMI_NAME.fullmatch(tags.ami_name(name, "sha256:" + "a" * 64, mode))
@@ -44,6 +45,7 @@ def test_what_lacks_the_owner_tag_is_not_ours(tag_map: dict[str, str]) -> None:
     assert not tags.ours(tag_map)
 
 
+@pytest.mark.extended
 @given(st.lists(st.builds(Port, st.sampled_from(["tcp", "udp"]), st.integers(1, 65535))))
 def test_ports_are_read_back_from_their_tag(ports: list[Port]) -> None:
     assert tags.ports_from(tags.ports_tag(ports)) == tuple(ports)

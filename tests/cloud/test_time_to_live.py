@@ -33,6 +33,7 @@ def server_expires(hypervisor: NullHypervisor) -> float | None:
     return float(found[1]) if found else None
 
 
+@pytest.mark.extended
 def test_a_server_outlives_every_deadline_and_not_much_more(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:
@@ -44,6 +45,7 @@ def test_a_server_outlives_every_deadline_and_not_much_more(
     assert deadlines < expires - before < deadlines + 3600
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(("ttl", "ends"), [(None, False), (timedelta(hours=2), True)])
 def test_a_server_that_is_kept_ends_itself_only_when_it_was_told_to(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor, ttl: timedelta | None, ends: bool

@@ -27,6 +27,7 @@ def stored(cloud: Cloud, disk: DiskImage) -> bytes:
     return answer["Body"].read()
 
 
+@pytest.mark.extended
 def test_every_part_carries_its_sha256(cloud: Cloud, disk: DiskImage) -> None:
     calls = recorded(cloud)
     assert upload(cloud, disk) == disk.size_bytes
@@ -40,6 +41,7 @@ def test_every_part_carries_its_sha256(cloud: Cloud, disk: DiskImage) -> None:
     assert {p["ChecksumSHA256"] for p in end.params["MultipartUpload"]["Parts"]} == wanted
 
 
+@pytest.mark.extended
 def test_the_object_is_ours_from_the_start(cloud: Cloud, disk: DiskImage) -> None:
     upload(cloud, disk)
     answer = cloud.s3.get_object_tagging(
@@ -48,6 +50,7 @@ def test_the_object_is_ours_from_the_start(cloud: Cloud, disk: DiskImage) -> Non
     assert tags.from_list(answer["TagSet"]) == tags.image_tags("bench", disk.digest, RUN.tags)
 
 
+@pytest.mark.extended
 def test_the_upload_of_another_run_is_left_alone(cloud: Cloud, disk: DiskImage) -> None:
     with Undo() as undo:
         bucket = storage.ensure_bucket(cloud, undo)
@@ -58,6 +61,7 @@ def test_the_upload_of_another_run_is_left_alone(cloud: Cloud, disk: DiskImage) 
     assert storage.uploads(cloud, bucket, key) == [theirs]
 
 
+@pytest.mark.extended
 def test_another_disks_upload_is_left_alone(cloud: Cloud, disk: DiskImage, tmp_path: Path) -> None:
     other = make_disk(tmp_path / "other.raw", seed=2)
     with Undo() as undo:
@@ -69,6 +73,7 @@ def test_another_disks_upload_is_left_alone(cloud: Cloud, disk: DiskImage, tmp_p
     assert len(storage.uploads(cloud, bucket, key)) == 1
 
 
+@pytest.mark.extended
 def test_a_disk_of_too_many_parts_gets_larger_ones(
     cloud: Cloud, disk: DiskImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,6 +166,7 @@ def test_a_template_may_name_an_earlier_version_of_a_parameter(
     assert users == {image_id: [f"launch template {template}, version 1"]}
 
 
+@pytest.mark.extended
 def test_the_last_of_many_pages_counts(bare_cloud: Cloud, image_id: str) -> None:
     for number in range(60):  # DescribeParameters has 50 a page, GetParameters takes ten
         bare_cloud.ssm.put_parameter(Name=f"p{number:02}", Value="x", Type="String")
@@ -173,6 +174,7 @@ def test_the_last_of_many_pages_counts(bare_cloud: Cloud, image_id: str) -> None
     assert usage.users_of(bare_cloud, [image_id]) == {image_id: ["parameter z"]}
 
 
+@pytest.mark.extended
 def test_where_nobody_may_ask_nobody_knows(bare_cloud: Cloud, image_id: str) -> None:
     refuse(bare_cloud, "ssm.DescribeParameters", "AccessDeniedException")
     with pytest.raises(RefusedError):

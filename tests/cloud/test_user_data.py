@@ -47,6 +47,7 @@ def test_bytes_are_counted_not_characters() -> None:
         compose({}, "é" * ((LIMIT - 8) // 2 + 1))
 
 
+@pytest.mark.extended
 @given(st.dictionaries(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]*", fullmatch=True), st.text()))
 def test_what_is_accepted_can_be_read_back(environment: dict[str, str]) -> None:
     try:

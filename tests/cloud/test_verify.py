@@ -29,11 +29,13 @@ def compare(snapshot: str, disk: DiskImage) -> int:
         return verify.compare(connect(), snapshot, disk, stage)
 
 
+@pytest.mark.extended
 def test_holes_need_no_reading(snapshot: str, disk: DiskImage) -> None:
     """700,000 bytes from 0 and 300,001 from 9,000,000: blocks 0, 1 and 17."""
     assert compare(snapshot, disk) == 3
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("at", [0, 699_999, 700_000, 2_699_999, 3_000_000])
 def test_one_bit_in_the_disk_is_seen(snapshot: str, disk: DiskImage, at: int) -> None:
     with disk.path.open("r+b") as file:
@@ -45,6 +47,7 @@ def test_one_bit_in_the_disk_is_seen(snapshot: str, disk: DiskImage, at: int) ->
         compare(snapshot, disk)
 
 
+@pytest.mark.extended
 def test_one_bit_in_a_hole_of_the_disk_is_seen(snapshot: str, disk: DiskImage, site: Site) -> None:
     block = bytearray(BLOCK)
     block[77] = 1
@@ -53,6 +56,7 @@ def test_one_bit_in_a_hole_of_the_disk_is_seen(snapshot: str, disk: DiskImage, s
         compare(snapshot, disk)
 
 
+@pytest.mark.extended
 def test_more_behind_the_end_of_the_disk_is_seen(
     snapshot: str, disk: DiskImage, site: Site
 ) -> None:
@@ -68,11 +72,13 @@ def test_less_than_the_disk_is_seen(snapshot: str, disk: DiskImage, tmp_path: Pa
         compare(snapshot, replace(disk, path=longer))
 
 
+@pytest.mark.extended
 def test_another_disk_is_seen(snapshot: str, tmp_path: Path) -> None:
     with pytest.raises(verify.Mismatch):
         compare(snapshot, make_disk(tmp_path / "other.raw", seed=2))
 
 
+@pytest.mark.extended
 def test_all_pages_are_read(snapshot: str, disk: DiskImage, site: Site) -> None:
     block = b"\1" + bytes(BLOCK - 1)
     with disk.path.open("r+b") as file:
@@ -91,6 +97,7 @@ def test_all_pages_are_read(snapshot: str, disk: DiskImage, site: Site) -> None:
     assert [call.operation for call in calls].count("ListSnapshotBlocks") == 2
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("how", ["cut off", "damaged"])
 def test_a_block_that_arrives_badly_is_read_again(snapshot: str, disk: DiskImage, how: str) -> None:
     cloud = connect()

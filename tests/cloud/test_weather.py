@@ -46,6 +46,7 @@ def try_day(conditions: Conditions, folder: Path) -> tuple[str, Counter[str]]:
         return ended, day.forecast.happened
 
 
+@pytest.mark.extended
 def test_a_fair_day(tmp_path: Path) -> None:
     assert try_day(FAIR, tmp_path / "blocks") == ("measured", Counter())
 

@@ -1,4 +1,4 @@
-"""Whether the fast tests notice when the code is wrong: `python -m tools.mutants SEED`.
+"""Whether the tests notice when the code is wrong: `python -m tools.mutants SEED`.
 
     sites.py       where a module can be changed, and how
     equivalent.py  the changes that no caller can see

@@ -1,4 +1,4 @@
-"""Draw mutants of the lines that fast tests run, try them, and print score and survivors."""
+"""Draw mutants of the lines that tests run, try them, and print score and survivors."""
 
 from __future__ import annotations
 

@@ -17,6 +17,9 @@ from pathlib import Path
 
 from coverage import CoverageData
 
+# The fast tests and the extended ones, which make no process or machine.
+MARKED = "not slow and not boot and not driver and not debug_kernel"
+
 Lines = dict[int, list[str]]
 
 
@@ -108,7 +111,7 @@ def _imports(path: str) -> frozenset[tuple[str, str]]:
 
 
 def measure(root: Path, paths: Sequence[str] = ()) -> Covered:
-    """Run the fast tests under coverage, or those in `paths`, unless the tree is as it was.
+    """Run the fast and extended tests, or those in `paths`, unless the tree is as it was.
 
     Ends the program when they do not pass: then nothing can be said of mutants.
     """
@@ -117,13 +120,14 @@ def measure(root: Path, paths: Sequence[str] = ()) -> Covered:
         kept.parent.mkdir(parents=True, exist_ok=True)
         data, report = kept.with_suffix(".coverage"), kept.with_suffix(".xml")
         command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--hypothesis-seed=0"]
+        command += ["-m", MARKED]
         command += ["--cov", "--cov-report=", "--cov-context=test", f"--junitxml={report}", *paths]
         # Processes that tests start are measured under no test's name: leave them out.
         done = subprocess.run(
             command, cwd=root, env=os.environ | {"COVERAGE_FILE": str(data)}, check=False
         )
         if done.returncode:
-            sys.exit("the fast tests do not pass: no mutant can be judged")
+            sys.exit("the tests do not pass: no mutant can be judged")
         kept.write_text(json.dumps([_lines(data, root), _seconds(report)]))
         data.unlink()
         report.unlink()

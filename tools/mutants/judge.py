@@ -22,6 +22,7 @@ from types import CodeType
 from typing import Any
 
 from tools.mutants import sites
+from tools.mutants.covered import MARKED
 
 _WARM = (
     *("boto3", "botocore.session", "moto", "moto.ec2", "moto.ebs", "moto.s3", "moto.iam"),
@@ -113,7 +114,7 @@ def _run(mutant: Mutant, root: Path, folder: Path) -> int:
     _kill_descendants_only()
     options = ["-x", "-q", "--hypothesis-seed=0", f"--basetemp={folder / 'tests'}"]
     options += ["-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(root)]
-    options += [f"--timeout={_LONGEST_TEST}"]
+    options += [f"--timeout={_LONGEST_TEST}", "-m", MARKED]
     try:
         return int(pytest.main([*options, *mutant.tests]))
     except BaseException:

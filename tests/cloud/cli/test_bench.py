@@ -39,6 +39,7 @@ def night(monkeypatch: pytest.MonkeyPatch, disk: DiskImage, tmp_path: Path) -> A
     return measures
 
 
+@pytest.mark.extended
 def test_a_night_says_what_it_recorded(cloud: Cloud, night: Any) -> None:
     document = json_of("bench-run", *RUN)
     assert (document["recorded"], document["failed"], document["there"]) == (12, 0, 0)
@@ -112,6 +113,7 @@ def test_a_webhook_and_a_topic_are_told_once(cloud: Cloud, slower: str, webhook:
     assert "1 slower" in json.loads(message["Body"])["Subject"]
 
 
+@pytest.mark.extended
 def test_a_check_of_a_night_with_a_failure_names_it(tmp_path: Path) -> None:
     record = Record(FolderStore(tmp_path / "record"))
     record.append([sample(error="it timed out"), sample(cell=CELLS[1], error="it is gone")])
@@ -139,6 +141,7 @@ def test_a_place_that_cannot_be_written_is_told_first(
     assert says in nitro_("bench", *words, code=2).stderr
 
 
+@pytest.mark.extended
 def test_a_report_is_a_page_in_a_folder(slower: str, tmp_path: Path) -> None:
     done = nitro_("bench", "report", "--record", slower, "-o", "new/report")
     assert done.stdout == "new/report/index.html\n"
@@ -150,6 +153,7 @@ def test_a_report_where_nothing_can_be_made_is_an_error(slower: str) -> None:
     assert said == "nitro: /proc/report/index.html cannot be written: No such file or directory\n"
 
 
+@pytest.mark.extended
 def test_a_query_may_give_sums_as_json(slower: str) -> None:
     sql = "SELECT sum(streams) AS n FROM samples WHERE night = DATE '2026-11-26'"
     said = nitro_("bench", "query", "--json", "--record", slower, sql).stdout

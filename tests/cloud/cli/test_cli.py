@@ -67,6 +67,7 @@ def local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> LocalSession:
     return session
 
 
+@pytest.mark.extended
 def test_deploy_for_people(cloud: Cloud, builder: FakeBuilder, prober: FakeProber) -> None:
     done = nitro_(*DEPLOY, "--probe", "boot", "--probe", "http")
     lines = [line.split() for line in done.stdout.splitlines() if line]
@@ -83,6 +84,7 @@ def test_deploy_for_people(cloud: Cloud, builder: FakeBuilder, prober: FakeProbe
     assert "found, nothing uploaded" in again.stdout
 
 
+@pytest.mark.extended
 def test_deploy_for_programs(cloud: Cloud, builder: FakeBuilder, prober: FakeProber) -> None:
     document = json_of("deploy", *DEPLOY, "--probe", "boot", "--ephemeral", "--locked")
     assert builder.prepared == [("httpd", True)]
@@ -130,6 +132,7 @@ def test_a_deployment_that_is_kept_is_listed_probed_read_and_destroyed(
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_a_dry_run_prints_calls(cloud: Cloud, builder: FakeBuilder, prober: FakeProber) -> None:
     document = json_of("dry-run", *DEPLOY, "--dry-run", "--keep")
     assert any(call.startswith("ec2:RunInstances(") for call in document["calls"])
@@ -138,6 +141,7 @@ def test_a_dry_run_prints_calls(cloud: Cloud, builder: FakeBuilder, prober: Fake
     assert everything(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_launch_keeps_the_instance(cloud: Cloud, builder: FakeBuilder, prober: FakeProber) -> None:
     document = json_of("launch", "launch", "httpd", "--instance", "c5.large", *AWS)
     assert everything(connect())["instances"] == [document["instance"]["id"]]
@@ -195,6 +199,7 @@ def test_a_failed_probe_is_code_4_with_its_result(
     assert not result["ok"]
 
 
+@pytest.mark.extended
 def test_a_boot_that_fails_is_code_4(
     cloud: Cloud, builder: FakeBuilder, prober: FakeProber
 ) -> None:
@@ -204,6 +209,7 @@ def test_a_boot_that_fails_is_code_4(
     assert done.stdout == ""
 
 
+@pytest.mark.extended
 def test_a_failure_is_code_1_and_one_line(
     cloud: Cloud, builder: FakeBuilder, prober: FakeProber
 ) -> None:
@@ -221,6 +227,7 @@ def test_a_refusal_is_code_3(
     assert everything(connect())["images"] == []
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("stage", ["prepare", "wait_boot"])
 def test_an_interrupt_is_code_130_after_cleaning_up(
     cloud: Cloud, builder: FakeBuilder, prober: FakeProber, stage: str
@@ -233,6 +240,7 @@ def test_an_interrupt_is_code_130_after_cleaning_up(
     assert everything(connect())["instances"] == []
 
 
+@pytest.mark.extended
 def test_only_what_is_expired_is_destroyed(cloud: Cloud, disk: DiskImage) -> None:
     running(cloud, disk)
     assert json_of("destroy", "destroy", "--expired", *AWS) == []
@@ -253,6 +261,7 @@ def test_a_local_nitro_is_named_and_kept_up_for_what_stays(
     assert "--region mars-1" in nitro_(*words, "--region", "mars-1", code=2).stderr
 
 
+@pytest.mark.extended
 def test_subnet_and_bucket_are_options(
     cloud: Cloud, builder: FakeBuilder, prober: FakeProber
 ) -> None:
@@ -313,6 +322,7 @@ def test_a_machine_that_cannot_run_instances_is_told_before_anything_is_built(
     assert builder.built
 
 
+@pytest.mark.extended
 def test_who_may_reach_an_instance(
     cloud: Cloud, builder: FakeBuilder, prober: FakeProber, local: LocalSession
 ) -> None:
@@ -372,6 +382,7 @@ def test_files_that_cannot_be_written_and_readers_that_left(
     assert errors.closed
 
 
+@pytest.mark.extended
 def test_what_an_instance_wrote_is_printed_before_the_error(
     cloud: Cloud, builder: FakeBuilder, prober: FakeProber, hypervisor: NullHypervisor
 ) -> None:

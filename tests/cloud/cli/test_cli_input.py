@@ -51,6 +51,7 @@ def test_no_credentials_are_code_3(bare_cloud: Cloud, monkeypatch: pytest.Monkey
     assert done.stderr.startswith("cloud: aws (--cloud)\nnitro: no AWS credentials")
 
 
+@pytest.mark.extended
 def test_aws_is_named_with_account_region_and_what_chose_it(
     bare_cloud: Cloud, tmp_path: Path
 ) -> None:

@@ -43,11 +43,13 @@ def test_a_console_is_followed_until_the_instance_has_ended(grows: None, instanc
     assert done.stdout.splitlines() == ["one", "two", "three red"]
 
 
+@pytest.mark.extended
 def test_followed_raw_it_is_passed_on_byte_by_byte(grows: None, instance_id: str) -> None:
     done = nitro_("console", "--follow", "--raw", instance_id, *AWS)
     assert done.stdout_bytes == b"one\r\ntwo\r\nthree \x1b[31mred\r\n"
 
 
+@pytest.mark.extended
 def test_a_document_cannot_be_followed(instance_id: str) -> None:
     said = nitro_("console", "-f", "--json", instance_id, *AWS, code=2).stderr
     assert "--follow and --json exclude each other" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -46,11 +47,9 @@ class Account:
 
     def __getattr__(self, service: str) -> Any:
         if service not in self.clients:
-            connect: Any = boto3.client  # its stubs know each service by a literal of its own
-            client = connect(service, region_name=self.region)
-            for extended in ("ec2", "ebs"):  # the others are moto's alone
-                client.meta.events.register(f"after-call.{extended}", _matches_model)
-            self.clients[service] = client
+            # Tests register handlers with clients of S3 only: the others are made once.
+            make = _connect if service == "s3" else _connect_once
+            self.clients[service] = make(service, self.region)
         return self.clients[service]
 
     def there(self, region: str) -> Account:
@@ -135,6 +134,17 @@ def error_code(call: Callable[[], Any]) -> str:
     with pytest.raises(boto3.client("ec2", REGION).exceptions.ClientError) as caught:
         call()
     return str(caught.value.response["Error"]["Code"])
+
+
+def _connect(service: str, region: str) -> Any:
+    connect: Any = boto3.client  # its stubs know each service by a literal of its own
+    client = connect(service, region_name=region)
+    for extended in ("ec2", "ebs"):  # the others are moto's alone
+        client.meta.events.register(f"after-call.{extended}", _matches_model)
+    return client
+
+
+_connect_once = functools.cache(_connect)
 
 
 def _matches_model(parsed: dict[str, Any], model: Any, http_response: Any, **_: Any) -> None:

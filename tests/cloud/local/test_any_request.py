@@ -90,6 +90,7 @@ def operations(model: ServiceModel) -> st.SearchStrategy[str]:
     return st.sampled_from([*names[:5], *honoured] if honoured else names)
 
 
+@pytest.mark.extended
 @FEW
 @given(data=st.data())
 @pytest.mark.parametrize("service", JSON)
@@ -106,6 +107,7 @@ def test_json_services_answer_by_their_model(clients: Any, service: str, data: A
     assert isinstance(json.loads(answer.text or "{}"), dict)
 
 
+@pytest.mark.extended(fast=1)
 @FEW
 @given(data=st.data())
 @pytest.mark.parametrize("service", QUERY)
@@ -120,6 +122,7 @@ def test_query_services_answer_by_their_model(clients: Any, service: str, data: 
     ElementTree.fromstring(answer.text)
 
 
+@pytest.mark.extended
 @FEW
 @given(data=st.data())
 @pytest.mark.parametrize("service", ["ebs", "s3"])

@@ -125,6 +125,7 @@ def test_what_is_wrong_is_named(action: str | None, parameters: dict[str, str], 
     assert refusal(action, **parameters) == code
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("operation", DESCRIBING)
 def test_every_documented_filter_is_applied_or_refused(account: Account, operation: str) -> None:
     # Its whole answer has hundreds of types; one will do.
@@ -157,6 +158,7 @@ def _records(operation: str, root: ElementTree.Element) -> int:
     return 0 if records is None else len(records)
 
 
+@pytest.mark.extended
 def test_filters_take_wildcards_and_tags(account: Account) -> None:
     snapshot = account.snapshot()
     tags = [{"ResourceType": "image", "Tags": [{"Key": "stage", "Value": "beta"}]}]
@@ -220,26 +222,6 @@ def test_instances_are_filtered_inside_their_reservations(account: Account) -> N
         assert found(name, address) == [first["InstanceId"]]
 
 
-def test_pages_hold_every_record_once(account: Account) -> None:
-    snapshot = account.snapshot()
-    images = {account.image(snapshot, f"image-{number}") for number in range(12)}
-    pages = account.ec2.get_paginator("describe_images").paginate(
-        Owners=["self"], PaginationConfig={"PageSize": 5}
-    )
-    found = [[image["ImageId"] for image in page["Images"]] for page in pages]
-    assert [len(page) for page in found] == [5, 5, 2]
-    assert {image for page in found for image in page} == images
-
-
-def test_a_token_belongs_to_its_request(account: Account) -> None:
-    snapshot = account.snapshot()
-    for number in range(6):
-        account.image(snapshot, f"image-{number}")
-    token = account.ec2.describe_images(Owners=["self"], MaxResults=5)["NextToken"]
-    code = error_code(lambda: account.ec2.describe_images(MaxResults=5, NextToken=token))
-    assert code == "InvalidNextToken"
-
-
 def test_lists_may_be_counted_from_zero_and_one_may_have_no_number(account: Account) -> None:
     snapshot = account.snapshot()
     status, _ = call("CreateTags", ResourceId=snapshot, Tag__0__Key="a", Tag__0__Value="b")
@@ -248,6 +230,7 @@ def test_lists_may_be_counted_from_zero_and_one_may_have_no_number(account: Acco
     assert found["Tags"] == [{"Key": "a", "Value": "b"}]
 
 
+@pytest.mark.extended
 def test_what_returns_nothing_returns_true(account: Account) -> None:
     snapshot = account.snapshot()
     _, root = call("DeleteSnapshot", SnapshotId=snapshot)
@@ -263,6 +246,7 @@ def test_the_same_client_token_makes_nothing_twice(account: Account) -> None:
     assert code == "IdempotentParameterMismatch"
 
 
+@pytest.mark.extended
 def test_a_dry_run_changes_nothing(account: Account) -> None:
     snapshot = account.snapshot()
     code = error_code(lambda: account.ec2.delete_snapshot(SnapshotId=snapshot, DryRun=True))
@@ -270,6 +254,7 @@ def test_a_dry_run_changes_nothing(account: Account) -> None:
     assert account.ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"]
 
 
+@pytest.mark.extended
 def test_an_exception_inside_is_an_internal_error_with_an_id_that_the_log_explains(
     account: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -291,6 +276,7 @@ def test_one_bad_record_does_not_end_the_service(account: Account) -> None:
     assert "snap-bad" not in kept.read_text()
 
 
+@pytest.mark.extended
 def test_an_archive_that_cannot_be_written_fails_no_call(
     account: Account, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -390,10 +376,3 @@ def test_tags_that_are_not_allowed(account: Account, tags: Any, code: str) -> No
     assert error_code(lambda: account.ec2.create_tags(Resources=[snapshot], Tags=tags)) == code
     specification = [{"ResourceType": "image", "Tags": tags}]
     assert error_code(lambda: account.image(snapshot, TagSpecifications=specification)) == code
-
-
-def test_more_than_a_hundred_instances_are_all_listed(account: Account) -> None:
-    image = account.image(account.snapshot())
-    for _ in range(101):
-        account.run(image)
-    assert len(account.ec2.describe_instances()["Reservations"]) == 101

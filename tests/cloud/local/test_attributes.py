@@ -53,6 +53,7 @@ def test_an_image_is_shared_in_both_forms(account: Account) -> None:
     assert permissions(account, image) == []
 
 
+@pytest.mark.extended
 def test_an_image_is_shared_without_its_snapshot(account: Account) -> None:
     snapshot = account.snapshot()
     image = account.image(snapshot)
@@ -145,6 +146,7 @@ def test_what_another_key_encrypts_is_shared_but_not_made_public(account: Accoun
     assert code == "OperationNotPermitted"
 
 
+@pytest.mark.extended
 def test_sharing_comes_back_after_a_restart(account: Account) -> None:
     snapshot = account.snapshot()
     image = account.image(snapshot)

@@ -59,6 +59,7 @@ def blocks(account: Account, snapshot_id: str) -> dict[int, bytes]:
     }
 
 
+@pytest.mark.extended
 def test_a_copy_completes_and_has_the_blocks_of_its_source(
     account: Account, other: Account
 ) -> None:
@@ -74,6 +75,7 @@ def test_a_copy_completes_and_has_the_blocks_of_its_source(
     assert blocks(other, target) == blocks(account, source)
 
 
+@pytest.mark.extended
 def test_a_copy_outlives_its_source(account: Account, other: Account) -> None:
     source = account.snapshot(DISK)
     target = copied(other, source)
@@ -82,6 +84,7 @@ def test_a_copy_outlives_its_source(account: Account, other: Account) -> None:
     assert set(blocks(other, target)) == {0, 2}
 
 
+@pytest.mark.extended
 def test_tags_of_a_snapshot_do_not_follow_it(account: Account, other: Account) -> None:
     source = account.snapshot()
     account.ec2.create_tags(Resources=[source], Tags=[{"Key": "a", "Value": "1"}])
@@ -94,6 +97,7 @@ def test_tags_of_a_snapshot_do_not_follow_it(account: Account, other: Account) -
     assert not snapshot(other, copied(other, source))["Tags"]
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     ("options", "code"),
     [
@@ -117,6 +121,7 @@ def test_a_snapshot_is_copied_when_it_is_complete(account: Account, other: Accou
     assert error_code(lambda: copied(other, source)) == "IncorrectState"
 
 
+@pytest.mark.extended
 def test_a_region_makes_a_limited_number_of_copies_at_a_time(
     account: Account, other: Account
 ) -> None:
@@ -129,6 +134,7 @@ def test_a_region_makes_a_limited_number_of_copies_at_a_time(
     assert copied(other, source)
 
 
+@pytest.mark.extended
 def test_an_image_is_copied_with_its_disk_and_runs(account: Account, other: Account) -> None:
     source = account.image(account.snapshot(DISK), BootMode="uefi", Description="of home")
     target = copied_image(other, source)
@@ -155,6 +161,7 @@ def test_an_image_is_copied_with_its_disk_and_runs(account: Account, other: Acco
     assert (guest.disks[0].snapshot_id, guest.region) == (disk, THERE)
 
 
+@pytest.mark.extended
 def test_of_an_image_neither_sharing_nor_tags_follow_unasked(
     account: Account, other: Account
 ) -> None:
@@ -188,6 +195,7 @@ def test_a_copied_image_and_its_snapshots_are_tagged_as_asked(
     assert code == "InvalidParameterValue"
 
 
+@pytest.mark.extended
 def test_a_copy_may_take_a_name_that_is_taken_and_a_token_makes_one(
     account: Account, other: Account
 ) -> None:
@@ -214,6 +222,7 @@ def test_copies_of_images_that_are_refused(
     assert error_code(lambda: copied_image(other, source, **options)) == code
 
 
+@pytest.mark.extended
 def test_copies_come_back_after_a_restart(account: Account, other: Account) -> None:
     source = account.image(account.snapshot(DISK))
     key = other.kms.create_key()["KeyMetadata"]["Arn"]
@@ -228,6 +237,7 @@ def test_copies_come_back_after_a_restart(account: Account, other: Account) -> N
         assert set(blocks(other, disk)) == {0, 2}
 
 
+@pytest.mark.extended
 def test_a_disk_takes_no_second_place_for_its_copies(
     account: Account, other: Account, tmp_path: Path
 ) -> None:

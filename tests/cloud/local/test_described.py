@@ -20,6 +20,7 @@ OF_INSTANCES = {
 }
 
 
+@pytest.mark.extended
 def test_instances(account: Account) -> None:
     image = account.image(account.snapshot())
     launched = account.run(image)
@@ -37,6 +38,7 @@ def test_instances(account: Account) -> None:
     assert found["StateTransitionReason"] == ""
 
 
+@pytest.mark.extended
 def test_cores_are_those_of_the_launch_or_of_the_type(account: Account) -> None:
     image = account.image(account.snapshot())
     asked = {"CoreCount": 2, "ThreadsPerCore": 1}
@@ -50,6 +52,7 @@ def test_cores_are_those_of_the_launch_or_of_the_type(account: Account) -> None:
     assert account.instance(id_)["CpuOptions"] == {"CoreCount": 1, "ThreadsPerCore": 2}
 
 
+@pytest.mark.extended
 def test_an_instance_without_a_public_address_has_an_empty_name_for_it(account: Account) -> None:
     image, subnet = account.image(account.snapshot()), account.ec2.describe_subnets()["Subnets"][0]
     bare = {"DeviceIndex": 0, "SubnetId": subnet["SubnetId"], "AssociatePublicIpAddress": False}
@@ -60,6 +63,7 @@ def test_an_instance_without_a_public_address_has_an_empty_name_for_it(account: 
     assert "Association" not in found["NetworkInterfaces"][0]
 
 
+@pytest.mark.extended
 def test_an_instance_that_has_ended_has_no_address(account: Account) -> None:
     id_ = account.run(account.image(account.snapshot()))["InstanceId"]
     account.ec2.terminate_instances(InstanceIds=[id_])

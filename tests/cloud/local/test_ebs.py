@@ -33,6 +33,7 @@ def put(account: Account, snapshot_id: str, index: int, block: bytes, **options:
     )
 
 
+@pytest.mark.extended
 def test_an_imported_disk_reads_back_without_its_zeros(account: Account) -> None:
     snapshot_id = account.snapshot(DISK)
     listed = account.ebs.list_snapshot_blocks(SnapshotId=snapshot_id)
@@ -134,6 +135,7 @@ def test_the_count_and_checksum_of_completion_are_checked(account: Account) -> N
         assert error_code(call) == "ValidationException"
 
 
+@pytest.mark.extended
 def test_a_completed_snapshot_takes_no_more_blocks(account: Account) -> None:
     snapshot_id = account.snapshot()
     code = error_code(lambda: put(account, snapshot_id, 0, b"x" * BLOCK_SIZE))

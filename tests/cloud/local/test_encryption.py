@@ -30,6 +30,7 @@ def copy(account: Account, snapshot_id: str, **options: Any) -> Any:
     return describe(account, answer["SnapshotId"])
 
 
+@pytest.mark.extended
 def test_a_key_may_be_named_in_four_ways(account: Account, key: str) -> None:
     source = account.snapshot()
     alias_arn = f"arn:aws:kms:{HOME}:123456789012:alias/mine"
@@ -38,6 +39,7 @@ def test_a_key_may_be_named_in_four_ways(account: Account, key: str) -> None:
         assert (found["State"], found["KmsKeyId"], found["Encrypted"]) == ("completed", key, True)
 
 
+@pytest.mark.extended
 def test_without_a_key_it_is_the_one_of_ebs_in_the_region(account: Account) -> None:
     source = account.snapshot()
     keys = {
@@ -46,6 +48,7 @@ def test_without_a_key_it_is_the_one_of_ebs_in_the_region(account: Account) -> N
     assert {arn.split(":")[3] for arn in keys} == {HOME, THERE}
 
 
+@pytest.mark.extended
 def test_a_copy_of_what_is_encrypted_is_encrypted(account: Account, key: str) -> None:
     source = copy(account, account.snapshot(), Encrypted=True, KmsKeyId=key)["SnapshotId"]
     other = account.there(THERE)
@@ -54,6 +57,7 @@ def test_a_copy_of_what_is_encrypted_is_encrypted(account: Account, key: str) ->
     assert found["KmsKeyId"] != key  # which is no key of the other region
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("given", ["alias/none", "00000000-0000-0000-0000-000000000000", "HOME"])
 def test_a_key_that_cannot_be_used_fails_the_copy_later(
     account: Account, key: str, given: str
@@ -72,6 +76,7 @@ def test_a_key_that_cannot_be_used_fails_the_copy_later(
     assert (disk["State"], disk["StateMessage"]) == ("error", "Given key ID is not accessible")
 
 
+@pytest.mark.extended
 def test_a_disabled_key_cannot_be_used(account: Account, key: str) -> None:
     source = account.snapshot()
     account.kms.disable_key(KeyId=key.rpartition("/")[2])
@@ -118,6 +123,7 @@ def test_a_direct_snapshot_is_encrypted_as_asked(account: Account, key: str) -> 
     assert code == "ResourceNotFoundException"
 
 
+@pytest.mark.extended
 def test_a_child_is_encrypted_as_its_parent(account: Account, key: str) -> None:
     parent = copy(account, account.snapshot(), Encrypted=True, KmsKeyId=key)["SnapshotId"]
     start = account.ebs.start_snapshot
@@ -126,6 +132,7 @@ def test_a_child_is_encrypted_as_its_parent(account: Account, key: str) -> None:
     assert error_code(lambda: start(VolumeSize=1, **both)) == "ValidationException"
 
 
+@pytest.mark.extended
 def test_an_image_of_an_encrypted_snapshot_says_so(account: Account, key: str) -> None:
     disk = copy(account, account.snapshot(), Encrypted=True, KmsKeyId=key)["SnapshotId"]
     image = account.image(disk)

@@ -172,6 +172,7 @@ def _plain(shape: Shape) -> st.SearchStrategy[Any]:
     return st.sampled_from([word.ljust(least, "x") for word in words])
 
 
+@pytest.mark.extended
 @FEW
 @given(data=st.data())
 @pytest.mark.parametrize("service", SERVICES)

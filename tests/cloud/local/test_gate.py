@@ -23,6 +23,7 @@ def code_of(day: Endpoint, call: Any) -> str:
     return caught.value.code
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     ("call", "throttled", "unavailable", "expired"),
     [
@@ -70,6 +71,7 @@ def test_a_call_whose_answer_is_lost_has_effect(tmp_path: Path) -> None:
         assert bucket["Name"] == "made"
 
 
+@pytest.mark.extended
 def test_single_apis_can_be_throttled(tmp_path: Path) -> None:
     conditions = Conditions(throttled_apis={"ec2:DescribeImages": 1})
     with endpoint(conditions, tmp_path / "blocks") as day:
@@ -77,6 +79,7 @@ def test_single_apis_can_be_throttled(tmp_path: Path) -> None:
         day.connect().ec2.describe_snapshots(OwnerIds=["self"])
 
 
+@pytest.mark.extended
 def test_credentials_are_valid_again_after_some_calls(tmp_path: Path) -> None:
     conditions = Conditions(credentials_expire_after=2, credentials_renewed_after=1)
     with endpoint(conditions, tmp_path / "blocks") as day:

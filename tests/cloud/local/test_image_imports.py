@@ -47,6 +47,7 @@ def first_bytes(account: Account, snapshot_id: str) -> bytes:
     return account.site.store.read(snapshot_id, 0).rstrip(b"\0")
 
 
+@pytest.mark.extended
 def test_an_ova_becomes_an_image_of_its_disks(importing: Account) -> None:
     account = importing
     ovf = description("b.vmdk", "a.vmdk")
@@ -69,6 +70,7 @@ def test_an_ova_becomes_an_image_of_its_disks(importing: Account) -> None:
     assert account.ec2.describe_import_snapshot_tasks()["ImportSnapshotTasks"] == []
 
 
+@pytest.mark.extended
 def test_several_disks_are_one_image(importing: Account) -> None:
     account = importing
     account.upload(b"root")
@@ -95,6 +97,7 @@ def test_a_bad_archive_leaves_nothing(importing: Account) -> None:
     assert account.ec2.describe_images(Owners=["self"])["Images"] == []
 
 
+@pytest.mark.extended
 def test_a_task_can_be_cancelled(importing: Account) -> None:
     importing.upload(b"root")
     begun = importing.ec2.import_image(DiskContainers=[container("RAW")])

@@ -29,6 +29,7 @@ def deprecate(account: Account, image: str, days: float) -> None:
     account.ec2.enable_image_deprecation(ImageId=image, DeprecateAt=when)
 
 
+@pytest.mark.extended
 def test_a_deprecation_is_shown_to_the_minute_and_taken_back(account: Account, image: str) -> None:
     when = datetime(datetime.now(UTC).year + 1, 5, 6, 7, 8, 40, tzinfo=UTC)
     account.ec2.enable_image_deprecation(ImageId=image, DeprecateAt=when)
@@ -91,6 +92,7 @@ def test_neither_deprecation_nor_protection_follows_a_copy(account: Account, ima
     assert found["DeregistrationProtection"] == "disabled"
 
 
+@pytest.mark.extended
 def test_all_of_it_comes_back_after_a_restart(account: Account, image: str) -> None:
     deprecate(account, image, 10)
     account.ec2.enable_image_deregistration_protection(ImageId=image, WithCooldown=True)

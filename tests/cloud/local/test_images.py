@@ -14,6 +14,7 @@ def described(account: Account, image_id: str) -> Any:
     return image
 
 
+@pytest.mark.extended
 def test_an_image_keeps_what_it_is_registered_with(account: Account) -> None:
     snapshot_id = account.snapshot()
     tags = [{"Key": "nitro:digest", "Value": "sha256:1"}]
@@ -47,6 +48,7 @@ def test_an_image_keeps_what_it_is_registered_with(account: Account) -> None:
     assert [snapshot["SnapshotId"] for snapshot in snapshots] == [snapshot_id]  # and no other
 
 
+@pytest.mark.extended
 def test_an_image_takes_time_to_become_available(account: Account) -> None:
     image_id = account.image(account.snapshot())
     account.clock.advance(-1)
@@ -55,6 +57,7 @@ def test_an_image_takes_time_to_become_available(account: Account) -> None:
     assert described(account, image_id)["State"] == "available"
 
 
+@pytest.mark.extended
 def test_images_are_found_by_tag_name_and_owner(account: Account) -> None:
     snapshot_id = account.snapshot()
     tags = [{"Key": "k", "Value": "v"}]
@@ -74,6 +77,7 @@ def test_images_are_found_by_tag_name_and_owner(account: Account) -> None:
     assert not account.ec2.describe_images(Owners=["amazon"])["Images"]
 
 
+@pytest.mark.extended
 def test_names_are_unique(account: Account) -> None:
     snapshot_id = account.snapshot()
     account.image(snapshot_id)

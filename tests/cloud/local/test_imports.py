@@ -11,6 +11,7 @@ import pytest
 from .conftest import Account, error_code
 
 
+@pytest.mark.extended
 def test_a_task_passes_through_its_states(account: Account) -> None:
     account.add_role()
     account.upload(b"x" * 3_000_000)
@@ -32,6 +33,7 @@ def test_a_task_passes_through_its_states(account: Account) -> None:
     assert snapshot["VolumeId"] == "vol-ffffffff"
 
 
+@pytest.mark.extended
 def test_what_was_uploaded_last_is_what_gets_imported(account: Account) -> None:
     account.add_role()
     account.upload(b"before")
@@ -42,6 +44,7 @@ def test_what_was_uploaded_last_is_what_gets_imported(account: Account) -> None:
     assert account.site.store.read(snapshot_id, 0).rstrip(b"\0") == b"after"
 
 
+@pytest.mark.extended
 def test_a_task_keeps_its_tags_and_is_found_by_them(account: Account) -> None:
     account.add_role()
     account.upload(b"disk")
@@ -114,6 +117,7 @@ def container(kind: str) -> dict[str, Any]:
     return {"Format": kind, "UserBucket": {"S3Bucket": "disks", "S3Key": "disk.raw"}}
 
 
+@pytest.mark.extended
 def test_a_disk_of_another_format_is_imported_as_a_raw_one(account: Account) -> None:
     account.site.qemu_img = ("sh", "-c", 'tail -c +4 "$6" > "$7"', "sh")
     account.add_role()
@@ -125,6 +129,7 @@ def test_a_disk_of_another_format_is_imported_as_a_raw_one(account: Account) -> 
     assert account.site.store.read(task["SnapshotId"], 0).rstrip(b"\0") == b"content"
 
 
+@pytest.mark.extended
 def test_what_is_not_of_its_format_ends_deleted(account: Account) -> None:
     account.add_role()
     account.upload(b"disk")

@@ -95,6 +95,7 @@ def test_mappings_of_the_request_are_merged(account: Account, instance_id: str) 
     assert sizes == {"/dev/xvda": (9, True), "/dev/sdg": (3, False)}
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     ("mapping", "code"),
     [

@@ -22,6 +22,7 @@ def state(account: Account, instance_id: str) -> str:
     return str(account.instance(instance_id)["State"]["Name"])
 
 
+@pytest.mark.extended
 def test_an_instance_runs_when_its_guest_does(account: Account, image_id: str) -> None:
     begun = account.run(image_id)
     assert begun["State"]["Name"] == "pending"
@@ -30,6 +31,7 @@ def test_an_instance_runs_when_its_guest_does(account: Account, image_id: str) -
     assert {"Key": "aws:local:accelerator", "Value": "none"} in running["Tags"]
 
 
+@pytest.mark.extended
 def test_the_guest_is_what_was_asked_for(account: Account, image_id: str) -> None:
     begun = account.run(
         image_id,
@@ -51,6 +53,7 @@ def test_the_guest_is_what_was_asked_for(account: Account, image_id: str) -> Non
     assert guest.metadata_tags == {"Name": "one"}
 
 
+@pytest.mark.extended
 def test_a_launch_enlarges_the_root_disk_and_adds_empty_ones(
     account: Account, image_id: str
 ) -> None:
@@ -84,6 +87,7 @@ def test_a_disk_without_a_size_or_smaller_than_its_snapshot_is_refused(
         assert error_code(partial(account.run, image_id, BlockDeviceMappings=[mapping])) == code
 
 
+@pytest.mark.extended
 def test_an_instance_starts_again_when_its_image_is_gone(account: Account, image_id: str) -> None:
     instance_id = account.run(image_id)["InstanceId"]
     account.ec2.stop_instances(InstanceIds=[instance_id])
@@ -93,12 +97,14 @@ def test_an_instance_starts_again_when_its_image_is_gone(account: Account, image
     assert state(account, instance_id) == "running"
 
 
+@pytest.mark.extended
 def test_public_addresses_are_this_machines_and_unique(account: Account, image_id: str) -> None:
     addresses = {account.run(image_id)["PublicIpAddress"] for _ in range(3)}
     assert len(addresses) == 3
     assert all(address.startswith("127.") for address in addresses)
 
 
+@pytest.mark.extended
 def test_an_address_that_is_used_again_keeps_its_mac(account: Account, image_id: str) -> None:
     (subnet, *_) = account.ec2.describe_subnets()["Subnets"]
     where = {"SubnetId": subnet["SubnetId"], "PrivateIpAddress": "172.31.0.77"}
@@ -157,6 +163,7 @@ def test_a_guest_that_cannot_start_is_terminated_and_says_why(
     assert "no memory" in ended["StateReason"]["Message"]
 
 
+@pytest.mark.extended
 def test_stop_and_start(account: Account, image_id: str) -> None:
     instance_id = account.run(image_id)["InstanceId"]
     private = account.instance(instance_id)["PrivateIpAddress"]
@@ -171,6 +178,7 @@ def test_stop_and_start(account: Account, image_id: str) -> None:
     assert started["PublicIpAddress"].startswith("127.")
 
 
+@pytest.mark.extended
 def test_a_stopped_instance_can_be_terminated(account: Account, image_id: str) -> None:
     instance_id = account.run(image_id)["InstanceId"]
     account.ec2.stop_instances(InstanceIds=[instance_id])
@@ -187,6 +195,7 @@ def test_wrong_moments_are_refused(account: Account, image_id: str) -> None:
         assert error_code(call) == "IncorrectInstanceState"
 
 
+@pytest.mark.extended
 def test_protected_instances_stay(account: Account, image_id: str) -> None:
     instance_id = account.run(image_id)["InstanceId"]
     account.ec2.modify_instance_attribute(
@@ -208,6 +217,7 @@ def test_a_token_makes_a_launch_idempotent(account: Account, image_id: str) -> N
     assert late == "IdempotentInstanceTerminated"
 
 
+@pytest.mark.extended
 def test_the_console_is_the_guests(account: Account, image_id: str) -> None:
     instance_id = account.run(image_id)["InstanceId"]
     assert account.ec2.get_console_output(InstanceId=instance_id).get("Output", "") == ""
@@ -248,6 +258,7 @@ def test_security_groups_open_ports_also_later(account: Account, image_id: str) 
     assert opened() == {PortRange("tcp", 443, 443)}
 
 
+@pytest.mark.extended
 def test_a_guest_that_is_still_starting_is_pending(
     account: Account, image_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,6 +268,7 @@ def test_a_guest_that_is_still_starting_is_pending(
     assert state(account, instance_id) == "pending"
 
 
+@pytest.mark.extended
 def test_a_network_interface_can_be_described_at_launch(account: Account, image_id: str) -> None:
     (subnet, *_) = account.ec2.describe_subnets()["Subnets"]
     interface = {
@@ -293,6 +305,7 @@ def test_what_a_launch_names_must_exist_for_a_dry_run_too(
     assert error_code(lambda: account.run(none, DryRun=True)) == "InvalidAMIID.NotFound"
 
 
+@pytest.mark.extended
 def test_a_launch_takes_a_key_and_a_profile_that_exist(account: Account) -> None:
     account.ec2.create_key_pair(KeyName="key")
     made = account.iam.create_instance_profile(InstanceProfileName="web")["InstanceProfile"]
@@ -307,6 +320,7 @@ def test_a_launch_takes_a_key_and_a_profile_that_exist(account: Account) -> None
         assert guest.interface_id == instance["NetworkInterfaces"][0]["NetworkInterfaceId"]
 
 
+@pytest.mark.extended
 def test_an_image_that_asks_for_tokens_gives_instances_that_do(account: Account) -> None:
     image = account.image(account.snapshot(), ImdsSupport="v2.0")
     options = account.instance(account.run(image)["InstanceId"])["MetadataOptions"]

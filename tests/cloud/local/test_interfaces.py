@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from .conftest import Account, error_code
 
 
+@pytest.mark.extended
 def test_an_interface_has_the_names_of_its_region(account: Account) -> None:
     there = account.there("eu-west-1")
     image = account.image(account.snapshot())
@@ -91,6 +94,7 @@ def test_a_change_of_an_interface_needs_what_exists(account: Account) -> None:
     assert error_code(lambda: change(**named, Groups=absent)) == "InvalidGroup.NotFound"
 
 
+@pytest.mark.extended
 def test_rules_of_a_group_change_in_place(account: Account) -> None:
     ec2 = account.ec2
     group = ec2.create_security_group(GroupName="g", Description="d")["GroupId"]

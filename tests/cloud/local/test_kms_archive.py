@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from moto import mock_aws
 
 from nitro.local.aws import install
@@ -71,6 +72,7 @@ def test_a_key_is_named_by_its_id_or_its_arn(account: Account) -> None:
     assert len(kms.list_aliases(**named)["Aliases"]) == 1
 
 
+@pytest.mark.extended
 def test_a_copy_can_be_made_of_what_was_encrypted_before(account: Account) -> None:
     source = account.snapshot()
     named = {"SourceSnapshotId": source, "SourceRegion": "us-east-1", "Encrypted": True}

@@ -49,6 +49,7 @@ def test_unsuited_pairs_are_refused(
     assert not account.ec2.describe_instances()["Reservations"]
 
 
+@pytest.mark.extended
 def test_an_image_must_exist_and_be_available(account: Account) -> None:
     snapshot_id = account.snapshot()
     assert error_code(lambda: account.run("ami-0" + "1" * 16)) == "InvalidAMIID.NotFound"
@@ -57,6 +58,7 @@ def test_an_image_must_exist_and_be_available(account: Account) -> None:
     assert error_code(lambda: account.run(image_id)) == "InvalidAMIID.Unavailable"
 
 
+@pytest.mark.extended
 def test_a_launch_chooses_cores_and_threads(account: Account) -> None:
     image_id = account.image(account.snapshot())
     one = {"CoreCount": 1, "ThreadsPerCore": 1}

@@ -73,6 +73,7 @@ def test_versions_are_deleted_but_for_the_default(account: Account, template: st
     assert versions(account, LaunchTemplateId=template) == {2: "ami-2", 3: "ami-3", 4: "ami-4"}
 
 
+@pytest.mark.extended
 def test_no_template_is_left_out_of_the_list(account: Account) -> None:
     data = {"ImageId": "ami-1"}
     for number in range(20):
@@ -149,6 +150,7 @@ def test_an_instance_is_launched_from_a_template(account: Account) -> None:
     assert own["InstanceType"] == "c5.large", "the request counts before the template"
 
 
+@pytest.mark.extended
 def test_a_template_that_cannot_be_launched_is_refused(account: Account) -> None:
     image_id = account.image(account.snapshot())
     account.ec2.create_launch_template(

@@ -13,6 +13,7 @@ from .conftest import Account
 TAGS = [{"Key": "a", "Value": "b"}]
 
 
+@pytest.mark.extended
 def test_versions_labels_and_tags_come_back(account: Account) -> None:
     put = account.ssm.put_parameter
     put(Name="/a", Value="one", Type="String", Tags=TAGS)

@@ -27,6 +27,7 @@ def image(account: Account) -> str:
     return account.image(account.snapshot())
 
 
+@pytest.mark.extended
 def test_a_value_counts_when_its_image_has_been_found(account: Account, image: str) -> None:
     given = {"Name": NAME, "Value": image, "Type": "String", "DataType": "aws:ec2:image"}
     assert account.ssm.put_parameter(**given)["Version"] == 1
@@ -47,6 +48,7 @@ def test_a_value_without_its_image_is_accepted_and_changes_nothing(
     assert [each["Value"] for each in history] == [image]
 
 
+@pytest.mark.extended
 def test_an_image_that_is_not_available_does_not_count(account: Account, image: str) -> None:
     copied = account.ec2.copy_image(SourceRegion=account.region, SourceImageId=image, Name="copy")
     put(account, copied["ImageId"])
@@ -56,6 +58,7 @@ def test_an_image_that_is_not_available_does_not_count(account: Account, image: 
     assert value(account) == copied["ImageId"]
 
 
+@pytest.mark.extended
 def test_an_image_of_another_region_does_not_count(account: Account, image: str) -> None:
     other = account.there("eu-west-1")
     put(other, image)

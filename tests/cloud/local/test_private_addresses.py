@@ -44,6 +44,7 @@ def of_interface(account: Account, address: str) -> str:
     return str(made["NetworkInterface"]["PrivateIpAddress"])
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     "ask", [of_launch, of_launched_interface, first_of_list, of_interface], ids=lambda f: f.__name__
 )

@@ -78,6 +78,7 @@ def test_a_profile_comes_is_replaced_and_goes(account: Account, instance: str) -
         assert code == "InvalidAssociationID.NotFound"
 
 
+@pytest.mark.extended
 def test_the_profile_of_a_launch_is_an_association(account: Account, instance: str) -> None:
     image = account.instance(instance)["ImageId"]
     launched = account.run(image, IamInstanceProfile={"Name": "one"})["InstanceId"]

@@ -27,6 +27,7 @@ def launch(account: Account, image_id: str, least: int, most: int, kind: str = "
     return len(indices)
 
 
+@pytest.mark.extended
 def test_a_launch_gets_as_many_instances_as_it_takes(account: Account, image_id: str) -> None:
     assert launch(account, image_id, 1, 3) == 3
 
@@ -38,6 +39,7 @@ def test_a_launch_of_none_is_refused(
     assert error_code(lambda: launch(account, image_id, least, most)) == "InvalidParameterValue"
 
 
+@pytest.mark.extended
 def test_a_launch_gets_what_the_quota_leaves(account: Account, image_id: str) -> None:
     largest = VCPUS // 96
     assert launch(account, image_id, 1, 100, "c5.24xlarge") == largest
@@ -60,6 +62,7 @@ def rules(count: int, first: int = 0) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.extended
 def test_a_group_has_so_many_rules_in_each_direction(account: Account) -> None:
     group = account.ec2.create_security_group(GroupName="g", Description="d")["GroupId"]
     authorize = account.ec2.authorize_security_group_ingress
@@ -72,6 +75,7 @@ def test_a_group_has_so_many_rules_in_each_direction(account: Account) -> None:
     account.ec2.authorize_security_group_egress(GroupId=group, IpPermissions=rules(59))
 
 
+@pytest.mark.extended
 def test_there_are_so_many_networks(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """The default VPC with its subnets, and the default group of each VPC, count."""
     vpcs = [account.ec2.create_vpc(CidrBlock=f"10.{n}.0.0/16")["Vpc"]["VpcId"] for n in range(4)]
@@ -89,6 +93,7 @@ def test_there_are_so_many_networks(account: Account, monkeypatch: pytest.Monkey
     assert code == "SecurityGroupLimitExceeded"
 
 
+@pytest.mark.extended
 def test_an_interface_has_so_many_groups(
     account: Account, image_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +110,7 @@ def test_an_interface_has_so_many_groups(
     assert error_code(lambda: account.run(image_id)) == "NetworkInterfaceLimitExceeded"
 
 
+@pytest.mark.extended
 def test_a_volume_has_so_many_pending_snapshots(account: Account) -> None:
     volume = account.ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
     for _ in range(5):
@@ -115,6 +121,7 @@ def test_a_volume_has_so_many_pending_snapshots(account: Account) -> None:
     account.ec2.create_snapshot(VolumeId=volume)
 
 
+@pytest.mark.extended
 def test_a_region_has_so_many_images(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     few(monkeypatch, "IMAGES", 2)
     snapshot = account.snapshot()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 from itertools import combinations
 
+import pytest
+
 from nitro.local.aws import regions
 
 from .conftest import Account, error_code
@@ -74,6 +76,7 @@ def test_all_networks_of_a_region_have_its_dhcp_options(account: Account) -> Non
         assert code == "InvalidDhcpOptionID.NotFound"
 
 
+@pytest.mark.extended
 def test_a_region_knows_nothing_of_another(account: Account) -> None:
     snapshot = account.snapshot()
     image = account.image(snapshot)

@@ -188,6 +188,7 @@ def test_a_group_outside_the_default_network_is_not_deleted_by_its_name(account:
     )
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("direction", ["ingress", "egress"])
 @pytest.mark.parametrize("call", ["authorize_{}", "revoke_{}", "update_rule_descriptions_{}"])
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ def send(s3: Any, upload: dict[str, Any], algorithm: str | None) -> list[dict[st
     return sent
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_an_object_s_checksum_is_compared_kept_and_reported(s3: Any, algorithm: str) -> None:
     name, right = f"Checksum{algorithm}", encoded(algorithm, PARTS[0])

@@ -89,6 +89,7 @@ def test_a_bucket_comes_back_with_its_configuration(account: Account) -> None:
     assert before[3]["CORSRules"][0]["MaxAgeSeconds"] == 5
 
 
+@pytest.mark.extended
 def test_an_object_comes_back_with_all_that_describes_it(account: Account) -> None:
     s3 = account.s3
     s3.create_bucket(Bucket=NAME)
@@ -151,6 +152,7 @@ def test_versions_and_delete_markers_come_back(account: Account) -> None:
     assert len(before[2]["DeleteMarkers"]) == 1
 
 
+@pytest.mark.extended
 def test_what_is_removed_stays_removed_and_leaves_no_file(account: Account) -> None:
     s3 = account.s3
     for name in (NAME, "other"):
@@ -174,6 +176,7 @@ def test_what_is_removed_stays_removed_and_leaves_no_file(account: Account) -> N
     assert [each.name for each in folder(account).iterdir()] == ["other"]
 
 
+@pytest.mark.extended
 def test_a_kept_object_can_be_changed_copied_and_imported(account: Account) -> None:
     account.add_role()
     account.upload(b"disk")

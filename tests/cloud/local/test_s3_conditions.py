@@ -94,6 +94,7 @@ def test_a_copy_of_nothing_is_refused_as_such(s3: Any) -> None:
         assert code in ("NoSuchKey", "NoSuchBucket")
 
 
+@pytest.mark.extended
 def test_a_date_that_is_none_is_no_condition(s3: Any) -> None:
     def add(request: Any, **_: Any) -> None:
         request.headers["x-amz-copy-source-if-modified-since"] = (

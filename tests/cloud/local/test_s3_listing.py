@@ -71,6 +71,7 @@ def test_an_object_in_one_piece_has_no_second_part(account: Account) -> None:
     assert code == "InvalidPartNumber"
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     ("algorithm", "asked"),
     [("CRC32", None), ("SHA1", None), *(("SHA256", asked) for asked in (None, *ALGORITHMS))],

@@ -25,6 +25,7 @@ def s3(account: Account) -> Any:
     return account.s3
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("name", sorted(OTHERS))
 def test_what_is_not_honoured_does_nothing(account: Account, s3: Any, name: str) -> None:
     """Not even what the request would do without its word."""

@@ -66,6 +66,7 @@ def group_of_interface(account: Account, number: int) -> None:
     account.ec2.create_network_interface(SubnetId=subnet, Groups=groups)
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     ("service", "code", "present", "add", "refused"),
     [

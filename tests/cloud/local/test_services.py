@@ -56,6 +56,7 @@ def test_an_exception_inside_has_the_form_of_the_service(
     assert "ssm" in caplog.text
 
 
+@pytest.mark.extended
 def test_keys_belong_to_their_region(account: Account) -> None:
     key = account.kms.create_key(Description="disks")["KeyMetadata"]
     account.kms.create_alias(AliasName="alias/disks", TargetKeyId=key["KeyId"])
@@ -66,6 +67,7 @@ def test_keys_belong_to_their_region(account: Account) -> None:
     assert own["Arn"].split(":")[3] == "eu-west-1"
 
 
+@pytest.mark.extended
 def test_auto_scaling_groups_are_kept_as_data(account: Account) -> None:
     image = account.image(account.snapshot())
     account.autoscaling.create_launch_configuration(
@@ -96,6 +98,7 @@ def test_iam_sts_and_quotas_answer_as_before(account: Account) -> None:
     assert code == "NoSuchEntity"
 
 
+@pytest.mark.extended
 def test_every_list_of_iam_says_that_it_is_whole(account: Account) -> None:
     iam = account.iam
     iam.create_user(UserName="user")
@@ -123,6 +126,7 @@ def test_every_list_of_iam_says_that_it_is_whole(account: Account) -> None:
     assert asked >= 20
 
 
+@pytest.mark.extended
 def test_an_answer_with_nothing_in_it_is_an_object(account: Account) -> None:
     key = account.kms.create_key()["KeyMetadata"]["KeyId"]
     account.kms.create_alias(AliasName="alias/one", TargetKeyId=key)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .conftest import Account, error_code
 
 
@@ -16,6 +18,7 @@ def test_a_snapshot_in_use_by_an_image_cannot_be_deleted(account: Account) -> No
     assert gone == "InvalidSnapshot.NotFound"
 
 
+@pytest.mark.extended
 def test_the_bytes_go_with_the_snapshot(account: Account) -> None:
     snapshot_id = account.snapshot()
     assert account.site.store.exists(snapshot_id)
@@ -23,6 +26,7 @@ def test_the_bytes_go_with_the_snapshot(account: Account) -> None:
     assert not account.site.store.exists(snapshot_id)
 
 
+@pytest.mark.extended
 def test_snapshots_are_found_by_their_tags(account: Account) -> None:
     snapshot_id = account.snapshot()
     tags = [{"Key": "nitro:digest", "Value": "sha256:1"}]

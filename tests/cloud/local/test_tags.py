@@ -184,6 +184,7 @@ def listed(account: Account, kind: Kind, *filters: tuple[str, str]) -> dict[str,
     }
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("name", KINDS)
 def test_tags_are_given_shown_filtered_by_and_taken(account: Account, name: str) -> None:
     kind, type_ = KINDS[name], name.partition(",")[0]
@@ -207,6 +208,7 @@ def test_tags_are_given_shown_filtered_by_and_taken(account: Account, name: str)
     assert not list(filter(not_ours, account.ec2.describe_tags()["Tags"]))
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     ("id_", "code"),
     [

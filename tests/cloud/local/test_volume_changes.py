@@ -25,6 +25,7 @@ def later(account: Account) -> None:
     account.clock.advance(HOURS_BETWEEN * 3600)
 
 
+@pytest.mark.extended
 def test_a_volume_of_an_instance_grows_with_its_file(account: Account) -> None:
     instance = account.run(account.image(account.snapshot()))
     root = root_of(account.instance(instance["InstanceId"]))
@@ -77,6 +78,7 @@ def test_changes_have_a_pace(account: Account) -> None:
     assert modified(account, volume_id)["OriginalVolumeType"] == "gp3"
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     ("target", "code"),
     [

@@ -43,6 +43,7 @@ def content(account: Account, snapshot_id: str) -> bytes:
     return bytes(block["BlockData"].read()).rstrip(b"\0")
 
 
+@pytest.mark.extended
 def test_a_snapshot_has_what_the_guest_has_written(account: Account, instance: Any) -> None:
     root = root_of(instance)
     first = account.ec2.create_snapshot(VolumeId=root, Description="before")
@@ -259,6 +260,7 @@ def test_a_volume_whose_content_is_lost_gives_a_snapshot_in_error(
     account.ec2.delete_snapshot(SnapshotId=snapshot_id)
 
 
+@pytest.mark.extended
 def test_a_snapshot_of_a_volume_outlives_the_process(account: Account, instance: Any) -> None:
     made = account.ec2.create_snapshot(VolumeId=root_of(instance))
     account.clock.advance(account.site.pace.complete_snapshot)
@@ -271,6 +273,7 @@ def test_a_snapshot_of_a_volume_outlives_the_process(account: Account, instance:
     assert (found["VolumeId"], found["State"]) == (root_of(instance), "completed")
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     ("options", "code"),
     [

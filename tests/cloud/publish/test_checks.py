@@ -20,6 +20,7 @@ pytestmark = pytest.mark.policies("publish")
 HOME = REGIONS[0]
 
 
+@pytest.mark.extended
 def test_keys_encrypt_every_way(account: Cloud, disk: Source) -> None:
     keys = {
         region: account.in_region(region).kms.create_key()["KeyMetadata"]["Arn"]

@@ -83,6 +83,7 @@ def test_bad_input_is_code_2(words: tuple[str, ...], says: str) -> None:
     assert says in nitro_(*words, code=2).stderr
 
 
+@pytest.mark.extended
 def test_a_region_that_fails_is_code_1(account: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     from nitro.errors import NitroError
     from nitro.publish import make

@@ -30,6 +30,7 @@ def written(account: Cloud, disk: Source, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.extended
 def test_what_is_written_is_read(written: Path, disk: Source) -> None:
     found = manifest.read(written)
     assert found.blocks == disk.blocks
@@ -38,6 +39,7 @@ def test_what_is_written_is_read(written: Path, disk: Source) -> None:
     assert [each.name for each in written.parent.glob("*release.json*")] == ["release.json"]
 
 
+@pytest.mark.extended
 def test_a_second_run_writes_the_same_manifest(account: Cloud, written: Path, disk: Source) -> None:
     before = written.read_text()
     wanted = make_release(disk, via="s3", regions=["eu-central-1"])
@@ -64,6 +66,7 @@ def change(path: Path, **keys: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **keys}))
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     "keys",
     [
@@ -81,6 +84,7 @@ def test_what_is_no_manifest_is_refused(written: Path, keys: dict[str, Any]) -> 
         manifest.read(written)
 
 
+@pytest.mark.extended
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_manifest_or_an_error_of_ours(
     tmp_path_factory: pytest.TempPathFactory, content: bytes

@@ -67,6 +67,7 @@ def in_region(cloud: Cloud, region: str, call: str, code: str, **options: Any) -
     cloud.session.events.register(f"before-call.{call}", answer)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("via", ["s3", "ebs"])
 def test_every_region_gets_the_disk_under_one_name(
     account: Cloud, disk: Source, via: str, site: Any
@@ -86,6 +87,7 @@ def test_every_region_gets_the_disk_under_one_name(
         assert parameters.read(account.in_region(region), PARAMETER) == image["ImageId"]
 
 
+@pytest.mark.extended
 def test_with_nothing_to_do_there_are_only_reads(account: Cloud, disk: Source) -> None:
     wanted = make_release(
         disk, via="s3", share={"accounts": [FRIEND]}, deprecate="30d", protect=True, keep=1
@@ -99,6 +101,7 @@ def test_with_nothing_to_do_there_are_only_reads(account: Cloud, disk: Source) -
     assert {outcome.changed for outcome in done.outcomes} == {False}
 
 
+@pytest.mark.extended
 def test_the_plan_changes_nothing_and_is_what_is_done(account: Cloud, disk: Source) -> None:
     wanted = make_release(disk, via="s3")
     before, looking = state(account), connect()
@@ -115,6 +118,7 @@ def test_the_plan_changes_nothing_and_is_what_is_done(account: Cloud, disk: Sour
     assert {each: made.count(each) for each in made if each not in bucket} == planned.calls
 
 
+@pytest.mark.extended
 def test_a_plan_asks_each_of_twenty_regions_three_questions(account: Cloud, disk: Source) -> None:
     regions = account.session.get_available_regions("ec2")[:20]
     asking = connect()
@@ -123,6 +127,7 @@ def test_a_plan_asks_each_of_twenty_regions_three_questions(account: Cloud, disk
     assert len(calls) == 3 * len(regions)
 
 
+@pytest.mark.extended
 def test_a_region_named_twice_and_home_among_the_copies_is_one_ami(
     account: Cloud, disk: Source
 ) -> None:
@@ -171,6 +176,7 @@ def test_sharing_tags_and_deprecation_follow_into_copies(account: Cloud, disk: S
         assert tags.from_list(snapshot["Tags"]).items() >= wanted.tag_map.items()
 
 
+@pytest.mark.extended
 def test_settings_that_change_are_applied_to_what_is_there(account: Cloud, disk: Source) -> None:
     publish_it(make_release(disk, via="s3", share={"accounts": [FRIEND]}, protect=True))
     plain = make_release(disk, via="s3", deprecate="5d", tags={"stack": "blue"})
@@ -192,6 +198,7 @@ class Later(datetime):
         return datetime.now(tz) + timedelta(days=2)
 
 
+@pytest.mark.extended
 def test_a_date_that_is_past_is_refused_before_anything_is_uploaded(
     account: Cloud, disk: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,6 +218,7 @@ def test_a_date_that_is_past_is_refused_before_anything_is_uploaded(
     assert publish_it(soon).plan.steps == ()
 
 
+@pytest.mark.extended
 def test_a_region_that_is_down_is_repaired_by_the_next_run(account: Cloud, disk: Source) -> None:
     wanted = make_release(disk, via="s3")
     broken = connect()
@@ -280,6 +288,7 @@ def test_an_ami_that_was_deregistered_is_made_anew(
     assert [len(found[region]) for region in REGIONS] == [1, 1, 0]
 
 
+@pytest.mark.extended
 def test_an_ami_of_somebody_else_s_is_not_found_by_its_name(account: Cloud) -> None:
     volume = account.ec2.create_volume(Size=1, AvailabilityZone=f"{HOME}a")["VolumeId"]
     ebs: Any = {"SnapshotId": account.ec2.create_snapshot(VolumeId=volume)["SnapshotId"]}
@@ -295,6 +304,7 @@ def test_an_ami_of_somebody_else_s_is_not_found_by_its_name(account: Cloud) -> N
     assert image.id == found["ImageId"]
 
 
+@pytest.mark.extended
 def test_retention_keeps_the_newest_and_what_is_in_use(
     account: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,6 +366,7 @@ def test_what_an_interrupted_run_retired_stays_if_something_names_it_by_now(
     assert find_ami(account, first.name) is None
 
 
+@pytest.mark.extended
 def test_the_disk_is_given_back_by_the_bucket(account: Cloud, disk: Source) -> None:
     publish_it(make_release(disk, via="s3"))
     bucket = storage.own_bucket_name(account)

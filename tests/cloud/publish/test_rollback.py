@@ -49,6 +49,7 @@ def ids(account: Cloud, release: Release) -> list[str | None]:
     return [image.id if image else None for image in found]
 
 
+@pytest.mark.extended
 def test_parameters_name_the_earlier_release_again(
     account: Cloud, releases: list[Release], tmp_path: Path
 ) -> None:
@@ -62,11 +63,13 @@ def test_parameters_name_the_earlier_release_again(
     assert not any(call.changes for call in calls)
 
 
+@pytest.mark.extended
 def test_a_name_is_enough(account: Cloud, releases: list[Release]) -> None:
     roll_back(connect(), Target(releases[0].name, PARAMETER, TWO), Reporter())
     assert named(account) == ids(account, releases[0])
 
 
+@pytest.mark.extended
 def test_a_release_that_one_region_lacks_changes_none(
     account: Cloud, releases: list[Release]
 ) -> None:
@@ -77,6 +80,7 @@ def test_a_release_that_one_region_lacks_changes_none(
     assert named(account) == ids(account, releases[1])
 
 
+@pytest.mark.extended
 def test_a_release_without_a_parameter_cannot_be_gone_back_to(
     releases: list[Release], tmp_path: Path
 ) -> None:

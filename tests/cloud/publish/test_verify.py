@@ -35,6 +35,7 @@ def problems(released: Manifest, sample: int | None = None) -> dict[str, tuple[s
     return {verdict.region: verdict.problems for verdict in found if verdict.problems}
 
 
+@pytest.mark.extended
 def test_a_release_that_nobody_touched_has_no_problem(released: Manifest) -> None:
     connection = connect()
     calls = recorded(connection)

@@ -31,6 +31,7 @@ def test_a_step_and_the_way_back_are_two():
     assert found[0].ratio < 1 < found[1].ratio
 
 
+@pytest.mark.extended
 def test_what_was_found_stays_found_as_nights_follow():
     values = nights((20, 5.0), (12, 4.3), (20, 4.0))
     whole = changes.find(values, series=10)
@@ -60,6 +61,7 @@ def test_more_series_need_clearer_steps():
     assert changes.bound(1) < changes.bound(40) < changes.bound(4000)
 
 
+@pytest.mark.extended
 @given(st.lists(st.floats(1e-9, 1e12), max_size=60), st.floats(1e-3, 1e3))
 def test_any_series_is_judged_and_its_unit_does_not_matter(values, unit):
     found = changes.find(values)
@@ -81,6 +83,7 @@ def test_three_nights_make_a_step(after, found):
     assert bool(changes.find(nights((12, 5.0), (after, 4.0), noise=0.002))) == found
 
 
+@pytest.mark.extended
 def test_a_slow_step_takes_six_nights_at_most():
     """Smaller ones show later: each of the windows from 3 to 6 nights is looked at."""
     seen = {

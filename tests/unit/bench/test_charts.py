@@ -60,6 +60,7 @@ def ends(line):
     return sorted([(x, y), (x + dx, y + dy)])
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("values", [[5.0], [5.0, 5.0], [1e-9, 1e12, 3.0]])
 def test_every_point_lies_within_the_frame(values):
     svg = charts.history(series(values), [], None)
@@ -73,6 +74,7 @@ def test_every_point_lies_within_the_frame(values):
     assert "a <cell> tcp_in, " in root.get("aria-label", "")
 
 
+@pytest.mark.extended
 def test_a_chart_has_the_colours_of_the_page_and_asks_for_nothing():
     svg = charts.history(series([1e9, 2e9]), [], 2e9)
     svg += charts.distribution([5.0, 6.0], [4.0], "bit/s")
@@ -98,6 +100,7 @@ def test_more_is_higher_and_later_is_further_right():
     assert third == pytest.approx((first + second) / 2, abs=0.1)
 
 
+@pytest.mark.extended
 def test_the_line_goes_through_the_nights():
     svg = charts.history(series([1e9, 3e9, 2e9]), [], None)
     [line] = marks(svg, "history")
@@ -114,6 +117,7 @@ def test_nights_that_are_missing_leave_a_gap():
     assert c - b == pytest.approx(3 * (b - a), abs=0.2)
 
 
+@pytest.mark.extended
 def test_each_night_of_a_short_history_has_its_date_once():
     for count in (1, 2, 3, 5):
         svg = charts.history(series([5.0] * count), [], None)
@@ -162,6 +166,7 @@ def test_a_single_night_is_in_the_middle():
     assert charts.HEIGHT / 4 < y < charts.HEIGHT * 3 / 4
 
 
+@pytest.mark.extended
 def test_the_last_sixty_nights_have_dots():
     for count, dots in ((60, 60), (61, 60)):
         svg = charts.history(series([5.0] * count), [], None)
@@ -172,6 +177,7 @@ def test_the_last_sixty_nights_have_dots():
         assert shown[-1][0] == pytest.approx(float(last), abs=0.01)
 
 
+@pytest.mark.extended
 def test_a_step_stands_where_its_first_night_is():
     one = series([2e9, 2e9, 1e9, 1e9])
     steps = [

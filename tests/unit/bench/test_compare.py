@@ -16,6 +16,7 @@ from tests.unit.bench.samples import CELL, CELLS, days, fill, sample
 NITRO, KERNEL = {"driver": "nitro"}, {"driver": "kernel"}
 
 
+@pytest.mark.extended
 def test_pairs_see_through_what_drifts_in_the_night(record):
     rng = np.random.default_rng(5)
     drift = {night: float(np.exp(rng.normal(0, 0.3))) for night in days(10)}
@@ -37,6 +38,7 @@ def test_pairs_see_through_what_drifts_in_the_night(record):
         assert one.spread_a > 0.1
 
 
+@pytest.mark.extended
 def test_streams_are_named_as_in_a_cell_where_there_are_several(record):
     several = [replace(cell, test=replace(cell.test, streams=8)) for cell in CELLS]
     fill(record, days(1), cells=[*CELLS, *several])
@@ -101,6 +103,7 @@ def test_a_side_that_its_allowance_limited_is_neither_better_nor_worse(record):
     assert slower.verdict == "worse"
 
 
+@pytest.mark.extended
 def test_no_difference_is_said_to_be_none_and_few_runs_tell_nothing(record):
     fill(record, days(5))
     assert {one.verdict for one in compare(record, KERNEL, NITRO)} == {"no difference"}
@@ -110,6 +113,7 @@ def test_no_difference_is_said_to_be_none_and_few_runs_tell_nothing(record):
     assert found[0].to_json()["interval"] is None
 
 
+@pytest.mark.extended
 def test_the_interval_covers_the_truth_as_often_as_it_says(record):
     for seed in range(20):
         fill(record, days(1), plan=f"p{seed}", seed=seed, repetitions=12, cells=CELLS[::2])
@@ -118,6 +122,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(record):
     assert sum(one.low <= 1 <= one.high for one in found) >= 17
 
 
+@pytest.mark.extended
 def test_less_is_better_for_a_latency(record):
     fill(
         record,
@@ -160,6 +165,7 @@ def test_sides_that_differ_in_more_than_they_say_are_told_in_what(record):
     assert len(compare(record, *sides)) == 1
 
 
+@pytest.mark.extended
 def test_an_mtu_is_not_taken_for_the_size_of_a_message(record):
     kernel, nitro = replace(CELL.machine, driver="kernel"), CELL.machine
     sizes, mtu = replace(CELL.test, message_bytes=1500), replace(CELL.test, mtu=1500)

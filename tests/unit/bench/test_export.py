@@ -40,6 +40,7 @@ def test_json_has_each_sample_whole(record):
     ]
 
 
+@pytest.mark.extended
 def test_nights_follow_each_other_in_one_document(record):
     for night in days(3):
         record.append([sample(night=night), sample(night=night, repetition=1, plan="another")])

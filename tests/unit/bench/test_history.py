@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nitro.bench.history import load
 from nitro.bench.verdict import check
 from nitro.probe import Allowance, Metric
@@ -26,6 +28,7 @@ def test_a_nights_value_is_the_median_of_steady_runs_that_nothing_limited(record
     assert series.to_json()["nights"] == [night.isoformat()]
 
 
+@pytest.mark.extended
 def test_nights_come_in_order_whenever_they_were_written(record):
     for night in reversed(days(4)):
         fill(record, [night])
@@ -34,6 +37,7 @@ def test_nights_come_in_order_whenever_they_were_written(record):
     assert all(series.nights == tuple(days(4)) for series in found)
 
 
+@pytest.mark.extended
 def test_cells_and_metrics_are_chosen_by_patterns_and_counts_are_no_level(record):
     metrics = {
         "tcp_in": Metric(1e9, "bit/s", "more"),
@@ -49,6 +53,7 @@ def test_cells_and_metrics_are_chosen_by_patterns_and_counts_are_no_level(record
     assert load(record, cell="m5.*") == []
 
 
+@pytest.mark.extended
 def test_another_unit_is_another_series(record):
     """As a later version of a tool may have; no step lies between the two."""
     for number, night in enumerate(days(16)):

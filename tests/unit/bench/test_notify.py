@@ -117,6 +117,7 @@ def test_what_is_no_answer_is_no_yes(answer, says):
             pass  # ends the thread
 
 
+@pytest.mark.extended
 def test_a_topic_gets_a_subject_that_sns_takes():
     with mock_aws():
         with granted("bench"):

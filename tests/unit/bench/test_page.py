@@ -62,6 +62,7 @@ def written(tmp_path_factory):
     return path.read_text()
 
 
+@pytest.mark.extended
 def test_the_page_has_the_verdict_every_series_and_its_runs(written):
     page = Page(written)
     assert not page.open
@@ -103,12 +104,14 @@ def test_the_links_of_the_table_lead_to_the_series(written):
     assert {link["href"] for link in page.all("a")} == {f"#{target}" for target in targets}
 
 
+@pytest.mark.extended
 def test_too_few_runs_for_an_interval_are_said_to_be(record, tmp_path):
     fill(record, days(1))
     [_, first, _] = Tables(write(record, tmp_path).read_text()).tables["Drivers side by side"]
     assert [text for text, _ in first][5:] == ["too few runs", "3, 3"]
 
 
+@pytest.mark.extended
 def test_one_night_is_a_page_too(record, tmp_path):
     record.append([sample()])
     text = write(record, tmp_path / "out").read_text()
@@ -178,6 +181,7 @@ PAST_OF_TIMES: list[tuple[Any, ...]] = [
 ]
 
 
+@pytest.mark.extended
 def test_the_last_night_against_those_before(record, tmp_path, monkeypatch):
     monkeypatch.setattr(page, "_BASELINE", 3)
     cases: list[tuple[Any, Better]] = [(case, "more") for case in PAST]
@@ -201,17 +205,20 @@ def test_the_last_night_against_those_before(record, tmp_path, monkeypatch):
     assert [cells[6] for cells, _ in rows] == [f"{part:.0f} %" for part in of_peak]
 
 
+@pytest.mark.extended
 def test_only_a_rate_has_a_peak(record, tmp_path):
     record.append([sample(metrics={"p": Metric(1e-3, "s", "less")})])
     assert [cells[6] for cells, _ in last_night(record, tmp_path)] == [""]
 
 
+@pytest.mark.extended
 def test_a_series_without_the_last_night_is_not_in_its_table(record, tmp_path):
     one_a_night(record, 1e9, 1e9, cell=CELLS[0])
     record.append([sample(1e9, night=days(1)[0], cell=CELLS[1])])
     assert [cells[0] for cells, _ in last_night(record, tmp_path)] == [CELLS[0].key]
 
 
+@pytest.mark.extended
 def test_each_plan_has_its_own_series(record, tmp_path):
     one_a_night(record, 1e9, plan="one")
     one_a_night(record, 2e9, plan="two", cell=CELLS[1])
@@ -222,6 +229,7 @@ def test_each_plan_has_its_own_series(record, tmp_path):
     assert [article["data-name"].split()[0] for article in alone.all("article")] == ["c6in.large"]
 
 
+@pytest.mark.extended
 def test_a_report_is_written_again_and_wherever_it_is_wanted(record, tmp_path):
     one_a_night(record, 1e9)
     folder = tmp_path / "a" / "b"
@@ -229,6 +237,7 @@ def test_a_report_is_written_again_and_wherever_it_is_wanted(record, tmp_path):
     assert write(record, folder).read_text() == first
 
 
+@pytest.mark.extended
 def test_what_is_worse_is_said_first_and_with_what_it_changed(record, tmp_path):
     newer = replace(CIRCUMSTANCES, digest="sha256:new")
     old, new = days(20)[:15], days(20)[15:]
@@ -249,6 +258,7 @@ def test_what_is_worse_is_said_first_and_with_what_it_changed(record, tmp_path):
     assert "limited by its allowance: " in items[3]
 
 
+@pytest.mark.extended
 def test_a_step_with_which_nothing_changed(record, tmp_path):
     one_a_night(record, *[1e9] * 12, *[0.8e9] * 4)
     text = write(record, tmp_path).read_text()
@@ -264,6 +274,7 @@ def test_twelve_runs_are_shown(record, tmp_path, runs, said):
     assert text.count("UTC, i-0123") == 12
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(("room", "shown"), [(30, 3), (29, 2), (9, 0)])
 def test_raw_output_is_shown_while_there_is_room(record, tmp_path, monkeypatch, room, shown):
     """Ten bytes each; once for a run, whose metrics all come from it."""
@@ -274,6 +285,7 @@ def test_raw_output_is_shown_while_there_is_room(record, tmp_path, monkeypatch, 
     assert text.count("<pre>") == shown
 
 
+@pytest.mark.extended
 def test_a_run_says_what_is_special_about_it(record, tmp_path):
     limit = (Allowance("server", "bw_in_allowance_exceeded", 7),)
     record.append([sample(1e9), sample(2e9, repetition=1, phase="warm-up")])
@@ -287,6 +299,7 @@ def test_a_run_says_what_is_special_about_it(record, tmp_path):
     ]
 
 
+@pytest.mark.extended
 def test_the_two_drivers_side_by_side(record, tmp_path):
     """The kernel's first: the change is that of the project's driver over it."""
     for cell, value in ((CELLS[0], 2.5e9), (CELLS[2], 1.25e9)):

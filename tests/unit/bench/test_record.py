@@ -24,6 +24,7 @@ def count(record, view="samples"):
     return record.query(f"SELECT count(*) AS n FROM {view}").to_pylist()[0]["n"]
 
 
+@pytest.mark.extended
 def test_samples_are_found_by_sql_with_their_conditions(record):
     record.append([sample(2e9, repetition=i) for i in range(3)])
     record.append([sample(error="iperf3 says refused", repetition=3)])
@@ -46,6 +47,7 @@ def test_samples_are_found_by_sql_with_their_conditions(record):
     assert failed.to_pylist() == [{"repetition": 3, "error": "iperf3 says refused"}]
 
 
+@pytest.mark.extended
 def test_a_sample_that_is_written_again_is_there_once(record):
     record.append([sample(repetition=0)])
     record.append([sample(repetition=0)])
@@ -55,6 +57,7 @@ def test_a_sample_that_is_written_again_is_there_once(record):
     assert record.ids("small", OTHER_NIGHT) == set()
 
 
+@pytest.mark.extended
 def test_a_night_that_is_compacted_has_the_same_samples_in_one_file(record):
     for repetition in range(4):
         record.append([sample(repetition=repetition)])
@@ -110,6 +113,7 @@ def test_writers_at_the_same_time_lose_nothing(record):
     assert record.plans() == ["plan-0", "plan-1"]
 
 
+@pytest.mark.extended
 def test_a_draft_of_a_killed_writer_is_not_read(record, tmp_path):
     record.append([sample()])
     folder = next((tmp_path / "record").rglob("*.parquet")).parent
@@ -118,6 +122,7 @@ def test_a_draft_of_a_killed_writer_is_not_read(record, tmp_path):
     assert count(record) == 1
 
 
+@pytest.mark.extended
 def test_a_query_reads_the_record_and_nothing_else(record, tmp_path):
     record.append([sample()])
     secret = tmp_path / "secret.csv"
@@ -143,6 +148,7 @@ def test_a_record_without_samples_says_so(record):
         record.query("SELECT 1", plan="other")
 
 
+@pytest.mark.extended
 def test_files_without_a_column_that_came_later_are_read_with_those_that_have_it(record):
     """Alone in their folders, and beside others."""
     record.append([sample(repetition=0)])
@@ -161,6 +167,7 @@ def test_files_without_a_column_that_came_later_are_read_with_those_that_have_it
     assert record.query(sql).to_pylist() == [{"mtu": 1500, "n": 2}, {"mtu": None, "n": 1}]
 
 
+@pytest.mark.extended
 def test_files_that_lack_different_columns_are_read_together(record):
     for night, column in ((NIGHT, "mtu"), (OTHER_NIGHT, "repetition")):
         record.append([sample(night=night, repetition=7)])
@@ -197,6 +204,7 @@ def scratched_at_its_end(content):
     return content[:-200] + bytes(byte ^ 0x5A for byte in content[-200:-8]) + content[-8:]
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("damage", [none, cut, empty, scratched, scratched_at_its_end])
 @pytest.mark.parametrize("alone", [True, False])
 def test_a_damaged_file_is_named_in_one_line(record, damage, alone):
@@ -215,6 +223,7 @@ def test_a_damaged_file_is_named_in_one_line(record, damage, alone):
         assert "\n" not in str(told.value)
 
 
+@pytest.mark.extended
 def test_a_query_for_more_than_memory_says_what_to_ask_for(record, monkeypatch):
     monkeypatch.setattr(record_module, "_MEMORY", "1MB")
     record.append(sample(repetition=n, raw=f"{n}" * 5000) for n in range(2000))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tools import sample_report
 
 
+@pytest.mark.extended
 def test_the_sample_shows_a_step_a_limit_and_a_failure_of_simulated_nights(tmp_path):
     page = tmp_path / "index.html"
     sample_report.make(page)

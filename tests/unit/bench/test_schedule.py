@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from nitro.bench.plan import Plan
 from nitro.bench.schedule import WHOLE, Part, clients, groups, lifetime, rounds, selected
 from tests.unit.bench.samples import NIGHT
@@ -34,6 +36,7 @@ def test_a_group_has_only_so_many_machines():
     assert sorted(task.position for group in found for task in group) == list(range(len(TASKS)))
 
 
+@pytest.mark.extended
 def test_a_client_measures_one_repetition_of_one_machine_and_not_too_much():
     for part in clients(TASKS):
         assert len({(task.repetition, task.cell.machine) for task in part}) == 1
@@ -52,6 +55,7 @@ def test_machines_of_a_round_differ_and_rounds_keep_the_order():
     assert [len(part) for part in rounds(one)] == [1] * len(list(clients(one)))
 
 
+@pytest.mark.extended
 def test_servers_live_as_long_as_they_may_be_needed():
     few = lifetime(PLAN, TASKS[:10])
     assert timedelta(hours=1) < few < lifetime(PLAN, TASKS) <= timedelta(days=7)

@@ -32,6 +32,7 @@ def cloud():
     server.stop()
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("prefix", ["", "/", "/fleet/eu"])
 def test_a_record_in_s3(cloud, prefix):
     location = f"s3://benchmarks{prefix}"

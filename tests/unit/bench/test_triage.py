@@ -25,6 +25,7 @@ def changed(record, **after):
     return {one.what: (one.before, one.after) for one in differences(record, sides())}
 
 
+@pytest.mark.extended
 def test_new_values_are_named_the_likeliest_cause_first(record):
     found = changed(record, kernel="6.12.1", driver_version="2.14")
     assert list(found.items()) == [
@@ -33,10 +34,12 @@ def test_new_values_are_named_the_likeliest_cause_first(record):
     ]
 
 
+@pytest.mark.extended
 def test_an_instance_that_is_always_new_is_no_cause(record):
     assert not changed(record, server="i-9", client="i-8")
 
 
+@pytest.mark.extended
 def test_nights_long_before_the_step_do_not_excuse_it(record):
     fill(record, NIGHTS[:1], circumstances=replace(CIRCUMSTANCES, zone="eu-west-1b"))
     fill(record, NIGHTS[1:6])
@@ -44,6 +47,7 @@ def test_nights_long_before_the_step_do_not_excuse_it(record):
     assert [str(d) for d in differences(record, sides())] == ["zone: eu-west-1a → eu-west-1b"]
 
 
+@pytest.mark.extended
 def test_the_market_is_on_demand_where_the_record_does_not_say(record):
     fill(record, NIGHTS[:6])
     for file in record.store.folder.rglob("*.parquet"):  # as before the record had the column
@@ -53,6 +57,7 @@ def test_the_market_is_on_demand_where_the_record_does_not_say(record):
     assert differences(record, sides()) == ()
 
 
+@pytest.mark.extended
 def test_another_market_is_a_cause(record):
     fill(record, NIGHTS[:6], circumstances=replace(CIRCUMSTANCES, market="on-demand"))
     fill(record, NIGHTS[6:], circumstances=replace(CIRCUMSTANCES, market="spot"))

@@ -29,6 +29,7 @@ def stepped(record):
     return record
 
 
+@pytest.mark.extended
 def test_a_slow_cell_is_found_and_nothing_else_with_what_changed(stepped):
     verdict = check(stepped, "small")
     assert verdict.night == days(20)[-1]
@@ -48,6 +49,7 @@ def test_a_slow_cell_is_found_and_nothing_else_with_what_changed(stepped):
     assert document["new"][0]["since"] == days(20)[14].isoformat()
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("note", [b'{"half', b"[]", b"{}", b'{"night": "yesterday"}', b"\xff"])
 def test_a_damaged_note_of_what_was_told_is_named(stepped, note):
     stepped.store.write("told/small/abc.json", note)
@@ -55,6 +57,7 @@ def test_a_damaged_note_of_what_was_told_is_named(stepped, note):
         check(stepped, "small")
 
 
+@pytest.mark.extended
 def test_a_step_is_told_once_and_again_only_by_the_same_nights_check(stepped):
     first = check(stepped, "small")
     tell(stepped, first)
@@ -69,6 +72,7 @@ def test_a_step_is_told_once_and_again_only_by_the_same_nights_check(stepped):
     assert later.known[0].ratio == first.new[0].ratio
 
 
+@pytest.mark.extended
 def test_late_and_missing_nights_do_not_tell_a_step_anew(record):
     nights = days(40)[::2]  # every other night is missing
     fill(record, nights, factor=slower)
@@ -80,11 +84,13 @@ def test_late_and_missing_nights_do_not_tell_a_step_anew(record):
     assert len(verdict.known) == 1
 
 
+@pytest.mark.extended
 def test_a_check_of_an_earlier_night_knows_no_later_ones(stepped):
     assert not check(stepped, "small", days(20)[15]).new
     assert check(stepped, "small", days(20)[16]).new
 
 
+@pytest.mark.extended
 def test_less_is_better_for_a_latency(record):
     def factor(cell, night):
         return slower(cell, night) if cell == SLOW else 1.0
@@ -96,6 +102,7 @@ def test_less_is_better_for_a_latency(record):
     assert not verdict.regressions
 
 
+@pytest.mark.extended
 def test_a_failed_cell_is_a_failure_and_no_zero(record):
     fill(record, days(20)[:19])
     last = days(20)[19]
@@ -112,6 +119,7 @@ def test_a_failed_cell_is_a_failure_and_no_zero(record):
     assert str(verdict.failed[0]).endswith("3 of 3 runs failed: it timed out")
 
 
+@pytest.mark.extended
 def test_runs_that_an_allowance_limited_are_no_slow_driver(record):
     fill(record, days(20)[:16])
     limit = (Allowance("server", "bw_in_allowance_exceeded", 40),)
@@ -141,6 +149,7 @@ def test_what_is_not_there_cannot_be_checked(record):
         check(record, "small", date(2020, 1, 1))
 
 
+@pytest.mark.extended
 def test_the_level_before_a_step_is_the_median_of_the_nights_before_it(record):
     """From the first night on, or from the step before: not what the very last night was."""
     values = [5.00, 5.08, 5.02, 5.06, 5.04, 5.01, 5.03, 5.05, 5.07, 4.0, 4.01, 4.02]

@@ -51,6 +51,7 @@ def test_a_regression_is_exit_code_5_with_the_files_that_ci_reads(run, tmp_path)
     assert "no change" in run("check", "--night", days(20)[10].isoformat()).stdout
 
 
+@pytest.mark.extended
 def test_a_failed_cell_is_exit_code_4(run, tmp_path):
     Record(FolderStore(tmp_path)).append([sample(error="it timed out")])
     result = run("check", code=4, record=tmp_path)
@@ -65,6 +66,7 @@ def test_a_failure_is_one_line_whatever_the_tool_said(run, tmp_path):
     assert "\x1b" not in result.output
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "fields", [{"error": "no"}, {"phase": "warm-up"}, {"metrics": {}}, {"value": float("nan")}]
 )

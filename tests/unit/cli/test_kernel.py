@@ -115,6 +115,7 @@ def test_inspect_knows_a_kernel_for_linuxs_boot_protocol(file: Path) -> None:
     assert "no ELF file at its byte 2048" in nitro_("inspect", str(file), code=2).stderr
 
 
+@pytest.mark.extended
 def test_the_boot_sector_is_kept_by_way_of_an_index(
     file: Path, server: str, tmp_path: Path
 ) -> None:

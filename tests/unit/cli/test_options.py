@@ -34,6 +34,7 @@ def test_what_is_no_time_is_bad_input(text: str):
         options.duration(text)
 
 
+@pytest.mark.extended
 def test_what_a_hint_names_is_an_option() -> None:
     """Options that messages of nitro.cloud tell people to use."""
     folder = Path(clouds.__file__).parent

@@ -36,6 +36,7 @@ def speak(reporter: Reporter, text: str) -> None:
         stage.progress(1, 2, text)
 
 
+@pytest.mark.extended
 @given(HOSTILE)
 def test_no_function_writes_a_control_character(text: str) -> None:
     for call in (
@@ -76,6 +77,7 @@ def test_a_live_display_takes_any_text(text: str) -> None:
     assert not {"\x1b", "\x9b", "\u202e", "\udc80", "\x07"} & set(shown)
 
 
+@pytest.mark.extended
 def test_commands_print_by_these_functions_only() -> None:
     wrong = [
         f"{path.name}:{node.lineno}"

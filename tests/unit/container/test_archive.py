@@ -59,6 +59,7 @@ def test_a_layer_that_is_not_there(tmp_path: Path) -> None:
         found.layers[0].open()
 
 
+@pytest.mark.extended
 @given(changes=st.dictionaries(st.integers(0, 1 << 14), st.integers(0, 255), max_size=5))
 def test_damaged_archives_are_refused_in_words(
     tmp_path_factory: pytest.TempPathFactory, changes: dict[int, int]

@@ -25,6 +25,7 @@ def test_a_wrong_key_is_named() -> None:
         source.parse(Manifest, b'{"layers": [{"digest": "sha256:' + b"0" * 64 + b'"}]}', "x")
 
 
+@pytest.mark.extended
 @given(st.binary(max_size=60) | st.sampled_from([b"[" * 9999, b"null", b"1", b'{"config": []}']))
 def test_any_bytes(raw: bytes) -> None:
     with suppress(InputError):

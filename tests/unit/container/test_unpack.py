@@ -111,6 +111,7 @@ RAW = layer(
 )
 
 
+@pytest.mark.extended
 @given(
     pack=st.sampled_from(sorted(PACK)),
     changes=st.dictionaries(st.integers(0, len(RAW) - 1), st.integers(0, 255), max_size=6),

@@ -176,6 +176,7 @@ def test_nothing_is_made_outside_the_tree(tmp_path: Path) -> None:
     assert list(outside.iterdir()) == []
 
 
+@pytest.mark.extended
 @given(st.text(alphabet=" \n\\'\"$`{}()=;&|-/abfiorn", max_size=80))
 def test_any_text_is_read(text: str) -> None:
     for one in alternatives.offered(f"{text}\nupdate-alternatives --install {text}"):

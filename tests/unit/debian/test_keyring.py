@@ -119,6 +119,7 @@ def test_what_is_no_package_with_keys_is_refused(made: bytes, says: str) -> None
         keyring.file_of(made, PATH)
 
 
+@pytest.mark.extended
 @given(st.binary(max_size=200), st.integers(0, 400))
 def test_any_bytes_are_a_package_or_an_error_of_ours(noise: bytes, place: int) -> None:
     made = deb({PATH: b"keys"})

@@ -111,6 +111,7 @@ values: st.SearchStrategy[Any] = (
 )
 
 
+@pytest.mark.extended
 @given(values | st.dictionaries(st.sampled_from(sorted(FIELDS)), values).map(FIELDS.__or__))
 def test_a_package_is_what_was_written_or_a_mistake(document: object):
     try:

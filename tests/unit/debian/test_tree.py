@@ -25,6 +25,7 @@ def lock(tmp_path: Path) -> Lock:
     return Lock(tmp_path / "debian.lock")
 
 
+@pytest.mark.extended
 def test_packages_are_unpacked_side_by_side_into_a_merged_usr(
     make_package: MakePackage, lock: Lock
 ):
@@ -39,6 +40,7 @@ def test_packages_are_unpacked_side_by_side_into_a_merged_usr(
     assert unpacked.packages == packages
 
 
+@pytest.mark.extended
 def test_alternatives_are_links_in_the_tree(make_package: MakePackage, lock: Lock):
     offer = "update-alternatives --install /usr/bin/awk awk /usr/bin/{0} {1}\n"
     packages = (
@@ -49,6 +51,7 @@ def test_alternatives_are_links_in_the_tree(make_package: MakePackage, lock: Loc
     assert tree(Wanted(("mawk", "gawk")), lock=lock).path("/usr/bin/awk").read_text() == "g"
 
 
+@pytest.mark.extended
 def test_links_are_followed_inside_the_tree(make_package: MakePackage, lock: Lock):
     package = make_package("one", {"usr/share/real": "content"})
     lock.put(Wanted(("one",)), (package,))
@@ -70,6 +73,7 @@ def test_bytes_other_than_the_pinned_ones_are_refused(
     assert not list((tmp_path / "cache").glob("trees/*"))
 
 
+@pytest.mark.extended
 def test_a_pinned_version_that_the_archive_dropped_is_resolved_anew(
     make_package: MakePackage, lock: Lock, monkeypatch: pytest.MonkeyPatch
 ):
@@ -181,6 +185,7 @@ def test_a_disk_that_is_full_while_unpacking_is_one_line(
     assert not list((tmp_path / "cache/trees").iterdir())
 
 
+@pytest.mark.extended
 def test_of_many_lines_of_tar_the_first_one_is_told(
     make_package: MakePackage, lock: Lock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
@@ -191,6 +196,7 @@ def test_of_many_lines_of_tar_the_first_one_is_told(
     assert caught.value.what.endswith(".deb: tar: cause")
 
 
+@pytest.mark.extended
 def test_a_tree_that_is_there_is_taken_without_its_packages(
     make_package: MakePackage, lock: Lock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
@@ -267,6 +273,7 @@ def test_a_chain_of_sixteen_links_is_followed(tmp_path: Path, links: int):
     assert Tree(tmp_path, ()).path(f"/link{links}").read_text() == "content"
 
 
+@pytest.mark.extended
 def test_a_folder_that_older_packages_have_at_the_top_is_that_of_usr(
     make_package: MakePackage, lock: Lock
 ):

@@ -41,6 +41,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
     return known
 
 
+@pytest.mark.extended
 def test_all_sets_are_fetched_in_one_stage_and_found_again(
     make_package: MakePackage,
     lock: Lock,
@@ -76,6 +77,7 @@ def test_all_sets_are_fetched_in_one_stage_and_found_again(
     assert used_kinds(again, monkeypatch) == {"trees"}
 
 
+@pytest.mark.extended
 def test_a_tree_stays_that_was_found_before_others_were_unpacked(
     make_package: MakePackage,
     lock: Lock,

@@ -12,6 +12,7 @@ from tests.unit.ena.driver import BASE, Driver
 from tests.unit.ena.fuzz import GUARD, MEMORY, Fuzzer, Input, Target
 
 
+@pytest.mark.extended
 def test_hostile_bytes_short() -> None:
     fuzzer = Fuzzer(seed=7)
     fuzzer.explore(150)

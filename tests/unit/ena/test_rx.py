@@ -75,6 +75,7 @@ def test_a_frame_over_buffers_of_different_length(driver: Driver):
     assert [data for _, data, _ in driver.received(ring)] == [frame]
 
 
+@pytest.mark.extended(fast=1)
 @given(
     buffers=st.lists(st.integers(1, 700), min_size=1, max_size=12),
     lengths=st.lists(st.integers(14, 5000), min_size=1, max_size=12),

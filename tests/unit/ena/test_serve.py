@@ -35,6 +35,7 @@ def wait_for(path: Path) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.extended
 def test_a_server_from_start_to_end(tmp_path: Path):
     ours, theirs = socket.socketpair()
     card, control, trace = tmp_path / "card", tmp_path / "control", tmp_path / "trace"
@@ -65,6 +66,7 @@ def test_a_server_from_start_to_end(tmp_path: Path):
     theirs.close()
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("options", [[], ["--map-llq"]])
 def test_llq_memory_is_handed_to_the_client_if_asked(tmp_path: Path, options: list[str]):
     ours, theirs = socket.socketpair()
@@ -87,6 +89,7 @@ def test_llq_memory_is_handed_to_the_client_if_asked(tmp_path: Path, options: li
     theirs.close()
 
 
+@pytest.mark.extended
 def test_once_ends_with_its_client(tmp_path: Path):
     ours, theirs = socket.socketpair()
     card = tmp_path / "card"
@@ -101,6 +104,7 @@ def test_once_ends_with_its_client(tmp_path: Path):
     theirs.close()
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -131,6 +131,7 @@ def new_key() -> str:
     return build_cache.key("recipe")
 
 
+@pytest.mark.extended
 def test_a_change_in_any_folder_of_code_makes_another_key(checkout: Path) -> None:
     files = {path.parent: path for path in checkout.rglob("*") if path.is_file()}
     assert {checkout / name for name in ("nitro/image", "nitro/debian", "amis/guest")} <= set(files)
@@ -150,6 +151,7 @@ def test_a_new_file_in_a_new_folder_makes_another_key(checkout: Path) -> None:
     assert new_key() != before
 
 
+@pytest.mark.extended
 def test_compiled_modules_do_not_count(checkout: Path) -> None:
     before = new_key()
     (checkout / "nitro/image/__pycache__").mkdir()
@@ -157,6 +159,7 @@ def test_compiled_modules_do_not_count(checkout: Path) -> None:
     assert new_key() == before
 
 
+@pytest.mark.extended
 def test_all_that_the_builder_imports_is_in_the_key() -> None:
     found: set[str] = set()
     todo = {"nitro.image.builder"}

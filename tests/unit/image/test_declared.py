@@ -108,6 +108,7 @@ def test_not_for_osv_or_a_container_image(tmp_path: Path) -> None:
     assert [*rootfs.nodes] == ["/"]
 
 
+@pytest.mark.extended
 @given(st.text())
 def test_any_file_can_be_read(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     tree = tmp_path_factory.mktemp("tree")

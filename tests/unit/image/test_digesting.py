@@ -15,6 +15,7 @@ from nitro.image import digesting
 SIZES = st.sampled_from([0, 1, 4095, (1 << 16) - 1, 1 << 16, (1 << 20) - 1, 1 << 20, (1 << 20) + 1])
 
 
+@pytest.mark.extended
 @given(st.lists(SIZES, max_size=8))
 def test_pieces_of_any_size(sizes: list[int]) -> None:
     chunks = [bytes([number]) * size for number, size in enumerate(sizes, 1)]

@@ -35,6 +35,7 @@ def test_paths_are_settled(given: str, stored: str) -> None:
     assert Rootfs().settle(given) == stored
 
 
+@pytest.mark.extended
 @given(st.text("ab./", max_size=30))
 def test_a_settled_path_stays(path: str) -> None:
     settled = Rootfs().settle(path)

@@ -61,6 +61,7 @@ def run(rootfs: Rootfs, script: str, **keys: Any) -> Decision:
     return decision
 
 
+@pytest.mark.extended
 def test_what_the_command_makes_is_in_the_image(rootfs: Rootfs) -> None:
     before = dict(rootfs.nodes)
     decision = run(
@@ -80,6 +81,7 @@ def test_what_the_command_makes_is_in_the_image(rootfs: Rootfs) -> None:
     assert (rootfs.read("/srv/changed"), changed.uid) == (b"after\n", 7)
 
 
+@pytest.mark.extended
 def test_it_runs_as_the_user_without_a_network(rootfs: Rootfs) -> None:
     run(
         rootfs,
@@ -189,6 +191,7 @@ def tools(rootfs: Rootfs) -> Rootfs:
     return rootfs
 
 
+@pytest.mark.extended
 def test_what_is_removed_linked_and_made_a_folder(tools: Rootfs) -> None:
     before = dict(tools.nodes)
     run(
@@ -207,6 +210,7 @@ def test_what_is_removed_linked_and_made_a_folder(tools: Rootfs) -> None:
     assert {path for path in before if tools.nodes.get(path) != before[path]} == touched
 
 
+@pytest.mark.extended
 def test_a_file_of_the_image_that_takes_the_place_of_another(tools: Rootfs) -> None:
     for name in ("one", "two", "three"):
         tools.add(f"/srv/{name}", Node("packages", "test", source=f"{name}".encode()))
@@ -215,6 +219,7 @@ def test_a_file_of_the_image_that_takes_the_place_of_another(tools: Rootfs) -> N
     assert "/srv/one" not in tools.nodes
 
 
+@pytest.mark.extended
 def test_hard_links_keep_mode_and_content(tools: Rootfs) -> None:
     mode = tools.nodes["/usr/bin/cp"].mode
     run(tools, "ln /usr/bin/cp /srv/cp; echo x > /srv/data/a; chmod 755 /srv/data/a; "
@@ -226,6 +231,7 @@ def test_hard_links_keep_mode_and_content(tools: Rootfs) -> None:
     assert tools.read("/srv/data/b") == b"x\n"
 
 
+@pytest.mark.extended
 def test_folders_that_nobody_may_read(tools: Rootfs) -> None:
     tools.add("/srv/shut", Node("packages", "test", permissions=0))
     tools.add("/srv/shut/file", Node("packages", "test", source=b"kept"))
@@ -271,11 +277,13 @@ def test_a_command_without_a_path_is_found_in_the_image(rootfs: Rootfs) -> None:
     assert rootfs.read("/srv/data/word") == b"found\n"
 
 
+@pytest.mark.extended
 def test_the_recipe_s_environment_is_the_command_s_alone(rootfs: Rootfs) -> None:
     run(rootfs, "echo $PATH > /srv/data/path", env={"PATH": "/nowhere", "LD_PRELOAD": "/none.so"})
     assert rootfs.read("/srv/data/path") == b"/nowhere\n"
 
 
+@pytest.mark.extended
 def test_a_working_directory_that_is_none_is_named(rootfs: Rootfs) -> None:
     report = Noted()
     with pytest.raises(NitroError, match="status 1"):

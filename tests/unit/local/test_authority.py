@@ -107,6 +107,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
             yield found
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("bucket", BUCKETS)
 def test_a_guest_puts_an_object_under_the_names_that_aws_uses(
     endpoint: Endpoint, bucket: str
@@ -121,6 +122,7 @@ def test_a_guest_puts_an_object_under_the_names_that_aws_uses(
     assert got["Body"].read() == b"numbers"
 
 
+@pytest.mark.extended
 def test_what_aws_has_no_certificate_for_is_not_certified(endpoint: Endpoint) -> None:
     good = endpoint.presigned("of-us")
     for name in ("a.b.s3.us-east-1.amazonaws.com", "ec2.us-east-1.amazonaws.com", "example.com"):
@@ -129,6 +131,7 @@ def test_what_aws_has_no_certificate_for_is_not_certified(endpoint: Endpoint) ->
             endpoint.ask("PUT", other, b"x")
 
 
+@pytest.mark.extended
 def test_a_guest_that_was_not_given_the_certificate_refuses(
     endpoint: Endpoint, tmp_path: Path
 ) -> None:
@@ -146,6 +149,7 @@ def test_a_bucket_of_another_region_is_pointed_to(endpoint: Endpoint) -> None:
     assert "location" not in headers
 
 
+@pytest.mark.extended
 def test_the_global_name_sends_to_the_region_of_a_new_bucket(endpoint: Endpoint) -> None:
     def globally(bucket: str) -> str:
         url = endpoint.presigned(bucket)
@@ -167,6 +171,7 @@ def test_requests_without_a_signature_are_refused_with_tls_too(endpoint: Endpoin
         assert (status, b"AccessDenied" in said) == (403, True)
 
 
+@pytest.mark.extended
 def test_a_client_that_says_nothing_holds_up_nobody(endpoint: Endpoint) -> None:
     with (
         socket.create_connection(("127.0.0.1", endpoint.port)),
@@ -176,6 +181,7 @@ def test_a_client_that_says_nothing_holds_up_nobody(endpoint: Endpoint) -> None:
         assert endpoint.ask("PUT", endpoint.presigned("of-us"), b"x")[0] == 200
 
 
+@pytest.mark.extended
 def test_old_versions_of_tls_are_refused(endpoint: Endpoint) -> None:
     trust = endpoint.trusting()
     trust.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED

@@ -78,6 +78,7 @@ def test_up_starts_one_and_finds_it_again(tmp_path: Path, monkeypatch: pytest.Mo
     assert control.status().pid is None
 
 
+@pytest.mark.extended
 def test_the_last_session_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path, monkeypatch)
     with control.session() as first:
@@ -87,6 +88,7 @@ def test_the_last_session_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert control.status().pid is None
 
 
+@pytest.mark.extended
 def test_the_session_that_started_it_leaves_it_to_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +115,7 @@ def test_a_session_says_when_it_has_ended_under_it(
     assert death == f"the local Nitro (process {pid}) has ended; its log is {held.folder / 'log'}"
 
 
+@pytest.mark.extended
 def test_a_user_that_died_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path, monkeypatch)
     with control.session() as held:
@@ -121,6 +124,7 @@ def test_a_user_that_died_does_not_count(tmp_path: Path, monkeypatch: pytest.Mon
     assert not list((held.folder / "users").iterdir())
 
 
+@pytest.mark.extended
 def test_what_is_to_stay_stays_until_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path, monkeypatch)
     with control.session() as held:
@@ -156,6 +160,7 @@ def test_starts_at_the_same_time_share_one(tmp_path: Path, monkeypatch: pytest.M
     assert control.status().pid is None
 
 
+@pytest.mark.extended
 def test_down_waits_for_a_user_and_says_for_whom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +189,7 @@ def test_down_waits_for_a_user_and_says_for_whom(
     assert control.status().pid is None
 
 
+@pytest.mark.extended
 def test_down_with_force_does_not_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path, monkeypatch)
     with control.session():
@@ -191,6 +197,7 @@ def test_down_with_force_does_not_wait(tmp_path: Path, monkeypatch: pytest.Monke
         assert control.status().pid is None
 
 
+@pytest.mark.extended
 def test_an_interrupted_start_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

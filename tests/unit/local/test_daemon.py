@@ -41,6 +41,7 @@ def test_whoever_looks_at_the_lock_is_not_in_the_way(tmp_path: Path) -> None:
         assert daemon._locked(ours)
 
 
+@pytest.mark.extended
 def test_it_ends_with_the_process_that_starts_it(tmp_path: Path) -> None:
     inner = tmp_path / "unshare"
     inner.write_text("#!/bin/sh\nexec sleep 60\n")

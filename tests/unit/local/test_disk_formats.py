@@ -78,6 +78,7 @@ def test_a_disk_that_is_read_for_too_long_is_given_up(
         disk_formats.to_raw([str(program)], source, "VHD", tmp_path / "raw")
 
 
+@pytest.mark.extended
 def test_a_description_costs_no_more_than_its_size(tmp_path: Path) -> None:
     source, size = tmp_path / "source", 1 << 20
     header = b"KDMV" + struct.pack("<IIQQQQ", 1, 3, 8, 128, 1, size // 512)

@@ -11,6 +11,7 @@ import pytest
 from nitro.local import doctor
 
 
+@pytest.mark.extended
 def test_every_check_names_itself_and_a_bad_one_its_remedy():
     for check in doctor.examine():
         assert check.name

@@ -13,6 +13,7 @@ from werkzeug.test import Client
 from nitro.local.error_answer import error_answer, in_form
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     "service", ["ec2", "s3", "ebs", "iam", "sts", "ssm", "kms", "autoscaling", "service-quotas"]
 )

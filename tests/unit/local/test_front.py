@@ -279,6 +279,7 @@ def test_a_presigned_url_ends() -> None:
     assert behind.status[:3] == "403"
 
 
+@pytest.mark.extended
 @settings(max_examples=15, deadline=None)
 @given(st.text(min_size=1, max_size=30).filter(lambda key: key.isprintable() and "." not in key))
 def test_whatever_a_key_is_its_signature_is_found_right(key: str) -> None:

@@ -51,6 +51,7 @@ print("done")
 """
 
 
+@pytest.mark.extended
 @pytest.mark.skipif(not os.access("/dev/net/tun", os.W_OK), reason="/dev/net/tun is not for us")
 def test_bridge_tap_and_addresses_come_and_go() -> None:
     root = Path(link.__file__).parents[2]

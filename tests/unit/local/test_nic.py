@@ -67,6 +67,7 @@ def test_an_ena_card_is_a_process_with_a_socket_for_the_machine(tmp_path: Path) 
     far_end.close()
 
 
+@pytest.mark.extended
 def test_a_card_that_cannot_be_made_says_why_on_the_console(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -210,6 +210,7 @@ def test_a_port_that_the_host_refuses_spoils_no_other(relay: Relay) -> None:
         echo.listener.close()
 
 
+@pytest.mark.extended
 @given(
     st.lists(st.builds(PortRange, st.sampled_from(["tcp", "udp"]), *[st.integers(0, 65535)] * 2))
 )

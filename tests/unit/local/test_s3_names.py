@@ -18,6 +18,7 @@ YESTERDAY = NOW - timedelta(hours=25)
 SOON = NOW - timedelta(minutes=1)
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", "ap-southeast-5", "cn-north-1"])
 @pytest.mark.parametrize("dual", [False, True])
 def test_the_names_that_clients_use_are_known_and_certified(region: str, dual: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from moto import mock_aws
 
 from nitro.cloud import Cloud, role
@@ -12,6 +13,7 @@ from nitro.local.service import add_vmimport_role, second_octet
 from tests.cloud.policed import granted
 
 
+@pytest.mark.extended
 def test_the_account_is_ready_for_imports() -> None:
     with mock_aws():
         assert not vmimport.usable("123456789012", "aws", "vmimport")

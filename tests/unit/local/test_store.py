@@ -22,6 +22,7 @@ def disk(pieces: list[tuple[bytes, int]]) -> bytes:
     return b"".join(byte * count for byte, count in pieces)
 
 
+@pytest.mark.extended
 @settings(max_examples=25, deadline=None)
 @given(runs, st.integers(BLOCK_SIZE // 3, 3 * BLOCK_SIZE))
 def test_a_disk_is_read_back_as_written(pieces: list[tuple[bytes, int]], step: int) -> None:
@@ -36,6 +37,7 @@ def test_a_disk_is_read_back_as_written(pieces: list[tuple[bytes, int]], step: i
         assert read == content.ljust(count * BLOCK_SIZE, b"\0")
 
 
+@pytest.mark.extended
 @settings(max_examples=25, deadline=None)
 @given(runs)
 def test_used_blocks_are_those_that_hold_anything(pieces: list[tuple[bytes, int]]) -> None:
@@ -107,6 +109,7 @@ def test_a_linked_disk_outlives_the_one_that_it_was(tmp_path: Path) -> None:
     assert store.read("b", 0).startswith(b"data")
 
 
+@pytest.mark.extended
 def test_a_raw_file_is_taken_with_its_holes(tmp_path: Path) -> None:
     store, source = BlockStore(tmp_path / "blocks"), tmp_path / "source"
     with source.open("wb") as file:

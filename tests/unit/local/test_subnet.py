@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nitro.local.subnet import unique_local_prefix
 
 
+@pytest.mark.extended
 @given(st.text())
 def test_a_subnet_has_one_unique_local_prefix(name: str) -> None:
     prefix = unique_local_prefix(name)

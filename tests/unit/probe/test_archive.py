@@ -80,11 +80,13 @@ def test_a_file_given_twice_is_refused():
         read(gzip.compress(tar(*twice)))
 
 
+@pytest.mark.extended
 def test_too_many_files_are_refused():
     with pytest.raises(ProbeError, match="has no place for"):
         read(archive({f"a{number}.out": b"" for number in range(1025)}))
 
 
+@pytest.mark.extended
 def test_a_bomb_is_not_unpacked():
     with pytest.raises(ProbeError, match=f"more than {LARGEST} bytes"):
         read(gzip.compress(bytes(LARGEST * 8)))
@@ -127,6 +129,7 @@ def test_arbitrary_tars_give_outputs_or_a_probe_error(data):
         assert all(output.seconds >= 0 for output in read(gzip.compress(data)).values())
 
 
+@pytest.mark.extended
 @given(st.integers(0, 511), st.binary(min_size=1, max_size=16), st.booleans())
 def test_changed_headers_give_outputs_or_a_probe_error(at, change, repair):
     data = bytearray(tar(*((tarfile.TarInfo(n), c) for n, c in FILES.items())))
@@ -172,6 +175,7 @@ def test_a_name_has_64_characters(name, fits):
             read(archive(files))
 
 
+@pytest.mark.extended
 def test_1024_files_are_the_most():
     """All that the largest plan has; they would be kept in memory."""
     assert len(read(archive({f"a{number}.times": b"1 2 3" for number in range(1024)}))) == 1024

@@ -139,6 +139,7 @@ def test_a_step_and_a_result_do_not_complete_each_other():
     assert (steps("".join(lines)), read("".join(lines))) == ([], None)
 
 
+@pytest.mark.extended
 @given(
     archives=st.lists(st.binary(min_size=1, max_size=300), min_size=1, max_size=4, unique=True),
     changes=st.lists(st.tuples(st.integers(0, 5000), st.characters(codec="ascii")), max_size=6),
@@ -166,6 +167,7 @@ def test_a_console_without_end_costs_little():
     assert read(block_of(b"numbers") + endless) is None
 
 
+@pytest.mark.extended
 @given(st.text() | st.text(alphabet='{}":,nitroesulalinfcheckd0123456789 '))
 def test_nothing_raises(text):
     assert read(text) is None
@@ -177,6 +179,7 @@ def test_nothing_raises(text):
 NOISE = st.text(max_size=30) | st.sampled_from([KERNEL, "\r", "\n", "\x00", '{"nitro":"result"'])
 
 
+@pytest.mark.extended
 @given(
     data=st.binary(min_size=1, max_size=400),
     noise=st.lists(st.tuples(st.integers(0, 5000), NOISE), max_size=8),
@@ -191,6 +194,7 @@ def test_a_cut_and_noisy_console_gives_the_archive_or_nothing(data, noise, begin
     assert read(text[begin % len(text) :][:length]) in (data, None)
 
 
+@pytest.mark.extended
 @given(
     data=st.binary(min_size=1, max_size=400),
     changes=st.lists(st.tuples(st.integers(0, 5000), st.characters(codec="ascii")), min_size=1),
@@ -204,6 +208,7 @@ def test_a_damaged_copy_gives_the_archive_or_nothing_and_a_good_one_helps(data, 
     assert read("".join(bad) + good) == data
 
 
+@pytest.mark.extended
 @given(
     st.lists(
         st.tuples(

@@ -160,12 +160,14 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.extended
 @given(JSON)
 def test_arbitrary_json_is_never_a_measurement(value):
     with pytest.raises(ProbeError):
         parse(json.dumps(value))
 
 
+@pytest.mark.extended
 @given(
     st.sampled_from(["tcp-in", "tcp-out", "udp-in"]),
     st.sampled_from(
@@ -346,6 +348,7 @@ def report_of(step: Step, streams: int) -> bytes:
     return bytes(4000 + 1200 * streams + 430 * lines)
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(("seconds", "streams"), [(3600, 128), (3600, 1), (60, 64), (10, 128)])
 def test_the_reports_of_all_that_one_client_runs_fit_into_its_archive(seconds, streams):
     steps = Iperf3(seconds=seconds, streams=streams).steps("10.0.0.9") * 20

@@ -188,6 +188,7 @@ def test_data_is_no_program(tmp_path: Path) -> None:
         recipe.for_program(path)
 
 
+@pytest.mark.extended
 @given(st.text(max_size=200))
 def test_any_text_is_a_recipe_or_an_input_error(
     tmp_path_factory: pytest.TempPathFactory, text: str

@@ -39,6 +39,7 @@ def compiler() -> str:
     return found
 
 
+@pytest.mark.extended
 @needs_compiler
 def test_it_is_made_once(cache: Path) -> None:
     first = build.library()
@@ -49,11 +50,13 @@ def test_it_is_made_once(cache: Path) -> None:
     assert first.stat().st_mtime_ns == made
 
 
+@pytest.mark.extended
 @needs_compiler
 def test_a_compiler_has_nothing_to_say(tmp_path: Path) -> None:
     build.build(compiler(), tmp_path / "library", "-Werror", "-Wshadow", "-Wconversion")
 
 
+@pytest.mark.extended
 @needs_compiler
 def test_other_sources_make_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = build.library()
@@ -97,6 +100,7 @@ def test_a_card_works_without(
         loops.choose()
 
 
+@pytest.mark.extended
 @needs_compiler
 def test_the_variable_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(loops.choose(), Loop)

@@ -50,6 +50,7 @@ def compare(loop: Loop, seed: int, count: int) -> None:
             raise AssertionError(f"input {data.hex()}") from error
 
 
+@pytest.mark.extended
 def test_hostile_bytes_short(loop: Loop) -> None:
     compare(loop, seed=5, count=600)
 

@@ -375,6 +375,7 @@ def compare(loop: Loop, card: Profile, seed: int, count: int) -> None:
         assert_same(model.driver, native.driver)
 
 
+@pytest.mark.extended(fast=1)
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(length(short=3, long=100)))
 @pytest.mark.parametrize("card", CARDS)

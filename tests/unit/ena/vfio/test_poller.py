@@ -63,6 +63,7 @@ def test_long_waits_end_asking_and_short_ones_bring_it_back():
     assert asked[5:] == [SHORTEST, 2 * SHORTEST, 4 * SHORTEST, AWAKE, AWAKE]
 
 
+@pytest.mark.extended
 @given(st.lists(st.floats(0, 1)))
 def test_nobody_asks_for_longer_than_it_may(waits: list[float]):
     patience = Patience()

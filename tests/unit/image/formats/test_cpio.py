@@ -43,6 +43,7 @@ def entry(path: str, node: Node) -> cpio.Entry:
     return cpio.Entry(path, stat.S_IFREG | (0o755 if node.executable else 0o644), node.size)
 
 
+@pytest.mark.extended
 @given(st.dictionaries(PATHS, NODES, max_size=8))
 def test_round_trip(nodes: dict[str, Node]) -> None:
     raw = archive(nodes)

@@ -26,6 +26,7 @@ def test_any_bytes_are_read_or_refused(
         assert elf.read(path).bits in (32, 64)
 
 
+@pytest.mark.extended
 @given(st.data())
 def test_any_damage_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -32,6 +32,7 @@ def image(files: dict[str, fat.Source], offset: int = 0) -> io.BytesIO:
     return io.BytesIO(out.getvalue().ljust(offset + volume.size, b"\0"))
 
 
+@pytest.mark.extended
 @settings(max_examples=length(short=20, long=1000), deadline=None)
 @given(files=FILES, sector=st.integers(0, 100))
 def test_round_trip(files: dict[str, bytes], sector: int) -> None:
@@ -99,6 +100,7 @@ def test_too_large_is_refused(tmp_path: Path) -> None:
         fat.Volume({"HUGE": huge}, label="TEST", serial=7)
 
 
+@pytest.mark.extended
 @settings(max_examples=length(short=60, long=5000), deadline=None)
 @given(data=st.data())
 def test_any_damage_is_read_or_refused(data: st.DataObject) -> None:
@@ -215,6 +217,7 @@ def patched(files: dict[str, fat.Source], changes: dict[int, bytes]) -> io.Bytes
     return io.BytesIO(bytes(raw))
 
 
+@pytest.mark.extended
 def test_a_table_has_at_most_the_sectors_of_65524_clusters() -> None:
     """256; a damaged volume must not take all memory. Zeros behind them are an empty folder."""
     files: dict[str, fat.Source] = {"A": bytes(400_000)}

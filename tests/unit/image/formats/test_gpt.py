@@ -18,6 +18,7 @@ def partition(first: int, last: int, name: str = "data") -> gpt.Partition:
     return gpt.Partition(gpt.EFI_SYSTEM, uuid.UUID(int=first), first, last, name)
 
 
+@pytest.mark.extended
 @given(
     sizes=st.lists(st.integers(1, 5000), min_size=1, max_size=20),
     name=st.text(st.characters(codec="utf-16-le", exclude_characters="\0"), max_size=18),

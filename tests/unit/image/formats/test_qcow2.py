@@ -84,6 +84,7 @@ def test_other_images_are_refused(image: bytes, what: str) -> None:
         Qcow2(io.BytesIO(image)).read(0, 99)
 
 
+@pytest.mark.extended
 @settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 2 * CLUSTER + 200), st.integers(0, 255)), max_size=6))
 def test_damage_is_survived_or_refused(damage: list[tuple[int, int]]) -> None:
@@ -147,6 +148,7 @@ CLUSTERS = st.lists(
 )
 
 
+@pytest.mark.extended
 @settings(max_examples=30, deadline=None)
 @given(clusters=CLUSTERS, compress=st.booleans(), data=st.data())
 def test_any_part_of_any_disk_is_read(

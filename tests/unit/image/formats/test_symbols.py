@@ -42,6 +42,7 @@ def test_each_name_is_found_alone_as_well() -> None:
     assert [name for name in outside if exports.address(name) is not None] == []
 
 
+@pytest.mark.extended
 @given(st.sets(st.text("abz_09", min_size=1, max_size=9), max_size=30), st.booleans())
 def test_what_is_exported_and_nothing_else_is_found(names: set[str], gnu_hash: bool) -> None:
     offered, others = sorted(names)[::2], sorted(names)[1::2]

@@ -74,6 +74,7 @@ def write(folder: Path, compressor: Tree, nodes: Rootfs) -> bytes:
     return out.read_bytes()
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("changed", [1, 8, 97, 101, 200, 298])
 def test_a_changed_file_of_4_kb_changes_at_most_three_blocks(
     tmp_path: Path, compressor: Tree, changed: int
@@ -85,6 +86,7 @@ def test_a_changed_file_of_4_kb_changes_at_most_three_blocks(
     assert 1 <= len(differing) <= 3
 
 
+@pytest.mark.extended
 def test_the_archives_hold_all_files_and_folders_come_first(compressor: Tree) -> None:
     data, found = initrd(compressor, rootfs()), list[cpio.Entry]()
     while data:
@@ -99,6 +101,7 @@ def test_the_archives_hold_all_files_and_folders_come_first(compressor: Tree) ->
         seen.add(entry.path)
 
 
+@pytest.mark.extended
 def test_what_is_not_the_users_is_one_archive(compressor: Tree) -> None:
     nodes = Rootfs()
     for number in range(6):
@@ -127,6 +130,7 @@ def test_archives_begin_at_8_kib_and_the_whole_ends_at_256_kib(compressor: Tree)
     assert len(data) - at < 256 << 10
 
 
+@pytest.mark.extended
 def test_sizes_are_of_all_archives_of_a_layer(compressor: Tree) -> None:
     packed = layers.pack(rootfs(), compressor)
     [system, program] = layers.describe(packed)
@@ -162,6 +166,7 @@ def test_a_program_is_cut_into_archives_of_a_mib(
     assert len(program.paths) == archives
 
 
+@pytest.mark.extended
 def test_the_same_content_is_compressed_once(compressor: Tree) -> None:
     first, second = layers.pack(rootfs(), compressor), layers.pack(rootfs(), compressor)
     assert first == second

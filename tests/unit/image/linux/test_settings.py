@@ -18,6 +18,7 @@ from nitro.recipe import Recipe
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 
 
+@pytest.mark.extended
 @given(words=st.lists(WORDS, max_size=4), value=WORDS)
 def test_words_reach_the_command_as_they_are(words: list[str], value: str) -> None:
     rootfs = Rootfs()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ def test_console_without_a_trace() -> None:
     assert trace.missing_files("GRUB loading...\n") == []
 
 
+@pytest.mark.extended
 @given(st.text())
 def test_any_console_is_read(text: str) -> None:
     marked = f'nitro-trace 1 open("{text}") = -1 ENOENT'

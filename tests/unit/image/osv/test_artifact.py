@@ -78,6 +78,7 @@ def test_what_is_not_a_file(tmp_path: Path) -> None:
         artifact.read(tmp_path / "none")
 
 
+@pytest.mark.extended
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from([KERNEL, FORMS["vmlinuz"], DISK, qcow2(DISK)]),

@@ -41,6 +41,7 @@ def test_long_lists_are_cut() -> None:
     assert some("abcdef") == "a, b, c, d and 2 more"
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("interpreter", [None, "/lib64/ld-linux-x86-64.so.2"])
 @given(data=st.data())
 def test_damaged_programs_are_read_or_refused(

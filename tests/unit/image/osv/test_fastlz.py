@@ -23,6 +23,7 @@ def test_what_was_packed_is_unpacked(data: bytes) -> None:
         assert fastlz.decompress(pack(data), len(data)) == data
 
 
+@pytest.mark.extended
 def test_long_distances_and_lengths_of_level_2() -> None:
     assert pack(LONG)[0] >> 5 == 1
     assert len(pack(LONG)) < len(LONG) // 4
@@ -50,6 +51,7 @@ def test_broken_blocks(block: bytes, what: str) -> None:
         fastlz.decompress(block, 9)
 
 
+@pytest.mark.extended
 def test_segments_are_found_wherever_they_lie() -> None:
     data = (LONG * 13)[: 1 << 20] + LONG
     assert fastlz.unpack_segments(compressed_disk(data)) == data

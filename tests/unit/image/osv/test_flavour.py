@@ -61,6 +61,7 @@ def files(built: Image) -> set[str]:
     return {file.path for file in inspect(built.path).files}
 
 
+@pytest.mark.extended
 def test_an_image_is_built_and_read_back(root: Path) -> None:
     built = image.build(made(root, command=("/usr/bin/static", "a b"), env={"A": "b"}))
     assert disk.read(built.path).command_line == (
@@ -195,6 +196,7 @@ def test_a_trace_that_the_kernel_cannot_write(
         image.build(made(root, strace="vfs"))
 
 
+@pytest.mark.extended
 def test_the_kernel_is_an_input(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "one.toml"
     path.write_text(
@@ -257,6 +259,7 @@ def test_what_is_refused(keys: dict[str, Any], what: str, root: Path) -> None:
         image.build(made(root, **keys))
 
 
+@pytest.mark.extended
 def test_a_kernel_for_another_file_system_gets_a_ramfs(root: Path) -> None:
     (root / "loader.elf").write_bytes(build([]))
     store.add("bare", root / "loader.elf", origin="here")
@@ -274,6 +277,7 @@ def test_a_path_that_is_too_long_asks_for_a_shorter_one(root: Path) -> None:
     assert refused.value.hint == "give it a shorter path, or leave it out with exclude"
 
 
+@pytest.mark.extended
 def test_contents_that_are_too_large_ask_for_less(root: Path) -> None:
     kept = [{"source": "/usr/bin/data", "path": "/data"}]
     source = root / "usr/bin/data"

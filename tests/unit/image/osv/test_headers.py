@@ -77,6 +77,7 @@ def test_headers_are_taken_with_links_followed(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.extended
 def test_an_archive_of_a_tree_gives_the_same(tmp_path: Path) -> None:
     source = tree(tmp_path / "osv")
     found = collect(source, VERSION, KERNEL)

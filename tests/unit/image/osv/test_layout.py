@@ -106,6 +106,7 @@ def test_two_tables_are_one_too_many() -> None:
         Layout.find(Segment.parse(kernel))
 
 
+@pytest.mark.extended
 @given(st.lists(st.tuples(st.integers(TABLE, TABLE + 600), st.integers(0, 255)), max_size=6))
 def test_a_damaged_table_is_read_or_refused(damage: list[tuple[int, int]]) -> None:
     kernel = bytearray(KERNEL)

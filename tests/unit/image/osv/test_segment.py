@@ -50,6 +50,7 @@ def test_foreign_headers(place: int, data: bytes, what: str) -> None:
         Segment.parse(bytes(kernel))
 
 
+@pytest.mark.extended
 @given(st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=6))
 def test_damaged_headers_are_read_or_refused(damage: list[tuple[int, int]]) -> None:
     kernel = bytearray(KERNEL)

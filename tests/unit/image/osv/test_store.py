@@ -81,6 +81,7 @@ def test_without_a_name_the_only_one_is_meant(file: Path) -> None:
         store.find("third")
 
 
+@pytest.mark.extended
 def test_a_kernel_keeps_the_boot_sector_it_came_with(file: Path) -> None:
     disk = file.with_name("usr.img")
     disk.write_bytes(compressed_disk(build(size=1 << 20)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.local.batch.fake import Account
 
 
@@ -145,6 +147,7 @@ def test_a_command_that_cannot_be_started_has_failed():
     assert "CannotStartContainerError" in account.job(job)["statusReason"]
 
 
+@pytest.mark.extended
 def test_ten_thousand_children_are_dealt_with_in_time():
     account = Account(vcpus=256)
     job = account.submit(arrayProperties={"size": 10_000})
