@@ -129,11 +129,29 @@ def policy(statement: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
+# The HTTP status of each code that has another one than 400.
+STATUSES = {
+    **dict.fromkeys(("404", "NoSuchBucket", "NoSuchBucketPolicy", "NoSuchConfiguration"), 404),
+    **dict.fromkeys(("NoSuchEntity", "NoSuchKey", "NoSuchLifecycleConfiguration"), 404),
+    **dict.fromkeys(("NoSuchObjectLockConfiguration", "ResourceNotFoundException"), 404),
+    "AccessDenied": 403,
+    **dict.fromkeys(("DryRunOperation", "PreconditionFailed"), 412),
+    "AuthFailure": 401,
+    "ConflictException": 409,
+    "InvalidPartNumber": 416,
+    "InternalError": 500,
+    "NotImplemented": 501,
+}
+
+
 def error_code(call: Callable[[], Any]) -> str:
-    """The code of the error that the call raises."""
+    """The code of the error that the call raises, with the status that belongs to it."""
     with pytest.raises(boto3.client("ec2", REGION).exceptions.ClientError) as caught:
         call()
-    return str(caught.value.response["Error"]["Code"])
+    answer = caught.value.response
+    code = str(answer["Error"]["Code"])
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == STATUSES.get(code, 400), code
+    return code
 
 
 def _connect(service: str, region: str) -> Any:
