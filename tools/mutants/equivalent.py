@@ -58,7 +58,7 @@ def is_quiet_statement(statement: ast.stmt) -> bool:
             return True
         case ast.ClassDef(bases=bases):
             return any("Protocol" in ast.unparse(base) for base in bases)
-        case ast.Assign(targets=[ast.Name("__all__" | "__slots__")]):
+        case ast.Assign(targets=[ast.Name("__all__" | "__slots__") | ast.Attribute(attr="daemon")]):
             return True
         case ast.Expr(ast.Call(func, args=arguments)):
             words = ast.unparse(func).split(".")

@@ -147,6 +147,7 @@ def test_a_trace_reads_like_a_dialogue(tmp_path: Path):
     lines = list(explain(path))
     text = "\n".join(lines)
     assert "driver writes DEV_CTL: reset, normal" in text
+    assert any("driver reads DEV_STS: " in line for line in lines)
     assert "driver writes AQ_CAPS: 8 entries of 64 bytes" in text
     assert "2 × TX doorbell 0" in text
     assert "the driver resets the card: keep-alive timeout" in text

@@ -93,6 +93,7 @@ ALIKE = "def same(a, b):\n    return a.x == b.x or a.y is None or b.y is None"
         ("f = mkdtemp(prefix='x', dir=d)", "f = mkdtemp(dir=d)", "f = mkdtemp(prefix='x')"),
         ("f(prefix=p)", "", "f()"),
         ("stage.progress(n)", "pass", ""),
+        ("timer.daemon = True", "timer.daemon = False", ""),
         ("stage.done(n)", "", "pass"),
         ("s.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)", "pass", ""),
         ("s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)", "", "pass"),
