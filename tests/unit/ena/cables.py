@@ -7,7 +7,8 @@ import select
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Literal
+from typing import ClassVar, Literal
+from weakref import WeakSet
 
 from nitro.ena.offload import HEADER_SIZE, PLAIN, Buffer
 from nitro.ena.ports import scatter
@@ -69,9 +70,11 @@ class SocketPort(FakePort):
     """
 
     is_descriptor: Literal[True] = True
+    opened: ClassVar[WeakSet[SocketPort]] = WeakSet()
 
     def __init__(self) -> None:
         super().__init__()
+        self.opened.add(self)
         self._sent: list[tuple[bytes, bytes]] = []
         self._sockets = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for each in self._sockets:
@@ -79,9 +82,15 @@ class SocketPort(FakePort):
             each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
         self._near, self._far = (each.fileno() for each in self._sockets)
 
-    def __del__(self) -> None:
+    def close(self) -> None:
         for each in self._sockets:
             each.close()
+
+    @classmethod
+    def close_all(cls) -> None:
+        """A card is a circle of objects: long after its test, its port would still be open."""
+        for port in list(cls.opened):
+            port.close()
 
     @property
     def sent(self) -> list[tuple[bytes, bytes]]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from tests.unit.ena.cables import SocketPort
 from tests.unit.ena.driver import Defaults
 from tests.unit.ena.loops import any_loop
 
 
 @pytest.fixture(params=("python", "native"), autouse=True)
-def loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     if request.param == "native":
         monkeypatch.setattr(Defaults, "loop", any_loop())
+    yield
+    SocketPort.close_all()

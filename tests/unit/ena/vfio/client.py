@@ -59,7 +59,7 @@ class Client:
     def turn(self) -> None:
         """The server handles what has arrived."""
         self.session.carry_out_answered()
-        if select.select([self.transport], [], [], 0)[0]:
+        if _is_readable(self.transport.fileno()):
             self.transport.receive(self.session)
         self.device.run()
 
@@ -78,7 +78,7 @@ class Client:
     def answers(self) -> bytes:
         """All replies that have arrived, whole."""
         found = b""
-        while select.select([self.socket], [], [], 0)[0]:
+        while _is_readable(self.socket.fileno()):
             found += self.socket.recv(1 << 20)
         return found
 
@@ -124,5 +124,13 @@ class Client:
     def close(self) -> None:
         self.socket.close()
         self.transport.close()
+        self.port.close()
         if self.llq:
             self.llq.close()
+
+
+def _is_readable(descriptor: int) -> bool:
+    """Whatever its number: select() knows those below 1,024 only."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
