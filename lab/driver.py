@@ -41,12 +41,12 @@ class Machine:
         self.run(f"ip link set {name} up && ip addr replace {GUEST}/24 dev {name}")
         self.wait_for_link()
 
-    def wait_for_link(self, up: bool = True) -> None:
+    def wait_for_link(self, up: bool = True, seconds: float = 60) -> None:
         def linked() -> bool:
             carrier = f"/sys/class/net/{self.interface}/carrier"
             return self.run(f"cat {carrier}", check=False).strip() == str(int(up))
 
-        eventually(f"link {'up' if up else 'down'}", linked)
+        eventually(f"link {'up' if up else 'down'}", linked, seconds)
 
     def ping(self, size: int = 56) -> None:
         out = self.run(f"/usr/bin/ping -c 3 -i 0.2 -W 5 -M do -s {size} {HOST}")

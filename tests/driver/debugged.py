@@ -78,7 +78,8 @@ def change_everything(subject: Machine) -> None:
         subject.run(command.format(subject.interface), SLOW, check=False)
     subject.card("link down")
     subject.card("link up")
-    subject.wait_for_link()
+    # While allocations fail, most attempts to make the queues do, and there is one in ten seconds.
+    subject.wait_for_link(seconds=SLOW)
 
 
 def ask_for_reset(subject: Machine, module: str) -> None:
