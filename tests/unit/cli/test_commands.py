@@ -95,7 +95,12 @@ def test_local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("all", True, {}, draw(7)),
         ("profile", False, shapes, None),
     ]
-    for wrong in (["c5.lage:in=1M"], ["c5.large:in=soon"], ["c5.large:in=1M", "c5.large:in=2M"]):
+    for wrong in (
+        ["c5.lage:in=1M"],
+        ["c9.large:in=1M"],
+        ["c5.large:in=soon"],
+        ["c5.large:in=1M", "c5.large:in=2M"],
+    ):
         nitro_("local", "up", *(word for one in wrong for word in ("--shape", one)), code=2)
     assert len(up) == 3
     assert nitro_("local", "up", "--weather", "rain", code=2).stderr.startswith("nitro: weather")
@@ -113,6 +118,7 @@ def test_local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert nitro_("local", "down").stderr == "it was not running\n"
     monkeypatch.setattr(nitro.local, "status", lambda: Status(None, None, tmp_path))
     assert json_of("local-status", "local", "status")["running"] is False
+    assert "`nitro local up` starts it" in nitro_("local", "env", code=2).stderr
     assert re.search(r"^running +False$", nitro_("local", "status").stdout, re.MULTILINE)
 
 

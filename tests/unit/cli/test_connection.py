@@ -28,7 +28,6 @@ def test_region_chooses_a_region_of_the_local_nitro(monkeypatch: pytest.MonkeyPa
             assert connection.cloud.region == found
 
 
-@pytest.mark.extended(fast=1)
 @pytest.mark.parametrize(
     ("more", "found"),
     [

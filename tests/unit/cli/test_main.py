@@ -43,7 +43,6 @@ def test_what_must_answer_at_once_does_without_the_parser(words: list[str], says
     assert not {"typer", *HEAVY} & set(json.loads(done.stderr))
 
 
-@pytest.mark.extended
 def test_a_name_too_long_for_a_path_is_bad_input():
     done = nitro("build", "a" * 300)
     assert done.returncode == 2
@@ -69,7 +68,6 @@ def test_every_command_is_listed():
     assert homes == registering
 
 
-@pytest.mark.extended
 def test_help_imports_nothing_heavy():
     code = (
         "import json, sys; from nitro.cli import app\n"
@@ -83,7 +81,6 @@ def test_help_imports_nothing_heavy():
     assert not loaded & set(HEAVY)
 
 
-@pytest.mark.extended
 def test_finding_a_built_image_imports_nothing_heavy(tmp_path: Path):
     code = (
         "import json, sys; from nitro import image\n"
@@ -108,7 +105,6 @@ def test_every_command_is_in_the_help(command: str):
     assert f"  {command} " in nitro("--help").stdout
 
 
-@pytest.mark.extended
 def test_bad_input_is_one_line_on_stderr_and_code_2(tmp_path: Path):
     done = nitro("build", "no-such-recipe", cwd=tmp_path)
     assert done.returncode == 2
@@ -142,7 +138,6 @@ def test_options_are_judged_before_anything_starts(
     assert not (tmp_path / "state/local").exists()
 
 
-@pytest.mark.extended
 def test_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("NITRO_CACHE", str(tmp_path / "file/cache"))
@@ -163,7 +158,6 @@ def test_verbose_shows_the_traceback_wherever_it_stands(tmp_path: Path, place: s
     assert "Traceback" in done.stderr
 
 
-@pytest.mark.extended
 def test_an_unknown_option_is_bad_input():
     done = nitro("deploy", "--no-such-option")
     assert done.returncode == 2
@@ -179,7 +173,6 @@ def test_a_bad_settings_file_is_named(tmp_path: Path):
     assert "nitro.toml" in done.stderr
 
 
-@pytest.mark.extended
 def test_the_version_is_printed():
     assert nitro("--version").stdout.startswith("nitro 0.")
 

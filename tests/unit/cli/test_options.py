@@ -82,3 +82,12 @@ def test_where_a_client_measures_is_what_the_measurement_knows() -> None:
         assert options.source(place) == place
     with pytest.raises(InputError, match="--from mars"):
         options.source("mars")
+
+
+def test_only_what_can_be_a_security_groups_id_is_one() -> None:
+    ids = ("sg-0123456789abcdef0", "sg-01234567")
+    assert options.security_groups(ids) == ids
+    assert options.security_groups(None) == ()
+    for wrong in ("default", "sg-0123", "subnet-01234567", "sg-0123456789ABCDEF0"):
+        with pytest.raises(InputError, match=f"--security-group {wrong}"):
+            options.security_groups([*ids, wrong])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from nitro import image, recipe
 from nitro.cli import app, run_end
 from nitro.errors import NitroError
 from nitro.local.attach import ConsoleSession
@@ -128,6 +129,38 @@ def test_a_forward_is_said_and_files_that_were_missed_are_listed(
     assert said.out == "/etc/missing\n"
 
 
+def test_a_shell_is_told_the_programs_command(
+    machines: list[Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--shell") == 0
+    assert "the program's command is: /" in capfd.readouterr().err
+
+
+def test_less_memory_than_the_image_needs_is_refused(
+    machines: list[Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--memory", "95") == 125
+    assert "the image needs 96 MiB" in capfd.readouterr().err
+    assert machines == []
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_a_recipe_is_completed_by_what_its_machines_show(
+    good: bool, machines: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consoles: list[str] = []
+
+    def complete(made: Any, boot: Any, report: Any, *, locked: bool, write: bool) -> bool:
+        assert write
+        consoles.append(boot(image.build(made)))
+        return good
+
+    monkeypatch.setattr("nitro.cli.run_missing.complete", complete)
+    assert run(monkeypatch, "--complete", "--write") == (0 if good else 1)
+    assert "/etc/missing" in consoles[0]
+    assert machines[0].memory_mib == 96 + 512
+
+
 def test_traced_calls_are_counted_at_the_end(
     machines: list[Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,9 +194,12 @@ def test_a_program_that_fails_may_lack_a_file(
     [
         (("--strace", "open", "--missing"), "--strace excludes --missing"),
         (("--strace", "$(id)"), "--strace '$(id)' is not a call's name"),
+        (("--shell", "--missing"), "--shell excludes --missing and --complete"),
+        (("--shell", "--complete"), "the program does not run then"),
+        (("--write",), "--write is for --complete"),
     ],
 )
-def test_a_trace_that_cannot_be(words: tuple[str, ...], says: str) -> None:
+def test_options_that_do_not_go_together(words: tuple[str, ...], says: str) -> None:
     done = CliRunner().invoke(app, ["run", "hello", *words])
     assert done.exit_code == 125
     assert says in done.stderr
@@ -276,3 +312,14 @@ def test_what_osv_does_not_have_is_refused(option: str) -> None:
     done = CliRunner().invoke(app, ["run", "osv-hello", option])
     assert done.exit_code == 125
     assert f"{option}: OSv " in done.stderr
+
+
+def test_packages_whose_scripts_would_have_made_something_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built: Any = SimpleNamespace(manifest_path=Path("manifest.json"))
+    hints = ["the scripts of nginx", None]
+    monkeypatch.setattr("nitro.image.missing.scripts_hint", lambda *_: hints.pop(0))
+    for expected in ("       the scripts of nginx\n", ""):
+        run_end.explain_scripts(recipe.load("hello"), built)
+        assert capsys.readouterr().err == expected

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -104,3 +106,18 @@ def test_how_it_went(path: Path, console: str, known: bool, good: bool) -> None:
     made = recipe.load(path)
     assert run_missing.decided(made, console) is known
     assert run_missing.went_well(made, console) is good
+
+
+def test_what_was_sought_in_vain_and_the_lines_to_paste(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = recipe.load(path)
+    sought = 'nitro-trace openat(AT_FDCWD, "/etc/lost", O_RDONLY) = -1 ENOENT (No such file)\n'
+    built = cast(Image, SimpleNamespace())
+    run_missing.show(made, built, sought)
+    told = capsys.readouterr()
+    assert told.out.splitlines() == ["/etc/lost", 'files += ["/a"]']
+    assert "in app.toml:" in told.err
+    monkeypatch.setattr(run_missing, "lack", lambda *_: Lack())
+    run_missing.show(made, built, "nothing was sought")
+    assert capsys.readouterr() == ("", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from nitro.cli import options, summary
-from nitro.deploy import Deployment, InstanceReport
+from nitro.cloud import CleanUpError
+from nitro.deploy import Deployment, InstanceReport, ProgramEnd
 from nitro.launch_ami import Launched
 from nitro.ports import Port
 from nitro.probe.result import Metric, Result
@@ -192,3 +194,28 @@ DEPLOYMENT: Any = Deployment(
         *(Span("clean up", 0.2), Span("clean up", 0.3)),
     ],
 )
+
+
+@pytest.mark.parametrize(
+    ("end", "says"),
+    [
+        (ProgramEnd(3, 1.25, "hello"), "ended with status 3 after 1.2 s"),
+        (ProgramEnd(0, None, ""), "ended with status 0"),
+    ],
+)
+def test_a_program_that_was_to_end_is_told_with_what_it_wrote(
+    end: ProgramEnd, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary.show(replace(DEPLOYMENT, program=end), as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    (number,) = [n for n, line in enumerate(lines) if line.split()[:1] == ["program"]]
+    assert lines[number].endswith(says)
+    assert ("hello" in lines[number:]) is bool(end.output)
+
+
+def test_what_could_not_be_removed_ends_the_command() -> None:
+    summary.require_removed([])
+    with pytest.raises(CleanUpError) as failed:
+        summary.require_removed(["instance i-1", "volume vol-1"])
+    assert "instance i-1" in str(failed.value)
+    assert "volume vol-1" in str(failed.value)
