@@ -90,6 +90,7 @@ def driven(folder: Path, window: Window, edits: Sequence[Edit]) -> list[str]:
             subject.configure()
             window.drive(subject)
             subject.run("rmmod nitro_ena", SLOW)
+            subject.run("sleep 3", SLOW)  # what was left behind runs
     except AssertionError:
         if not faults(console.read_text(errors="replace")):
             raise
