@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,15 +41,17 @@ def test_a_guest_that_is_to_answer_datagrams_is_not_cut_off() -> None:
     assert netdev.endswith(",hostfwd=udp:127.0.0.1:5353-:53")
 
 
-def test_an_ena_card_is_a_process_with_a_socket_for_the_machine(tmp_path: Path) -> None:
+def plugged_in(folder: Path, **asked: Any) -> tuple[EnaNic, socket.socket]:
+    """A card of a c5.large, and the far end of its cable."""
     cable, far_end = socket.socketpair()
-    nic = EnaNic(
-        cable.detach(),
-        "02:00:00:00:00:01",
-        profile="c5.large",
-        folder=tmp_path,
-        console=tmp_path / "console",
-    )
+    console = folder / "console"
+    mac = "02:00:00:00:00:01"
+    nic = EnaNic(cable.detach(), mac, profile="c5.large", folder=folder, console=console, **asked)
+    return nic, far_end
+
+
+def test_an_ena_card_is_a_process_with_a_socket_for_the_machine(tmp_path: Path) -> None:
+    nic, far_end = plugged_in(tmp_path)
     device = json.loads(nic.card.arguments[-1])
     assert device["driver"] == "vfio-user-pci"
     (port,) = [word for word in nic.card.arguments if f"id={device['bus']}," in word]
@@ -128,15 +131,7 @@ def test_what_a_card_was_asked_for_is_in_the_name_that_results_carry(tmp_path: P
         ({"offloads": "all"}, "ena, all offloads"),
         ({"offloads": "all", "map_llq": True}, "ena, all offloads, LLQ mapped"),
     ):
-        cable, far_end = socket.socketpair()
-        nic = EnaNic(
-            cable.detach(),
-            "02:00:00:00:00:01",
-            profile="c5.large",
-            folder=tmp_path,
-            console=tmp_path / "console",
-            **asked,
-        )
+        nic, far_end = plugged_in(tmp_path, **asked)
         assert nic.name == name
         nic.close()
         far_end.close()
