@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.lengths import LONG, length
+from tests.tracing import trace_nitro_only
 
 # Whoever starts the tests in the background may have left Ctrl-C ignored, and commands under
 # test would inherit that.
@@ -42,8 +43,15 @@ socketserver.BaseServer.serve_forever = serve_attentively  # type: ignore[assign
 gc.set_threshold(200_000, 20, 100)
 
 
+trace_nitro_only()
+
+
 def pytest_collection_finish() -> None:
     gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.freeze()  # pytest looks for garbage five times at its end
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

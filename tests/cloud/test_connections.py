@@ -213,6 +213,7 @@ def test_nobody_there_is_no_connection() -> None:
 
 def test_a_server_without_tls_is_an_error_of_tls() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
 
         def answer() -> None:
             connection, _ = listener.accept()
@@ -237,6 +238,7 @@ def test_a_proxy_is_asked_for_the_whole_address_or_for_a_tunnel() -> None:
         )
     asked: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
 
         def refuse() -> None:
             connection, _ = listener.accept()

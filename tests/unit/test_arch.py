@@ -20,6 +20,7 @@ from nitro.image.linux import grub, kernel
 from nitro.image.rootfs import Rootfs
 from nitro.local import accel, qemu
 from nitro.paths import resource
+from tests.tracing import untraced
 from tests.unit.image import elves
 
 ARM64 = Arch(
@@ -154,6 +155,7 @@ def _names() -> set[str]:
     return {name for name in flat if isinstance(name, str)} - {"i386"}
 
 
+@untraced
 def _strings(module: Path) -> list[str]:
     """The string literals of a module but for its docstrings."""
     tree = ast.parse(module.read_text())

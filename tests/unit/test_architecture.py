@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tracing import untraced
+
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 400  # lines of a file
 MAY_BE_LONGER = {
@@ -124,11 +126,13 @@ def modules() -> dict[str, Path]:
 
 
 @cache
+@untraced
 def tree(name: str) -> ast.Module:
     return ast.parse(modules()[name].read_text())
 
 
 @cache
+@untraced
 def imports(name: str, *, late: bool) -> list[str]:
     """The modules of nitro that a module imports; with `late` also inside functions."""
     return list(_imports(name, late))
@@ -246,6 +250,7 @@ CLIENTS = {
 }
 
 
+@untraced
 def test_clients_have_types() -> None:
     wrong = []
     for module, path in modules().items():
