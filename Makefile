@@ -32,7 +32,7 @@ pictures: $(VENV)/.test
 # The fast tests write 1 GB in small files: in memory, where that has room and may run programs.
 MEMORY := $(shell grep -q ' /dev/shm .*noexec' /proc/mounts || df --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 4000000 {print "/dev/shm"}')
 
-# One to two minutes on two cores: no virtual machine, no download.
+# A minute on two cores: no virtual machine, no download.
 test-fast: $(VENV)/.test
 	folder=$$(mktemp -d $(or $(MEMORY),/tmp)/nitro-tests.XXXXXX) && trap 'rm -rf "$$folder"' EXIT && \
 	  $(PYTEST) -n 2 -q --cov --cov-report= --basetemp="$$folder/tests"

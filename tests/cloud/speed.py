@@ -15,11 +15,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import botocore.hooks
+import botocore.httpsession
 import botocore.regions
 import botocore.session
 import moto.core.models
 import moto.core.responses
 import moto.core.serialize
+import moto.kms.utils
 import moto.s3.models
 import pytest
 from botocore.client import ClientCreator
@@ -28,6 +30,7 @@ from botocore.hooks import EventAliaser
 from botocore.loaders import create_loader
 from botocore.model import ServiceModel
 from moto.backends import get_backend
+from moto.core.base_backend import AccountSpecificBackend
 from moto.core.serialize import AttributePickerContext
 
 import nitro.cloud.upload
@@ -63,6 +66,14 @@ def prepared_once() -> Iterator[None]:
         # moto answers botocore by a handler, and `requests` by patterns that it adds for each
         # method before each test. Tests only put objects by presigned URLs.
         patch.setattr(moto.core.models, "RESPONSES_METHODS", ["PUT"])
+        # At the end of a test all backends go; before that, moto makes each of them anew.
+        patch.setattr(AccountSpecificBackend, "reset", _close)
+        # A key is made from primes that are looked for, a context for TLS from all authorities.
+        for module, name in (
+            (moto.kms.utils.rsa, "generate_private_key"),
+            (botocore.httpsession, "create_urllib3_context"),
+        ):
+            patch.setattr(module, name, functools.cache(getattr(module, name)))
         patch.setattr(nitro.cloud.upload, "PART_SIZE", PART_SIZE)
         patch.setattr(moto.s3.models, "S3_UPLOAD_PART_MIN_SIZE", PART_SIZE)
         yield
@@ -110,6 +121,13 @@ def _made_once(make: Callable[..., EndpointProvider]) -> Callable[..., EndpointP
         return made[key][1]
 
     return provider
+
+
+def _close(account: AccountSpecificBackend[Any]) -> None:
+    """Let go of the files that the services of storage have open."""
+    if account.service_name in {"ebs", "s3"}:
+        for backend in account.values():
+            backend.reset()
 
 
 def _names_kept(method: Callable[..., Iterator[str]]) -> Callable[..., Sequence[str]]:

@@ -136,6 +136,7 @@ def test_what_failed_is_garbage_at_once(cloud: Cloud, disk: DiskImage) -> None:
     assert reasons(watcher, ZERO) == {"snapshot": "it failed"}
 
 
+@pytest.mark.extended
 def test_an_ephemeral_run_that_was_killed_is_cleaned_up_after(
     cloud: Cloud, disk: DiskImage
 ) -> None:
@@ -228,6 +229,7 @@ def share_snapshot(cloud: Cloud, snapshot_id: str) -> str:
     return "another account"
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("use", [volume_of_template, share_snapshot])
 def test_a_snapshot_that_something_names_stays(cloud: Cloud, disk: DiskImage, use: Any) -> None:
     published = publish_it(cloud, disk)

@@ -19,6 +19,7 @@ def test_the_console_is_text(cloud: Cloud, disk: DiskImage, hypervisor: NullHype
     assert console_output(cloud, server.id) == "grüß Gott\r\n"
 
 
+@pytest.mark.extended
 def test_types_without_a_live_console_are_asked_for_the_old_one(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:

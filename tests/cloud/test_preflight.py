@@ -119,6 +119,7 @@ def test_what_is_enough_passes_without_a_word(cloud: Cloud) -> None:
     assert preflight.check(cloud, c5, instances=2, bucket="shared", from_host=True) == []
 
 
+@pytest.mark.extended
 def test_other_families_have_other_quotas(cloud: Cloud) -> None:
     quota(0)(cloud)
     g4 = find_instance_type(cloud, "g4dn.xlarge")
@@ -163,6 +164,7 @@ def test_any_other_failure_is_one(cloud: Cloud) -> None:
         preflight.check(cloud, c5, instances=1)
 
 
+@pytest.mark.extended
 def test_a_security_group_of_the_users_own_may_be_the_way_in(cloud: Cloud, disk: DiskImage) -> None:
     groups = connect().ec2.describe_security_groups()["SecurityGroups"]
     own = next(group["GroupId"] for group in groups if group["GroupName"] == "default")

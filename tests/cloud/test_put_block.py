@@ -23,6 +23,7 @@ BLOCK = b"\1" * BLOCK_SIZE
 NOW = datetime(2026, 1, 31, 12, 34, 56, tzinfo=UTC)
 
 
+@pytest.mark.extended
 @given(
     secret=st.text("abcXYZ019/+", min_size=1),
     token=st.none() | st.text("abcXYZ019/+=", min_size=1),

@@ -148,6 +148,7 @@ def test_where_a_bucket_is_not_made_with_tags_it_gets_them_afterwards(
     assert tags.ours(tags.from_list(found))
 
 
+@pytest.mark.extended
 def test_another_error_is_not_taken_for_ignorance_of_tags(cloud: Cloud) -> None:
     failures = refuse(cloud, "s3.CreateBucket", "TooManyBuckets")
     with pytest.raises(RefusedError, match="TooManyBuckets"), Undo() as undo:

@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import boto3.session
 import botocore.awsrequest
 import botocore.client
 import botocore.endpoint
 import botocore.hooks
 import botocore.parsers
+import botocore.session
 import botocore.signers
 import botocore.validate
 import moto.core.botocore_stubber
-import moto.core.models
 import moto.core.serialize
 import pytest
+import typer.main
 
 from tests.cloud import authorization
 from tests.tracing import traced, untraced
@@ -31,13 +33,15 @@ FUNCTIONS: tuple[tuple[Any, str], ...] = (
     (botocore.awsrequest.AWSRequest, "prepare"),
     (botocore.client.BaseClient, "_convert_to_request_dict"),
     (botocore.client.BaseClient, "_resolve_endpoint_ruleset"),
-    (botocore.client.ClientCreator, "_get_client_args"),
     (botocore.hooks.HierarchicalEmitter, "__copy__"),
     (botocore.parsers.ResponseParser, "parse"),
+    (botocore.session.Session, "create_client"),
     (botocore.signers.RequestSigner, "sign"),
+    (boto3.session.Session, "__init__"),
     (botocore.validate.ParamValidator, "validate"),
     (moto.core.botocore_stubber, "normalize_request"),
     (moto.core.serialize.ResponseSerializer, "serialize"),
+    (typer.main, "get_command_from_info"),
 )
 
 

@@ -53,6 +53,7 @@ def test_the_form_is_what_each_service_reads() -> None:
     assert {"install", "build"} == codebuild["phases"].keys()
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("name", FILES)
 def test_every_nitro_command_is_one(name: str) -> None:
     group: Any = typer.main.get_command(app)

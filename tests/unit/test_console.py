@@ -137,6 +137,7 @@ def test_a_milestone_inside_another_is_none():
     assert [m.name for m in milestones(f'{{"nitro":"start","uptime":1,"x":{inner}}}')] == ["start"]
 
 
+@pytest.mark.extended
 def test_hostile_guests_cost_little():
     assert milestones('{"nitro":' * 5_000) == []
     assert milestones('{"nitro":"a","uptime":1,"x":' + "[" * 100_000) == []
@@ -160,6 +161,7 @@ FIELDS = st.dictionaries(
 )
 
 
+@pytest.mark.extended
 @given(
     st.lists(st.tuples(NOISE, st.text(max_size=10), st.floats(0, 1e6), FIELDS, NOISE), max_size=6),
     st.sampled_from(["\n", "\r\n", "\r\r\n"]),

@@ -56,6 +56,7 @@ def test_one_line_is_one_line() -> None:
     assert printable("a\nb\tc", keep="") == f"a{REPLACEMENT}b{REPLACEMENT}c"
 
 
+@pytest.mark.extended
 @given(HOSTILE)
 def test_nothing_but_text_newlines_and_tabs_is_left(text: str) -> None:
     shown = printable(text)

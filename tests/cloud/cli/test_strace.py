@@ -25,6 +25,7 @@ def traced(cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor) -> str:
     return id_
 
 
+@pytest.mark.extended
 def test_calls_are_counted(traced: str, hypervisor: NullHypervisor) -> None:
     assert [line.split() for line in nitro_("strace", traced, *AWS).stdout.splitlines()] == [
         ["CALL", "COUNT", "ERRORS", "SECONDS"],

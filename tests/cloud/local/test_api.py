@@ -348,6 +348,7 @@ def requests_to(model: OperationModel) -> st.SearchStrategy[dict[str, str]]:
     return st.dictionaries(numbered, values, max_size=4)
 
 
+@pytest.mark.extended
 @settings(max_examples=length(short=20, long=1000))
 @given(st.data())
 def test_whatever_is_asked_the_answer_has_the_form_of_aws(data: st.DataObject) -> None:

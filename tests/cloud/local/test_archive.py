@@ -17,7 +17,6 @@ def restarted(account: Account) -> Site:
     return Site(account.site.store, account.hypervisor, index=account.site.index)
 
 
-@pytest.mark.extended
 def test_snapshots_and_images_come_back(account: Account) -> None:
     snapshot_id = account.snapshot()
     tags = [{"Key": "nitro:digest", "Value": "sha256:1"}]
@@ -44,7 +43,6 @@ def test_a_snapshot_whose_disk_is_lost_is_dropped_with_its_images(account: Accou
         assert not account.ec2.describe_images(Owners=["self"])["Images"]
 
 
-@pytest.mark.extended
 def test_one_bad_record_is_left_out_and_the_others_come_back(account: Account) -> None:
     snapshot_id = account.snapshot()
     image_id = account.image(snapshot_id)
@@ -76,7 +74,6 @@ def test_regions_are_told_from_the_files(account: Account) -> None:
     assert archive.regions(account.site.index) == [("123456789012", "us-east-1")]
 
 
-@pytest.mark.extended
 def test_launch_templates_and_settings_come_back(account: Account) -> None:
     ec2 = account.ec2
     data = {"InstanceType": "t3.micro", "UserData": "aGVsbG8="}

@@ -96,6 +96,7 @@ def test_no_two_interfaces_have_the_same_and_those_of_deleted_ones_are_free(
     assert account.run(image(account), **where)["PrivateIpAddress"] == "172.31.200.5"
 
 
+@pytest.mark.extended
 def test_a_call_that_fails_takes_no_address(account: Account) -> None:
     create = account.ec2.create_network_interface
     where: dict[str, Any] = {"SubnetId": subnet(account), "PrivateIpAddress": "172.31.0.77"}

@@ -251,6 +251,7 @@ def test_where_writing_is_denied_the_disk_goes_through_s3_unless_it_was_to_be_wr
     assert f"{HOME}: by way of S3, because permission denied: ebs:StartSnapshot" in heard.notes
 
 
+@pytest.mark.extended
 def test_a_copy_that_fails_is_made_anew(account: Cloud, disk: Source) -> None:
     wanted = make_release(disk, via="s3", regions=[HOME, SECOND])
     broken = connect()

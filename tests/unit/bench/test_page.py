@@ -81,6 +81,7 @@ def test_the_page_has_the_verdict_every_series_and_its_runs(written):
     assert layers.count("promise_marks") == 4
 
 
+@pytest.mark.extended
 def test_the_page_refers_to_nothing_outside(written):
     page = Page(written)
     for _, attributes in page.elements:

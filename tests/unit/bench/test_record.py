@@ -101,6 +101,7 @@ def test_what_is_no_number_is_no_measurement(record, value):
     assert (count(record), count(record, "metrics")) == (2, 1)
 
 
+@pytest.mark.extended
 def test_writers_at_the_same_time_lose_nothing(record):
     def write(worker):
         for repetition in range(8):

@@ -50,6 +50,7 @@ def test_a_name_too_long_for_a_path_is_bad_input():
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.extended
 def test_the_help_says_of_each_command_what_its_own_help_says():
     for name, (_, text) in COMMANDS.items():
         shown = CliRunner().invoke(app, [name, "--help"]).output

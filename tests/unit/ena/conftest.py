@@ -1,4 +1,7 @@
-"""Every test of the card holds for the model alone and with the C loop."""
+"""Every test of the card holds for the model alone and, in the extended tests, with the C loop.
+
+What the loop alone does is in native/, among the fast tests.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from tests.unit.ena.driver import Defaults
 from tests.unit.ena.loops import any_loop
 
 
-@pytest.fixture(params=("python", "native"), autouse=True)
+@pytest.fixture(params=("python", pytest.param("native", marks=pytest.mark.extended)), autouse=True)
 def loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     if request.param == "native":
         monkeypatch.setattr(Defaults, "loop", any_loop())

@@ -5,6 +5,7 @@ The driver is no good driver: each step can be done wrong, which is what the tes
 
 from __future__ import annotations
 
+import mmap
 import struct
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -85,7 +86,7 @@ class Driver:
     ) -> None:
         card = PROFILES[profile] if isinstance(profile, str) else profile
         self.profile = replace(card, **changes)
-        self.ram = bytearray(RAM)
+        self.ram: bytearray | mmap.mmap = mmap.mmap(-1, RAM)  # of which a test touches little
         self.memory = Memory()
         self.base = base
         self.memory.map(base, memoryview(self.ram))

@@ -30,6 +30,7 @@ def test_hostile_bytes_long() -> None:
     assert {"tx.py", "rx.py", "rx_path.py", "admin.py", "queues.py", "llq.py"} <= names
 
 
+@pytest.mark.extended
 def test_the_same_seed_gives_the_same_cases() -> None:
     first, second = Fuzzer(seed=3), Fuzzer(seed=3)
     for fuzzer in (first, second):

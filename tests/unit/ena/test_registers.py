@@ -39,6 +39,7 @@ def test_readless_read_of_an_unknown_register_gives_all_ones():
     assert readless(Driver(), 0x0F00)[2] == 0xFFFFFFFF
 
 
+@pytest.mark.extended
 def test_readless_reads_give_what_registers_give_and_nothing_between_them():
     for offset in range(Reg.RSS_IND_ENTRY_UPDATE + 5):
         driver = Driver()

@@ -19,6 +19,7 @@ def test_every_check_names_itself_and_a_bad_one_its_remedy():
         assert check.ok == (not check.remedy)
 
 
+@pytest.mark.extended
 def test_a_machine_without_tun_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(doctor, "TUN", tmp_path / "absent")
     check = next(c for c in doctor.examine() if c.name == "tap devices")

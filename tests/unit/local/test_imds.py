@@ -185,6 +185,7 @@ def test_tokens_do_not_pile_up() -> None:
     assert metadata.get(HERE, "/latest/meta-data/", last).status is HTTPStatus.OK
 
 
+@pytest.mark.extended
 @given(st.text(max_size=60), st.dictionaries(st.text(max_size=20), st.text(max_size=20)))
 def test_any_request_gets_an_answer(path: str, headers: dict[str, str]) -> None:
     metadata = service()

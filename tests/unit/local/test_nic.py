@@ -125,6 +125,7 @@ def test_llq_memory_is_mapped_where_it_was_asked_for(tmp_path: Path) -> None:
     assert maps_llq(tmp_path)
 
 
+@pytest.mark.extended
 def test_what_a_card_was_asked_for_is_in_the_name_that_results_carry(tmp_path: Path) -> None:
     for asked, name in (
         ({}, "ena"),

@@ -34,6 +34,7 @@ def test_any_packet_is_looked_at_safely(packet: bytes) -> None:
     assert flags is None or 0 <= flags <= 255
 
 
+@pytest.mark.extended
 @needs_root
 def test_a_listener_is_seen_and_sees_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:

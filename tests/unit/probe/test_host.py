@@ -33,6 +33,7 @@ def test_missing_tools_are_named_before_anything_runs(path):
     assert not (path / "ran").exists()
 
 
+@pytest.mark.extended
 def test_each_step_runs_and_is_judged_by_its_output(path):
     # Both exit codes lie, the other way round.
     program(path, "wrk", f"/bin/cat {DATA}/wrk-4.1.0/ok.txt; exit 1")
@@ -44,6 +45,7 @@ def test_each_step_runs_and_is_judged_by_its_output(path):
     assert "busy" in (iperf3.error or "")
 
 
+@pytest.mark.extended
 def test_a_tool_that_hangs_is_stopped_at_its_deadline(path, monkeypatch):
     monkeypatch.setattr(step, "SLACK", -0.5)
     program(path, "wrk", "echo started; exec /bin/sleep 60")

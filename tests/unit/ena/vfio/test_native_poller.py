@@ -74,6 +74,7 @@ def test_waits_as_long_as_it_was_told(poller: NativePoller, seconds: float) -> N
     assert time.perf_counter() - begin >= seconds
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("who", ["client", "other"])
 @pytest.mark.parametrize("delay", [0, 0.1])
 def test_hears_of_what_happens_while_it_is_awake_or_asleep(

@@ -74,6 +74,7 @@ def test_nobody_asks_for_longer_than_it_may(waits: list[float]):
         assert (patience.seconds >= before) == (waited <= AWAKE or before == 0)
 
 
+@pytest.mark.extended
 def test_hears_of_what_happens_while_it_sleeps(
     poller: Poller, pair: tuple[socket.socket, socket.socket]
 ):

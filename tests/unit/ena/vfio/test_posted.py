@@ -35,6 +35,7 @@ FLAGS = st.lists(st.sampled_from((NO_REPLY, NO_REPLY, 0)), min_size=1, max_size=
 CUTS = st.lists(st.integers(30, 900), min_size=2, max_size=6)
 
 
+@pytest.mark.extended
 @given(st.lists(RUNS, max_size=8), FLAGS, CUTS)
 def test_writes_in_heaps_and_pieces_do_what_each_alone_does(
     runs: list[list[bytes]], flags: list[int], cuts: list[int]

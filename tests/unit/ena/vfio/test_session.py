@@ -375,6 +375,7 @@ PAYLOADS = st.binary(max_size=40) | st.builds(
 )
 
 
+@pytest.mark.extended
 @given(st.lists(st.tuples(st.integers(0, 16), PAYLOADS), max_size=30))
 def test_whatever_a_client_sends_is_survived(messages: list[tuple[int, bytes]]):
     client = Client()

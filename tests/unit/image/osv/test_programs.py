@@ -78,6 +78,7 @@ def test_linuxs_linker_needs_system_calls(tmp_path: Path) -> None:
     assert "getcontext" in found.warnings[0]
 
 
+@pytest.mark.extended
 def test_a_symbol_that_a_library_lacks_is_a_warning(tmp_path: Path) -> None:
     program = dynamic(tmp_path, "printf")
     elves.write(tmp_path / "usr/lib/liba.so.1", imports=["makecontext"])
