@@ -38,11 +38,11 @@ test-fast: $(VENV)/.test
 	  $(PYTEST) -n 2 -q --cov --cov-report= --basetemp="$$folder/tests"
 	$(VENV)/bin/python tools/coverage_total.py
 
-# Minutes: boots virtual machines, compiles, fuzzes. Two at a time: a guest waits for its card, its
-# peer or a clock for half of its time.
+# Minutes: boots virtual machines, compiles, fuzzes. Three boots at a time: a guest waits for its card,
+# its peer or a clock for half of its time.
 test-slow: $(VENV)/.test
 	$(PYTEST) -n 2 --dist loadfile -m "(slow or extended or driver) and not boot" --durations=5
-	$(PYTEST) -n 2 --dist loadfile -m boot --durations=15
+	$(PYTEST) -n 3 --dist loadfile -m boot --durations=15
 
 # An hour, for a night: traffic, resets and fuzzing in their long forms (docs/reliability.md).
 soak: $(VENV)/.test
