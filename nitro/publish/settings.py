@@ -40,8 +40,18 @@ _UNIT = (
 _LONGEST_DEPRECATION = timedelta(days=10 * 365)
 _LONGEST_DEPRECATION_PUBLIC = timedelta(days=2 * 365)
 
+_ACCOUNT = r"^\d{12}$"
+_VERSION = r"^[A-Za-z0-9._-]{1,60}$"
+_MEANT = {
+    _REGION: "a region, such as eu-west-1",
+    _ACCOUNT: "the number of an account, such as 123456789012",
+    _ORGANIZATION: "the ARN of an organization",
+    _UNIT: "the ARN of an organizational unit",
+    _VERSION: "a version of letters, digits, dots, _ and -, at most 60 of them, such as 1.2",
+}
+
 _Region = Annotated[str, Field(pattern=_REGION)]
-_Account = Annotated[str, Field(pattern=r"^\d{12}$")]
+_Account = Annotated[str, Field(pattern=_ACCOUNT)]
 
 
 class _Table(BaseModel):
@@ -69,7 +79,7 @@ class Settings(_Table):
     regions: tuple[_Region, ...] = ()
     #: template of the AMIs' name; None: recipe, version where there is one, architecture, digest
     ami_name: Annotated[str, Field(min_length=1)] | None = None
-    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,60}$")] | None = None
+    version: Annotated[str, Field(pattern=_VERSION)] | None = None
     via: Via = "auto"
     #: template of the name of an SSM parameter in each region; None: no parameter
     parameter: Annotated[str, Field(min_length=1)] | None = None
@@ -154,12 +164,16 @@ def _checked(document: Mapping[str, Any], where: str) -> Settings:
         return Settings.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key = ".".join(str(part) for part in first["loc"] if part != "[key]")
         if first["type"] == "extra_forbidden":
             table = Share if first["loc"][0] == "share" else Settings
             raise InputError(
                 f"{where}: unknown key {key!r}", hint=f"known keys: {', '.join(table.model_fields)}"
             ) from None
         message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+        if first["type"] == "string_pattern_mismatch":
+            message = f"{first['input']!r} is not {_MEANT[first['ctx']['pattern']]}"
+        elif first["type"] == "string_too_short":
+            message = "has nothing in it"
         what = ": ".join(filter(None, (where, key, message)))
         raise InputError(what, hint="see docs/publishing.md") from None

@@ -84,11 +84,7 @@ class _Table(BaseModel):
 
 _Word = Annotated[str, AfterValidator(patterns.word)]
 _Absolute = Annotated[str, AfterValidator(_absolute)]
-#: a user's name or number, and after a colon a group's
-_OWNER = (
-    r"^([A-Za-z_][A-Za-z0-9_.-]{0,31}|[0-9]{1,10})(:([A-Za-z_][A-Za-z0-9_.-]{0,31}|[0-9]{1,10}))?$"
-)
-_Owner = Annotated[str, Field(pattern=_OWNER)]
+_Owner = Annotated[str, Field(pattern=patterns.OWNER)]
 _Mode = Annotated[str, Field(pattern=patterns.OCTAL)]
 
 
@@ -383,7 +379,7 @@ def _checked(path: Path, document: Mapping[str, Any]) -> Recipe:
         return Recipe.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key = ".".join(str(part) for part in first["loc"] if part != "[key]")
         if first["type"] == "extra_forbidden":
             tables: dict[str, type[_Table]] = {"files": File, "programs": File, "folders": Folder}
             known: type[_Table] = tables.get(str(first["loc"][0]), Recipe)
@@ -395,5 +391,7 @@ def _checked(path: Path, document: Mapping[str, Any]) -> Recipe:
         message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
         if first["type"] == "string_pattern_mismatch":
             message = f"{first['input']!r} is not {patterns.meant(first['ctx']['pattern'])}"
+        elif first["type"] in {"too_short", "string_too_short"}:
+            message = "has nothing in it"
         where = f"{path}: {key}" if key else str(path)
         raise InputError(f"{where}: {message}", hint="see docs/recipes.md") from None

@@ -10,6 +10,8 @@ TRACED = r"^[a-z][a-z0-9_*]*$"
 OCTAL = r"^[0-7]{3,4}$"
 SUITE = r"^[a-z][a-z-]*$"
 SIGNAL = r"^[A-Z0-9+-]{1,12}$"
+_USER = r"([A-Za-z_][A-Za-z0-9_.-]{0,31}|[0-9]{1,10})"
+OWNER = rf"^{_USER}(:{_USER})?$"
 
 _MEANT = {
     NAME: "a name of a-z, 0-9, dots and hyphens, at most 63 of them, such as my-server",
@@ -19,6 +21,7 @@ _MEANT = {
     OCTAL: "an octal mode, such as 0755",
     SUITE: "a suite of Debian's, such as trixie",
     SIGNAL: "a signal, such as QUIT",
+    OWNER: "the name or number of a user, and after a colon a group's, such as www-data:adm",
 }
 
 

@@ -65,7 +65,13 @@ def test_a_date_without_a_zone_is_utc(text: str) -> None:
     [
         ("regions = [", "TOML"),
         ('region = "eu-central-1"', "unknown key 'region'"),
-        ('regions = ["Frankfurt"]', "regions.0"),
+        ('regions = ["Frankfurt"]', "regions.0: 'Frankfurt' is not a region, such as eu-west-1"),
+        ('kms_keys = { here = "x" }', "kms_keys.here: 'here' is not a region"),
+        ('ami_name = ""', "ami_name: has nothing in it"),
+        ('version = "a b"', "'a b' is not a version of letters, digits"),
+        ('[share]\naccounts = ["1"]', "'1' is not the number of an account"),
+        ('[share]\norganizations = ["o"]', "'o' is not the ARN of an organization"),
+        ('[share]\nunits = ["u"]', "'u' is not the ARN of an organizational unit"),
         ('via = "ftp"', "via"),
         ("keep = 0", "keep"),
         ("keep = true", "keep"),  # not one release

@@ -88,6 +88,9 @@ def test_every_key(tmp_path: Path) -> None:
         ('file = "/"', "unknown key 'file'", "remove it"),
         ('[[files]]\nsource = "a"\nto = "/b"', "'files.0.to'", "source, path, from, mode"),
         ('files = [{ source = "a", path = "b" }]', "files.0.path", "docs/recipes.md"),
+        ("command = []", "command: has nothing in it", "docs/recipes.md"),
+        ('links = { a = "/b" }', "links.a: write an absolute path", "docs/recipes.md"),
+        ('user = "a b"', "'a b' is not the name or number of a user", "docs/recipes.md"),
         (
             'files = [{ source = "a", mode = "rwx" }]',
             "files.0.mode: 'rwx' is not an octal",
