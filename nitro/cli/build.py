@@ -41,7 +41,8 @@ def build(
     from nitro.cli.unchanged import text
     from nitro.image import decisions
 
-    built = None if port or env or arguments or kernel or driver else image.known(recipe)
+    changed = port or env or arguments or kernel or driver
+    built = None if changed or recipe_arg.names_ami(recipe) else image.known(recipe)
     if built is None:
         report = reporter()
         made = recipe_arg.find(recipe, port, env, arguments, kernel, driver, report=report)

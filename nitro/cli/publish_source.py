@@ -96,7 +96,8 @@ def _image(what: str, *, locked: bool, report: Reporter) -> Image:
             f"{what}: a raw disk without a manifest needs --name, --arch and --boot-mode",
             hint=f"such as --name web --arch {REGISTERED[0]} --boot-mode uefi",
         )
-    return image.known(what) or image.build(recipe_arg.find(what), report=report, locked=locked)
+    known = None if recipe_arg.names_ami(what) else image.known(what)
+    return known or image.build(recipe_arg.find(what), report=report, locked=locked)
 
 
 def _revision(path: Path) -> str:
