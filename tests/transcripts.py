@@ -12,8 +12,8 @@ import re
 from pathlib import Path
 
 _LONGEST = 200  # lines of a difference that a person reads
-_IDS = "ami|eipalloc|eipassoc|eni|fleet|i|import-ami|import-snap|key|lt|pg|r|sfr|sg|sgr|sir"
-_IDS += "|snap|subnet|vol|vpc"
+_IDS = "acl|ami|dopt|eipalloc|eipassoc|eni|eni-attach|fleet|i|igw|iip-assoc|import-ami"
+_IDS += "|import-snap|key|lt|pg|r|rtb|rtbassoc|sfr|sg|sgr|sir|snap|subnet|vol|vpc|vpc-cidr-assoc"
 _ID = re.compile(rf"\b({_IDS})-[0-9a-f]{{8,17}}\b")
 
 

@@ -13,10 +13,13 @@ import boto3
 import pytest
 from botocore.validate import ParamValidator
 from moto import mock_aws
+from moto.moto_api._internal import mock_random
 
 from nitro.local.aws import Pace, Site, install
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
+
+from .tour import Tour
 
 REGION = "us-east-1"
 BUCKET = "disks"
@@ -188,3 +191,10 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
     )
     with install(site), mock_aws():
         yield Account(site, hypervisor, clock)
+
+
+@pytest.fixture
+def tour(account: Account) -> Tour:
+    """Of an account in which moto draws the same ids in every run."""
+    mock_random.seed(1)
+    return Tour(account)
