@@ -61,9 +61,9 @@ def _timeless(text: str) -> str:
     text = re.sub(r"^  timeline (?:.*\n)(?: {12}.*\n)*", _timeline, text, flags=re.M)
     text = re.sub(r"\b\d+\.\d s\b|(?<= )\d s(?= )", "<s>", text)
     text = re.sub(r'("seconds": )\d+\.\d+', r"\1<s>", text)
-    host = "system|architecture|processor|processors|revision|nitro"
+    host = 'system|architecture|processor|processors|revision|nitro(?=": "\\d)'
     return re.sub(
-        rf'("(?:{host})": )(?:"\d?\D.*"|\d+|".*\d")(,?)$', r"\1<here>\2", text, flags=re.M
+        rf'^( *"(?:{host})"): (?:null|\d+|"[^"]*")(,?)$', r"\1: <here>\2", text, flags=re.M
     )
 
 
