@@ -38,7 +38,7 @@ from nitro.local.aws.instances import InstanceActions, InstancesBackend
 from nitro.local.aws.interfaces import InterfaceActions, InterfacesBackend
 from nitro.local.aws.launch_templates import LaunchTemplateActions
 from nitro.local.aws.placement_groups import PlacementGroupActions, PlacementGroupsBackend
-from nitro.local.aws.profiles import ProfileActions
+from nitro.local.aws.profiles import ProfileActions, ProfilesBackend
 from nitro.local.aws.regions import RegionActions, RegionsBackend
 from nitro.local.aws.rules import RuleActions
 from nitro.local.aws.site import Site
@@ -69,6 +69,7 @@ class LocalEC2Backend(
     ImagesBackend,
     SnapshotsBackend,
     VolumesBackend,
+    ProfilesBackend,
     InstancesBackend,
     EC2Backend,  # type: ignore[misc]
 ):

@@ -23,7 +23,7 @@ from moto.ec2.exceptions import (
 )
 from moto.ec2.models.instances import StateReason
 
-from nitro.local.aws import described, launch, profiles, quotas, states
+from nitro.local.aws import described, interfaces, launch, profiles, quotas, states
 from nitro.local.aws.api.errors import invalid_value
 from nitro.local.aws.api.tags import RESERVED
 from nitro.local.aws.launch_templates import with_template
@@ -39,7 +39,6 @@ from nitro.local.aws.needs import (
 from nitro.local.aws.site import Site
 from nitro.local.aws.volumes import set_speed
 from nitro.local.hypervisor import GuestStatus, State
-from nitro.local.link import mac_of
 
 CONSOLE_BYTES = 64 * 1024  # what GetConsoleOutput returns at most
 
@@ -118,7 +117,7 @@ class InstancesBackend:
             for mapping in options["block_device_mappings"]:
                 block = instance.block_device_mapping[mapping["DeviceName"]]
                 set_speed(self.volumes[block.volume_id], mapping["Ebs"])
-            self._prepare(instance, image, reservation.id)
+            self._prepare(instance, image, reservation.id, options.get("nics") or [])
 
     def _forget(self, instances: list[Any]) -> None:
         """Remove instances of a launch that failed, with all that is theirs."""
@@ -237,15 +236,13 @@ class InstancesBackend:
                     "provisioning additional capacity.",
                 )
 
-    def _prepare(self, instance: Any, image: Any, reservation_id: str) -> None:
+    def _prepare(self, instance: Any, image: Any, reservation_id: str, nics: list[Any]) -> None:
         instance.reservation_id = reservation_id
         instance.local_image = image  # which may be deregistered while the instance lives
         instance.ena_support = image.ena_support
         instance.boot_mode = image.boot_mode
         instance.current_instance_boot_mode = launch.boot_mode(image, instance.instance_type)
-        for nic in instance.nics.values():
-            nic.delete_on_termination = True  # EC2's default for interfaces made at launch
-            nic.mac_address = mac_of(nic.private_ip_address)
+        interfaces.set_up(instance, nics)
         instance.security_groups = list(instance.nics[0].group_set)
         self.give_public_address(instance)
 
@@ -297,6 +294,7 @@ class InstancesBackend:
         if state == "terminated":
             self.free_addresses(instance)
             instance.terminate()
+            interfaces.let_go(instance)
             self.site.hypervisor.release(instance.id)
         else:
             instance.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moto.core.responses import EmptyResult
@@ -12,6 +12,7 @@ from moto.ec2.models import elastic_network_interfaces
 from nitro.local import host_names
 from nitro.local.aws import private_addresses
 from nitro.local.aws.needs import Check, GetParam
+from nitro.local.link import mac_of
 
 
 class NetworkInterface(elastic_network_interfaces.NetworkInterface):  # type: ignore[misc]
@@ -70,6 +71,24 @@ class InterfacesBackend:
         super().delete_network_interface(eni_id)  # type: ignore[misc]
         if interface:
             interface.subnet.del_subnet_ip(interface.private_ip_address)
+
+
+def set_up(instance: Any, asked: Sequence[Mapping[str, Any]]) -> None:
+    """Give the interfaces of a new instance what its launch has asked for, and their MACs."""
+    wanted = {int(each.get("DeviceIndex", 0)): each for each in asked}
+    for index, nic in instance.nics.items():
+        given = wanted.get(index, {})
+        nic.delete_on_termination = given.get("DeleteOnTermination", True)
+        nic.description = given.get("Description", nic.description)
+        nic.mac_address = mac_of(nic.private_ip_address)
+
+
+def let_go(instance: Any) -> None:
+    """Free the interfaces that outlive an instance that has ended."""
+    for nic in instance.nics.values():
+        if not nic.delete_on_termination:
+            nic.instance = nic.attachment_id = nic.attach_time = nic.device_index = None
+            nic.public_ip, nic.status = None, "available"
 
 
 def groups_of(backend: Any, ids: Sequence[str], vpc_id: str) -> list[Any]:

@@ -36,6 +36,16 @@ def associate(instance: Any, profile: Profile | None) -> None:
     instance.iam_instance_profile = profile and {"Arn": profile.arn, "Id": profile.id}
 
 
+class ProfilesBackend:
+    """Part of the EC2 backend; see `nitro.local.aws.ec2`."""
+
+    def associate_iam_instance_profile(self, **_: Any) -> None:
+        """For moto's launch, which means the first instance and cannot do it again.
+
+        Every instance of a launch has its profile already.
+        """
+
+
 class ProfileActions:
     """Part of the EC2 responses; see `nitro.local.aws.ec2`."""
 

@@ -31,7 +31,7 @@ class StatusActions:
         records = [
             {
                 "VolumeId": volume.id,
-                "AvailabilityZone": volume.zone,
+                "AvailabilityZone": volume.availability_zone,
                 "Actions": [],
                 "Events": [],
                 "VolumeStatus": well,

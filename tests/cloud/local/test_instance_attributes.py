@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from nitro.local.hypervisor import State
+
 from .conftest import Account, error_code
 
 
@@ -116,3 +118,50 @@ def test_user_data_is_changed_while_stopped(account: Account, image_id: str) -> 
     assert code == "InvalidParameterValue"
     account.ec2.start_instances(InstanceIds=[instance_id])
     assert account.hypervisor.guests[instance_id].guest.user_data == b"new"
+
+
+def test_how_an_instance_ends_is_changed_and_nothing_else(account: Account, image_id: str) -> None:
+    instance_id = account.run(image_id)["InstanceId"]
+    before = account.instance(instance_id)["SecurityGroups"]
+    assert before
+    behaviour = "InstanceInitiatedShutdownBehavior"
+    change = account.ec2.modify_instance_attribute
+    of_it = {"InstanceId": instance_id}
+    change(**of_it, **{behaviour: {"Value": "terminate"}})
+    name = "instanceInitiatedShutdownBehavior"
+    told = account.ec2.describe_instance_attribute(**of_it, Attribute=name)
+    assert told[behaviour] == {"Value": "terminate"}
+    assert error_code(lambda: change(**of_it, **{behaviour: {"Value": "x"}}))
+    assert error_code(lambda: change(**of_it)) == "InvalidParameterCombination"
+    assert account.instance(instance_id)["SecurityGroups"] == before
+    account.hypervisor.guests[instance_id].state = State.OFF
+    assert account.instance(instance_id)["State"]["Name"] == "terminated"
+
+
+def test_an_attribute_is_given_by_its_name(account: Account, image_id: str) -> None:
+    of_it = {"InstanceId": account.run(image_id)["InstanceId"]}
+
+    def change(name: str, value: str | None = None) -> None:
+        given = {} if value is None else {"Value": value}
+        account.ec2.modify_instance_attribute(**of_it, Attribute=name, **given)
+
+    def told(name: str, member: str) -> Any:
+        answer = account.ec2.describe_instance_attribute(**of_it, Attribute=name)
+        return answer[member]["Value"]
+
+    change("disableApiTermination", "true")
+    assert told("disableApiTermination", "DisableApiTermination") is True
+    change("disableApiTermination", "false")
+    assert told("disableApiTermination", "DisableApiTermination") is False
+    change("sourceDestCheck", "false")
+    (nic,) = account.instance(of_it["InstanceId"])["NetworkInterfaces"]
+    assert nic["SourceDestCheck"] is False
+    for name, value in (
+        *(("kernel", "x"), ("sourceDestCheck", "x"), ("sourceDestCheck", None)),
+        ("userData", "not base64"),
+    ):
+        assert error_code(lambda n=name, v=value: change(n, v)) == "InvalidParameterValue"  # type: ignore[misc]
+    account.ec2.stop_instances(InstanceIds=[of_it["InstanceId"]])
+    account.instance(of_it["InstanceId"])
+    change("userData", "ZGF0YQ==")
+    assert told("userData", "UserData") == "ZGF0YQ=="

@@ -139,3 +139,21 @@ def test_a_group_of_another_network_is_refused(account: Account) -> None:
     ):
         assert error_code(call) == "InvalidGroup.NotFound"
     assert account.instance(instance["InstanceId"])["SecurityGroups"] == instance["SecurityGroups"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_an_interface_is_what_its_launch_asks_for(account: Account, kept: bool) -> None:
+    asked = {"DeviceIndex": 0, "Description": "mine", "DeleteOnTermination": not kept}
+    image_id = account.image(account.snapshot())
+    begun = account.run(image_id, NetworkInterfaces=[asked])
+    (nic,) = begun["NetworkInterfaces"]
+    assert nic["Description"] == "mine"
+    assert nic["Attachment"]["DeleteOnTermination"] is not kept
+    account.ec2.terminate_instances(InstanceIds=[begun["InstanceId"]])
+    account.ec2.describe_instances()
+    left = account.ec2.describe_network_interfaces()["NetworkInterfaces"]
+    assert [(each["NetworkInterfaceId"], each["Status"]) for each in left] == (
+        [(nic["NetworkInterfaceId"], "available")] if kept else []
+    )
+    for each in left:
+        account.ec2.delete_network_interface(NetworkInterfaceId=each["NetworkInterfaceId"])

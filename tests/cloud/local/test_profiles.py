@@ -99,3 +99,15 @@ def test_a_profile_that_does_not_exist_is_refused(account: Account, instance: st
         )
         assert code == "InvalidParameterValue"
     assert associations(account) == []
+
+
+def test_a_launch_with_a_profile_can_be_asked_for_again(account: Account, instance: str) -> None:
+    image_id = account.instance(instance)["ImageId"]
+    wanted = {"IamInstanceProfile": {"Name": "one"}, "ClientToken": "token"}
+    begun = account.run(image_id, **wanted)
+    assert account.run(image_id, **wanted)["InstanceId"] == begun["InstanceId"]
+    known = account.iam.get_instance_profile(InstanceProfileName="one")["InstanceProfile"]
+    told = {"Arn": known["Arn"], "Id": known["InstanceProfileId"]}
+    assert begun["IamInstanceProfile"] == told
+    (found,) = associations(account)
+    assert (found["InstanceId"], found["IamInstanceProfile"]) == (begun["InstanceId"], told)
