@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cloud.local.conftest import BUCKET
-from tests.cloud.local.tour import Tour
+from tests.cloud.local.tour import Tour, filters, tagged
 from tests.transcripts import compare
 
 HERE = Path(__file__).parent / "transcripts"
@@ -15,10 +15,6 @@ NOBODY = "ami-0123456789abcdef0"
 NOTHING = "snap-0123456789abcdef0"
 ORGANIZATION = "arn:aws:organizations::123456789012:organization/o-0123456789"
 UNIT = "arn:aws:organizations::123456789012:ou/o-0123456789/ou-0123-01234567"
-
-
-def tagged(kind: str, **tags: str) -> list[dict[str, Any]]:
-    return [{"ResourceType": kind, "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}]
 
 
 def container(key: str = "disk.raw", bucket: str = BUCKET, **more: Any) -> dict[str, Any]:
@@ -82,10 +78,6 @@ def test_imports_of_snapshots(tour: Tour) -> None:
     tour("ec2.cancel_import_task", ImportTaskId=task)
     tour("ec2.describe_snapshots", OwnerIds=["self"])
     compare(HERE / "snapshot-imports.txt", tour.text)
-
-
-def filters(*given: tuple[str, str]) -> list[dict[str, Any]]:
-    return [{"Name": name, "Values": values.split(",")} for name, values in given]
 
 
 def test_imports_of_images(tour: Tour) -> None:

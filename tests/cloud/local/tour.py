@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import json
 import pprint
 import re
 from collections.abc import Mapping
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
 WIDTH = 100
 _LONGEST = 120  # characters of a text that is not cut by its digest
 _DRAWN = re.compile(
-    r"\b(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|A[A-Z]{3}[A-Z0-9]{16,17})\b"
+    r"\b(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|A[A-Z]{3}[A-Z0-9]{16,17}"
+    r"|(?=[a-z]*\d)[a-z0-9]{20})\b"
 )
 _SECRETS = frozenset(
     {
@@ -62,10 +62,14 @@ class Tour:
             self._write(asked, [str(error)])
             return {}
         status = answer["ResponseMetadata"]["HTTPStatusCode"]
-        told = {name: each for name, each in answer.items() if name != "ResponseMetadata"}
-        read = {k: v.read() if hasattr(v, "read") else v for k, v in told.items()}
-        self._write(asked, [f"{status}", *self._told(read).splitlines()])
-        return {**told, **read}
+        told = {
+            name: each.read() if hasattr(each, "read") else each
+            for name, each in answer.items()
+            if name != "ResponseMetadata"
+        }
+        assert " object at 0x" not in str(told), f"{operation} tells of Python's own: {told}"
+        self._write(asked, [f"{status}", *self._told(told).splitlines()])
+        return told
 
     def each(self, operation: str, *given: Mapping[str, Any], **common: Any) -> None:
         """Ask once with each of these parameters, which count before the common ones."""
@@ -83,7 +87,7 @@ class Tour:
     def guest(self, instance_id: str) -> None:
         """What the hypervisor was told last of an instance."""
         held = self.account.hypervisor.guests[instance_id]
-        self.note(f"guest of {instance_id}", {**vars(held.guest), "plugged": sorted(held.plugged)})
+        self.note(f"guest of {instance_id}", {**vars(held.guest), "plugged": held.plugged})
 
     def _write(self, asked: str, answered: list[str]) -> None:
         """Of an answer to the same question, what has changed since the last one."""
@@ -134,5 +138,11 @@ class Tour:
         return self._drawn.setdefault(value, f"<{name} {len(self._drawn) + 1}>")
 
 
-def policy(*statements: Mapping[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+def filters(*given: tuple[str, str]) -> list[dict[str, Any]]:
+    """Of names and values with commas between them."""
+    return [{"Name": name, "Values": values.split(",")} for name, values in given]
+
+
+def tagged(kind: str, **tags: str) -> list[dict[str, Any]]:
+    """Tag specifications of one kind of resource."""
+    return [{"ResourceType": kind, "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}]
