@@ -77,9 +77,13 @@ def _module(file: str) -> tuple[str, str]:
 def _names(test: str, file: str) -> bool:
     """Whether the file of `test` is that of the module `file`, or imports it or its package.
 
-    Its package counts where the module holds nothing but data, as one of several alike.
+    Its package counts where the module holds nothing but data, as one of several alike. A case
+    names a package as its parameter: `test_numbers.py::test_…[nitro.ena]`.
     """
     package, module = _module(file)
+    case = test.rpartition("[")[2].removesuffix("]")
+    if case.startswith("nitro.") and f"{package}.{module}.".startswith(f"{case}."):
+        return True
     above, _, folder = package.rpartition(".")
     path = test.partition("::")[0]
     found = _imports(path)

@@ -147,6 +147,15 @@ def test_lines_that_run_at_import_are_asked_of_all_tests_of_the_file() -> None:
     assert covered.tests("nitro/a.py", 2, at_import=True) == []
 
 
+def test_a_case_may_name_the_package_of_which_it_looks_at_all_modules() -> None:
+    seconds = {f"y.py::t[{name}]": 1.0 for name in ("nitro.a", "nitro.ab", "nitro.a.b", "a")}
+    covered = Covered({"nitro/a/b.py": {1: []}}, seconds)
+    assert covered.tests("nitro/a/b.py", 1, at_import=True) == [
+        "y.py::t[nitro.a.b]",
+        "y.py::t[nitro.a]",
+    ]
+
+
 def test_a_file_and_lines_of_it_can_be_chosen() -> None:
     path, lines = place("nitro/printable.py:1-31")
     assert (path, lines) == ("nitro/printable.py", range(1, 32))
