@@ -119,6 +119,7 @@ class InterfaceActions:
         """With an address that is free, the one that is asked for."""
         subnet = self.ec2_backend.get_subnet(self._get_param("SubnetId"))
         asked = self._get_param("PrivateIpAddress")
+        groups_of(self.ec2_backend, self._get_param("Groups", []), subnet.vpc_id)
         private_addresses.check_room(subnet, 1)
         if asked:
             private_addresses.check(subnet, asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import Account
+from .conftest import Account, error_code
 
 # https://docs.aws.amazon.com/cli/latest/reference/ec2/describe-instances.html#examples
 OF_INSTANCES = {
@@ -86,3 +86,11 @@ def test_volumes(account: Account) -> None:
     account.ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)
     (found,) = account.ec2.describe_volumes()["Volumes"]
     assert found["MultiAttachEnabled"] is False
+
+
+@pytest.mark.parametrize("material", [b"no key", b"ssh-rsa AAAA", b"\xff\xfe", b"ssh-dss AAAA me"])
+def test_what_is_no_key_is_not_imported(account: Account, material: bytes) -> None:
+    code = error_code(
+        lambda: account.ec2.import_key_pair(KeyName="bad", PublicKeyMaterial=material)
+    )
+    assert code == "InvalidKeyPair.Format"

@@ -157,3 +157,17 @@ def test_an_interface_is_what_its_launch_asks_for(account: Account, kept: bool) 
     )
     for each in left:
         account.ec2.delete_network_interface(NetworkInterfaceId=each["NetworkInterfaceId"])
+
+
+def test_an_interface_is_made_with_groups_that_are_there(account: Account) -> None:
+    subnet = account.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    vpc = account.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    far = account.ec2.create_security_group(GroupName="f", Description="f", VpcId=vpc)["GroupId"]
+    for group in ("sg-0123456789abcdef0", far):
+        code = error_code(
+            lambda g=group: account.ec2.create_network_interface(SubnetId=subnet, Groups=[g])  # type: ignore[misc]
+        )
+        assert code == "InvalidGroup.NotFound"
+    assert account.ec2.describe_network_interfaces()["NetworkInterfaces"] == []
+    groups = account.ec2.describe_security_groups()["SecurityGroups"]
+    assert "sg-0123456789abcdef0" not in [each["GroupName"] for each in groups]
