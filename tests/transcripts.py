@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 _LONGEST = 200  # lines of a difference that a person reads
-_IDS = "acl|ami|dopt|eipalloc|eipassoc|eni|eni-attach|fleet|i|igw|iip-assoc|import-ami"
+_IDS = "acl|aclassoc|ami|dopt|eipalloc|eipassoc|eni|eni-attach|fleet|i|igw|iip-assoc|import-ami"
 _IDS += "|import-snap|key|lt|pg|r|rtb|rtbassoc|sfr|sg|sgr|sir|snap|subnet|vol|vpc|vpc-cidr-assoc"
 _ID = re.compile(rf"\b({_IDS})-[0-9a-f]{{8,17}}\b")
 
