@@ -52,7 +52,7 @@ Count = Annotated[Whole, Field(ge=1, le=10_000)]
 Amount = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Machine:
     """What a pair of instances is: the same for client and server but for the client's image.
 
@@ -66,7 +66,7 @@ class Machine:
     region: str
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Test:
     """One run of one tool. `message_bytes` None: the tool's default; `streams` are connections.
 
@@ -85,7 +85,7 @@ class Test:
     mtu: int | None = None
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Cell:
     """What has a history: one test on one machine."""
 

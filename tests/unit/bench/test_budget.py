@@ -43,6 +43,14 @@ def test_money_is_spent_by_all_servers_and_a_client_of_the_dearest_type(clock):
     assert found.is_spent([SECOND])
 
 
+def test_money_is_spent_when_the_last_cent_is(clock):
+    found = Budget(None, 4.0, PRICES)
+    found.begin_group()
+    clock.now += 3600
+    assert found.cost([FIRST]) == 4
+    assert found.is_spent([FIRST])
+
+
 def test_every_client_at_work_costs(clock):
     found = Budget(None, 10.0, PRICES, clients=3)
     found.begin_group()

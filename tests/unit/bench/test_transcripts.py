@@ -63,6 +63,9 @@ def test_histories_comparisons_and_causes(say: Say) -> None:
     text += say("history", "--cell", "*kernel http*", "--metric", "*p99", "--json")
     text += say("compare", "driver=kernel", "driver=nitro")
     text += say("compare", f"driver=kernel,{last}", f"driver=nitro,{last}")
+    text += say(
+        "compare", f"driver=kernel,{last}", f"driver=nitro,{last}", "--metric", "http_p99", "--json"
+    )
     text += say("compare", f"{last},phase=steady", f"night={NIGHTS[10]},phase=steady")
     sides = ("instance_type=c5.large", "instance_type=c6in.large")
     text += say("compare", *sides, "--metric", "http*", "--json")

@@ -75,3 +75,11 @@ def test_only_what_is_left_fails(work, book):
     work.take("measurement", 0, GOOD)
     work.fail(NitroError("the pair died"))
     assert book.runs == [(first, None, True), *((task, "the pair died", False) for task in rest)]
+
+
+def test_a_run_that_was_not_made_has_failed_for_its_tool(work):
+    found: list[Result] = []
+    work.keep = lambda runs, _: found.extend(result for _, result in runs)
+    work.fail(NitroError("the pair died"))
+    assert {result.tool for result in found} == {"http"}
+    assert all(result.started > 1e9 for result in found)

@@ -6,7 +6,8 @@ import dataclasses
 import re
 import shlex
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, timedelta
 from enum import Enum
 from pathlib import Path
@@ -17,8 +18,9 @@ import pytest
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
+from nitro import local
 from nitro.bench.store import FolderStore
-from nitro.cli import app
+from nitro.cli import app, connection
 from nitro.cli.bench import submit
 from nitro.cloud import Cloud
 from nitro.errors import NitroError
@@ -40,7 +42,9 @@ RECIPE = 'command = ["/x"]\nports = [80, 5201]\n'
 # What a command calls in the end, and command lines that do.
 CALLS = {
     "nitro.deploy.deploy": f"""
-deploy app.toml --instance C5.Large --cloud aws
+deploy app.toml --instance C5.Large
+deploy app.toml --instance c5.large --dry-run --region eu-west-1
+launch app.toml --instance c5.large --region eu-west-1
 deploy app.toml --instance c5.large --ephemeral --probe boot --probe http:seconds=1 --from host \
 {WHERE}
 deploy app.toml --instance c5.large --keep --ttl 2h --via ebs --locked --dry-run {WHERE}
@@ -51,6 +55,7 @@ launch app.toml --instance c5.large {WHERE}
 launch tool --instance c5.large {BUILD} --ttl 1d --locked {PLACE} --bucket mine {WHERE} -- -v
 """,
     "nitro.launch_ami.launch_ami": f"""
+launch ami-0123456789abcdef0 --instance c5.large
 launch ami-0123456789abcdef0 --instance c5.large {WHERE}
 launch ami-0123456789abcdef0 --instance c5.large --port 80 --port udp:53 --env A=b --ttl 1d \
 {PLACE} --subnet {SUBNET} --allow 10.0.0.0/8,10.1.0.0/16 {WHERE}
@@ -80,6 +85,7 @@ run tool --complete --locked
 publish app.toml --locked
 """,
     "nitro.selftest.Selftest.run": f"""
+selftest
 selftest {WHERE}
 selftest tool --instance c6i.large --budget 0.5 --subnet {SUBNET} --bucket mine --allow \
 10.0.0.0/8 {WHERE}
@@ -118,6 +124,7 @@ rollback web-1 --parameter /x --region eu-west-1 --region us-east-1 --cloud aws 
 rollback web-1 --config publish.toml --cloud aws
 """,
     "nitro.bench.night.run": f"""
+bench run plan.toml --record record
 bench run plan.toml --record record {WHERE}
 bench run plan.toml --record record --night 2026-11-26 --subnet {SUBNET} --bucket mine {WHERE}
 """,
@@ -228,7 +235,10 @@ def _called(name: str, arguments: list[str]) -> str:
 
 
 @pytest.mark.extended
-def test_what_options_become(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("part", ["instances", "others"])
+def test_what_options_become(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
     (here / "a.raw").write_bytes(b"a disk")
     (here / "app.toml").write_text(RECIPE)
     (here / "plan.toml").write_text(PLAN)
@@ -245,8 +255,19 @@ def test_what_options_become(here: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Cloud, "connect", connect)
     monkeypatch.setattr(submit, "store_of", lambda *_: FolderStore(here / "record"))
+
+    @contextmanager
+    def session(_: Reporter) -> Iterator[Any]:
+        endpoint = SimpleNamespace(url="http://local", region="mars", guest_ca="ca", key=("a", "b"))
+        yield SimpleNamespace(endpoint=endpoint, death=lambda: None)
+
+    monkeypatch.setattr(local, "session", session)
+    monkeypatch.setattr(connection, "_check_tap_devices", lambda: heard.append("TAP devices?"))
     text = ""
-    for target, lines in CALLS.items():
+    end = list(CALLS).index("nitro.image.build")
+    for target, lines in list(CALLS.items())[
+        slice(end) if part == "instances" else slice(end, None)
+    ]:
         text += f"---- {target}\n"
         with monkeypatch.context() as patch:
 
@@ -261,5 +282,5 @@ def test_what_options_become(here: Path, tmp_path: Path, monkeypatch: pytest.Mon
                 assert "this far" in done.output, (line, done.output)
                 text += f"$ nitro {line}\n" + "".join(f"{one}\n" for one in heard) + "\n"
     text = re.sub(r"'[^']*/nitro-kernel-\w+", "'<temporary>", text)
-    path = Path(__file__).parent / "transcripts/arguments.txt"
+    path = Path(__file__).parent / f"transcripts/arguments-{part}.txt"
     compare(path, text.replace(str(tmp_path), "<folder>"))

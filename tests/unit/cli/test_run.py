@@ -323,3 +323,17 @@ def test_packages_whose_scripts_would_have_made_something_are_named(
     for expected in ("       the scripts of nginx\n", ""):
         run_end.explain_scripts(recipe.load("hello"), built)
         assert capsys.readouterr().err == expected
+
+
+def test_a_program_that_fails_or_is_left_silent_may_lack_what_a_script_makes(
+    machines: list[Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("nitro.image.missing.scripts_hint", lambda *_: "its script makes a user")
+    for session, told in (
+        (ended(1), True),
+        (ended(0), False),
+        (ConsoleSession(b"hello\r\n", left=True), True),
+    ):
+        monkeypatch.setitem(SESSION, "is", session)
+        run(monkeypatch)
+        assert ("its script makes a user" in capfd.readouterr().err) is told

@@ -61,6 +61,9 @@ PROBES = [
     Result("boot", "boot", _metrics(boot_ready=(0.25, "s"))),
     Result("boot", "boot", error="boot: the guest failed"),
     Result("http", "http", {}),
+    # To the last column, and one beyond it.
+    *(Result("a", "b", error=f"{'x' * 23} {'y' * number}") for number in (23, 24)),
+    *(Result("a", "b", _metrics(m=(1, "u" * 23), m_p50=(1, "v" * n))) for n in (22, 23, 24)),
     Result("iperf3", "iperf3-tcp-out", _metrics(tcp_out=(9.9951e9, "bit/s"), other=(1, "x"))),
     Result("iperf3", "x", _metrics(tcp_in=(999.6, "bit/s"), tcp_in_retransmits=(1, "segments"))),
     Result("iperf3", "x", _metrics(tcp_in=(0, "bit/s"), tcp_in_retransmits=(1234, "segments"))),
