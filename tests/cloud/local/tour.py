@@ -36,58 +36,21 @@ _TIME = re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::[0-9.]+)?(?:Z|\+00:00| GM
 _TASK_NUMBER = re.compile(r"(?<=Task created on )[\d,]+")
 
 
-class Tour:
-    """`text` is what has been asked and answered; a call returns the answer itself."""
+class Notes:
+    """`text` is what has been asked and answered."""
 
-    def __init__(self, account: Account) -> None:
-        self.account, self.text = account, ""
+    def __init__(self) -> None:
+        self.text = ""
         self._names, self._drawn = Names(), dict[str, str]()
         self._before: dict[str, list[str]] = {}
 
-    def __call__(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
-        """Ask for "SERVICE.METHOD"; what is refused is in the text, and the answer is empty."""
-        service, _, method = operation.partition(".")
-        asked = f"{operation} {self._told(parameters)}" if parameters else operation
-        try:
-            answer = getattr(getattr(self.account, service), method)(**parameters)
-        except ClientError as error:
-            answer, found = error.response, error.response["Error"]
-            status = answer["ResponseMetadata"]["HTTPStatusCode"]
-            said = [self._cut(f"{found['Code']} ({status}): {found.get('Message')}")]
-            more = {k: v for k, v in answer.items() if k not in ("Error", "ResponseMetadata")}
-            said += [self._told(more)] if more else []
-            self._write(asked, said)
-            return {}
-        except ParamValidationError as error:
-            self._write(asked, [str(error)])
-            return {}
-        status = answer["ResponseMetadata"]["HTTPStatusCode"]
-        told = {
-            name: each.read() if hasattr(each, "read") else each
-            for name, each in answer.items()
-            if name != "ResponseMetadata"
-        }
-        assert " object at 0x" not in str(told), f"{operation} tells of Python's own: {told}"
-        self._write(asked, [f"{status}", *self._told(told).splitlines()])
-        return told
-
-    def each(self, operation: str, *given: Mapping[str, Any], **common: Any) -> None:
-        """Ask once with each of these parameters, which count before the common ones."""
-        for parameters in given:
-            self(operation, **{**common, **parameters})
-
     def note(self, title: str, value: Any) -> None:
-        """What something else than an answer says."""
+        """What something else than an AWS client says."""
         self._write(title, self._told(value).splitlines())
 
-    def after(self, seconds: float) -> None:
-        self.account.clock.advance(seconds)
-        self.text += f"\n--- {seconds:g} s later\n"
-
-    def guest(self, instance_id: str) -> None:
-        """What the hypervisor was told last of an instance."""
-        held = self.account.hypervisor.guests[instance_id]
-        self.note(f"guest of {instance_id}", {**vars(held.guest), "plugged": held.plugged})
+    def asked(self, operation: str, parameters: Mapping[str, Any]) -> str:
+        """A request as the title of its answer."""
+        return f"{operation} {self._told(parameters)}" if parameters else operation
 
     def _write(self, asked: str, answered: list[str]) -> None:
         """Of an answer to the same question, what has changed since the last one."""
@@ -136,6 +99,55 @@ class Tour:
     def _number(self, value: str, name: str) -> str:
         """The same value has the same number throughout."""
         return self._drawn.setdefault(value, f"<{name} {len(self._drawn) + 1}>")
+
+
+class Tour(Notes):
+    """Of an account, whose clients ask; a call returns the answer itself."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__()
+        self.account = account
+
+    def __call__(self, operation: str, /, **parameters: Any) -> dict[str, Any]:
+        """Ask for "SERVICE.METHOD"; what is refused is in the text, and the answer is empty."""
+        service, _, method = operation.partition(".")
+        asked = self.asked(operation, parameters)
+        try:
+            answer = getattr(getattr(self.account, service), method)(**parameters)
+        except ClientError as error:
+            answer, found = error.response, error.response["Error"]
+            status = answer["ResponseMetadata"]["HTTPStatusCode"]
+            said = [self._cut(f"{found['Code']} ({status}): {found.get('Message')}")]
+            more = {k: v for k, v in answer.items() if k not in ("Error", "ResponseMetadata")}
+            said += [self._told(more)] if more else []
+            self._write(asked, said)
+            return {}
+        except ParamValidationError as error:
+            self._write(asked, [str(error)])
+            return {}
+        status = answer["ResponseMetadata"]["HTTPStatusCode"]
+        told = {
+            name: each.read() if hasattr(each, "read") else each
+            for name, each in answer.items()
+            if name != "ResponseMetadata"
+        }
+        assert " object at 0x" not in str(told), f"{operation} tells of Python's own: {told}"
+        self._write(asked, [f"{status}", *self._told(told).splitlines()])
+        return told
+
+    def each(self, operation: str, *given: Mapping[str, Any], **common: Any) -> None:
+        """Ask once with each of these parameters, which count before the common ones."""
+        for parameters in given:
+            self(operation, **{**common, **parameters})
+
+    def after(self, seconds: float) -> None:
+        self.account.clock.advance(seconds)
+        self.text += f"\n--- {seconds:g} s later\n"
+
+    def guest(self, instance_id: str) -> None:
+        """What the hypervisor was told last of an instance."""
+        held = self.account.hypervisor.guests[instance_id]
+        self.note(f"guest of {instance_id}", {**vars(held.guest), "plugged": held.plugged})
 
 
 def filters(*given: tuple[str, str]) -> list[dict[str, Any]]:

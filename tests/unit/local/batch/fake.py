@@ -14,6 +14,7 @@ class FakeAttempt:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
+    region: str
     code: int | None = None
     asked_to_end: bool = False
 
@@ -36,7 +37,7 @@ class FakeRunner:
     ) -> FakeAttempt:
         if self.fails:
             raise self.fails
-        attempt = FakeAttempt(name, command, environment)
+        attempt = FakeAttempt(name, command, environment, region)
         self.started.append(attempt)
         return attempt
 
