@@ -252,7 +252,13 @@ class LocalS3Response(
         status, sent, body = super().get_object()
         if part is None or status != 200:
             return status, sent, body
-        return 206, {**sent, **part.headers}, body[part.first : part.last + 1]
+        data = body[part.first : part.last + 1]
+        sums = {
+            header: encoded(algorithm, data)
+            for header, algorithm in _HEADERS.items()
+            if header in sent  # that of the whole object, which clients hold the part against
+        }
+        return 206, {**sent, **part.headers, **sums}, data
 
     def _part(self, bucket_name: str, key_name: str) -> s3_parts.Part | None:
         """What the request asks for by a part number."""

@@ -126,6 +126,7 @@ class KeptBackend:
         entries = []
         for version in list(versions):
             if isinstance(version, FakeDeleteMarker):
+                _let_go(version)
                 modified = version.last_modified.isoformat()
                 entries.append({"marker": version.version_id, "modified": modified})
             elif not version.disposed:
@@ -277,6 +278,14 @@ def _store(folder: Path, stem: str, key: Any) -> str:
         key._value_buffer.close()
         key._value_buffer = StoredBytes(stored)
     return stored.name
+
+
+def _let_go(marker: Any) -> None:
+    """A marker is listed without the object that it hides, whose bytes may be gone by then."""
+    held = marker.key
+    if isinstance(held, FakeKey) and held.contentsize:
+        of_it = {"bucket_name": held.bucket_name}
+        marker.key = FakeKey(held.name, b"", held.account_id, held.region_name, **of_it)
 
 
 def _sweep(path: Path, named: set[str]) -> None:

@@ -272,3 +272,20 @@ def test_a_lifecycle_removes_what_has_become_old_meanwhile(
             assert keys(NAME) == left
             assert keys("versions") == ["new/a", "old/a"]
     assert len(list((folder(account) / NAME).iterdir())) == 1 + 2
+
+
+def test_versions_are_listed_when_the_one_below_a_marker_is_gone(account: Account) -> None:
+    s3 = account.s3
+    s3.create_bucket(Bucket=NAME)
+    s3.put_bucket_versioning(Bucket=NAME, VersioningConfiguration={"Status": "Enabled"})
+    first, last = (s3.put_object(Bucket=NAME, Key="k", Body=b"x")["VersionId"] for _ in range(2))
+    marker = s3.delete_object(Bucket=NAME, Key="k")["VersionId"]
+    s3.delete_object(Bucket=NAME, Key="k", VersionId=last)
+
+    def see() -> Any:
+        told = s3.list_object_versions(Bucket=NAME)
+        return [
+            [each["VersionId"] for each in told[name]] for name in ("Versions", "DeleteMarkers")
+        ]
+
+    assert same_after_a_restart(account, see) == [[first], [marker]]

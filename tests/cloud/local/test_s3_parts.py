@@ -77,3 +77,19 @@ def test_an_upload_that_there_is_not(s3: Any) -> None:
             "NoSuchUpload",
             404,
         )
+
+
+@pytest.mark.parametrize("asked", [{}, {"ChecksumType": "FULL_OBJECT"}])
+def test_a_part_comes_with_its_own_checksum(s3: Any, asked: dict[str, str]) -> None:
+    """The client holds what it gets against it."""
+    named = {"Bucket": BUCKET, "Key": "summed"}
+    upload = s3.create_multipart_upload(**named, ChecksumAlgorithm="CRC32", **asked)["UploadId"]
+    sent = []
+    for number, part in enumerate(PARTS, 1):
+        told = s3.upload_part(**named, UploadId=upload, PartNumber=number, Body=part)
+        sums = {"ChecksumCRC32": told["ChecksumCRC32"]}
+        sent.append({"PartNumber": number, "ETag": told["ETag"], **sums})
+    s3.complete_multipart_upload(**named, UploadId=upload, MultipartUpload={"Parts": sent})
+    got = s3.get_object(**named, PartNumber=2)
+    assert got["Body"].read() == PARTS[1]
+    assert got["ChecksumCRC32"] == sent[1]["ChecksumCRC32"]
