@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 import pprint
 import re
 from collections.abc import Mapping
@@ -158,3 +159,8 @@ def filters(*given: tuple[str, str]) -> list[dict[str, Any]]:
 def tagged(kind: str, **tags: str) -> list[dict[str, Any]]:
     """Tag specifications of one kind of resource."""
     return [{"ResourceType": kind, "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}]
+
+
+def policy(*statements: Mapping[str, Any]) -> str:
+    """The text of a policy."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
