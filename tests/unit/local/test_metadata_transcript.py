@@ -138,7 +138,7 @@ def test_requests() -> None:
             body = f"<token {len(tokens)}>"
         shown = " ".join(f"{key}={value}" for key, value in headers.items())
         shown += f" with {name}" if name else ""
-        text += f"\n> {method} {path} from {source} {shown}\n"
+        text += f"\n> {method} {path} from {source} {shown}".rstrip() + "\n"
         text += f"{answer.status.value} ttl={answer.ttl} hops={answer.hops} {body}".rstrip() + "\n"
 
     def token(source: str, ttl: str, path: str = "/latest/api/token", **more: str) -> None:
