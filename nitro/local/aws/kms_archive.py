@@ -9,12 +9,15 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from moto.kms.models import Key, KmsBackend
+from moto.kms.exceptions import NotAuthorizedException, ValidationException
+from moto.kms.models import RESERVED_ALIASES, Key, KmsBackend
 
 from nitro.local.aws import kept
 
 FOLDER = "keys"
 _PLAIN = ("arn", "creation_date", "enabled", "key_manager", "key_state")
+_AWS_ALIASES = "alias/aws/"
+_DELETION_DAYS = range(7, 31)
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +26,20 @@ class LocalKMSBackend(KmsBackend):  # type: ignore[misc]
     """One region of one account."""
 
     site: Any
+
+    def get_key_id(self, key_id: str) -> str:
+        """moto's finds a key of this region by an ARN of another one."""
+        if key_id.startswith("arn:"):
+            _, _, _, region, account, *_ = [*key_id.split(":"), "", "", ""]
+            if (region, account) != (self.region_name, self.account_id):
+                return key_id  # which no key has
+        return str(super().get_key_id(key_id))
+
+    def create_alias(self, target_key_id: str, alias_name: str) -> Any:
+        """moto refuses only those of AWS's aliases that it knows."""
+        if alias_name.startswith(_AWS_ALIASES) and alias_name not in RESERVED_ALIASES:
+            raise NotAuthorizedException
+        return super().create_alias(target_key_id, alias_name)
 
     # moto's take a key's id alone; AWS, and moto's other operations, take its ARN, too.
 
@@ -33,6 +50,9 @@ class LocalKMSBackend(KmsBackend):  # type: ignore[misc]
         super().disable_key(self.get_key_id(key_id))
 
     def schedule_key_deletion(self, key_id: str, pending_window_in_days: int) -> Any:
+        """moto answers another number of days as if it were done."""
+        if pending_window_in_days not in _DELETION_DAYS:
+            raise ValidationException("PendingWindowInDays: It must be from 7 to 30.")
         return super().schedule_key_deletion(self.get_key_id(key_id), pending_window_in_days)
 
     def cancel_key_deletion(self, key_id: str) -> None:

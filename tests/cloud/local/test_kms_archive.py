@@ -99,3 +99,31 @@ def test_a_record_that_cannot_be_read_is_left_out(account: Account) -> None:
     with install(account.restarted()), mock_aws():
         assert [each["KeyId"] for each in account.kms.list_keys()["Keys"]] == [kept]
         assert error_code(lambda: account.kms.describe_key(KeyId="broken")) == "NotFoundException"
+
+
+def test_a_key_of_another_place_is_not_this_one(account: Account) -> None:
+    arn = account.kms.create_key()["KeyMetadata"]["Arn"]
+    for other in (arn.replace("us-east-1", "eu-west-1"), arn.replace("123456789012", "1" * 12)):
+        assert error_code(lambda a=other: account.kms.describe_key(KeyId=a)) == "NotFoundException"  # type: ignore[misc]
+    assert account.kms.describe_key(KeyId=arn)["KeyMetadata"]["Arn"] == arn
+
+
+def test_aliases_of_aws_are_not_for_others(account: Account) -> None:
+    one = key(account)
+    for name in ("alias/aws/disks", "alias/aws/ebs"):
+        code = error_code(lambda n=name: account.kms.create_alias(AliasName=n, TargetKeyId=one))  # type: ignore[misc]
+        assert code == "NotAuthorizedException"
+    assert account.kms.describe_key(KeyId="alias/aws/ebs")["KeyMetadata"]["KeyId"] != one
+
+
+@pytest.mark.parametrize("days", [6, 31])
+def test_a_key_goes_in_a_week_or_up_to_thirty_days(account: Account, days: int) -> None:
+    one = key(account)
+    code = error_code(
+        lambda: account.kms.schedule_key_deletion(KeyId=one, PendingWindowInDays=days)
+    )
+    assert code == "ValidationException"
+    assert account.kms.describe_key(KeyId=one)["KeyMetadata"]["KeyState"] == "Enabled"
+    for most in (7, 30):
+        account.kms.schedule_key_deletion(KeyId=one, PendingWindowInDays=most)
+        account.kms.cancel_key_deletion(KeyId=one)
