@@ -41,6 +41,13 @@ class LocalKMSBackend(KmsBackend):  # type: ignore[misc]
             raise NotAuthorizedException
         return super().create_alias(target_key_id, alias_name)
 
+    def create_key(
+        self, policy: Any, key_usage: str | None, *arguments: Any, **options: Any
+    ) -> Any:
+        """For encryption, where nothing else is asked for."""
+        usage = key_usage or "ENCRYPT_DECRYPT"
+        return super().create_key(policy, usage, *arguments, **options)
+
     # moto's take a key's id alone; AWS, and moto's other operations, take its ARN, too.
 
     def enable_key(self, key_id: str) -> None:

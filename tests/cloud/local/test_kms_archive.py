@@ -127,3 +127,10 @@ def test_a_key_goes_in_a_week_or_up_to_thirty_days(account: Account, days: int) 
     for most in (7, 30):
         account.kms.schedule_key_deletion(KeyId=one, PendingWindowInDays=most)
         account.kms.cancel_key_deletion(KeyId=one)
+
+
+def test_a_key_encrypts_unless_it_is_for_something_else(account: Account) -> None:
+    plain = account.kms.create_key()["KeyMetadata"]
+    assert plain["KeyUsage"] == "ENCRYPT_DECRYPT"
+    other = account.kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]
+    assert other["KeyUsage"] == "SIGN_VERIFY"
