@@ -126,6 +126,18 @@ def test_the_full_checksum_covers_what_ip_says_and_no_padding(
     assert wire == bytes(whole).ljust(90, b"\0")
 
 
+@pytest.mark.parametrize(("l3_csum", "correct"), [(0, False), (L3_CSUM, True)])
+def test_the_sum_of_ip_is_written_only_where_it_is_asked_for(
+    driver: Driver, l3_csum: int, correct: bool
+):
+    frame = good4(6, b"x")
+    asked = frame[:24] + b"\xbe\xef" + frame[26:]
+    post(driver, driver.tx_queue(), bytes(asked), IPV4_TCP | FULL | l3_csum, meta_descriptor(20))
+    ((header, sent),) = driver.port.sent
+    (wire,) = wire_frames(header, bytearray(sent))
+    assert wire == bytes(frame if correct else asked)
+
+
 @pytest.mark.parametrize("seeded", [True, False])
 @pytest.mark.parametrize("protocol", [6, 17])
 def test_a_card_with_partial_sums_alone_does_what_freebsd_and_dpdk_ask(protocol: int, seeded: bool):

@@ -63,6 +63,12 @@ def test_folders_and_users_that_are_declared(tmp_path: Path) -> None:
     assert below(rootfs) == {"/run/varnish": (0o2755, uid, gid), "/run/x": (0o700, 0, 0)}
 
 
+@pytest.mark.parametrize("kind", ["d", "D", "v", "q", "Q", "d!", "Q$"])
+def test_each_kind_of_folder_is_made(tmp_path: Path, kind: str) -> None:
+    declare(tmp_path, "tmpfiles", f"{kind} /run/varnish 0700 - - -\n")
+    assert below(made(tmp_path)) == {"/run/varnish": (0o700, 0, 0)}
+
+
 def test_two_users_of_one_group(tmp_path: Path) -> None:
     declare(tmp_path, "sysusers", "g varnish -\nu varnish 50:varnish\nu vcache -:varnish\n")
     rootfs = made(tmp_path)

@@ -76,6 +76,21 @@ def test_any_script_can_be_read(text: str) -> None:
     assert [*scripts._named(text, Sysroot(Path("/nowhere")))] == []
 
 
+@pytest.mark.parametrize(
+    ("first", "runs"),
+    [
+        ("#!/bin/sh -e", ["/bin/sh"]),
+        ("#!/usr/bin/env python3", ["/usr/bin/env", "python3"]),
+        ("#!/usr/bin/env -S -i LANG=C A=-b node --x", ["/usr/bin/env", "node"]),
+        ("#!/usr/bin/env", ["/usr/bin/env"]),
+        ("#!", []),
+    ],
+)
+def test_who_runs_a_script(tmp_path: Path, first: str, runs: list[str]) -> None:
+    (tmp_path / "script").write_text(f"{first}\nbody\n")
+    assert scripts.interpreters(tmp_path / "script") == runs
+
+
 def test_an_interpreter_that_the_packages_lack_is_a_line_to_paste(tree: Path) -> None:
     recipe = Recipe(name="a", folder=tree, packages=("ejabberd",), command=("/x",))
     assert scripts.package_line("/bin/bash", recipe) == 'write packages = ["ejabberd", "bash"]'
