@@ -35,6 +35,7 @@ _ROW = (
     *("position", "cell", "repetition", "phase", "error", "seconds", "tool", "version", "metrics"),
     *("limited", "allowances", "command", "zone", "placement", "market", "server", "accelerator"),
     *("kernel", "nic", "loaded_driver", "cloud", "baseline_bits", "peak_bits", "digest"),
+    "plan_digest",
 )
 
 _OF_IMAGES = {"ImportSnapshot", "RegisterImage", "CreateTags"}

@@ -118,7 +118,13 @@ def test_runs(tmp_path: Path) -> None:
 
 
 CHANGES = {
-    'name = "small"': ['name = "Small"', "name = 1", "", 'name = "small"\nrepetition = 2'],
+    'name = "small"': [
+        'name = "Small"',
+        "name = 1",
+        "name = 2026-11-26",
+        "",
+        'name = "small"\nrepetition = 2',
+    ],
     "[matrix]": [
         *(f"{line}\n[matrix]" for line in ("seed = '1'", "seconds = 0", "seconds = 3601")),
         *(f"{line}\n[matrix]" for line in ("repetitions = 0", "repetitions = 10001")),
@@ -158,7 +164,11 @@ CHANGES = {
         'protocol = "http"\nmessage_bytes = [1]',
         'protocol = "http"\ndirections = ["out"]',
     ],
-    SMALL: ["", "test = 1\n" + SMALL.partition("[[")[0]],
+    SMALL: [
+        "",
+        "test = 2026-11-26\n" + SMALL.partition("[[")[0],
+        "test = 1\n" + SMALL.partition("[[")[0],
+    ],
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import re
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -14,12 +15,14 @@ from typing import Any
 import pytest
 import vl_convert
 
-from nitro.bench import notify, verdict
+from nitro.bench import changes, notify, verdict
+from nitro.bench import compare as comparing
 from nitro.bench.record import Record
 from nitro.bench.store import FolderStore
 from tests.transcripts import compare
 from tests.unit.bench import rich_record
 from tests.unit.bench.rich_record import DELAYED, LAST, NIGHTS, SLOWED, SLOWER
+from tests.unit.bench.samples import CELLS, days, fill
 from tests.unit.cli.said import rounded, said
 
 pytestmark = pytest.mark.extended
@@ -132,6 +135,39 @@ def _short(specification: dict[str, Any]) -> str:
 
 def _plain(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
+
+
+def test_steps() -> None:
+    """What is found in series with a step, noise, nights that are off, and nothing."""
+    text = ""
+    for seed in range(60):
+        chance = random.Random(seed)
+        noise, size = chance.choice((0.001, 0.01, 0.03)), chance.choice((0, 0.06, -0.1, 0.2, -0.3))
+        at, series = chance.randrange(5, 55), chance.choice((1, 40, 1000))
+        values = []
+        for night in range(60):
+            off = chance.choice((0.7, 1.3)) if chance.random() < 0.04 else 1
+            level = 1 + size if night >= at else 1
+            values.append(1e9 * level * off * (1 + chance.uniform(-noise, noise)))
+        text += f"{seed}: {size:+.2f} at {at}, noise {noise}, {series} series\n"
+        for one in changes.find(values, series):
+            text += f"  {one.index} found {one.found}: {one.ratio:.5f} "
+            text += f"({one.low:.5f} to {one.high:.5f})\n"
+    compare(HERE / "steps.txt", text)
+
+
+def test_how_many_runs_tell(tmp_path: Path) -> None:
+    """Pairs and single runs, from one to what an interval needs, and other nights' for the rest."""
+    text = ""
+    for nights, repetitions in ((1, 1), (1, 3), (1, 5), (1, 6), (2, 3), (1, 7), (2, 4), (1, 9)):
+        record = Record(FolderStore(tmp_path / f"{nights}-{repetitions}"))
+        fill(record, days(nights), cells=CELLS[::2], repetitions=repetitions, seed=repetitions)
+        pairs = comparing.compare(record, {"driver": "kernel"}, {"driver": "nitro"})
+        text += f"{nights} nights, {repetitions} repetitions\n"
+        sides = {"driver": "kernel", "night": "2026-11-26"}, {"driver": "nitro"}
+        for one in [*pairs, *comparing.compare(record, *sides)]:
+            text += f"  {_plain(one.to_json())}\n"
+    compare(HERE / "runs-that-tell.txt", rounded(text))
 
 
 def test_news(written: Path, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,9 @@ def test_a_recipe_is_built_and_named_by_itself(builder: FakeBuilder) -> None:
     assert find("web.toml", name="shop").disk.name == "shop"
 
 
-@pytest.mark.parametrize("what", ["image", f"image/{build_cache.MANIFEST}"])
+@pytest.mark.parametrize(
+    "what", ["image", f"image/{build_cache.MANIFEST}", f"image/{build_cache.DISK}"]
+)
 def test_an_image_that_was_built_is_not_built_again(
     what: str, builder: FakeBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from nitro import cache
 from nitro.cache import Entry
 from nitro.cli import options, publish_output, run_end, summary
 from nitro.cli.console import news
-from nitro.cloud import Cloud
+from nitro.cloud import Cloud, tags
 from nitro.cloud import garbage as garbages
 from nitro.cloud.garbage import Garbage, Kept, Region
 from nitro.cloud.inventory import Resource
@@ -142,6 +142,37 @@ def test_publications(capsys: pytest.CaptureFixture[str]) -> None:
         publish_output.show_flips(flips, as_json=as_json)
         publish_output.show_flips([], as_json=as_json)
     compare(HERE / "publications.txt", _everything(capsys))
+
+
+def test_ages(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2026, 7, 20, 10, 11, 12, tzinfo=UTC)
+
+    @contextmanager
+    def connected(*_: object, **__: object) -> Iterator[Any]:
+        yield SimpleNamespace(cloud=None, settings=SimpleNamespace(bucket=None))
+
+    class Then(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return now
+
+    def instance(age: float, ports: str) -> Resource:
+        later = (now + timedelta(seconds=age)).isoformat()
+        found = {tags.EXPIRES: later, tags.PORTS: ports, tags.DEPLOYMENT: "d", tags.DIGEST: "x"}
+        return Resource(
+            "instance", "i-1", "web", "running", now - timedelta(seconds=age), tags=found
+        )
+
+    def inventory(*_: object) -> list[Resource]:
+        ages = (0, 0.9, 1, 119, 120, 7199, 7200, 172_799, 172_800, 1e7, -1, -7200, -1e6)
+        return [Resource("bucket", "mine"), *(instance(age, "80 udp:53") for age in ages)]
+
+    monkeypatch.setattr("nitro.cli.instances.connected", connected)
+    monkeypatch.setattr("nitro.cli.instances.datetime", Then)
+    monkeypatch.setattr("nitro.cloud.inventory", inventory)
+    text = said("ls", "--cloud", "aws")
+    monkeypatch.setattr("nitro.cloud.inventory", lambda *_: [instance(1, "80 x"), instance(60, "")])
+    compare(HERE / "ages.txt", text + said("ls", "--cloud", "aws", "--json"))
 
 
 def test_garbage(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
