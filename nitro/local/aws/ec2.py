@@ -34,7 +34,7 @@ from nitro.local.aws.images import ImageActions, ImagesBackend
 from nitro.local.aws.imports import ImportActions, ImportsBackend
 from nitro.local.aws.instance_attributes import InstanceAttributeActions
 from nitro.local.aws.instance_images import InstanceImageActions
-from nitro.local.aws.instances import InstanceActions, InstancesBackend
+from nitro.local.aws.instances import NO_CAPACITY, InstanceActions, InstancesBackend
 from nitro.local.aws.interfaces import InterfaceActions, InterfacesBackend
 from nitro.local.aws.launch_templates import LaunchTemplateActions
 from nitro.local.aws.placement_groups import PlacementGroupActions, PlacementGroupsBackend
@@ -202,6 +202,14 @@ class LocalEC2Response(
         if keys.keys and hasattr(keys, "keep"):
             keys.keep()
 
+    def serialized(self, action_result: Any) -> Any:
+        """moto knows no status of an error that its model does not have."""
+        status, headers, body = super().serialized(action_result)
+        error = action_result.result
+        if isinstance(error, ServiceException) and error.code == NO_CAPACITY:
+            status = 500
+        return status, headers, body
+
     def describe_instance_types(self) -> ActionResult:
         named = self._get_param("InstanceTypes", [])
         return self._of_types("InstanceTypes", self.ec2_backend.describe_instance_types(named))
@@ -251,6 +259,4 @@ class LocalEC2Response(
 
 
 def _status(error: ServiceException) -> int:
-    if isinstance(error, DryRunClientError):
-        return 412
-    return 500 if error.code == "InsufficientInstanceCapacity" else 400
+    return 412 if isinstance(error, DryRunClientError) else 400

@@ -147,14 +147,6 @@ class LocalImage(Ami):  # type: ignore[misc]
             if mapping.get("Ebs", {}).get("SnapshotId")
         ]
 
-    @property
-    def root_volume(self) -> dict[str, Any]:
-        """The `Ebs` part of the root device's mapping."""
-        for mapping in self.registration.mappings:
-            if mapping["DeviceName"] == self.root_device_name:
-                return dict(mapping["Ebs"])
-        raise KeyError(self.root_device_name)
-
     def get_filter_value(self, filter_name: str, method_name: str | None = None) -> Any:
         if filter_name == "block-device-mapping.snapshot-id":
             return self.snapshot_ids

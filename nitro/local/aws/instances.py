@@ -40,6 +40,7 @@ from nitro.local.aws.site import Site
 from nitro.local.aws.volumes import set_speed
 from nitro.local.hypervisor import GuestStatus, State
 
+NO_CAPACITY = "InsufficientInstanceCapacity"
 CONSOLE_BYTES = 64 * 1024  # what GetConsoleOutput returns at most
 
 
@@ -230,7 +231,7 @@ class InstancesBackend:
         for zone in {self.get_subnet(each).availability_zone for each in named if each}:
             if not self.site.forecast.has_capacity(zone):
                 raise EC2ClientError(
-                    "InsufficientInstanceCapacity",
+                    NO_CAPACITY,
                     f"We currently do not have sufficient {options['instance_type']} capacity in "
                     f"the Availability Zone you requested ({zone}). Our system will be working on "
                     "provisioning additional capacity.",

@@ -186,8 +186,8 @@ def open_ports(instance: Any) -> frozenset[PortRange]:
     return frozenset(
         PortRange(
             protocol,
-            0 if rule.from_port in (None, -1) else rule.from_port,
-            65535 if rule.to_port in (None, -1) else rule.to_port,
+            0 if rule.from_port is None else rule.from_port,
+            65535 if rule.to_port is None else rule.to_port,
         )
         for group in instance.nics[0].group_set
         for rule in group.ingress_rules

@@ -162,3 +162,11 @@ def test_sharing_comes_back_after_a_restart(account: Account) -> None:
         asked = {"Attribute": "createVolumePermission", "SnapshotId": snapshot}
         answer = account.ec2.describe_snapshot_attribute(**asked)
         assert answer["CreateVolumePermissions"] == [{"UserId": "1" * 12}]
+
+
+def test_an_image_is_shared_with_as_many_as_the_quota_says(account: Account) -> None:
+    image = account.image(account.snapshot())
+    accounts = [{"UserId": f"{n:012}"} for n in range(SHARES.most)]
+    account.ec2.modify_image_attribute(ImageId=image, LaunchPermission={"Add": accounts})
+    told = account.ec2.describe_image_attribute(ImageId=image, Attribute="launchPermission")
+    assert len(told["LaunchPermissions"]) == SHARES.most

@@ -102,3 +102,15 @@ def test_a_launch_finds_its_image_by_the_parameter(account: Account, image: str)
     for name in ("/none", f"{NAME}:9", f"{NAME}:none"):
         code = error_code(lambda n=name: account.run(f"resolve:ssm:{n}"))  # type: ignore[misc]
         assert code == "InvalidParameterValue"
+
+
+def test_values_that_wait_together_are_versions_one_after_the_other(
+    account: Account, image: str
+) -> None:
+    put(account, image)
+    given = {"Name": NAME, "Type": "String", "DataType": "aws:ec2:image", "Overwrite": True}
+    for _ in range(2):
+        account.ssm.put_parameter(Value=image, **given)
+    account.clock.advance(account.site.pace.validate_parameter)
+    history = account.ssm.get_parameter_history(Name=NAME)["Parameters"]
+    assert [each["Version"] for each in history] == [1, 2, 3]

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from nitro.local.hypervisor import State
+from nitro.local.weather import Forecast
+from nitro.local.weather.conditions import Conditions
 from tests.cloud.local.conftest import Account
 from tests.cloud.local.tour import Tour, filters, tagged
 from tests.transcripts import compare
@@ -363,3 +365,27 @@ def test_images_of_instances(tour: Tour, image: str) -> None:
     tour("ec2.terminate_instances", InstanceIds=[begun])
     tour("ec2.create_image", InstanceId=begun, Name="late")
     compare(HERE / "instance-images.txt", tour.text)
+
+
+def test_a_day_without_capacity(tour: Tour, image: str) -> None:
+    account = tour.account
+    account.site.forecast = Forecast(Conditions(full_zones=("a", "b"), spot_taken=1.0))
+    subnets = account.ec2.describe_subnets()["Subnets"]
+    of_zone = {each["AvailabilityZone"]: each["SubnetId"] for each in subnets}
+    run = {"ImageId": image, "DryRun": False, **ONE}
+    tour.each(
+        "ec2.run_instances",
+        {"Placement": {"AvailabilityZone": "us-east-1a"}},
+        {"SubnetId": of_zone["us-east-1b"]},
+        {"NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": of_zone["us-east-1a"]}]},
+        **run,
+    )
+    free = account.run(image)
+    tour.note("the first zone with room", free["Placement"]["AvailabilityZone"])
+    spot = {"InstanceMarketOptions": {"MarketType": "spot"}}
+    taken = account.run(image, **spot)["InstanceId"]
+    account.instance(taken)
+    tour("ec2.describe_instances", InstanceIds=[taken])
+    account.site.forecast = Forecast(Conditions(full_zones=tuple("abcdef")))
+    tour("ec2.run_instances", **run)
+    compare(HERE / "capacity.txt", tour.text)
