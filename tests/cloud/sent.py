@@ -13,9 +13,9 @@ from operator import itemgetter
 from typing import Any
 
 import pytest
-from moto.moto_api._internal import mock_random
 
 from nitro.cloud import Cloud
+from tests.cloud.speed import same_ids
 from tests.transcripts import Names
 
 # Made by several threads at once, in any order.
@@ -133,5 +133,5 @@ def _same(text: str) -> str:
 @pytest.fixture
 def sent() -> Sent:
     """The ids that moto gives are those of every run: subnets are chosen by them."""
-    mock_random.seed(1)
+    same_ids()
     return Sent()

@@ -32,12 +32,17 @@ from botocore.model import ServiceModel
 from moto.backends import get_backend
 from moto.core.base_backend import AccountSpecificBackend
 from moto.core.serialize import AttributePickerContext
+from moto.moto_api._internal import mock_random
 
 import nitro.cloud.upload
 from nitro.cloud import Cloud, role, storage
 from tests.cloud.authorization import ACCOUNT
 
 PART_SIZE = 1 << 20  # bytes
+SERVICES: tuple[Any, ...] = (
+    *("autoscaling", "batch", "ebs", "ec2", "iam", "kms", "s3", "service-quotas", "sns"),
+    *("ssm", "sts"),
+)
 
 
 @contextmanager
@@ -91,7 +96,9 @@ class AccountWithRole:
     def prepare(self, cloud: Cloud) -> None:
         backend = get_backend("iam")[ACCOUNT]["aws"]
         if not self._roles:
+            state = mock_random.getstate()
             role.create(cloud, storage.own_bucket_name(cloud))
+            mock_random.setstate(state)  # the first test's ids are those of any other
             self._roles = copy.deepcopy(backend.roles)
         backend.roles.update(copy.deepcopy(self._roles))
 
@@ -141,3 +148,13 @@ def _names_kept(method: Callable[..., Iterator[str]]) -> Callable[..., Sequence[
         return results[key]
 
     return names
+
+
+def same_ids() -> None:
+    """Have moto give the ids of every run from now on: nitro chooses subnets by them.
+
+    What moto loads at a service's first use draws some, too, so all is loaded before.
+    """
+    for service in SERVICES:
+        get_backend(service)
+    mock_random.seed(1)

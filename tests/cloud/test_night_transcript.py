@@ -13,7 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from moto.moto_api._internal import mock_random
 
 from nitro.bench import budget
 from nitro.bench.plan import Plan
@@ -24,6 +23,7 @@ from nitro.cloud import Cloud, DiskImage
 from nitro.errors import NitroError, ProbeError
 from nitro.progress import Reporter, Stage
 from tests.cloud.joint import FakeProber
+from tests.cloud.speed import same_ids
 from tests.cloud.test_night import PAGE, TEXT, prober, run
 from tests.cloud.test_night import _one_recipe as _one_recipe
 from tests.transcripts import Names, compare
@@ -69,7 +69,7 @@ class Told(Reporter):
 
 @pytest.fixture(autouse=True)
 def _same_account() -> None:
-    mock_random.seed(1)
+    same_ids()
 
 
 @pytest.fixture

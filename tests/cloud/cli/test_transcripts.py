@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from moto.moto_api._internal import mock_random
 
 from nitro.cloud import Cloud
 from nitro.errors import NitroError, ProbeError
 from nitro.local.hypervisor import NullHypervisor
 from tests.cloud.cli.conftest import AWS
 from tests.cloud.joint import FakeBuilder, FakeProber
+from tests.cloud.speed import same_ids
 from tests.transcripts import Names, compare
 from tests.unit.cli.said import said
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.extended
 @pytest.fixture(autouse=True)
 def _same_account() -> None:
     """The ids that moto gives are those of every run: the subnets are chosen by them."""
-    mock_random.seed(1)
+    same_ids()
 
 
 @pytest.fixture
