@@ -136,6 +136,7 @@ def _timeless(text: str) -> str:
     text = re.sub(r"\bd-\d{8}-[0-9a-f]{8}\b", "<deployment>", text)
     text = re.sub(r"(?<![0-9a-f])[0-9a-f]{8}(?![0-9a-f])", "<token>", text)
     text = re.sub(r"\b20\d\d-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)?", "<time>", text)
+    text = re.sub(r"\beu-central-1[a-f]\b", "<zone>", text)
     return re.sub(r"\b10\.147\.\d+\.\d+", "<address>", text)
 
 
