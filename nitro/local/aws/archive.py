@@ -68,7 +68,7 @@ def restore(backend: Any) -> None:
         for entry in entries if isinstance(entries, list) else ():
             try:
                 restore_one(backend, entry)
-            except (AttributeError, KeyError, TypeError, ValueError):
+            except (AttributeError, LookupError, TypeError, ValueError):
                 _log.exception("%s: a record is left out", path)
 
 

@@ -74,7 +74,7 @@ class LocalKMSBackend(KmsBackend):  # type: ignore[misc]
         for key_id, entry in kept.read(kept.path_of(self, FOLDER)).items():
             try:
                 self._restore(key_id, entry)
-            except (AttributeError, KeyError, TypeError, ValueError):
+            except (AttributeError, LookupError, TypeError, ValueError):
                 _log.exception("the key %s of %s is left out", key_id, self.region_name)
                 self.keys.pop(key_id, None)
 

@@ -39,13 +39,11 @@ def restore(backend: Any) -> None:
     path = kept.path_of(backend, FOLDER)
     for name, entry in kept.read(path).items():
         try:
-            versions = [_parameter(each) for each in entry["versions"]]
-            tags = dict(entry["tags"])
-        except (AttributeError, KeyError, TypeError, ValueError):
+            backend._parameters[name].extend(_parameter(each) for each in entry["versions"])
+            backend.add_tags_to_resource("Parameter", name, dict(entry["tags"]))
+        except (AttributeError, LookupError, TypeError, ValueError):
             _log.exception("%s: the parameter %s is left out", path, name)
-        else:
-            backend._parameters[name].extend(versions)
-            backend.add_tags_to_resource("Parameter", name, tags)
+            backend._parameters.pop(name, None)
 
 
 def _entry(parameter: Any) -> dict[str, Any]:

@@ -144,7 +144,7 @@ class KeptBackend:
         for path in sorted(folder.glob(f"*/{_BUCKET}")) if folder else ():
             try:
                 self._restore_bucket(path.parent, kept.read(path))
-            except (AttributeError, KeyError, TypeError, ValueError):
+            except (AttributeError, LookupError, TypeError, ValueError):
                 _log.exception("%s: the bucket is left out", path)
                 self.buckets.pop(path.parent.name, None)
 

@@ -11,6 +11,7 @@ from moto import mock_aws
 from nitro.local.aws import Site, archive, install
 
 from .conftest import Account
+from .damage import damaged
 
 
 def restarted(account: Account) -> Site:
@@ -133,3 +134,38 @@ def test_a_template_with_a_time_comes_back(account: Account) -> None:
     before = asked(LaunchTemplateName="until")["LaunchTemplateVersions"]
     with install(restarted(account)), mock_aws():
         assert asked(LaunchTemplateName="until")["LaunchTemplateVersions"] == before
+
+
+def test_whatever_is_wrong_with_a_record_the_next_one_comes_back(account: Account) -> None:
+    snapshots = [account.snapshot()]
+    account.clock.advance(30)
+    started = account.ebs.start_snapshot(VolumeSize=1)["SnapshotId"]
+    account.ebs.complete_snapshot(SnapshotId=started, ChangedBlocksCount=0)
+    account.clock.advance(30)
+    images = [account.image(started, name) for name in ("first", "second")]
+    for name in ("first", "second"):
+        account.ec2.create_launch_template(
+            LaunchTemplateName=name, LaunchTemplateData={"InstanceType": "t3.micro"}
+        )
+    assert account.site.index
+    (path,) = account.site.index.glob("*.json")
+    held = json.loads(path.read_text())
+    for kind, records in held.items():
+        if kind != "settings":
+            first, second = records
+            held[kind] = [*damaged(first), second]
+    path.write_text(json.dumps(held))
+
+    def seen() -> list[object]:
+        return [
+            account.ec2.describe_snapshots(SnapshotIds=[started])["Snapshots"],
+            account.ec2.describe_images(ImageIds=images[1:])["Images"],
+            account.ec2.describe_launch_templates(LaunchTemplateNames=["second"])[
+                "LaunchTemplates"
+            ],
+        ]
+
+    before = seen()
+    assert held["snapshots"][-1]["id"] == started != snapshots[0]
+    with install(restarted(account)), mock_aws():
+        assert seen() == before

@@ -12,6 +12,7 @@ from nitro.local.aws import install
 from nitro.local.aws.kms_archive import FOLDER
 
 from .conftest import Account, error_code
+from .damage import damaged
 
 
 def key(account: Account, **options: Any) -> str:
@@ -134,3 +135,17 @@ def test_a_key_encrypts_unless_it_is_for_something_else(account: Account) -> Non
     assert plain["KeyUsage"] == "ENCRYPT_DECRYPT"
     other = account.kms.create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")["KeyMetadata"]
     assert other["KeyUsage"] == "SIGN_VERIFY"
+
+
+def test_whatever_is_wrong_with_a_key_the_next_one_comes_back(account: Account) -> None:
+    one = key(account, Description="mine", Tags=[{"TagKey": "a", "TagValue": "b"}])
+    account.kms.create_alias(AliasName="alias/mine", TargetKeyId=one)
+    account.kms.schedule_key_deletion(KeyId=one)
+    assert account.site.index
+    path = account.site.index / FOLDER / "123456789012-us-east-1.json"
+    kept = json.loads(path.read_text())[one]
+    wrong = {f"key-{n}": each for n, each in enumerate(damaged(kept))}
+    path.write_text(json.dumps({**wrong, one: kept}))
+    before = account.kms.describe_key(KeyId=one)["KeyMetadata"]
+    with install(account.restarted()), mock_aws():
+        assert account.kms.describe_key(KeyId=one)["KeyMetadata"] == before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from moto import mock_aws
 
@@ -9,6 +11,7 @@ from nitro.local.aws import install
 from nitro.local.aws.parameter_archive import FOLDER
 
 from .conftest import Account
+from .damage import damaged
 
 TAGS = [{"Key": "a", "Value": "b"}]
 
@@ -44,3 +47,16 @@ def test_what_cannot_be_read_is_left_out(account: Account, text: str) -> None:
         account.ssm.put_parameter(Name="/a", Value="new", Type="String")
     with install(account.restarted()), mock_aws():
         assert account.ssm.get_parameter(Name="/a")["Parameter"]["Value"] == "new"
+
+
+def test_whatever_is_wrong_with_a_parameter_the_next_one_comes_back(account: Account) -> None:
+    account.ssm.put_parameter(Name="/a", Value="a", Type="String", Tags=TAGS)
+    assert account.site.index
+    path = account.site.index / FOLDER / "123456789012-us-east-1.json"
+    kept = json.loads(path.read_text())["a"]
+    (version,) = kept["versions"]
+    wrong = [*damaged(kept), *({**kept, "versions": [one]} for one in damaged(version))]
+    path.write_text(json.dumps({**{f"n{n}": one for n, one in enumerate(wrong)}, "z": kept}))
+    with install(account.restarted()), mock_aws():
+        found = account.ssm.get_parameter(Name="/z")["Parameter"]
+        assert found["Value"] == "a"

@@ -15,6 +15,7 @@ from nitro.local.aws import install
 from nitro.local.aws.s3_archive import FOLDER
 
 from .conftest import Account, error_code
+from .damage import damaged
 
 NAME = "of-mine"
 LIFECYCLE: Any = {
@@ -289,3 +290,21 @@ def test_versions_are_listed_when_the_one_below_a_marker_is_gone(account: Accoun
         ]
 
     assert same_after_a_restart(account, see) == [[first], [marker]]
+
+
+def test_whatever_is_wrong_with_an_object_the_next_one_comes_back(account: Account) -> None:
+    s3 = account.s3
+    s3.create_bucket(Bucket=NAME)
+    s3.put_object(Bucket=NAME, Key="z", Body=b"body", Tagging="a=1", Metadata={"m": "1"})
+    (path,) = (p for p in (folder(account) / NAME).glob("*.json") if '"z"' in p.read_text())
+    kept = json.loads(path.read_text())
+    (version,) = kept["versions"]
+    for n, one in enumerate(damaged(version, but="")):
+        record = {"key": f"k{n}", "versions": [one]}
+        (path.parent / f"{n:040}.json").write_text(json.dumps(record))
+    bucket = json.loads((path.parent / "bucket.json").read_text())
+    for n, one in enumerate(damaged(bucket)):
+        (folder(account) / f"other-{n}").mkdir()
+        (folder(account) / f"other-{n}" / "bucket.json").write_text(json.dumps(one))
+    with install(account.restarted()), mock_aws():
+        assert s3.get_object(Bucket=NAME, Key="z")["Body"].read() == b"body"
