@@ -165,3 +165,14 @@ def test_an_attribute_is_given_by_its_name(account: Account, image_id: str) -> N
     account.instance(of_it["InstanceId"])
     change("userData", "ZGF0YQ==")
     assert told("userData", "UserData") == "ZGF0YQ=="
+
+
+def test_a_flag_given_by_its_name_is_true_false_or_refused(account: Account) -> None:
+    begun = account.run(account.image(account.snapshot()))["InstanceId"]
+    named = {"InstanceId": begun, "Attribute": "disableApiTermination"}
+    for value in ("true", "False", "TRUE"):
+        account.ec2.modify_instance_attribute(**named, Value=value)
+        told = account.ec2.describe_instance_attribute(**named)["DisableApiTermination"]
+        assert told == {"Value": value.lower() == "true"}
+    code = error_code(lambda: account.ec2.modify_instance_attribute(**named, Value="yes"))
+    assert code == "InvalidParameterValue"

@@ -249,3 +249,14 @@ def test_a_resource_has_fifty_beside_those_of_the_system(account: Account) -> No
     account.ec2.delete_tags(Resources=[made])
     (of_system,) = account.instance(made)["Tags"]
     assert of_system["Key"].startswith("aws:")
+
+
+def test_a_dry_run_changes_no_tags(account: Account) -> None:
+    snapshot, tags = account.snapshot(), [{"Key": "a", "Value": "b"}]
+    asked: dict[str, Any] = {"Resources": [snapshot], "Tags": tags}
+    account.ec2.create_tags(**{**asked, "Tags": [{"Key": "kept", "Value": "x"}]})
+    assert error_code(lambda: account.ec2.create_tags(**asked, DryRun=True)) == "DryRunOperation"
+    assert error_code(lambda: account.ec2.delete_tags(Resources=[snapshot], DryRun=True)) == (
+        "DryRunOperation"
+    )
+    assert [each["Key"] for each in account.ec2.describe_tags()["Tags"]] == ["kept"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from moto.ec2.exceptions import EC2ClientError
 
@@ -76,3 +78,19 @@ def test_a_speed_that_nobody_asked_for_follows_from_type_and_size() -> None:
     assert volume_types.speed("gp3", 1, None, None) == (3000, 125)
     assert volume_types.speed("gp3", 1, 4000, 200) == (4000, 200)
     assert volume_types.speed("standard", 1, None, None) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "come"),
+    [
+        ({"VolumeType": "io1", "Iops": 200}, {"VolumeType": "io1", "Iops": 200, "VolumeSize": 8}),
+        ({"VolumeType": "gp2"}, {"VolumeType": "gp2", "VolumeSize": 8}),
+        (
+            {"VolumeType": "gp3", "VolumeSize": 9},
+            {"VolumeType": "gp3", "Iops": 4000, "Throughput": 300, "VolumeSize": 9},
+        ),
+    ],
+)
+def test_the_speed_of_one_type_is_not_that_of_another(asked: Any, come: Any) -> None:
+    before = {"VolumeType": "gp3", "Iops": 4000, "Throughput": 300, "VolumeSize": 8}
+    assert volume_types.merged(before, asked) == come
