@@ -27,7 +27,7 @@ from nitro.local.aws import Site, install
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
 from tests.cloud.policed import granted, policies_of
-from tests.cloud.speed import AccountWithRole, prepared_once
+from tests.cloud.speed import AccountWithRole, prepared_once, small_parts
 from tests.cloud.untraced import untraced_libraries
 
 REGION = "eu-central-1"
@@ -55,6 +55,11 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
 def _clients_are_cheap() -> Iterator[None]:
     with prepared_once(), untraced_libraries():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _parts_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    small_parts(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,9 @@
 
 A test makes a connection or two, and each of their clients costs botocore more than its calls
 cost moto: it reads the service's model, and makes a method of each of EC2's 700 operations.
-None of that depends on the session, so it is kept for the process. Parts of uploads are small:
-a disk of some parts and blocks is then 3 MB that are hashed, sent, stored, and read back.
+None of that depends on the session, so it is kept for the process. Parts of uploads are small
+(`small_parts`): a disk of some parts and blocks is then 3 MB that are hashed, sent, stored, and
+read back.
 """
 
 from __future__ import annotations
@@ -79,9 +80,13 @@ def prepared_once() -> Iterator[None]:
             (botocore.httpsession, "create_urllib3_context"),
         ):
             patch.setattr(module, name, functools.cache(getattr(module, name)))
-        patch.setattr(nitro.cloud.upload, "PART_SIZE", PART_SIZE)
-        patch.setattr(moto.s3.models, "S3_UPLOAD_PART_MIN_SIZE", PART_SIZE)
         yield
+
+
+def small_parts(patch: pytest.MonkeyPatch) -> None:
+    """Have uploads in parts of 1 MiB. For one test each: other tests look at nitro's own size."""
+    patch.setattr(nitro.cloud.upload, "PART_SIZE", PART_SIZE)
+    patch.setattr(moto.s3.models, "S3_UPLOAD_PART_MIN_SIZE", PART_SIZE)
 
 
 class AccountWithRole:
