@@ -299,6 +299,9 @@ def test_the_end_of_images(tour: Tour) -> None:
     account.ec2.modify_image_attribute(**image, LaunchPermission={"Add": [{"Group": "all"}]})
     for days in (732, 730):
         tour("ec2.enable_image_deprecation", DeprecateAt=now + timedelta(days), **image)
+    disk = account.image_snapshot(image["ImageId"])
+    root = {"RootDeviceName": "/dev/xvda", "BlockDeviceMappings": mapping(disk)}
+    tour("ec2.disable_image", ImageId=account.ec2.register_image(Name="new", **root)["ImageId"])
     for operation in ("enable_image", "disable_image", "disable_image_deprecation"):
         tour(f"ec2.{operation}", ImageId=NOBODY)
     compare(HERE / "image-life.txt", tour.text)

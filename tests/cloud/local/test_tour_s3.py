@@ -63,6 +63,8 @@ def test_buckets(tour: Tour) -> None:
         "s3.put_bucket_policy",
         *({"Policy": text} for text in ("x", "[]", "{}", '{"Statement": 1}')),
         {"Policy": policy({"Effect": "Allow"})},
+        {"Policy": policy({"Effect": "Allow", "Principal": "*"})},
+        {"Policy": policy({"Effect": "Allow", "Principal": "*", "Action": "s3:Get*"})},
         {"Policy": allow("me")},
         {"Policy": allow({"AWS": 1})},
         {"Policy": allow("*")},
