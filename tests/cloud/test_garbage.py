@@ -163,6 +163,14 @@ def test_an_image_past_its_time_goes_with_its_snapshot(cloud: Cloud, disk: DiskI
     assert reasons() == {"image": "its time is over", "snapshot": "no AMI uses it"}
 
 
+def test_a_snapshot_past_its_time_stays_under_an_image_that_stays(
+    cloud: Cloud, disk: DiskImage
+) -> None:
+    past = tags.as_list({tags.EXPIRES: "2020-01-01T00:00:00Z"})
+    cloud.ec2.create_tags(Resources=[publish_it(cloud, disk).snapshot_id], Tags=past)
+    assert reasons() == {}
+
+
 def instance(cloud: Cloud, ami_id: str) -> str:
     cloud.ec2.run_instances(ImageId=ami_id, InstanceType="c5.large", MinCount=1, MaxCount=1)
     return "instance i-"
