@@ -159,12 +159,11 @@ def boot(
     )
     with lab.machine(name, machine) as process:
         deadline = time.monotonic() + 60
-        while not line.exists():
-            assert process.poll() is None, "QEMU has ended"
-            assert time.monotonic() < deadline, "QEMU did not start"
-            time.sleep(0.05)
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(line))
+            while connection.connect_ex(str(line)):  # QEMU binds the socket before it listens
+                assert process.poll() is None, "QEMU has ended"
+                assert time.monotonic() < deadline, "QEMU did not start"
+                time.sleep(0.05)
             guest = Guest(connection, console)
             guest.wait("ready", 300 if checked else 90)
             yield guest
