@@ -7,9 +7,13 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from nitro.local.store import BLOCK_SIZE
 from tests.cloud.local.tour import Tour, tagged
 from tests.transcripts import compare
+
+pytestmark = pytest.mark.extended
 
 HERE = Path(__file__).parent / "transcripts"
 NOTHING = "snap-0123456789abcdef0"

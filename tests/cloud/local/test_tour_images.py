@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cloud.local.conftest import BUCKET
 from tests.cloud.local.tour import Tour, filters, tagged
 from tests.transcripts import compare
+
+pytestmark = pytest.mark.extended
 
 HERE = Path(__file__).parent / "transcripts"
 NOBODY = "ami-0123456789abcdef0"

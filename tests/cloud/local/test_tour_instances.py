@@ -14,6 +14,8 @@ from tests.cloud.local.conftest import Account
 from tests.cloud.local.tour import Tour, filters, tagged
 from tests.transcripts import compare
 
+pytestmark = pytest.mark.extended
+
 HERE = Path(__file__).parent / "transcripts"
 KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA me"
 NOBODY = "i-0123456789abcdef0"

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from botocore import xform_name
 
 from nitro.local.aws import absent
 from tests.cloud.local.tour import Tour, filters, tagged
 from tests.transcripts import compare
+
+pytestmark = pytest.mark.extended
 
 HERE = Path(__file__).parent / "transcripts"
 

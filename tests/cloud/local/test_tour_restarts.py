@@ -7,12 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from moto import mock_aws
 
 from nitro.local.aws import install
 from nitro.local.store import BLOCK_SIZE
 from tests.cloud.local.tour import Notes, Tour, tagged
 from tests.transcripts import compare
+
+pytestmark = pytest.mark.extended
 
 HERE = Path(__file__).parent / "transcripts"
 GUEST = "210987654321"

@@ -14,6 +14,8 @@ from nitro.local.aws.checksums import ALGORITHMS, encoded
 from tests.cloud.local.tour import Tour, policy
 from tests.transcripts import compare
 
+pytestmark = pytest.mark.extended
+
 HERE = Path(__file__).parent / "transcripts"
 B = {"Bucket": "mine"}
 ARN = "arn:aws:s3:::mine"
@@ -31,7 +33,6 @@ def allow(principal: Any, **more: Any) -> str:
     )
 
 
-@pytest.mark.extended
 def test_buckets(tour: Tour) -> None:
     create = "s3.create_bucket"
     tour(create, **B)
@@ -129,7 +130,6 @@ def test_buckets(tour: Tour) -> None:
     compare(HERE / "buckets.txt", tour.text)
 
 
-@pytest.mark.extended
 def test_objects(tour: Tour) -> None:
     s3 = tour.account.s3
     s3.create_bucket(**B)

@@ -6,11 +6,15 @@ import json
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from nitro.bench.plan import Plan, Task, selection
 from nitro.bench.schedule import Part, groups, lifetime, rounds, selected
 from nitro.errors import InputError
 from nitro.measure import longest_measurement
 from tests.transcripts import compare
+
+pytestmark = pytest.mark.extended
 
 HERE = Path(__file__).parent / "transcripts"
 NIGHT = date(2026, 11, 26)

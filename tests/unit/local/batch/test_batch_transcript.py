@@ -7,11 +7,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from nitro.local.batch.app import BatchApp
 from nitro.local.batch.resources import ClientError
 from tests.cloud.local.tour import Notes
 from tests.transcripts import compare
 from tests.unit.local.batch.fake import Account, FakeRunner
+
+pytestmark = pytest.mark.extended
 
 HERE = Path(__file__).parents[1] / "transcripts"
 FARGATE = {"type": "FARGATE", "maxvCpus": 4, "subnets": ["subnet-1"]}
