@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import threading
@@ -105,16 +106,22 @@ def test_what_is_no_answer_is_no_yes(answer, says):
         def serve():
             for said in (answer, b"HTTP/1.1 200 OK\r\n\r\n"):
                 client = server.accept()[0]
-                client.recv(65536)
+                # What is not read before the connection closes would reset it.
+                with client.makefile("rb") as request:
+                    request.readline()
+                    headers = http.client.parse_headers(request)
+                    request.read(int(headers.get("Content-Length", 0)))
                 client.sendall(said)
                 client.close()
 
-        threading.Thread(target=serve, daemon=True).start()
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
         with pytest.raises(NitroError, match=says) as told:
             webhook(f"http://127.0.0.1:{server.getsockname()[1]}/", [BAD])
         assert "\n" not in told.value.what
         with socket.create_connection(server.getsockname()):
             pass  # ends the thread
+        thread.join(60)
 
 
 @pytest.mark.extended
