@@ -137,6 +137,7 @@ def test_a_dry_run_prints_calls(cloud: Cloud, builder: FakeBuilder, prober: Fake
     document = json_of("dry-run", *DEPLOY, "--dry-run", "--keep")
     assert any(call.startswith("ec2:RunInstances(") for call in document["calls"])
     lines = nitro_(*DEPLOY, "--dry-run").stdout.splitlines()
+    assert any(line.startswith("ec2:RunInstances(") for line in lines)
     assert lines[-1].startswith("would be left over: two AMIs and their snapshots")
     assert everything(connect()) == NOTHING
 

@@ -18,6 +18,7 @@ LISTED = frozenset(
         "libstdc++6",
         "libglib2.0-0t64",
         "libpython3.13",
+        "libusb-1.0-0",
     }
 )
 
@@ -33,6 +34,7 @@ LISTED = frozenset(
         ("libstdc++.so.6", "libstdc++6"),
         ("libglib-2.0.so.0", None),
         ("libpython3.13.so.1.0", "libpython3.13"),
+        ("libusb-1.0.so.0", "libusb-1.0-0"),
         ("libjvm.so", None),
         ("not a library", None),
     ],
