@@ -19,7 +19,7 @@ from tests.cloud.speed import same_ids
 from tests.transcripts import Names
 
 # Made by several threads at once, in any order.
-AT_ONCE = {"PutSnapshotBlock", "UploadPart"}
+AT_ONCE = {"GetSnapshotBlock", "PutSnapshotBlock", "UploadPart"}
 _PARAMS = "tests-params"
 
 
