@@ -27,7 +27,8 @@ from nitro.local.aws import Site, install
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
 from tests.cloud.policed import granted, policies_of
-from tests.cloud.speed import AccountWithRole, prepared_once, small_parts
+from tests.cloud.sent import Sent
+from tests.cloud.speed import AccountWithRole, prepared_once, same_ids, small_parts
 from tests.cloud.untraced import untraced_libraries
 
 REGION = "eu-central-1"
@@ -233,6 +234,13 @@ NOTHING: dict[str, list[str]] = {
 
 def kind(cloud: Cloud) -> InstanceType:
     return find_instance_type(cloud, "c5.large")
+
+
+@pytest.fixture
+def sent() -> Sent:
+    """The ids that moto gives are those of every run: subnets are chosen by them."""
+    same_ids()
+    return Sent()
 
 
 @pytest.fixture

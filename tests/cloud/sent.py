@@ -12,10 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-import pytest
-
 from nitro.cloud import Cloud
-from tests.cloud.speed import same_ids
 from tests.transcripts import Names
 
 # Made by several threads at once, in any order.
@@ -128,10 +125,3 @@ def _same(text: str) -> str:
         named,
         text,
     )
-
-
-@pytest.fixture
-def sent() -> Sent:
-    """The ids that moto gives are those of every run: subnets are chosen by them."""
-    same_ids()
-    return Sent()

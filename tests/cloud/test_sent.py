@@ -13,10 +13,9 @@ from nitro.probe.tools.http import Http
 from nitro.probe.tools.iperf3 import Iperf3
 from tests.cloud.conftest import connect
 from tests.cloud.joint import FakeProber, deploy, small_disk
-from tests.cloud.sent import Sent, sent
+from tests.cloud.sent import Sent
 from tests.transcripts import compare
 
-__all__ = ["sent"]
 HERE = Path(__file__).parent / "transcripts"
 
 pytestmark = [

@@ -30,11 +30,10 @@ from nitro.probe.tools.http import Http
 from nitro.progress import Reporter
 from tests.cloud.conftest import connect, make_bucket
 from tests.cloud.joint import FakeBuilder, FakeProber, running, small_disk
-from tests.cloud.sent import Sent, sent
+from tests.cloud.sent import Sent
 from tests.cloud.test_policies import loose_ends
 from tests.transcripts import compare
 
-__all__ = ["sent"]
 HERE = Path(__file__).parent / "transcripts"
 
 pytestmark = [

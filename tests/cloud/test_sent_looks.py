@@ -11,12 +11,11 @@ from nitro.cloud import Cloud, doctor, find_instance_type, garbage, preflight, r
 from nitro.progress import Reporter
 from tests.cloud.conftest import connect, make_bucket
 from tests.cloud.joint import small_disk
-from tests.cloud.sent import Sent, sent
+from tests.cloud.sent import Sent
 from tests.cloud.test_garbage import parameter, publish_it, template
 from tests.cloud.test_policies import loose_ends
 from tests.transcripts import compare
 
-__all__ = ["sent"]
 HERE = Path(__file__).parent / "transcripts"
 
 pytestmark = [

@@ -18,10 +18,9 @@ from tests.cloud.publish.conftest import (
     make_source,
     publish_it,
 )
-from tests.cloud.sent import Sent, sent
+from tests.cloud.sent import Sent
 from tests.transcripts import compare
 
-__all__ = ["sent"]
 HERE = Path(__file__).parent / "transcripts"
 ORGANIZATION = f"arn:aws:organizations::{FRIEND}:organization/o-0123456789"
 UNIT = f"arn:aws:organizations::{FRIEND}:ou/o-0123456789/ou-abcd-01234567"
