@@ -109,9 +109,9 @@ def placement_of(cloud: Cloud, server: Instance) -> Placement:
 
     Raises InputError for an instance that is not of one of our deployments.
     """
-    deployment = server.tags.get(tags.DEPLOYMENT)
+    deployment = server.tags.get(tags.DEPLOYMENT, "")
     groups = network.find_groups(cloud, deployment) if deployment else []
-    if not deployment or not groups:
+    if not groups:
         raise InputError(f"nitro did not launch {server.id}", hint="see `nitro ls`")
     return Placement(deployment, network.find_subnet(cloud, server.subnet_id), groups[0], None)
 

@@ -26,6 +26,7 @@ from nitro.cloud.dryrun import Journal
 from nitro.local.aws import Site, install
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
+from tests.cloud.answers import Answering, answering
 from tests.cloud.policed import granted, policies_of
 from tests.cloud.sent import Sent
 from tests.cloud.speed import AccountWithRole, prepared_once, same_ids, small_parts
@@ -241,6 +242,13 @@ def sent() -> Sent:
     """The ids that moto gives are those of every run: subnets are chosen by them."""
     same_ids()
     return Sent()
+
+
+@pytest.fixture
+def aws() -> Iterator[Answering]:
+    """For tests that give AWS's answers themselves."""
+    with answering() as found:
+        yield found
 
 
 @pytest.fixture

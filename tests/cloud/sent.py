@@ -42,7 +42,7 @@ class Sent:
         return _same(self._names(text))
 
     def _remember(self, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-        context[_PARAMS] = _said(params)
+        context[_PARAMS] = said(params)
 
     def _note(self, model: Any, context: dict[str, Any], **_: Any) -> None:
         service = model.service_model.service_name
@@ -63,19 +63,19 @@ def _once(calls: list[tuple[str, str, str]]) -> list[str]:
     return [text for text, _ in groupby(said)]
 
 
-def _said(value: Any) -> Any:
+def said(value: Any) -> Any:
     """The value as JSON can have it. Bytes by their digest, user data in words."""
     if isinstance(value, bytes):
         return f"<{len(value)} bytes {hashlib.sha256(value).hexdigest()[:12]}>"
     if isinstance(value, dict):
         if str(value.get("Key")).startswith("nitro:blocks-"):  # as zlib packs it
-            return {"Key": value["Key"], "Value": _said(zlib.decompress(b64decode(value["Value"])))}
+            return {"Key": value["Key"], "Value": said(zlib.decompress(b64decode(value["Value"])))}
         return {
-            key: _user_data(each) if key == "UserData" else _said(each)
+            key: _user_data(each) if key == "UserData" else said(each)
             for key, each in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_said(each) for each in value]
+        return [said(each) for each in value]
     if isinstance(value, str) and len(value) > 400:
         return f"{value[:100]}… <{len(value)} characters>"
     return value if isinstance(value, str | int | float | bool | None) else str(value)
