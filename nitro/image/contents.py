@@ -122,6 +122,8 @@ class Contents:
         """
         if self.packages is None or root != self.packages.root or program.path is not None:
             return None
+        if not program.source.startswith("/"):  # of the recipe's own folder
+            return None
         folder = Sysroot(root).locate(str(PurePosixPath(program.source).parent))
         return None if source.parent == folder else f"/{source.relative_to(root)}"
 

@@ -20,6 +20,8 @@ _NOTE, _PVH = struct.Struct("<III"), (4, b"Xen\0", 18)
 LINKED_ABOVE_PHYSICAL = 0x40000000
 """How far a kernel's addresses lie above those of physical memory."""
 
+_TOP = 1 << 32  # what its code has for an address: 32 bits
+
 START32 = 0x800
 """The place in the kernel of the address (u32) that a boot sector jumps to."""
 
@@ -58,7 +60,7 @@ class Segment:
         header, offset, address, _, stored, memory = loaded[0]
         if offset or stored > len(elf):
             raise ValueError("the loaded segment is not the whole start of the file")
-        if memory < stored or address < LINKED_ABOVE_PHYSICAL:
+        if memory < stored or address < LINKED_ABOVE_PHYSICAL or address + memory > _TOP:
             raise ValueError(f"loaded to {address:#x}, where no OSv kernel is")
         return cls(elf[:stored], header, address, memory)
 
