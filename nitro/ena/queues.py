@@ -20,7 +20,7 @@ from nitro.ena.constants import (
 )
 from nitro.ena.context import Context
 from nitro.ena.features import Features
-from nitro.ena.memory import ADDRESS_BITS, DmaError, Memory
+from nitro.ena.memory import DmaError, Memory
 from nitro.ena.payloads import (
     CREATE_CQ,
     CREATE_CQ_ANSWER,
@@ -237,8 +237,6 @@ class QueueCommands:
         return asked // 2 if self._faults.triggers("depth-smaller") and asked > 2 else asked
 
     def _address(self, address: int, entry_size: int) -> int:
-        if address >> ADDRESS_BITS:
-            raise self._refuse("dma-address-width", f"{address:#x}")
         if address % entry_size:
             raise self._refuse("ring-alignment", f"{address:#x}")
         return address

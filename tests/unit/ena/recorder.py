@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+from collections import defaultdict
+from dataclasses import fields
 from itertools import groupby
 
 from tests.unit.ena.driver import RAM, Driver
 
 _SHORT = 56  # bytes that are written out
+_PAGE = 4096
 _BEGINNING = 24  # the same of longer ones
 
 
@@ -21,17 +23,20 @@ def shown(data: bytes) -> str:
 
 
 class Recorder:
-    """Watches what the card of `driver` does; `lines` is the transcript."""
+    """Watches what the card of `driver` does; `lines` is the transcript.
 
-    def __init__(self, driver: Driver) -> None:
-        self.driver, self.lines = driver, list[str]()
-        self._seen = bytearray(RAM)
-        self._counts = asdict(driver.device.counters)
+    `more` is where guest memory is used beside what the driver has allocated.
+    """
+
+    def __init__(self, driver: Driver, more: range = range(0)) -> None:
+        self.driver, self.lines, self._more = driver, list[str](), more
+        self._seen: dict[int, bytes] = defaultdict(lambda: bytes(_PAGE))
+        self._counts = self._counters()
         poke = driver.poke
 
         def poked(address: int, data: bytes) -> None:
             poke(address, data)
-            self._seen[address - driver.base : address - driver.base + len(data)] = data
+            self._note_pages(address, len(data))
 
         driver.poke = poked  # type: ignore[method-assign]
         self._broken: list[str] = []
@@ -72,8 +77,7 @@ class Recorder:
             self._counts["interrupts"] += 1
         else:
             what += f" #{answer.id}"
-        at = driver.acq - driver.base
-        self._seen[at : at + 512] = driver.ram[at : at + 512]
+        self._note_pages(driver.acq, 512)
         payload = answer.payload.rstrip(bytes(1)).hex()
         self.note(f"{what}: {answer.status} {payload}".rstrip())
         return answer.payload if not answer.status else bytes(56)
@@ -86,7 +90,7 @@ class Recorder:
         for header, frame in driver.port.sent:
             said.append(f"sent {header.hex()} {shown(frame)}")
         said += self._written()
-        counts = asdict(driver.device.counters)
+        counts = self._counters()
         self._counts["interrupts"] += len(driver.raised)
         changed = {n: counts[n] - c for n, c in self._counts.items() if counts[n] != c}
         said += [f"{name} {by:+}" for name, by in changed.items()]
@@ -97,19 +101,29 @@ class Recorder:
         self._counts = counts
         return said
 
+    def _counters(self) -> dict[str, int]:
+        counters = self.driver.device.counters
+        return {one.name: getattr(counters, one.name) for one in fields(counters)}
+
+    def _note_pages(self, address: int, size: int) -> None:
+        """What is there now is not the card's doing, or has been told."""
+        first, last = address - self.driver.base, address - self.driver.base + size - 1
+        for page in range(first // _PAGE * _PAGE, last + 1, _PAGE):
+            self._seen[page] = bytes(self.driver.ram[page : page + _PAGE])
+
     def _written(self) -> list[str]:
         """The pieces of guest memory that the card has changed."""
         driver, found = self.driver, []
-        end = min(RAM, driver._next - driver.base + 4096)
-        now = bytes(driver.ram[:end])
-        for page in range(0, end, 4096):
-            if now[page : page + 4096] == self._seen[page : page + 4096]:
+        used = range(driver.base, min(driver._next, driver.base + RAM))
+        for address in (*used[::_PAGE], *self._more[::_PAGE]):
+            page = address - driver.base
+            now, seen = driver.ram[page : page + _PAGE], self._seen[page]
+            if now == seen:
                 continue
-            for at in range(page, min(page + 4096, end), 16):
-                piece = now[at : at + 16]
-                if piece != self._seen[at : at + 16]:
-                    found.append((at, piece))
-        self._seen[:end] = now
+            for at in range(0, _PAGE, 16):
+                if now[at : at + 16] != seen[at : at + 16]:
+                    found.append((page + at, bytes(now[at : at + 16])))
+            self._seen[page] = bytes(now)
         joined: list[tuple[int, bytes]] = []
         for at, piece in found:
             if joined and joined[-1][0] + len(joined[-1][1]) == at:
