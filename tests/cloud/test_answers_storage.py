@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from nitro import progress
 from nitro.cloud import Cloud, DiskImage, Keep, results, storage, upload
 from nitro.cloud.storage import Bucket
 from tests.cloud.answers import (
@@ -134,8 +135,22 @@ def test_uploads(aws: Answering, disk: DiskImage, parts: int) -> None:
         file.truncate(parts * upload.PART_SIZE + 5)
     one = replace(disk, size_bytes=disk.path.stat().st_size)
 
+    class Stage(progress.Stage):
+        """Parts end in any order."""
+
+        def __init__(self) -> None:
+            self.told: list[object] = []
+
+        def progress(self, done: float, total: float | None = None, unit: str = "B") -> None:
+            self.told.append((done, total, unit))
+
+        def status(self, text: str) -> None:
+            self.told.append(text)
+
     def send(cloud: Cloud) -> object:
-        return upload.upload_disk(cloud, MINE, one, RUN, aws.stage)
+        stage = Stage()
+        sent = upload.upload_disk(cloud, MINE, one, RUN, stage)
+        return sent, stage.told[0], stage.told[-1], len(stage.told)
 
     def etag(params: dict[str, Any]) -> object:
         return {"ETag": f"tag of {params['PartNumber']}"}
