@@ -81,7 +81,6 @@ def _put(cloud: Cloud, name: str, value: str, stage: Stage) -> None:
         what=f"the parameter {name} in {cloud.region} to become {value}",
         deadline=DEADLINE,
         stage=stage,
-        new=True,
     )
 
 

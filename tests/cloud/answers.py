@@ -26,7 +26,6 @@ from nitro.progress import Reporter, Stage
 from tests.cloud.sent import AT_ONCE, said
 from tests.transcripts import compare
 
-HERE = Path(__file__).parent / "transcripts"
 ACCOUNT = "123456789012"
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 # An answer, an exception, or what makes either of a call's parameters. In a list: one after the
@@ -91,7 +90,8 @@ class _Reporter(Reporter):
 class Answering:
     """Gives clouds, and notes what happens, by the region in which it does."""
 
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, folder: Path) -> None:
+        self._folder = folder
         self._lines: list[tuple[str, str, str]] = []  # region, operation, text
         self._answers: dict[str, list[Answer]] = {}
         self._clock = _Clock()
@@ -147,7 +147,7 @@ class Answering:
         self.text += f"== {title}\n{''.join(_ordered(lines))}"
 
     def compare(self, name: str) -> None:
-        compare(HERE / f"answers-{name}.txt", self.text)
+        compare(self._folder / f"answers-{name}.txt", self.text)
 
     def _token(self, size: int) -> str:
         self._made += 1
@@ -233,9 +233,10 @@ def at(hours: float = 0.0) -> datetime:
 
 
 @contextmanager
-def answering() -> Iterator[Answering]:
+def answering(folder: Path) -> Iterator[Answering]:
+    """`folder`: of the texts to compare with."""
     with pytest.MonkeyPatch.context() as patch:
-        yield Answering(patch)
+        yield Answering(patch, folder)
 
 
 def _ordered(lines: Sequence[tuple[str, str, str]]) -> list[str]:

@@ -245,9 +245,9 @@ def sent() -> Sent:
 
 
 @pytest.fixture
-def aws() -> Iterator[Answering]:
+def aws(request: pytest.FixtureRequest) -> Iterator[Answering]:
     """For tests that give AWS's answers themselves."""
-    with answering() as found:
+    with answering(request.path.parent / "transcripts") as found:
         yield found
 
 
