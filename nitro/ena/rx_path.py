@@ -273,8 +273,7 @@ class RxPath:
         """A TCP segment did not fit: what did becomes one, what did not is copied into others."""
         offload = Offload.parse(self._header)
         tcp = TcpHeaders.find(offload, views[0]) if offload.gso_type else None
-        size = _whole(room - tcp.end, offload.segment_size) if tcp else 0
-        if tcp is None or size <= 0:
+        if tcp is None or (size := _whole(room - tcp.end, offload.segment_size)) <= 0:
             self._drop_overrun()
             return
         head = bytes(views[0][: tcp.end])

@@ -105,6 +105,9 @@ def test_rss_is_set(profile: str) -> None:
             d.write(Reg.RSS_IND_ENTRY_UPDATE, index | queue << 16)
             r.note(f"the register: [{index}] = {queue}, {d.device._rss._rss.table}")
     d.reset()
+    d.start()
+    for number, length in ((Feature.RSS_FUNCTION, 48), (Feature.RSS_INPUT, 128)):
+        r.ask("after a reset", Opcode.GET_FEATURE, feature(number, length, d.control))
     d.write(Reg.RSS_IND_ENTRY_UPDATE, 1)
     r.note("the register without a table")
     compare(HERE / f"rss-{profile}.txt", r.text)
