@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import itertools
+import os
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 from nitro.errors import RefusedError
@@ -60,8 +62,12 @@ class Subnet:
         with self._lock:
             self._dnsmasq.admit(Host(mac, ipv4, ipv6, name))
             self._guests.add(mac)
-        tap = link.open_tap(tap_name)
-        link.attach(self.bridge, tap_name)
+        with ExitStack() as undo:
+            undo.callback(self.unplug, mac)
+            tap = link.open_tap(tap_name)
+            undo.callback(os.close, tap)
+            link.attach(self.bridge, tap_name)
+            undo.pop_all()
         return tap
 
     @property
