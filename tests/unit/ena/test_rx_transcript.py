@@ -288,9 +288,9 @@ def test_unfinished_frames(v6: bool) -> None:
             r = Receiver(ALL, lines, depth=32, max_rx_descriptors=2)
             r.post(*[l4 + 20, room] * 12)
             r.bell(f"room for {room} bytes behind the headers")
-            header = Offload(NEEDS_CSUM, gso, l4 + 20, size, l4, 16).pack()
-            r.take(f"segments of {size}", segment(9, v6=v6), header=header)
-            r.take("a short one", segment(room, v6=v6), header=header)
+            asked = Offload(NEEDS_CSUM, gso, l4 + 20, size, l4, 16).pack()
+            r.take(f"segments of {size}", segment(9, v6=v6), header=asked)
+            r.take("a short one", segment(room, v6=v6), header=asked)
     for last in (False, True):
         r = Receiver(ALL, lines, queues=2, table=[0, 1], depth=16, rss_function=True)
         for ring in r.rings:
