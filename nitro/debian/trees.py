@@ -140,8 +140,7 @@ def _download(
 
 def _root(packages: Sequence[Package]) -> Path:
     facts = [_MADE, *(p.sha256 for p in packages)]
-    content = hashlib.sha256("\n".join(facts).encode()).hexdigest()
-    return cache_dir() / "trees" / content[:24]
+    return cache_dir() / "trees" / hashlib.sha256("\n".join(facts).encode()).hexdigest()[:24]
 
 
 def _unpack(roots: Mapping[Path, Packages], stage: Stage) -> None:

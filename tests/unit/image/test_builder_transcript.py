@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from lab.container_images import layer, member, oci
 from nitro import __version__, debian, image, recipe
 from nitro.debian import Lock, Package, Tree, Wanted
 from nitro.errors import NitroError
@@ -21,7 +23,7 @@ from nitro.paths import resource
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
 from tests.transcripts import compare
-from tests.unit.image import systems
+from tests.unit.image import elves, systems
 from tests.unit.image.printer import Printer
 
 pytestmark = pytest.mark.extended
@@ -146,7 +148,8 @@ def _what(node: Node) -> str:
     if node.source is None:
         return "folder"
     text = str(node.source) if isinstance(node.source, Path) else repr(node.source.decode())
-    return f"{text} ({node.size})"
+    more = f" {node.capability!r} of {node.mtime}" if node.capability or node.mtime else ""
+    return f"{text} ({node.size}){more}"
 
 
 APP = {"packages": ("app",)}
@@ -277,6 +280,79 @@ OWN: dict[str, dict[str, Any]] = {
     },
     "a machine's tree": {"programs": ["server"], "files": ["/etc/hosts"]},
 }
+
+
+IN_BASE: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "a word that the path finds": {"command": ("tool", "-x")},
+    "a word that is nowhere": {"command": ("gone",)},
+    "a relative word": {"command": ("bin/tool",), "working_directory": "/usr"},
+    "a relative word without a folder": {"command": ("usr/bin/tool",)},
+    "a path that is nowhere": {"command": ("/gone",)},
+    "a folder": {"command": ("/usr/bin",)},
+    "no path": {"command": ("tool",), "env": {"PATH": ":/none:"}},
+    "a user of its own": {"user": "app:team"},
+    "a user of nobody": {"user": "gone"},
+    "a number": {"user": "12:13"},
+    "a group of nobody": {"user": "app:gone"},
+    "files": {
+        "files": [{"source": "page", "path": "/etc/motd"}, {"source": "web", "path": "/srv/web"}],
+        "exclude": ("notes.txt",),
+    },
+    "a file in place of a folder": {"files": [{"source": "page", "path": "/data"}]},
+    "a folder in place of a file": {"files": [{"source": "web", "path": "/etc/motd"}]},
+    "a file with an owner": {"files": [{"source": "page", "path": "/p", "owner": "app"}]},
+    "folders": {"folders": [{"path": "/data", "owner": "app", "mode": "0700"}, "/new"]},
+    "a program with its library in the image": {"programs": ["needs"]},
+    "a program with its library here": {
+        "programs": ["/usr/bin/tool"],
+        "command": ("/usr/bin/tool",),
+    },
+    "packages": {"packages": ("app",), "programs": ["/usr/bin/helper"]},
+    "a script of the image's interpreter": {"programs": ["run.py"]},
+    "a script of no interpreter": {"programs": ["run.sh"]},
+    "extras": {"extras": ("passwd", "nsswitch", "resolv")},
+}
+
+
+@pytest.mark.parametrize("hosts", ["", "own"])
+def test_images_of_a_container(build: Build, tmp_path: Path, hosts: str) -> None:
+    library = elves.write(tmp_path / "elf", needed=["libc.so.6"]).read_bytes()
+    plain = elves.write(tmp_path / "elf").read_bytes()
+    base: dict[str, bytes | str | None] = {
+        "bin": "usr/bin",
+        "lib64": "usr/lib64",
+        "usr/bin/tool": library,
+        "usr/bin/python3": plain,
+        "usr/lib64/ld-linux-x86-64.so.2": plain,
+        "usr/lib/liba.so.1": library,
+        "usr/lib/libc.so.6": plain,
+        "etc/passwd": b"app:x:7:8::/:/bin/sh\nodd:x\nbad:x:a:b\nmore:x:9:z\n",
+        "etc/group": b"team:x:70:app\n",
+        "etc/hosts": hosts.encode(),
+        "etc/motd": b"hello",
+        "etc/resolv.conf": b"build machine",
+        ".dockerenv": b"",
+        "run/.containerenv": b"",
+        "dev/null": b"",
+        "proc": None,
+        "sys/x/y": b"",
+        "data/f": b"1",
+        "volume/f": b"1",
+    }
+    name = member("usr/bin/café", plain, mode=0o4511, uid=3, gid=4, mtime=5)
+    name.pax_headers = {"SCHILY.xattr.security.capability": "\1\2"}
+    raw = layer((name, plain), files=base)
+    volumes: dict[str, dict[str, str]] = {"/volume": {}, "/other/volume": {}}
+    oci(tmp_path / "project/base", [raw], "tar", Cmd=["/usr/bin/café"], Volumes=volumes)
+    text, usual = "", set[str]()
+    for case, keys in (IN_BASE if hosts else {"as it is": {}}).items():
+        lines = build({"from": "oci:base", **keys}).splitlines()
+        shown = [line for line in lines if line not in usual]
+        usual.update(line for line in lines if "[" in line)
+        text += f"{case}: {len(lines)} lines\n" + "\n".join(shown) + "\n"
+    text = re.sub(r"cache/containers-\d+/[0-9a-f]+", "BASE", text)
+    compare(HERE / f"base-{hosts or 'empty'}.txt", text)
 
 
 def test_images_of_packages(build: Build) -> None:
