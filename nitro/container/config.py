@@ -35,7 +35,6 @@ class Descriptor(_Document):
 
     digest: str = Field(pattern=_DIGEST)
     size: int = Field(ge=0)
-    media_type: _Text = Field(default="", alias="mediaType")
     platform: Platform | None = None
     annotations: _Keys = {}
 

@@ -69,7 +69,7 @@ class FakeApt:
         self._folder = folder
         program = folder / "apt-get"
         program.write_text(
-            f'#!/bin/sh\ncd {folder}\necho "$*" >>calls\n'
+            f'#!/bin/sh\ncd {folder}\necho "$*" >>calls\necho "$LC_ALL $APT_CONFIG" >>places\n'
             'for word; do if [ -e "$word.out" ]; then\n'
             'cat "$word.out"; cat "$word.err" >&2; read code <"$word.code"; exit $code\n'
             "fi; done\n"
@@ -84,6 +84,13 @@ class FakeApt:
     def calls(self) -> list[str]:
         calls = self._folder / "calls"
         return calls.read_text().splitlines() if calls.exists() else []
+
+
+    @property
+    def places(self) -> set[str]:
+        """The language and the configuration that it was called with, where it was told one."""
+        lines = (self._folder / "places").read_text().splitlines()
+        return {line for line in lines if line.endswith("apt.conf")}
 
 
 @pytest.fixture
