@@ -85,7 +85,6 @@ class FakeApt:
         calls = self._folder / "calls"
         return calls.read_text().splitlines() if calls.exists() else []
 
-
     @property
     def places(self) -> set[str]:
         """The language and the configuration that it was called with, where it was told one."""

@@ -1,0 +1,439 @@
+"""Each format: its bytes at the edges of each field, and what a reader says to each wrong byte."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import zlib
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from nitro.errors import InputError
+from nitro.image.formats import cpio, elf, fat, gpt, system_calls, wrappers
+from nitro.image.formats.qcow2 import Qcow2
+from nitro.image.formats.symbols import Exports, read
+from nitro.image.osv import fastlz
+from nitro.image.rootfs import Node
+from tests.transcripts import compare
+from tests.unit.image import elves
+from tests.unit.image.formats.test_qcow2 import qcow2
+from tests.unit.image.osv.kernel import pack
+
+pytestmark = pytest.mark.extended
+
+HERE = Path(__file__).parent / "transcripts"
+Show = Callable[[bytes], str]
+
+
+def _wrong(data: bytes, places: Iterable[int], show: Show, changes: Iterable[int]) -> str:
+    """Runs of places in which a wrong byte has the same effect."""
+
+    def shown(changed: bytes) -> str:
+        try:
+            return show(changed)
+        except (ValueError, InputError) as error:
+            return f"{type(error).__name__}: {error}"
+
+    text = f"  as it is: {shown(data)}\n"
+    ordered = list(places)
+    for change in changes:
+        outcomes = []
+        for at in ordered:
+            raw = bytearray(data)
+            raw[at] ^= change
+            outcomes.append((shown(bytes(raw)), at))
+        text += f"  ^ {change:#x}\n"
+        for outcome, group in groupby(outcomes, key=lambda one: one[0]):
+            run = [at for _, at in group]
+            text += f"    {run[0]:#x} {len(run)}: {outcome}\n"
+    return text
+
+
+def _volume(files: dict[str, fat.Source]) -> bytes:
+    volume = fat.Volume(files, label="TEST", serial=0x01020304)
+    out = io.BytesIO()
+    volume.write(out, 0)
+    return out.getvalue().ljust(volume.size, b"\0")
+
+
+def test_wrong_bytes_of_fat() -> None:
+    raw = _volume({"A.TXT": bytes(40_000), "D/E/F": b"f", "EMPTY": b""})
+    table = struct.unpack_from("<H", raw, 14)[0] * 512
+    root = raw.index(b"TEST       ", 512)
+    folders = [raw.index(name, root) for name in (b"A       TXT", b"E          ", b"F          ")]
+    places = [*range(3, 64), *range(508, 512), *range(table, table + 12)]
+    places += [at for start in (root, *folders) for at in range(start - 2, start + 34)]
+    show: Show = lambda data: str(fat.read(io.BytesIO(data), 0))  # noqa: E731
+    compare(HERE / "fat-wrong.txt", _wrong(raw, places, show, (0x01, 0x80)))
+
+
+def _hidden(sector: bytes) -> str:
+    fields = struct.unpack_from("<3s8sHBHBHHBHHHIIBBBI11s8s", sector)
+    return f"{fields[2:14]} {fields[17:]}"
+
+
+class _Sparse(io.FileIO):
+    """Leaves zeros unwritten."""
+
+    def write(self, data: Any) -> int:
+        if data.count(0) < len(data):
+            return super().write(data)
+        self.seek(len(data), io.SEEK_CUR)
+        return len(data)
+
+
+def test_sizes_of_fat(tmp_path: Path) -> None:
+    text = ""
+    large = tmp_path / "large"
+    sizes = [0, 1, 32767, 32768, 32769]
+    sizes += [clusters * 32768 for clusters in (*range(1019, 1024), 4068, 4069, 4070, 4085)]
+    for size in sizes:
+        with large.open("wb") as file:
+            file.truncate(size)
+        for files in (("A",), ("A", "B/C")):
+            named: dict[str, fat.Source] = {name: large if name == "A" else b"x" for name in files}
+            volume = fat.Volume(named, label="LABEL", serial=7)
+            with _Sparse(tmp_path / "out", "w+b") as out:
+                volume.write(out, 512 * 2048)  # type: ignore[arg-type]
+                out.truncate(512 * 2048 + volume.size)
+                out.seek(512 * 2048)
+                sector = out.read(512)
+                found = fat.read(out, 512 * 2048)  # type: ignore[arg-type]
+            text += f"{size} {len(files)}: {volume.size} {_hidden(sector)} {found}\n"
+    for count in (1, 2, 14, 15, 1022, 1023):
+        raw = _volume({f"D/F{number}": b"" for number in range(count)})
+        text += f"{count} in a folder: {len(raw)} {hashlib.sha256(raw).hexdigest()}\n"
+    names = (
+        "A",
+        "ABCDEFGH.IJK",
+        "A.B",
+        "A_-9.-_0",
+        "a",
+        "A.",
+        ".A",
+        "A.BCDE",
+        "ABCDEFGHI",
+        "A.B.C",
+    )
+    for name in names:
+        try:
+            raw = _volume({name: b"x"})
+            text += f"{name}: {list(fat.read(io.BytesIO(raw), 0))}\n"
+        except ValueError as error:
+            text += f"{name}: {error}\n"
+    compare(HERE / "fat.txt", text)
+
+
+DISK = UUID(int=1)
+BIOS = gpt.Partition(gpt.BIOS_BOOT, UUID(int=2), 34, 99, "BIOS boot")
+ESP = gpt.Partition(gpt.EFI_SYSTEM, UUID(int=3), 100, 200, "EFI system")
+
+
+def test_tables_of_partitions() -> None:
+    text = ""
+    many = [gpt.Partition(gpt.EFI_SYSTEM, DISK, at, at, "x") for at in range(34, 163)]
+    cases: dict[str, tuple[list[gpt.Partition], int]] = {
+        "two": ([BIOS, ESP], 4096),
+        "in another order": ([ESP, BIOS], 4096),
+        "none": ([], 100),
+        "as small as it can be": ([gpt.Partition(gpt.BIOS_BOOT, DISK, 34, 34, "x")], 68),
+        "one sector less": ([gpt.Partition(gpt.BIOS_BOOT, DISK, 34, 34, "x")], 67),
+        "in the table": ([gpt.Partition(gpt.BIOS_BOOT, DISK, 33, 34, "x")], 4096),
+        "overlapping": ([gpt.Partition(gpt.BIOS_BOOT, DISK, 34, 100, "x"), ESP], 4096),
+        "behind its end": ([gpt.Partition(gpt.BIOS_BOOT, DISK, 35, 34, "x")], 4096),
+        "128": (many[:128], 4096),
+        "129": (many, 4096),
+        "large": ([BIOS, ESP], 1 << 32),
+        "larger": ([BIOS, ESP], (1 << 32) + 1),
+        "a long name": ([gpt.Partition(gpt.BIOS_BOOT, DISK, 34, 34, "n" * 40)], 4096),
+    }
+    for name, (partitions, sectors) in cases.items():
+        try:
+            start, end = gpt.write(DISK, partitions, sectors)
+        except ValueError as error:
+            text += f"{name}: {error}\n"
+            continue
+        digests = " ".join(hashlib.sha256(one).hexdigest()[:16] for one in (start, end))
+        text += f"{name}: {len(start)} {len(end)} {digests}\n"
+        text += f"  {start[440:512].hex()}\n  {start[512:604].hex()}\n  {end[-512:-420].hex()}\n"
+        found = gpt.read(start)
+        text += f"  {len(found)} {[(one.first, one.last, one.name) for one in found[:2]]}\n"
+        text += f"  {len(start.rstrip(bytes(1)))} {len(end[:-512].rstrip(bytes(1)))}\n"
+    start, _ = gpt.write(DISK, [BIOS, ESP], 4096)
+    show: Show = lambda data: str([(one.first, one.last) for one in gpt.read(data)])  # noqa: E731
+    text += _wrong(start, [*range(500, 612), 1024, 1151, 1152, 1280, len(start) - 1], show, (1,))
+    for length in (0, 511, 512, 603, 604, 1024, len(start) - 1, len(start)):
+        try:
+            text += f"{length} bytes: {show(start[:length])}\n"
+        except ValueError as error:
+            text += f"{length} bytes: {error}\n"
+
+    def fixed(entry: int, data: bytes) -> bytes:
+        raw = bytearray(start)
+        raw[1024 + entry : 1024 + entry + len(data)] = data
+        struct.pack_into("<I", raw, 512 + 88, zlib.crc32(raw[1024:17408]))
+        struct.pack_into("<I", raw, 512 + 16, 0)
+        struct.pack_into("<I", raw, 512 + 16, zlib.crc32(raw[512:604]))
+        return bytes(raw)
+
+    for entry, data in ((0, bytes(16)), (128, bytes(15)), (56, b"\xff\xd8" * 36), (16, b"\1" * 16)):
+        text += f"entries with {data[:2].hex()} at {entry}: {gpt.read(fixed(entry, data))}\n"
+    compare(HERE / "gpt.txt", text)
+
+
+def _archive(nodes: dict[str, Node]) -> bytes:
+    out = io.BytesIO()
+    cpio.write(out, nodes.items())
+    return out.getvalue()
+
+
+def test_archives(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"12345")
+    nodes = {
+        "/": Node("program", "x"),
+        "/d": Node("program", "x", permissions=0o1777, uid=1, gid=2, mtime=3),
+        "/d/four": Node("program", "x", source=b"1234", permissions=0o4711, mtime=4),
+        "/d/file": Node("program", "x", source=file, executable=True, uid=5, gid=6),
+        "/d/l": Node("program", "x", target="four"),
+        "/d/none": Node("program", "x", source=b""),
+        "/d/é": Node("program", "x", target="ö\udcff"),
+    }
+    raw = _archive(nodes)
+    text = "".join(f"{raw[at : at + 60]!r}\n" for at in range(0, len(raw), 60))
+    show: Show = lambda data: "; ".join(  # noqa: E731
+        f"{one.path} {one.mode:o} {one.size} {one.target} {one.uid}:{one.gid}".encode(
+            errors="backslashreplace"
+        ).decode()
+        for one in cpio.read(io.BytesIO(data))
+    )
+    one = _archive(
+        {"/f": Node("program", "x", source=b"123"), "/l": Node("program", "x", target="t")}
+    )
+    text += _wrong(one, range(len(one)), show, (0x01, 0x40))
+    for padding in range(9):
+        for data in (one + bytes(padding) + one, one[:116] + bytes(padding)):
+            try:
+                text += f"{padding}: {show(data)}\n"
+            except ValueError as error:
+                text += f"{padding}: {error}\n"
+    compare(HERE / "cpio.txt", text)
+
+
+def test_disks() -> None:
+    text = ""
+    cluster = 1 << 16
+    for name, disk in (
+        ("whole", bytes(cluster) + b"a" * 9 + bytes(cluster) + b"end"),
+        ("none", b""),
+    ):
+        for compress in (False, True):
+            raw = qcow2(disk, compress=compress)
+
+            def show(data: bytes) -> str:
+                found = Qcow2(io.BytesIO(data))
+                content = found.read(0, 3 * (1 << 16))
+                part = found.read(cluster - 3, 9)
+                return f"{found.size} {len(content)} {zlib.crc32(content):x} {part!r}"
+
+            text += f"{name} compressed={compress}\n"
+            places = [*range(104), *range(cluster, cluster + 9)]
+            places += [*range(2 * cluster, 2 * cluster + 25)]
+            shown = _wrong(raw, places, show, (0x01, 0x80))
+            text += "\n".join(line[:150] for line in shown.splitlines()) + "\n"
+    for bits in (8, 9, 21, 22):
+        for size in (0, 1, (32 << 20) // 8, (32 << 20) // 8 + 1):
+            image = bytearray(qcow2(b"x"))
+            struct.pack_into(">I", image, 20, bits)
+            struct.pack_into(">I", image, 36, size)
+            try:
+                text += f"{bits} {size}: {Qcow2(io.BytesIO(bytes(image))).size}\n"
+            except ValueError as error:
+                text += f"{bits} {size}: {error}\n"
+    compare(HERE / "qcow2.txt", text)
+
+
+NAMES = ("one", "two", "three", "four", "none", "", "needed")
+
+
+@pytest.mark.parametrize("gnu_hash", [False, True])
+def test_symbols(tmp_path: Path, gnu_hash: bool) -> None:
+    raw = elves.write(
+        tmp_path / "f", imports=["needed"], exports=NAMES[:4], needed=["lib.so"], gnu_hash=gnu_hash
+    ).read_bytes()
+
+    def show(data: bytes) -> str:
+        exports = Exports(data)
+        found = "".join("x" if exports.address(name) is None else "." for name in NAMES)
+        try:
+            symbols = read(data)
+        except ValueError as error:
+            return f"{found} {str(error).partition(':')[0]}"
+        defined = sorted(f"{name}={value:x}" for name, value in symbols.defined.items())
+        names = f"{found} {' '.join(defined)}; {sorted(symbols.needed)} {sorted(symbols.weak)}"
+        return names.encode(errors="backslashreplace").decode()[:200]
+
+    text = _wrong(raw, range(4, len(raw)), show, (0x01, 0x20, 0x80))
+    for length in range(64, len(raw), 13):
+        text += f"{length} bytes: {show(raw[:length])}\n"
+    compare(HERE / f"symbols-{'gnu' if gnu_hash else 'old'}.txt", text)
+
+
+def test_programs(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    raw = elves.write(
+        path,
+        needed=["liba.so", "libb.so"],
+        rpath="/a::/b",
+        runpath=":/c",
+        interpreter="/lib/ld.so",
+        thread_local=9,
+        code=b"\x0f\x05" * 3,
+    ).read_bytes()
+
+    def show(data: bytes) -> str:
+        other = tmp_path / hashlib.sha256(data).hexdigest()
+        other.write_bytes(data)
+        try:
+            found = elf.read(other)
+        except InputError:
+            return "refused"
+        text = f"{found.kind} {found.machine} {found.bits} {found.interpreter} {found.needed}"
+        text += f" {found.rpath} {found.runpath} {found.thread_local}"
+        try:
+            text += f" {[len(one) for one in elf.code(other)]}"
+        except InputError:
+            text += " no code"
+        return text.encode(errors="backslashreplace").decode()[:220]
+
+    kinds = range(16, 20)
+    headers = [at for start in range(64, 64 + 56 * 4, 56) for at in (start, start + 4)]
+    headers += [at for start in range(64, 64 + 56 * 4, 56) for at in range(start + 32, start + 42)]
+    text = _wrong(raw, [*kinds, *headers], show, (0x01, 0x02))
+    for machine in (0, 3, 62, 183, 243, 9999):
+        text += f"{machine}: {elf.machine_name(machine)}\n"
+    for start in (b"", b"\x7fEL", b"\x7fELF", b"\x7fELG"):
+        path.write_bytes(start)
+        text += f"{start!r}: {elf.is_elf(path)}\n"
+    compare(HERE / "elf.txt", text)
+
+
+def test_compressed_blocks() -> None:
+    text = ""
+    content = b"abcdefgh" * 40 + b"x" * 300 + b"end"
+    blocks = {
+        "level 1": (pack(content), len(content)),
+        "one": (b"\x00a", 1),
+        "32 letters": (b"\x1f" + b"b" * 32, 32),
+        "level 2": (b"\x20a" + bytes([1 << 5 | 0, 0]), 4),
+        "a long match of level 1": (b"\x00a" + bytes([7 << 5, 200, 0]), 1 + 209),
+        "a long match of level 2": (b"\x20a" + bytes([7 << 5, 255, 255, 3, 0]), 1 + 9 + 513),
+        "far": (b"\x20a" + b"\x1fb" * 0 + bytes([1 << 5 | 31, 255, 0, 0]), 4),
+        "two away": (b"\x01ab" + bytes([3 << 5, 1]), 2 + 5),
+    }
+
+    def show(data: bytes) -> str:
+        found = fastlz.decompress(data, size)
+        return f"{len(found)} {zlib.crc32(found):x} {found[:12]!r}"
+
+    for name, (block, size) in blocks.items():
+        text += f"{name}, {size}\n{_wrong(block, range(len(block)), show, (0x01, 0x20, 0x80))}"
+        for length in range(len(block)):
+            try:
+                text += f"  {length}: {show(block[:length])}\n"
+            except ValueError as error:
+                text += f"  {length}: {error}\n"
+    for distance in (8190, 8191, 8192, 8193, 8194):
+        literals = bytes(range(256)) * 33
+        run = b"".join(bytes([31]) + literals[at : at + 32] for at in range(0, 8448, 32))
+        far = distance > 8191
+        high, low = (31, 255) if far else divmod(distance - 1, 256)
+        match = bytes([1 << 5 | high, low]) + (struct.pack(">H", distance - 8192) if far else b"")
+        size = 8448 + 3
+        raw = bytes([run[0] | 0x20]) + run[1:] + match
+        text += f"{distance} away: {show(raw)} {fastlz.decompress(raw, size)[-3:]!r}\n"
+    mib = 1 << 20
+    packed = pack(bytes(mib))
+    for last in (0, 1, 5):
+        for count in (1, 2, 3):
+            sizes = [(mib, len(packed))] * (count - 1) + [(last, last)]
+            stored = packed * (count - 1) + b"z" * last
+            table = struct.pack("<I", count) + b"".join(struct.pack("<II", *one) for one in sizes)
+            for before, after in ((0, 0), (3, 9)):
+                data = b"q" * before + struct.pack("<I", 4 + len(stored)) + stored + table
+                data += b"r" * after
+                found = fastlz.find_segments(data)
+                segments = fastlz.unpack_segments(data)
+                unpacked = None if segments is None else len(segments)
+                text += f"{count} segments, {last}, {before}, {after}: {found} {unpacked}\n"
+    sizes = [(mib, len(packed)), (3, 3)]
+    stored = packed + b"abc"
+    table = struct.pack("<I", 2) + b"".join(struct.pack("<II", *one) for one in sizes)
+    data = struct.pack("<I", 4 + len(stored)) + stored + table + bytes(8)
+    places = [*range(6), *range(len(stored) + 3, len(data))]
+    text += _wrong(data, places, lambda raw: str(fastlz.find_segments(raw)), (0x01, 0xFF))
+    text += _wrong(data, places[-24:], _unpacked, (0x01,))
+    compare(HERE / "fastlz.txt", text)
+
+
+def _unpacked(data: bytes) -> str:
+    found = fastlz.unpack_segments(data)
+    return "none" if found is None else f"{len(found)} {found[-4:]!r}"
+
+
+def test_system_calls() -> None:
+    text = ""
+    for pattern in ("open", "syscall_open", "syscallopen", "syscall*", "*at2", "sys", "", "x"):
+        found = system_calls.matching(pattern)
+        text += f"{pattern!r}: {len(found)} {' '.join(found[:8])}\n"
+    for number in (0, 1, 255, 334, 335, 423, 424, 462, 463, 0x3FF, 0x400):
+        for start in (b"\xb8", b"\x41\xb8", b"\x49\xb8", b"\x48\xc7\xc0", b"\x48\xb8"):
+            code = start + struct.pack("<I", number) + b"\x0f\x05"
+            text += f"{start.hex()} {number}: {sorted(system_calls.made_by(code))}\n"
+    for gap in (33, 34, 35, 36, 37, 40):
+        for start in (b"\xb8\1\0\0\0", b"\x48\xc7\xc0\1\0\0\0"):
+            code = start + b"\x90" * gap + b"\x0f\x05"
+            text += f"{start.hex()} {gap} before: {sorted(system_calls.made_by(code))}\n"
+    two = b"\xb8\0\0\0\0\xb8\1\0\0\0\x0f\x05\x0f\x05\xb8\2\0\0\0\x0f\x05"
+    text += f"{sorted(system_calls.made_by(two))} {sorted(system_calls.made_by(b''))}\n"
+    compare(HERE / "system-calls.txt", text)
+
+
+def test_wrappers(tmp_path: Path) -> None:
+    text = ""
+    path = tmp_path / "file"
+    starts = {
+        b"\x1f\x8b\x08": 0,
+        b"\xfd7zXZ\0": 0,
+        b"\x28\xb5\x2f\xfd": 0,
+        b"BZh": 0,
+        b"PK\3\4": 0,
+        b"7z\xbc\xaf\x27\x1c": 0,
+        b"ustar": 257,
+        b"KDMV": 0,
+        b"# Disk DescriptorFile": 0,
+        b"\x7f\x10\xda\xbe": 64,
+        b"vhdxfile": 0,
+        b"conectix": 0,
+        b"QED\0": 0,
+        b"ARM\x64": 56,
+        b"text": 0,
+    }
+    for magic, place in starts.items():
+        for at in (place, place + 1):
+            path.write_bytes(bytes(at) + magic + b"more")
+            try:
+                wrappers.refuse(path, None if at == place else "origin")
+                text += f"{magic!r} at {at}: is read\n"
+            except InputError as error:
+                text += f"{magic!r} at {at}: {error}\n".replace(f"{tmp_path}/", "")
+    path.write_bytes(b"BZh")
+    with pytest.raises(InputError, match=r"^origin: compressed by bzip2"):
+        wrappers.refuse(path, "origin")
+    compare(HERE / "wrappers.txt", text)
