@@ -75,6 +75,10 @@ class Client:
             fds.frombytes(rights)
         return (error if flags & 1 << 5 else 0), data[16:], list(fds)
 
+    def has_answer(self) -> bool:
+        """Whether a reply has arrived."""
+        return _is_readable(self.socket.fileno())
+
     def answers(self) -> bytes:
         """All replies that have arrived, whole."""
         found = b""
