@@ -35,7 +35,7 @@ def explain(trace: Path) -> Iterator[str]:
         raise InputError(f"cannot read {trace}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{trace} is not a trace of `device serve --trace`") from error
-    except (ValueError, KeyError, TypeError, IndexError, struct.error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, struct.error) as error:
         raise InputError(
             f"{trace}:{number} is not an event",
             hint="give a file that `device serve --trace` wrote",
