@@ -42,7 +42,7 @@ class Heard(NullHypervisor):
         self.keeps_running = False
 
     def start(self, guest: Guest) -> None:
-        self.told.append(f"start {guest.instance_id}")
+        self.told.append(f"start {guest.instance_id} at {guest.public_ip}")
         super().start(guest)
 
     def stop(self, instance_id: str, *, force: bool = False) -> None:
