@@ -66,7 +66,7 @@ def side_by_side(work: Sequence[Callable[[], object]], at_once: int, brake: Brak
         wait(futures)
     finally:
         brake.pull()
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown()
         brake.release()
     errors = [error for future in futures if (error := future.exception())]
     # Those that were ended by another one's error come last.

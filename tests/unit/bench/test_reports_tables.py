@@ -28,13 +28,6 @@ HERE = Path(__file__).parent / "transcripts"
 NIGHT = date(2026, 11, 26)
 
 
-BARE: dict[str, Any] = {
-    "name": "p",
-    "matrix": {"types": ["c5.large"]},
-    "test": [{"protocol": "iperf3-tcp"}],
-}
-
-
 def test_exported_values() -> None:
     text = ""
     values: list[Any] = [
