@@ -28,8 +28,8 @@ from tests.transcripts import compare
 
 ACCOUNT = "123456789012"
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
-# An answer, an exception, or what makes either of a call's parameters. In a list: one after the
-# other, and the last one for good.
+# An answer, an exception, or what makes either of a call's parameters; None: the call goes on. In a
+# list: one after the other, and the last one for good.
 Answer = Any
 Answers = Any  # by operation
 
@@ -171,6 +171,8 @@ class Answering:
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if callable(answer) and not isinstance(answer, type):
             answer = answer(params)
+        if answer is None:
+            return None
         if isinstance(answer, Refused):
             status, body = (
                 answer.status,
