@@ -172,7 +172,7 @@ def wait_available(
         if image["State"] in _FAILED:
             reason = image.get("StateReason", {}).get("Message", "no reason given")
             raise NitroError(f"the AMI {ami_id} became {image['State']}: {reason}")
-        return True if image["State"] == "available" else None
+        return image["State"] == "available" or None
 
     wait.until(cloud, look, what=f"AMI {ami_id}", deadline=deadline, stage=stage, new=new)
 

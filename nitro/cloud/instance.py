@@ -149,7 +149,7 @@ def wait_ended(cloud: Cloud, instance_id: str, stage: Stage | None = None) -> No
 
     def look() -> bool | None:
         try:
-            return True if get(cloud, instance_id).state == "terminated" else None
+            return get(cloud, instance_id).state == "terminated" or None
         except ApiError as error:
             if error.absent:
                 return True

@@ -55,7 +55,7 @@ def find_instance_type(cloud: Cloud, name: str) -> InstanceType:
             raise
         found = []
     if not found:
-        near = difflib.get_close_matches(name, names(cloud), n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name, names(cloud), cutoff=0.5)
         raise InputError(
             f"there is no instance type {name!r} in {cloud.region}",
             hint=f"similar names: {', '.join(near)}"

@@ -81,7 +81,7 @@ def _is_completed(cloud: Cloud, snapshot_id: str) -> bool | None:
     if described["State"] == "error":
         reason = described.get("StateMessage", "no reason given")
         raise NitroError(f"the snapshot {snapshot_id} failed: {reason}")
-    return True if described["State"] == "completed" else None
+    return described["State"] == "completed" or None
 
 
 def _describe(cloud: Cloud, snapshot_id: str) -> SnapshotTypeDef:

@@ -90,6 +90,9 @@ class Prober:
         self.run = handed.of("run", [Result("http", "http", raw="host")])
         self._aws = aws
 
+    def __repr__(self) -> str:
+        return "prober"
+
     def wait_boot(self, watch: Any, *, deadline: float, stage: Any) -> Result:
         fields = ("address", "launched", "ends", "ports")
         words = ", ".join(f"{name}={getattr(watch, name)}" for name in fields)
@@ -133,7 +136,7 @@ def test_deployments(aws: Answering, handed: Handed, bench: DiskImage) -> None:
         aws.note(f"built {builder.built}, prepared {builder.prepared}")
         document: Any = done.to_json()
         document["image"]["path"] = "disk"
-        return f"{done.ok} {done.name} {json.dumps(document, indent=1)}"
+        return [done.ok, done.name, *json.dumps(document, indent=1).splitlines()]
 
     reach = {"allow": ("198.51.100.0/24",)}
     options: Any
@@ -208,7 +211,7 @@ def test_launches_of_amis(aws: Answering, handed: Handed) -> None:
         asked: Any = {"ami": "ami-1", "instance_type": "c5.large"} | options
         request = LaunchRequest(**asked)
         done = launch_ami(cloud, request, prober=prober, report=aws.report)
-        return f"{done.ports} {json.dumps(done.to_json(), indent=1)}"
+        return [done.ports, *json.dumps(done.to_json(), indent=1).splitlines()]
 
     handed.stand_in("nitro.launch_ami.find_instance_type", SMALL)
     handed.stand_in("nitro.launch_ami.check_image")
