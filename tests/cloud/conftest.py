@@ -27,6 +27,7 @@ from nitro.local.aws import Site, install
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
 from tests.cloud.answers import Answering, answering
+from tests.cloud.handed import Handed
 from tests.cloud.policed import granted, policies_of
 from tests.cloud.sent import Sent
 from tests.cloud.speed import AccountWithRole, prepared_once, same_ids, small_parts
@@ -249,6 +250,12 @@ def aws(request: pytest.FixtureRequest) -> Iterator[Answering]:
     """For tests that give AWS's answers themselves."""
     with answering(request.path.parent / "transcripts") as found:
         yield found
+
+
+@pytest.fixture
+def handed(aws: Answering, monkeypatch: pytest.MonkeyPatch) -> Handed:
+    """For tests of what is handed from one part to another."""
+    return Handed(aws, monkeypatch)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from nitro import client
 from nitro.cloud import (
     CleanUpError,
     Cloud,
@@ -24,11 +23,9 @@ from nitro.cloud import (
     Placement,
     Published,
     Via,
-    results,
     tags,
 )
 from nitro.cloud.network import Subnet
-from nitro.cloud.storage import Bucket
 from nitro.cloud.teardown import Lifetime
 from nitro.conditions import GuestReport
 from nitro.deploy import DeployRequest, deploy
@@ -38,14 +35,11 @@ from nitro.measure import Measurement, longest_measurement, measure, run_probes
 from nitro.ports import Port
 from nitro.probe import Boot, Metric, Result, Selection
 from nitro.probe.boot import BootFailed
-from nitro.probe.plan import build
 from nitro.probe.tools.http import Http
 from nitro.probe.tools.iperf3 import Iperf3
-from tests.cloud.answers import ACCOUNT, Answering, console, instances
+from tests.cloud.answers import Answering, console, instances
 from tests.cloud.handed import Handed, shown
 from tests.cloud.joint import RECIPE, FakeBuilder, small_disk
-from tests.unit.probe.test_archive import archive as packed
-from tests.unit.probe.test_console_result import block_of
 
 pytestmark = [
     pytest.mark.extended,
@@ -69,11 +63,6 @@ GUEST = GuestReport("6.1", "ena", "nitro", warnings=("odd\nhot",), endings=(Endi
 CONSOLE = '{"nitro": "start", "uptime": 1}\nhello\n{"nitro": "exit", "uptime": 2.5, "code": 0}\n'
 BOOTED = Result("boot", "boot", {"boot_ready": Metric(2.5, "s", "less")}, raw=CONSOLE)
 JOB = RECIPE.model_copy(update={"service": False, "ports": ()})
-
-
-@pytest.fixture
-def handed(aws: Answering, monkeypatch: pytest.MonkeyPatch) -> Handed:
-    return Handed(aws, monkeypatch)
 
 
 @pytest.fixture
@@ -361,49 +350,3 @@ def test_probes_are_run(aws: Answering, handed: Handed) -> None:
     answers = {"DescribeInstances": instances("terminated"), "GetConsoleOutput": console(ready)}
     aws.case("ended when it was ready", run, answers, {})
     aws.compare("handed-probes")
-
-
-def test_clients(aws: Answering, handed: Handed) -> None:
-    upload = results.ResultUpload(Bucket("mine", ACCOUNT), "key", "https://x", "Y2E=")
-    handed.stand_in("nitro.cloud.results.prepare", upload)
-    handed.stand_in("nitro.client.launch", SERVER)
-    small, large = build([Http()], "10.0.0.7"), build([Iperf3()] * 9, "10.0.0.7")
-
-    def run(cloud: Cloud, plan: Any, options: dict[str, Any]) -> object:
-        with (
-            aws.undo(cloud) as outer,
-            client.launched_client(
-                cloud, outer, "ami-2", SMALL, PLACE, plan, **({"report": aws.report} | options)
-            ) as running,
-        ):
-            return running.instance_id, running.upload, running.plan is plan
-
-    aws.case("small", run, {}, small, {})
-    aws.case("small, with a bucket", run, {}, small, {"bucket": "mine"})
-    aws.case("large", run, {}, large, {})
-    aws.case("large, with a bucket", run, {}, large, {"bucket": "mine", "report": None})
-    files = {"http.out": b"x", "http.times": b"1700000000 1.0 4.1\n"}
-    data = packed(files)
-
-    def wait(cloud: Cloud, texts: list[str], listen: bool) -> object:
-        def waited(_: Cloud, __: str, read: Any, *___: Any, **____: Any) -> bytes:
-            found = [read(text) for text in texts]
-            aws.note(f"read {[each and each == data for each in found]}")
-            return data
-
-        handed.stand_in("nitro.cloud.results.wait_result", waited)
-        told: list[object] = []
-        one = client.Client(cloud, "i-2", upload, small, aws.report)
-        step = (lambda number, result: told.append((number, result.name))) if listen else None
-        return [result.name for result in one.results(step)], told
-
-    whole = block_of(data)
-    error = "NITRO-RESULT-ERROR tar: no space\nleft\n"
-    for title, texts in {
-        "whole": [whole],
-        "nothing, then whole": ["boot", whole],
-        "an error": [error],
-    }.items():
-        for listen in (False, True):
-            aws.case(f"{title}, {listen}", wait, {}, texts, listen)
-    aws.compare("handed-client")
