@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nitro.errors import InputError
 from nitro.image.libraries import Sysroot
 from nitro.image.osv import command_line as lines
 from nitro.image.osv import disk, programs, ramfs
 from nitro.image.osv.layout import Layout, read_table
 from nitro.image.osv.segment import Segment
 from nitro.image.rootfs import Node
+from tests.said import Said
 from tests.transcripts import compare
 from tests.unit.image import elves, systems
 from tests.unit.image.osv.kernel import CONTENTS_AT, SAMPLE, build
@@ -29,23 +28,6 @@ HERE = Path(__file__).parent / "transcripts"
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NITRO_STATE", str(tmp_path / "state"))
-
-
-class Said:
-    """Collects what calls return or raise."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.text = ""
-
-    def __call__(self, name: str, call: Callable[..., object]) -> None:
-        try:
-            found = str(call())
-        except InputError as error:
-            found = f"{error.what}\n    {error.hint}"
-        except ValueError as error:
-            found = f"ValueError: {error}"
-        self.text += f"{name}: {found}\n".replace(f"{self._folder}/", "")
 
 
 def _digest(data: bytes) -> str:
@@ -106,7 +88,7 @@ def test_how_programs_are_started(tmp_path: Path) -> None:
 
 
 def test_command_lines() -> None:
-    said = Said(Path("/nowhere"))
+    said = Said()
     words = (
         "a",
         "a b",
@@ -138,7 +120,7 @@ def test_command_lines() -> None:
 
 def test_contents_of_a_kernel() -> None:
     """At, below and above what there is room for, of bytes and of entries."""
-    said = Said(Path("/nowhere"))
+    said = Said()
 
     def show(segment: Segment, nodes: dict[str, Node]) -> str:
         layout = Layout.find(segment)

@@ -7,7 +7,6 @@ import io
 import json
 import struct
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from nitro.documents.images import KERNEL_INDEX_SCHEMA
 from nitro.errors import InputError
 from nitro.image.osv import artifact, disk, doctor, headers, store
 from nitro.image.osv.segment import Segment
+from tests.said import Said
 from tests.transcripts import compare
 from tests.unit.image.osv.kernel import NOTE, build, compressed_disk
 from tests.unit.image.osv.test_artifact import FORMS
@@ -34,25 +34,6 @@ PROBE = "_ZN3aws3ena5probeEPN2hw9hw_deviceE"
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NITRO_STATE", str(tmp_path / "state"))
-
-
-class Said:
-    """Collects what calls return or raise."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.text = ""
-
-    def __call__(self, name: str, call: Callable[..., object]) -> None:
-        try:
-            found = str(call())
-        except InputError as error:
-            found = f"{error.what}\n    {error.hint}"
-        except ValueError as error:
-            found = f"ValueError: {error}"
-        self.text += f"{name}: {found}\n".replace(f"{self._folder}/", "").replace(
-            f"{self._folder}", "."
-        )
 
 
 def _digest(data: bytes) -> str:

@@ -1,0 +1,27 @@
+"""What calls return or raise, a line each: for transcripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from nitro.errors import NitroError
+
+
+class Said:
+    """Its text has no path of the folder that the tests work in."""
+
+    def __init__(self, folder: Path = Path("/nowhere")) -> None:
+        self._folder = folder
+        self.text = ""
+
+    def __call__(self, name: str, call: Callable[..., object]) -> None:
+        """Add what the call, which takes no arguments, gives."""
+        try:
+            found = str(call())
+        except NitroError as error:
+            found = f"{type(error).__name__}: {error.what}\n    {error.hint}"
+        except ValueError as error:
+            found = f"{type(error).__name__}: {error}"
+        line = f"{name}: {found}\n".replace(f"{self._folder}/", "")
+        self.text += line.replace(str(self._folder), ".")
