@@ -319,6 +319,7 @@ ANSWERS = {
 
 
 def test_registries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")  # all lies where it is renamed to
     program = tmp_path / "bin/skopeo"
     program.parent.mkdir()
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")

@@ -126,6 +126,7 @@ class _Shown(Stage):
 
 
 def test_what_is_downloaded(pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")  # all lies where it is renamed to
     many = []
     for number in range(33):
         content = b"%04d" % number

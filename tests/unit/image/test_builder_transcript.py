@@ -79,6 +79,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
     """Builds a recipe of the project's folder, and tells all of it."""
     monkeypatch.setenv("NITRO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NITRO_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")  # all lies where it is renamed to
     tree = systems.packages(tmp_path / "tree")
     systems.machine(tmp_path / "machine")
     folder = systems.project(tmp_path / "project")
@@ -177,6 +178,7 @@ OF_PACKAGES: dict[str, dict[str, Any]] = {
     },
     "configuration": {"files": ["/etc/app"], **SH},
     "configuration of two kinds": {"files": ["/etc/web"], **SH},
+    "configuration of two programs": {"files": ["/etc/web", "/etc/app"], **SH},
     "a file that the command line names": {
         "command": ("/usr/bin/app", "--page=/usr/share/app/more/page", "/usr/share/app"),
         "setup": ("/usr/bin/helper", "/etc/services"),

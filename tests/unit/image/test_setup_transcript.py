@@ -147,6 +147,7 @@ CHANGES: dict[str, Change] = {
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("NITRO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")  # all lies where it is renamed to
     source = tmp_path / "tool"
     source.write_bytes(b"tool")
     before = os.umask(0o022)
