@@ -23,7 +23,7 @@ def reporter() -> Reporter:
 
 def say(text: str) -> None:
     """Say something to the person who watches that is not part of the result."""
-    print(printable(text), file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr)
 
 
 def print_text(text: str = "") -> None:

@@ -79,7 +79,7 @@ def complete(
 
     if write and recipe.file is None:
         raise InputError(f"--write: {recipe.name} has no file", hint="write a recipe first")
-    now, good, lacks = recipe, False, missing.Lack()
+    now, lacks = recipe, missing.Lack()
     for _ in range(_TRIES):
         built = image.build(now, report=report, locked=locked, trace=True)
         console = boot(built)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,6 +42,7 @@ class Scene:
         numbers = itertools.count(1)
         self.states = {"state": "running"}
         self.took: set[str] = set()
+        self.number, self.for_ever = 0, False
 
         def launched(
             cloud: Any, ami: str, kind: Any, placement: Placement, *_: Any, **o: Any
@@ -71,7 +71,8 @@ class Scene:
             ),
         )
         monkeypatch.setattr(
-            "nitro.bench.pairs.instance.taken", log.of("taken", lambda *_: set(self.took))
+            "nitro.bench.pairs.instance.taken",
+            log.of("taken", lambda *_: set(self.took) | self._more()),
         )
         entry = SimpleNamespace(title="entry", what="the group")
         monkeypatch.setattr(
@@ -100,6 +101,11 @@ class Scene:
             bucket="b",
         )
         self.undo: Any = SimpleNamespace(title="undo", remove=log.of("remove"))
+
+    def _more(self) -> set[str]:
+        """Of instances that were taken, one more each time, where they are taken for ever."""
+        self.number += 1
+        return {f"i-{n}" for n in range(self.number)} if self.for_ever else set()
 
     def _get(self, _: Any, id_: str) -> Instance:
         return Instance(id_, "c5.large", self.states["state"], "", "", "", reason="why")
@@ -157,8 +163,7 @@ def test_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
             scene = Scene(patch, outcomes, **more)
             scene.states["state"] = how.get("state", "running")
             scene.took = how.get("took", set())
-            if how.get("more"):
-                scene.took = Endless()
+            scene.for_ever = "more" in how
             with scene.pairs.group(scene.undo):
                 said = scene.measure()
                 if name == "twice":
@@ -174,18 +179,6 @@ def test_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
                 text += f"spent after {spent_after}: "
                 text += scene.measure(lambda n=spent_after, a=asked: next(a) >= n)
     compare(HERE / "calls-pairs.txt", text)
-
-
-class Endless(set[str]):
-    """Of instances that were taken: one more each time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = itertools.count()
-
-    def __iter__(self) -> Iterator[str]:
-        self.add(f"i-{next(self.count)}")
-        return super().__iter__()
 
 
 def test_a_group_that_cannot_be_removed(monkeypatch: pytest.MonkeyPatch) -> None:

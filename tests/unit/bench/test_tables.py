@@ -19,12 +19,14 @@ from nitro.bench import plan as plans
 from nitro.bench.budget import Budget
 from nitro.bench.images import CLIENT, Image
 from nitro.bench.plan import Cell, Machine, Plan, Task, Test
+from nitro.bench.record import Record
 from nitro.bench.schedule import Part, clients, groups, lifetime, rounds
 from nitro.bench.store import FolderStore
 from nitro.bench.work import Work
 from nitro.errors import NitroError
 from nitro.probe import Result
 from tests.transcripts import compare as held
+from tests.unit.bench.samples import sample
 from tests.unit.bench.told import told
 
 pytestmark = pytest.mark.extended
@@ -353,3 +355,19 @@ def test_places_and_addresses() -> None:
         found = notify.channels(hook, arn_, there)
         text += f"{hook} {arn_} {bool(there)}: {[(c.address, c.path('p')) for c in found]}\n"
     held(HERE / "table-places.txt", text)
+
+
+def test_files_of_a_record(tmp_path: Path) -> None:
+    """The name of one is that of its only sample, or follows from all that it has."""
+    text = ""
+    for count in range(4):
+        record = Record(FolderStore(tmp_path / str(count)))
+        written = record.append(sample(repetition=n) for n in range(count))
+        text += f"{count} samples: {written} files\n"
+        for path in (tmp_path / str(count)).rglob("*.parquet"):
+            text += f"  {path.relative_to(tmp_path)}\n"
+        record.append([sample(repetition=9)])
+        record.compact("small", NIGHT)
+        for path in (tmp_path / str(count)).rglob("*.parquet"):
+            text += f"  compacted: {path.relative_to(tmp_path)}\n"
+    held(HERE / "table-files.txt", text)
