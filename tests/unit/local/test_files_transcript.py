@@ -172,9 +172,9 @@ def test_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for space in (8, 9, 10):
         take(f"{space} before", "VMDK", vmdk(text=b"\n" * space + b"parentCID=1", size=2))
     said = [b"", b"one\ntwo\n", f"qemu-img: {source}: bad\n".encode(), b"\xff\n", b"a\n\n"]
-    for error in said:
+    for number, error in enumerate(said):
         result[0] = subprocess.CompletedProcess([], 1, b"", error)
-        take(f"{len(error)} bytes of errors", "VHD")
+        take(f"errors, {number}", "VHD")
     result[0] = subprocess.TimeoutExpired("q", 1)
     take("late", "VHDX")
     tree: Any = type("Tree", (), {"program": told.stand_in("program", lambda name: ["/deb", name])})

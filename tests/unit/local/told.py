@@ -66,8 +66,8 @@ def shown(value: Any) -> str:
         return f"{type(value).__name__}({', '.join(map(shown, value))})"
     if isinstance(value, Wanted):
         return f"Wanted({', '.join(value.names)} of {value.suite}, {value.arch.ec2})"
-    if repr(value).startswith("<") and " at 0x" in repr(value) and not callable(value):
-        return f"<{type(value).__name__}>"
     if callable(value):
         return "<function>"
+    if " at 0x" in repr(value):
+        return f"<{type(value).__name__}>"
     return repr(value)
