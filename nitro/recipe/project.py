@@ -106,10 +106,7 @@ def _script(folder: Path, language: Runtime) -> str:
 
 def _program(place: Path, folder: Path, why: str, build: str) -> str:
     program = next(_programs(place), None)
-    name = folder.resolve().name
-    source = str(program.relative_to(folder)) if program else str(Path(place.name) / name)
-    if program is None and place == folder:
-        source = name
+    source = str((program or place / folder.resolve().name).relative_to(folder))
     note = "" if program else f"# It is not built yet: {build}\n"
     return f"""\
 # {why}: the program is taken with the libraries that it needs.
