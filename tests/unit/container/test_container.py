@@ -50,3 +50,11 @@ def test_a_damaged_layer_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"another digest|checksum|bad"):
         opened("oci:app", tmp_path)
     assert list((tmp_path / f"cache/containers-{VERSION}").iterdir()) == []
+
+
+def test_two_images_lie_side_by_side(tmp_path: Path) -> None:
+    oci(tmp_path / "app", LAYERS)
+    oci(tmp_path / "other", LAYERS[:1])
+    one, two = opened("oci:app", tmp_path), opened("oci:other", tmp_path)
+    assert one.root != two.root
+    assert (set(two.entries), two.special) == ({"/", "/etc", "/etc/x", "/y"}, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import subprocess
 import tarfile
@@ -200,8 +201,12 @@ def test_files_of_packages() -> None:
     packed = out.getvalue()
     whole = _ar((b"debian-binary", b"2.0"), (b"control.tar.xz", b"even"), (b"data.tar.gz", packed))
     cut = whole.index(b"data.tar.gz")
+    torn = gzip.compress(gzip.decompress(packed)[:1024], mtime=0)
     debs = {
         "whole": whole,
+        "a wrong sum": _ar((b"data.tar.gz", torn[:-8] + bytes(4) + torn[-4:])),
+        "a torn archive": _ar((b"data.tar.gz", torn)),
+        "a torn stream": _ar((b"data.tar.gz", torn[:-9])),
         "no data": _ar((b"debian-binary", b"2.0"), (b"control.tar", b"x")),
         "no ar": b"!<arch>",
         "another": b"!<arch>x" + whole[8:],

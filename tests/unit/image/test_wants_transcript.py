@@ -147,9 +147,14 @@ def test_scripts_and_names(tmp_path: Path) -> None:
         {"files": [{"source": "/d", "path": "/d"}], "command": ("/d/b.sh",)},
         {"programs": ["b.sh"], "from": "docker://x"},
         {"programs": ["none"]},
+        {"programs": [str(tmp_path / "b.sh")]},
+        {"files": [{"source": str(tmp_path / "d"), "path": "/d"}], "command": ("/d/b.sh",)},
     ):
         document = {"name": "x", "folder": tmp_path, **keys}
-        said(str(keys), lambda document=document: needs_bash(Recipe.model_validate(document)))
+        said(
+            str(keys).replace(f"{tmp_path}", ""),
+            lambda document=document: needs_bash(Recipe.model_validate(document)),
+        )
     root = tmp_path / "root"
     names = [
         "usr/bin/php8.2",
