@@ -95,7 +95,7 @@ class Tree:
             return
         if name == _OPAQUE:
             _hide(folder, layer)
-        elif not name.startswith(_WHITEOUT * 2):  # others are notes of an older file system
+        else:  # of what nothing is called, where it is a note of an older file system
             hidden = name.removeprefix(_WHITEOUT)
             place = folder.children.get(hidden)
             if place is not None and _hide(place, layer):

@@ -127,8 +127,8 @@ def _decompressed(stream: io.BufferedReader) -> IO[bytes]:
     if start[:2] == b"\x1f\x8b":
         return cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
     if start == b"\x28\xb5\x2f\xfd":
-        unpacker = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-        return unpacker.stream_reader(stream, read_across_frames=True)
+        # It refuses windows of more than 128 MiB.
+        return zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
     return stream
 
 

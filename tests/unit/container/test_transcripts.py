@@ -195,6 +195,12 @@ def test_trees(tmp_path: Path) -> None:
     compare(HERE / "trees.txt", text)
 
 
+def _zstd(content: bytes, window: int) -> bytes:
+    """A frame with a window of 2**`window` KiB, of one block that is not compressed."""
+    block = (len(content) << 3 | 1).to_bytes(3, "little")
+    return b"\x28\xb5\x2f\xfd\0" + bytes([window << 3]) + block + content
+
+
 def _damaged_layers() -> dict[str, Layer]:
     [whole] = _layers([layer(files={"etc": None, "etc/x": b"content" * 300})])
     raw = whole.open().read()
@@ -221,6 +227,8 @@ def _damaged_layers() -> dict[str, Layer]:
         "wrong sum of gzip": of(packed[:-5] + b"\0" + packed[-4:]),
         "damaged gzip": of(packed[:20] + b"\xff" * 20 + packed[40:]),
         "damaged zstd": of(frozen[:9] + b"\xff" * 9 + frozen[18:]),
+        "a window of 128 MiB": of(_zstd(raw, 17)),
+        "a window of 256 MiB": of(_zstd(raw, 18)),
         "cut zstd": of(frozen[:-5]),
         "cut tar": of(raw[:900]),
         "a size beyond the end": of(bytes(huge)),

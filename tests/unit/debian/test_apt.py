@@ -12,6 +12,7 @@ from nitro.arch import X86_64
 from nitro.debian import Package, Wanted
 from nitro.debian.apt import AptRoot
 from nitro.errors import InputError, NitroError
+from tests.unit.cache_uses import used_kinds
 from tests.unit.test_arch import ARM64
 
 from .conftest import FakeApt
@@ -152,3 +153,8 @@ def test_apt_has_its_whole_configuration_when_it_first_runs(fake_apt: FakeApt) -
         assert (root / folder).is_dir()
     assert (root / "state/status").read_text() == ""
     assert not list(root.rglob(".*"))
+
+
+def test_its_use_is_noted(fake_apt: FakeApt, monkeypatch: pytest.MonkeyPatch) -> None:
+    AptRoot.open("trixie", X86_64)
+    assert used_kinds(lambda: AptRoot.open("trixie", X86_64), monkeypatch) == {"apt"}
