@@ -45,7 +45,7 @@ def _directory(own: str, xdg: str, fallback: str) -> Path:
         path = Path(os.environ.get(xdg) or Path.home() / fallback) / "nitro"
     try:
         path.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, FileNotFoundError):
+    except (FileExistsError, FileNotFoundError, NotADirectoryError):
         raise InputError(
             f"{path}: no folder can be there", hint=f"{own} names another one"
         ) from None

@@ -13,6 +13,7 @@ from nitro.cloud import Cloud, Instance, InstanceType, Undo
 from nitro.image import Image
 from nitro.probe import ProbePlan
 from nitro.progress import Reporter, Stage
+from nitro.publish.release import Release
 from nitro.recipe import Recipe
 from tests.cloud.answers import Answering
 
@@ -48,6 +49,8 @@ def shown(value: Any) -> str:
             return f"undo that keeps {value.keep.value}"
         case Reporter() | Stage():
             return type(value).__name__.strip("_").lower()
+        case Release():
+            return f"release {value.name}"
         case Recipe():
             return f"recipe {value.name}"
         case Image():

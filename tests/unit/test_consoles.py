@@ -211,6 +211,7 @@ def test_traced_calls() -> None:
         "failures": "".join(f"{mark} 1 a() = {r}\n" for r in ("-1", "-2", "1", "-1 E", "?")),
         "OSv": "a 0 1.000000000 syscall_read(0 <= 1)\na 0 1.500000000 vfs_x(1)\n"
         "b 1 2.000000000 syscall_long_y(0 <= )\na 0 1.250000000 z()\n",
+        "OSv's names": "a 0 1.000000000 syscall_syscall_x()\na 0 1.000000000 x_syscall_y()\n",
         "OSv's failures": "".join(
             f"a 0 1.000000000 f({r} <= 1)\n"
             for r in ("-1", "0xffffffff", "0xffffffffffffffff", "0xfffffffe", "1", " -1 ")
