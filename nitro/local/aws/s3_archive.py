@@ -31,6 +31,7 @@ from moto.s3.models import (
     FakeGrantee,
     FakeKey,
     PublicAccessBlock,
+    s3_backends,
 )
 
 from nitro.local.aws import kept
@@ -147,6 +148,7 @@ class KeptBackend:
             except (AttributeError, LookupError, TypeError, ValueError):
                 _log.exception("%s: the bucket is left out", path)
                 self.buckets.pop(path.parent.name, None)
+                s3_backends.bucket_accounts.pop(path.parent.name, None)
 
     def _restore_bucket(self, folder: Path, entry: dict[str, Any]) -> None:
         bucket = FakeBucket(folder.name, self.account_id, entry["region"])
