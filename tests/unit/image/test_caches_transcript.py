@@ -15,7 +15,7 @@ import pytest
 from nitro import image, recipe
 from nitro.debian import Tree
 from nitro.errors import NitroError
-from nitro.image import build_cache, bytecode, digesting, digests
+from nitro.image import build_cache, bytecode, digesting, digests, manifest
 from nitro.image.rootfs import Node, Rootfs
 from nitro.progress import Reporter
 from tests.said import Said
@@ -51,13 +51,13 @@ MANIFEST: dict[str, Any] = {
 
 def test_images(tmp_path: Path) -> None:
     said = Said(tmp_path)
-    disk, manifest = tmp_path / "disk.raw", tmp_path / "manifest.json"
+    disk, described = tmp_path / "disk.raw", tmp_path / "manifest.json"
     disk.write_bytes(b"disk")
-    manifest.write_text(json.dumps(MANIFEST))
+    described.write_text(json.dumps(MANIFEST))
     source = tmp_path / "source"
     source.write_text("1")
-    made = build_cache.from_manifest(manifest)
-    said("read", lambda: build_cache.read(manifest))
+    made = build_cache.from_manifest(described)
+    said("read", lambda: build_cache.read(described))
     said("bill", lambda: made.bill_of_materials)
     said("built", lambda: build_cache.with_build_time(made, 1.23456))
     states = build_cache.states([source, source, tmp_path / "none"])
@@ -99,21 +99,21 @@ def test_images(tmp_path: Path) -> None:
     said("a disk", found)
     for key in (*MANIFEST, "processors"):
         less = {name: value for name, value in MANIFEST.items() if name != key}
-        manifest.write_text(json.dumps(less if key != "processors" else {**less, "kernel": {}}))
+        described.write_text(json.dumps(less if key != "processors" else {**less, "kernel": {}}))
         said(f"without {key}", found)
-        said(f"reading without {key}", lambda: build_cache.read(manifest).processors)
+        said(f"reading without {key}", lambda: build_cache.read(described).processors)
     changes: dict[str, Any] = {"ports": ["x"], "kernel": [], "tags": 1, "name": None}
     for key, value in changes.items():
-        manifest.write_text(json.dumps({**MANIFEST, key: value}))
+        described.write_text(json.dumps({**MANIFEST, key: value}))
         said(f"{key} {value}", found)
     for raw in ("{", "[]", "1", "[" * 100_000, ""):
-        manifest.write_text(raw)
+        described.write_text(raw)
         said(f"manifest {raw[:3]!r}", found)
-        said(f"reading {raw[:3]!r}", lambda: build_cache.read(manifest))
-    manifest.write_bytes(b"\xff")
-    said("no text", lambda: build_cache.read(manifest))
+        said(f"reading {raw[:3]!r}", lambda: build_cache.read(described))
+    described.write_bytes(b"\xff")
+    said("no text", lambda: build_cache.read(described))
     said("no manifest", lambda: build_cache.read(tmp_path / "gone"))
-    manifest.write_text(json.dumps(MANIFEST))
+    described.write_text(json.dumps(MANIFEST))
     document = json.loads(whole)
     for raw in ("{", "[]", "1", "[" * 100_000, "", json.dumps({**document, "inputs": []})):
         entry.write_text(raw)
@@ -234,6 +234,26 @@ def test_digests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = list(json.loads(kept.read_text()))
     said("the first and the last", lambda: [names[0], names[-1]])
     compare(HERE / "digests.txt", said.text)
+
+
+def test_a_manifests_digests_are_remembered(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "_SETTLED_NS", -(10**12))
+    large = tmp_path / "large"
+    large.write_bytes(b"x" * 200_000)
+    rootfs = Rootfs()
+    rootfs.add("/large", Node("program", "x", source=large))
+    [found] = manifest.inputs(rootfs)
+    [(path, state)] = json.loads((cache / "digests.json").read_text()).items()
+    assert (path, state[-1]) == (str(large), found["sha256"])
+
+
+def test_what_builds_is_loaded_when_it_is_asked_for() -> None:
+    for name in ("Prepared", "build", "prepare"):
+        assert getattr(image, name).__name__ == name
+    with pytest.raises(AttributeError, match="nothing"):
+        image.nothing  # noqa: B018
 
 
 class _Pieces(io.BytesIO):
