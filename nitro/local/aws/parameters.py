@@ -90,4 +90,4 @@ class LocalSSMBackend(SimpleSystemManagerBackend):  # type: ignore[misc]
 
     def _forget_empty(self, name: str) -> None:
         if not self._parameters[name]:
-            del self._parameters[name]
+            del self._parameters[self._parameters.normalize_name(name)]

@@ -30,9 +30,7 @@ class ObjectConditions:
 
     def check_conditions(self, method: str) -> None:
         """Raises Refusal for what the headers, or the bucket, do not allow of an object."""
-        bucket, query = self.backend.buckets.get(self.bucket_name), self.querystring
-        if bucket is None:
-            return
+        bucket, query = self.backend.get_bucket(self.bucket_name), self.querystring
         key = self.backend.get_object(self.bucket_name, self.parse_key_name())
         s3_buckets.check_lock(query, bucket, key, method)
         if method == "DELETE":

@@ -72,7 +72,6 @@ class _Refusal(Exception):
     """A request that does not reach moto."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
         self.code, self.message = code, message
 
 

@@ -306,3 +306,45 @@ def test_a_launch_that_fails_leaves_nothing(
     tour.note("public address", account.site.addresses.take())
     tour.note("told", told(lambda: heard.told))
     compare(HERE / "states-failed-launch.txt", tour.text)
+
+
+def test_volumes_of_a_running_instance(tour: Tour, heard: Heard) -> None:
+    """Kept at its end, or gone while an image is made of it."""
+    account = tour.account
+    image = account.image(account.snapshot())
+    sdb = {"DeviceName": "/dev/sdb", "Ebs": {"VolumeSize": 1}}
+    begun = account.run(image, BlockDeviceMappings=[sdb])["InstanceId"]
+    tour("ec2.describe_volumes")
+    for device, delete in (("/dev/sdb", False), ("/dev/xvda", False), ("/dev/xvda", True)):
+        kept = [{"DeviceName": device, "Ebs": {"DeleteOnTermination": delete}}]
+        tour("ec2.modify_instance_attribute", InstanceId=begun, BlockDeviceMappings=kept)
+        tour("ec2.describe_volumes")
+        tour("ec2.describe_instances")
+    backend: Any = ec2_backends["123456789012"][REGION]
+    reboot = heard.reboot
+    [of_sdb] = (v for v in backend.volumes.values() if v.attachment.device == "/dev/sdb")
+
+    def without(instance_id: str, meanwhile: Callable[[], None] | None = None) -> None:
+        del backend.volumes[of_sdb.id]
+        reboot(instance_id, meanwhile)
+        backend.volumes[of_sdb.id] = of_sdb
+
+    heard.reboot = without  # type: ignore[method-assign]
+    made = tour("ec2.create_image", InstanceId=begun, Name="made")["ImageId"]
+    tour.after(3)
+    tour("ec2.describe_images", ImageIds=[made])
+    tour("ec2.describe_snapshots", OwnerIds=["self"])
+    tour("ec2.terminate_instances", InstanceIds=[begun])
+    tour("ec2.describe_volumes")
+    parameter = {"Name": "/web", "Type": "String", "DataType": "aws:ec2:image", "Value": image}
+    account.ssm.put_parameter(**parameter)
+    asked = {
+        "ImageId": "resolve:ssm:/web",
+        "InstanceType": "c5.large",
+        "MinCount": 1,
+        "MaxCount": 1,
+    }
+    tour("ec2.run_instances", DryRun=True, **asked)
+    tour.after(account.site.pace.validate_parameter)
+    tour("ec2.run_instances", DryRun=True, **asked)
+    compare(HERE / "states-volumes.txt", tour.text)

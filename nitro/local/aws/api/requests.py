@@ -132,7 +132,7 @@ def _list(shape: ListShape, node: Any, path: str) -> list[Any]:
 def _scalar(shape: Shape, text: str, path: str) -> Any:
     try:
         value = _READERS.get(shape.type_name, str)(text)
-    except (ValueError, OverflowError):
+    except (ValueError, RuntimeError):  # the latter of a time beyond all calendars
         raise invalid_value(f"Value ({text}) for parameter {path} is invalid.") from None
     # New instance types come without a new model; operations know the ones they have.
     if shape.name != "InstanceType":
