@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -26,7 +27,8 @@ class Handed:
 
     def stand_in(self, place: str, outcome: object = None) -> None:
         """For the function at `place`. `outcome` is returned, raised, or called."""
-        self._patch.setattr(place, self.of(place.rpartition(".")[2], outcome))
+        module, _, name = place.rpartition(".")
+        self._patch.setattr(sys.modules[module], name, self.of(name, outcome))
 
     def of(self, name: str, outcome: object = None) -> Callable[..., Any]:
         def call(*given: Any, **named: Any) -> Any:
