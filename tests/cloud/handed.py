@@ -77,5 +77,7 @@ def shown(value: Any) -> str:
             return f"[{', '.join(map(shown, value))}]"
         case _ if callable(value) and not isinstance(value, type):
             return "function"
+        case _ if " object at 0x" in repr(value):
+            return type(value).__name__.lower()
         case _:
             return str(value) if isinstance(value, str) else repr(value)

@@ -63,6 +63,7 @@ CONSOLES = {
     "no space": f"{START}write: no space LEFT on device\n{exit_(2.0, 1)}",
     "no space, well": f"{START}No space left on device\n{exit_(2.0, 0)}",
     "no space before": f"No space left on device\n{START}{exit_(2.0, 1)}",
+    "no space at first": f"No space left on device\n{exit_(2.0, 1)}",
     "panic": "[    1.0] Kernel panic - not syncing: Attempted to kill init!\r\n",
     "a bug": "[ 12.34] cpu 1: kernel BUG at mm/slub.c:1!\n",
     "a far panic": f"[ 12.34] {'x' * 21} Kernel panic - not syncing: x\n",
