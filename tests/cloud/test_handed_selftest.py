@@ -95,7 +95,7 @@ def test_selftests(aws: Answering, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     aws.case("with options", run, {}, options, none)
     aws.case("here", run, {}, {"cloud_name": "local", "budget": 0.0, "instance_type": "x"}, none)
     aws.case("no price", run, {}, {"instance_type": "x"}, none)
-    for budget in (0.0, 0.00005, 0.09, 0.0985, 0.099, 0.2):
+    for budget in (0.0, 0.00005, 0.18782, 0.18785, 0.2):
         aws.case(f"budget {budget}", run, {}, {"budget": budget}, none)
     left = [[kept], [kept, Resource("image", "ami-9"), Resource("volume", "vol-9")]]
     aws.case("something left", run, {}, {}, left)
