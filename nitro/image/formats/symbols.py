@@ -92,7 +92,7 @@ class Exports:
         """That of a symbol; None when there is none of that name."""
         if not self._table:
             return self._all.get(name)
-        wanted = name.encode(errors="surrogateescape")
+        wanted = name.encode()
         code = 5381
         for letter in wanted:
             code = code * 33 + letter & 0xFFFFFFFF
