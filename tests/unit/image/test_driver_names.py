@@ -70,6 +70,7 @@ def test_for_linux(tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyP
         found = linux.compile_module(release, *trees, Reporter())
         assert found == linux.cached(release, headers, tools)
         assert (known is None) == (len(machine.runs) > before) == (found not in seen)
+        assert known is not None or found.read_text() == str(len(machine.runs))
         seen.add(found)
         return known is None
 
@@ -112,6 +113,7 @@ def test_for_osv(tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPat
         known = osv.cached(archive, tools)
         found = osv.compile_module(archive, "v1", Tree(tmp_path / "tools", tools), Reporter())
         assert found == osv.cached(archive, tools)
+        assert known is not None or found.read_text() == str(len(machine.runs))
         return known is None
 
     written("a.h")
