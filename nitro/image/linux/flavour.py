@@ -41,7 +41,7 @@ class Linux:
     recipe: Recipe
     lock: Lock
     report: Reporter
-    trace: bool = False
+    trace: bool
     _module: Path | None = field(default=None, init=False)
     _zstd: Tree | None = field(default=None, init=False)
     _packed: list[layers.Packed] | None = field(default=None, init=False)

@@ -54,7 +54,7 @@ class Osv:
     recipe: Recipe
     lock: Lock
     report: Reporter
-    trace: bool = False
+    trace: bool
     _stored: Stored = field(init=False)
     _choice: Choice | None = field(default=None, init=False)
     _module: Path | None = field(default=None, init=False)

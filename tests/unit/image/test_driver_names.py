@@ -91,6 +91,11 @@ def test_for_linux(tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyP
     one.write_text("2")
     two.write_text("1")
     assert compiled("6.1", (ONE,), (TWO,))
+    own = tmp_path / "driver.py"
+    own.write_text("the code that compiles it")
+    monkeypatch.setattr(linux, "__file__", str(own))
+    assert compiled("6.1", (ONE,), (TWO,))
+    assert not compiled("6.1", (ONE,), (TWO,))
     names, command, inside, more = machine.runs[0]
     assert names == ["tools", "headers"]
     assert command[:2] == ["dash", "-ec"]
@@ -127,6 +132,11 @@ def test_for_osv(tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPat
     assert not compiled((ONE,))
     written("b.h")
     assert compiled((ONE,))
+    own = tmp_path / "driver.py"
+    own.write_text("the code that compiles it")
+    monkeypatch.setattr(osv, "__file__", str(own))
+    assert compiled((ONE,))
+    assert not compiled((ONE,))
     names, command, inside, more = machine.runs[0]
     assert (names, more) == (["tools"], {})
     assert command[:2] == ["dash", "-ec"]

@@ -227,7 +227,7 @@ def test_changes(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     compare(HERE / "setup.txt", f"{text}{left or 'nothing'} left\n")
 
 
-def test_what_runs_again(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_runs_again(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run is found again only when all that it may see is the same."""
     machine = Machine(monkeypatch)
     text = ""
@@ -270,6 +270,12 @@ def test_what_runs_again(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     }
     for name, keys in recipes.items():
         ask(name, _rootfs(source), _recipe(**keys))
+    own = tmp_path / "code.py"
+    own.write_text("the code that runs it")
+    for name in ("__file__", "_ENTER"):
+        monkeypatch.setattr(setup, name, own if name == "_ENTER" else str(own))
+        ask(f"another {name}", _rootfs(source), _recipe())
+        ask("the same", _rootfs(source), _recipe())
     text += "\n".join(machine.calls) + "\n"
     compare(HERE / "setup-again.txt", text)
 

@@ -79,7 +79,7 @@ def test_an_image_is_built_and_read_back(root: Path) -> None:
 
 def test_nothing_is_supplied_before_the_program_has_been_seen(root: Path) -> None:
     dynamic = made(root, "dynamic")
-    flavour = Osv(dynamic, lock_of(dynamic), Reporter())
+    flavour = Osv(dynamic, lock_of(dynamic), Reporter(), trace=False)
     assert not flavour.supplies("libc.so.6")
     flavour.examine("/usr/bin/dynamic", root / "usr/bin/dynamic", Sysroot(root, root))
     assert flavour.supplies("libc.so.6")
