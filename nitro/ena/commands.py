@@ -45,7 +45,7 @@ class Commands:
         }
 
     def reset(self) -> None:
-        self._link_report = self._link_group = False
+        self._link_group = False
 
     def execute(self, command: Command) -> bytes | None:
         """The completion's payload; None if there is to be no completion. Raises CommandError."""

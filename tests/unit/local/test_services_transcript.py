@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import fcntl
 import importlib.util
-import ipaddress
 import json
 import os
 import secrets
+import select
 import shutil
 import signal
 import socket
@@ -124,7 +124,20 @@ def test_sockets_of_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     for answer in ((b"{}", [7], 0, None), (b"", [], 0, None), (b'{"errno": 98}', [], 0, None)):
         answers.append(answer)
         told.outcome(f"asks, {answer[0]!r}", host_sockets.open, "tcp", "127.0.0.1", 80)
-    assert ipaddress.IPv4Address("127.0.0.1").is_loopback
+    polled: list[list[tuple[int, int]]] = []
+
+    class Poll:
+        register = staticmethod(told.stand_in("register", lambda *_: None))
+
+        def poll(self) -> list[tuple[int, int]]:
+            told.note(f"    polls, {len(polled)} left")
+            return polled.pop(0)
+
+    monkeypatch.setattr(select, "poll", Poll)
+    hup, gone = select.POLLHUP, select.POLLRDHUP
+    for events in ([hup], [gone], [hup | gone], [select.POLLIN, hup], [0, select.POLLERR, gone]):
+        polled[:] = [[], *([(5, event)] for event in events)]
+        told.outcome(f"waits for the end, {events}", host_sockets.wait_gone)
     monkeypatch.undo()
     compare(HERE / "host-sockets.txt", told.text)
 
