@@ -135,6 +135,7 @@ def test_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = Told(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
     error: list[Any] = [None]
 
     def served(*_: Any, **__: Any) -> None:
