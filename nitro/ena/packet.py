@@ -9,7 +9,8 @@ class Packet:
     """Slices of guest memory; `rule` is set when it must be dropped.
 
     `w1` is the second word of the first data descriptor, `inline` the bytes of headers that lie in
-    an LLQ entry. The heads are counters of ring entries.
+    an LLQ entry. The heads are counters of ring entries, and whoever reads a packet from its ring
+    sets them and `req_id`.
     """
 
     __slots__ = (
@@ -25,14 +26,14 @@ class Packet:
         "rule",
         "w1",
     )
+    req_id: int
+    first_head: int
+    next_head: int
 
     def __init__(self) -> None:
         self.header = PLAIN
         self.parts: list[Buffer] = []
         self.length = 0
-        self.req_id = 0
         self.completes = self.has_meta = False
         self.w1 = self.inline = 0
-        self.first_head = 0
-        self.next_head = 0
         self.rule: str | None = None

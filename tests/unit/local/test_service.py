@@ -30,3 +30,8 @@ def test_two_folders_have_their_own_addresses(tmp_path: Path) -> None:
     assert len(octets) > 20
     assert all(16 <= octet <= 239 for octet in octets)
     assert second_octet(tmp_path) == second_octet(tmp_path)
+
+
+def test_a_folder_keeps_its_addresses() -> None:
+    octets = [second_octet(Path(f"/nowhere/{number}")) for number in range(8)]
+    assert octets == [234, 104, 44, 200, 118, 90, 125, 225]
