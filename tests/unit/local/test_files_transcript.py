@@ -89,6 +89,17 @@ def test_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     header = bytearray(whole)
     header[124:136] = b"77777777777\0"
     told.outcome("a wrong sum", ova.disks, bytes(header))
+    for size in (-1, 1 << 33, 1 << 62, 1 << 63, 1 << 64, 1 << 80):
+        entry = tarfile.TarInfo("a.vmdk")
+        entry.size = size
+        large = entry.tobuf(tarfile.GNU_FORMAT)
+        told.outcome(f"a file of {size}", ova.disks, large + whole)
+        told.outcome(f"a file of {size} at last", ova.disks, whole[:-10240] + large)
+    for kind in (tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.DIRTYPE):
+        entry = tarfile.TarInfo("long")
+        entry.type, entry.size = kind, 1 << 80
+        about = entry.tobuf(tarfile.GNU_FORMAT)
+        told.outcome(f"a header of type {kind!r} without an end", ova.disks, about + whole)
     for text in (
         *(b"<open>", b"\xff", b"", b"\xef\xbb\xbf" + good, b"<!DOCTYPE x><x/>", b"<!ENTITY x>"),
         *(b"x" * 899, b"x" * 900, b"x" * 901, good.replace(b"Disk ", b"disk ")),

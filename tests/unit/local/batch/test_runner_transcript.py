@@ -15,6 +15,7 @@ import pytest
 
 from nitro.local.batch import runner, scheduler
 from nitro.local.batch.jobs import Attempt, Dependency, Job, Rule, Task, fits
+from nitro.local.batch.resources import Resources
 from nitro.local.batch.runner import ProcessRunner
 from nitro.local.batch.scheduler import Scheduler
 from tests.transcripts import compare
@@ -175,3 +176,59 @@ def test_the_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Attempt(0).stopped is None
     monkeypatch.undo()
     compare(HERE / "batch-thread.txt", told.text)
+
+
+def test_rooms(tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    made = Resources("arn:aws:batch:eu-west-1:1")
+    environments: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("a", {"computeResources": {"maxvCpus": 2}}),
+        ("b", {"computeResources": {}}),
+        ("c", {"state": "DISABLED", "computeResources": {"maxvCpus": 0}}),
+        ("d", {}),
+        ("a", {}),
+    )
+    for name, more in environments:
+        given: dict[str, Any] = {"computeEnvironmentName": name, "type": "MANAGED", **more}
+        told.outcome(f"environment {name}", made.create_environment, given)
+    queues: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("q", "ab", {}),
+        ("r", "ba", {"state": "DISABLED"}),
+        ("s", "c", {}),
+        ("t", "cdb", {}),
+        ("u", "", {}),
+        ("v", "x", {}),
+        ("q", "a", {}),
+    )
+    for name, of, more in queues:
+        order = [{"order": 9 - n, "computeEnvironment": one} for n, one in enumerate(of)]
+        given = {"jobQueueName": name, "priority": 1, "computeEnvironmentOrder": order, **more}
+        told.outcome(f"queue {name} of {of!r}", made.create_queue, given)
+    for name in ("q", "r", "s", "t", "u", "none", ""):
+        told.outcome(f"room of {name!r}", made.room, name)
+    for name in ("a", "c", "none", f"{made.arn}:compute-environment/c"):
+        told.outcome(f"delete environment {name}", made.delete_environment, name)
+    changes: tuple[dict[str, Any], ...]
+    changes = ({}, {"state": "DISABLED"}, {"priority": 7}, {"computeEnvironmentOrder": []})
+    for change in changes:
+        told.outcome(f"update {change}", made.update_queue, {"jobQueue": "s", **change})
+    for name in ("q", "s", "none", f"{made.arn}:job-queue/s"):
+        told.outcome(f"delete queue {name}", made.delete_queue, name)
+    told.outcome("delete environment c", made.delete_environment, "c")
+    for kind, properties in (
+        ("container", {"image": "i"}),
+        ("container", {}),
+        ("container", None),
+        ("multinode", {"image": "i"}),
+        ("container", {"image": "i"}),
+    ):
+        given = {"jobDefinitionName": "d", "type": kind}
+        given |= {"containerProperties": properties} if properties is not None else {}
+        told.outcome(f"definition {kind} {properties}", made.register, given)
+    names = ("d", "d:1", "d:2", "d:3", "x", "d:", f"{made.arn}:job-definition/d:1")
+    for inactive in (None, 2, 1):
+        if inactive:
+            made.definitions["d"][inactive - 1]["status"] = "INACTIVE"
+        for name in names:
+            told.outcome(f"definition {name}", made.definition, name)
+    compare(HERE / "batch-rooms.txt", told.text)
