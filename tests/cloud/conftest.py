@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.awsrequest import AWSResponse, HTTPHeaders
@@ -27,11 +27,13 @@ from nitro.local.aws import Site, install
 from nitro.local.hypervisor import NullHypervisor
 from nitro.local.store import BlockStore
 from tests.cloud.answers import Answering, answering
-from tests.cloud.handed import Handed
 from tests.cloud.policed import granted, policies_of
 from tests.cloud.sent import Sent
 from tests.cloud.speed import AccountWithRole, prepared_once, same_ids, small_parts
 from tests.cloud.untraced import untraced_libraries
+
+if TYPE_CHECKING:
+    from tests.cloud.handed import Handed
 
 REGION = "eu-central-1"
 RUN = tags.Run("0123abcd")
@@ -255,6 +257,8 @@ def aws(request: pytest.FixtureRequest) -> Iterator[Answering]:
 @pytest.fixture
 def handed(aws: Answering, monkeypatch: pytest.MonkeyPatch) -> Handed:
     """For tests of what is handed from one part to another."""
+    from tests.cloud.handed import Handed  # which imports most of nitro
+
     return Handed(aws, monkeypatch)
 
 

@@ -146,3 +146,21 @@ def test_a_caller_may_stop_early() -> None:
     with closing(run(abs, range(100_000), Window())) as results:
         next(results)
     assert threading.active_count() < 20
+
+
+def test_what_is_under_way_has_ended_when_a_caller_stops() -> None:
+    started, ended = [], []
+    may_end = threading.Event()
+
+    def work(item: int) -> int:
+        started.append(item)
+        if item:
+            may_end.wait(5)
+        ended.append(item)
+        return item
+
+    results = run(work, range(100), Window(first=3))
+    assert next(results) == 0
+    threading.Timer(0.05, may_end.set).start()
+    results.close()
+    assert sorted(started) == sorted(ended)

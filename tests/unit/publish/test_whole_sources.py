@@ -178,3 +178,52 @@ def test_signatures(tmp_path: Path) -> None:
     for place in (tmp_path / "gone", tmp_path):
         said.add("no file", lambda p: _plainly(tmp_path, minisign.read_secret_key, p, None), place)
     compare(HERE / "signatures.txt", said.text.replace(str(tmp_path), "folder"))
+
+
+def test_passwords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What scrypt is asked for, by the limits that a key has, and what opens it."""
+    minisign = pytest.importorskip("nitro.publish.minisign")
+    ed25519 = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ed25519")
+    key_id, seed, salt = bytes(range(8)), bytes(range(32)), bytes(range(100, 132))
+    own = ed25519.Ed25519PrivateKey.from_private_bytes(seed)
+    plain = key_id + seed + own.public_key().public_bytes_raw()
+    said = Text()
+    path = tmp_path / "key"
+
+    def read(
+        operations: int, memory: int, password: str | None = "word", damage: int = 0
+    ) -> object:
+        asked: list[str] = []
+
+        def scrypt(given: bytes, **named: Any) -> bytes:
+            shown = {k: v.hex() if isinstance(v, bytes) else v for k, v in sorted(named.items())}
+            asked.append(f"{given!r} {shown}")
+            return bytes([7]) * int(named["dklen"])
+
+        monkeypatch.setattr(minisign.hashlib, "scrypt", scrypt)
+        checksum = hashlib.blake2b(b"Ed" + plain, digest_size=32).digest()
+        hidden = bytes(byte ^ 7 ^ damage for byte in plain + checksum)
+        limits = operations.to_bytes(8, "little") + memory.to_bytes(8, "little")
+        raw = b"EdScB2" + salt + limits + hidden
+        path.write_text("comment\n" + base64.b64encode(raw).decode())
+        try:
+            return [
+                _plainly(tmp_path, minisign.read_secret_key, path, password).key_id.hex(),
+                asked,
+            ]
+        except NitroError as error:
+            error.hint = f"{error.hint}, {asked}"
+            raise
+
+    mib = 1 << 20
+    for operations, memory in (
+        *((0, 16 * mib), (32767, 16 * mib), (32768, 16 * mib), (32769, 16 * mib), (32768, mib)),
+        *((32768, mib + 31), (32768, mib + 32), (1 << 25, 1 << 30), ((1 << 25) + 1, 1 << 30)),
+        *((1 << 25, (1 << 30) + 1), (1 << 25, mib), (1 << 25, 8 * mib), (1 << 20, 33 * mib)),
+        *((1 << 20, 32 * mib), (1 << 20, 31 * mib), (65536, 2 * mib), (65535, 2 * mib)),
+        *((1 << 25, 4096), (1 << 25, 2048), (1 << 22, 1 << 26)),
+    ):
+        said.add(f"{operations}, {memory}", read, operations, memory)
+    said.add("no password", read, 32768, mib, None)
+    said.add("another password", read, 32768, mib, "x", 1)
+    compare(HERE / "passwords.txt", said.text)
