@@ -133,6 +133,18 @@ def test_initial_file_systems(tmp_path: Path) -> None:
     compare(HERE / "initrds.txt", text)
 
 
+def test_the_time_that_frames_take_is_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of those that are never unpacked: a disk may have a thousand million of blocks."""
+    monkeypatch.setattr("nitro.image.inspect._MAX_SECONDS", -1.0)
+    path = tmp_path / "disk.raw"
+    for initrd in (_frame(_archive("a")), _frame(_archive("a"))[:-1]):
+        _linux(path, initrd)
+        with pytest.raises(InputError, match="reading it takes longer than"):
+            inspect(path)
+
+
 def test_kernels(tmp_path: Path) -> None:
     path = tmp_path / "disk.raw"
     text = ""
