@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import tarfile
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,8 +35,11 @@ Members = list[tuple[tarfile.TarInfo, bytes]]
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("NITRO_CACHE", str(tmp_path / "cache"))
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 def _said(error: NitroError, folder: Path) -> str:

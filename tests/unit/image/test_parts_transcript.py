@@ -68,6 +68,18 @@ def test_file_systems(tmp_path: Path) -> None:
         for second in nodes:
             said(f"{first}, then {second}", lambda a=first, b=second: put(nodes[a], nodes[b]))
         said(f"below {first}", lambda a=first: put(nodes[a], nodes["other"], "/a/b/c/d"))
+    for name, target in (("dead", "none"), ("right", "kept"), ("wrong", "other")):
+        (tmp_path / "other").touch()
+        (tmp_path / name).symlink_to(target)
+        for node in (nodes["kept"], nodes["file"], nodes["link"], nodes["folder"]):
+
+            def copied(name: str = name, node: Node = node) -> str:
+                rootfs = Rootfs()
+                rootfs.add("/a", node)
+                found = rootfs.copy("/a", tmp_path / name, "packages", "copied")
+                return f"{_listing(rootfs)} {found}"
+
+            said(f"a link {name}, for {node.source!r} {node.target}", copied)
     rootfs = Rootfs()
     rootfs.add("/d/e/f", _node(source=b"12345"))
     rootfs.add("/d/page", _node(source=b"x" * 4096))
