@@ -346,3 +346,21 @@ def test_files_of_objects_and_buckets(account: Account) -> None:
     s3.delete_bucket(**named)
     after("no bucket")
     compare(HERE / "files-of-buckets.txt", notes.text)
+
+
+def test_a_record_that_cannot_be_written_leaves_the_one_before(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its bytes: they go once the new record is there."""
+    named: dict[str, Any] = {"Bucket": "kept", "Key": "key"}
+    account.s3.create_bucket(Bucket="kept")
+    account.s3.put_object(**named, Body=b"before")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nitro.local.aws.s3_archive.replacing", full)
+        account.s3.put_object(**named, Body=b"after")
+    with install(account.restarted()), mock_aws():
+        assert account.s3.get_object(**named)["Body"].read() == b"before"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +19,10 @@ from nitro.probe.plan import ProbePlan, build
 from nitro.probe.prober import ToolProber
 from nitro.probe.result import Measured, Metric, Result
 from nitro.probe.step import Step, StepOutput, evaluate
+from nitro.probe.tools import iperf3
 from nitro.probe.tools.iperf3 import Iperf3
 from tests.transcripts import compare
+from tests.unit.probe.recorded import recorded
 
 pytestmark = pytest.mark.extended
 
@@ -237,3 +241,90 @@ def test_words() -> None:
     ):
         text += f"{words}: {told(spec.parse, words)}\n"
     compare(HERE / "table-words.txt", text)
+
+
+def test_reports_of_iperf3_over_udp() -> None:
+    """At and beside what packets, bytes and shares may differ by."""
+    text = ""
+    document = json.loads(recorded("iperf3-3.12/udp-out-lossy.json"))
+    size = document["start"]["test_start"]["blksize"]
+    received, sent = (document["end"][name] for name in ("sum_received", "sum_sent"))
+    seconds = received["seconds"]
+
+    def told_of(packets: float, lost: float, **more: Any) -> str:
+        carried = more.pop("bytes", (packets - lost) * size)
+        received.update(packets=packets, lost_packets=lost, bytes=carried)
+        received.update(lost_percent=100 * lost / packets if packets else 0)
+        received.update(bits_per_second=8 * carried / seconds, jitter_ms=1.0)
+        sent.update(packets=1000, bytes=1000 * size, bits_per_second=8000 * size / seconds)
+        for name, value in more.items():
+            side, _, key = name.partition("_")
+            {"received": received, "sent": sent}[side][key] = value
+        found = told(iperf3.parse, json.dumps(document))
+        return f"{packets} {lost} {more}: {found[:330]}\n"
+
+    for packets, lost in (
+        *((1000, 0), (1000, 1), (1000, 500), (1000, 999), (1000, 1000), (1000, 1001), (1000, -1)),
+        *((0, 0), (1001, 0), (999, 0), (1000, 0.5), (1, 0), (1, 1)),
+    ):
+        text += told_of(packets, lost)
+    for packets, lost in ((1000, 1000), (1000, 1001)):
+        text += told_of(packets, lost, bytes=size)
+    for off in (-1.01, -1, -0.99, 0.99, 1, 1.01):
+        text += told_of(1000, 500, received_lost_percent=50 + off)
+    for many in (0.0, 0.009, 0.01, 0.011):
+        for sign in (1, -1):
+            expected = 500 * size
+            text += told_of(1000, 500, bytes=expected + sign * (many * expected + size))
+            text += told_of(1000, 500, bytes=expected + sign * (many * expected))
+    for packets in (0, 999, 1000):
+        text += told_of(1000, 500, sent_packets=packets)
+    for jitter in (-1, 0, 1000 * seconds, 1000 * seconds + 1):
+        text += told_of(1000, 500, received_jitter_ms=jitter)
+    for carried in (500 * size, 500 * size / 1.05, 500 * size / 1.06):
+        text += told_of(1000, 500, sent_bytes=carried, sent_bits_per_second=8 * carried / seconds)
+    compare(HERE / "table-iperf3-udp.txt", text)
+
+
+def test_reports_of_iperf3_over_tcp() -> None:
+    text = ""
+    whole = json.loads(recorded("iperf3-3.18/tcp-in.json"))
+    sent_bytes = whole["end"]["sum_sent"]["bytes"]
+
+    def told_of(what: str, change: Callable[[Any], None]) -> str:
+        document = copy.deepcopy(whole)
+        change(document)
+        return f"{what}: {told(iperf3.parse, json.dumps(document))[:400]}\n"
+
+    for retransmits in (-1, 0, 0.5, 1, sent_bytes, sent_bytes + 1, "x"):
+        for congestion in ("cubic", "newreno", None):
+
+            def retry(d: Any, r: Any = retransmits, c: Any = congestion) -> None:
+                d["end"]["sum_sent"]["retransmits"] = r
+                d["end"]["sender_tcp_congestion"] = c
+
+            text += told_of(f"{retransmits} {congestion}", retry)
+    for total in (-1, 0, 99, 100, 101, 12800, 100_000):
+        for side in ("host", "remote"):
+
+            def busy(d: Any, t: Any = total, s: str = side) -> None:
+                d["end"]["cpu_utilization_percent"][f"{s}_total"] = t
+
+            text += told_of(f"{side} {total}", busy)
+    for name, value in (
+        *(("bidir", 1), ("bidir", 0), ("reverse", 2), ("reverse", 1), ("protocol", "SCTP")),
+        *(("num_streams", 0), ("duration", 0), ("protocol", None)),
+    ):
+
+        def asked(d: Any, n: str = name, v: Any = value) -> None:
+            d["start"]["test_start"][n] = v
+
+        text += told_of(f"{name} {value}", asked)
+    for carried in (0, 1):
+        for seconds in (0.0, 0.4, 0.5, 0.6, 1.0):
+
+            def hung(d: Any, b: int = carried, s: float = seconds) -> None:
+                d["intervals"][0]["sum"].update(bytes=b, seconds=s, end=s, start=0)
+
+            text += told_of(f"interval of {seconds} s with {carried}", hung)
+    compare(HERE / "table-iperf3-tcp.txt", text)
