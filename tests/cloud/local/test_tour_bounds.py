@@ -236,3 +236,22 @@ def test_copies_and_launch_templates(tour: Tour) -> None:
     backend: Any = ec2_backends["123456789012"][REGION]
     tour.note("templates", sorted(backend.launch_template_name_to_ids))
     compare(HERE / "bounds-copies.txt", tour.text)
+
+
+def test_keys_by_their_arns(tour: Tour) -> None:
+    account = tour.account
+    key = account.kms.create_key()["KeyMetadata"]
+    arn = key["Arn"]
+    account.kms.create_alias(AliasName="alias/mine", TargetKeyId=key["KeyId"])
+    names = [arn, arn.replace(REGION, "eu-west-1"), arn.replace("123456789012", "210987654321")]
+    names += ["arn:", "arn:aws:kms", f"arn:aws:kms:{REGION}", f"arn:aws:kms:{REGION}:123456789012"]
+    names += [f"arn:aws:kms:{REGION}:123456789012:alias/mine", f"{arn}:more", f"{arn[:-1]}"]
+    for name in names:
+        tour("kms.describe_key", KeyId=name)
+        tour("ec2.modify_ebs_default_kms_key_id", KmsKeyId=name)
+        tour("kms.disable_key", KeyId=name)
+        tour("ec2.modify_ebs_default_kms_key_id", KmsKeyId=name)
+        account.kms.enable_key(KeyId=key["KeyId"])
+    tour("kms.create_alias", AliasName="alias/aws/mine", TargetKeyId=key["KeyId"])
+    tour("kms.create_alias", AliasName="alias/awsome", TargetKeyId=arn)
+    compare(HERE / "bounds-keys.txt", tour.text)

@@ -14,7 +14,7 @@ from nitro.cli import publish_source
 from nitro.image import build_cache
 from nitro.progress import LineReporter
 from tests.transcripts import compare
-from tests.unit.cli.calls import Log, told
+from tests.unit.cli.calls import Log, connected_of, told
 from tests.unit.cli.said import said
 
 pytestmark = pytest.mark.extended
@@ -139,3 +139,79 @@ def test_sources_of_publications(here: Path, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda t=terminal: t))
         text += f"{word!r} {terminal}: {publish_source.password()!r}\n{log.take()}"
     compare(HERE / "calls-sources.txt", text.replace(str(here), "<folder>"))
+
+
+def test_releases(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publish, verify and roll back: what is asked for, written and signed, and how it ends."""
+    text, log = "", Log()
+    monkeypatch.setattr("nitro.cli.publish.connected", connected_of(log))
+    for name in ("show_plan", "show", "show_verdicts", "show_flips"):
+        monkeypatch.setattr(f"nitro.cli.publish_output.{name}", log.of(name))
+    document = {"regions": [{"region": "eu-north-1"}, {"region": "us-east-1"}]}
+    manifest = SimpleNamespace(title="manifest", document=document)
+    monkeypatch.setattr("nitro.publish.manifest.read", log.of("read", manifest))
+    monkeypatch.setattr("nitro.publish.minisign.read_public_key", log.of("public_key", "key"))
+    monkeypatch.setattr("nitro.publish.minisign.verify_file", log.of("verify_file"))
+    good, bad = SimpleNamespace(problems=()), SimpleNamespace(problems=("gone",))
+    for verdicts in ([], [good], [good, bad]):
+        monkeypatch.setattr("nitro.publish.verify.verify", log.of("verify", verdicts))
+        for words in ((), ("--all-blocks", "--json"), ("--public-key", "k", "--profile", "p")):
+            text += said("verify", "web.json", "--cloud", "aws", *words) + log.take()
+    target = SimpleNamespace(title="target", regions=("eu-west-1", "us-east-1"))
+    monkeypatch.setattr("nitro.publish.rollback.of_manifest", log.of("of_manifest", target))
+    monkeypatch.setattr("nitro.publish.rollback.roll_back", log.of("roll_back", ["flip"]))
+    (here / "old.json").write_text("{}")
+    named = ("--parameter", "/web", "--region", "eu-west-1")
+    lines: tuple[tuple[str, ...], ...] = (
+        *(("old.json",), ("old.json", "--public-key", "k", "--json"), ("web-1",)),
+        *(("web-1", *named), ("web-1", *named[:2]), ("web-1", *named[2:])),
+    )
+    for line in lines:
+        text += said("rollback", *line, "--cloud", "aws") + log.take()
+    (here / "publish.toml").write_text('regions = ["eu-north-1"]\nparameter = "/from/file"\n')
+    text += said("rollback", "web-1", "--cloud", "aws") + log.take()
+    (here / "publish.toml").unlink()
+    monkeypatch.setattr("nitro.cli.publish_source.find", log.of("find", "source"))
+    monkeypatch.setattr("nitro.cli.publish_source.password", log.of("password", "secret"))
+    monkeypatch.setattr(
+        "nitro.publish.release.make", log.of("make", lambda asked, _: asked_of(asked))
+    )
+    monkeypatch.setattr("nitro.publish.manifest.of_publication", log.of("of_publication", {"a": 1}))
+    monkeypatch.setattr("nitro.publish.minisign.read_secret_key", log.of("secret_key", "key"))
+    monkeypatch.setattr("nitro.publish.minisign.sign", log.of("sign", "signature"))
+
+    def asked_of(asked: Any) -> Any:
+        return SimpleNamespace(title=f"release for {asked.regions}", name="web-1")
+
+    (here / "key").write_text("key")
+    written = ("--manifest", "out.json")
+    commands: tuple[tuple[str, ...], ...] = (
+        *(
+            (),
+            ("--plan",),
+            ("--plan", "--json"),
+            ("--region", "eu-north-1", "--region", "us-east-1"),
+        ),
+        *(written, (*written, "--sign", "key"), ("--sign", "key"), ("--manifest", "none/x")),
+        *(
+            ("--name", "x", "--arch", "arm64", "--boot-mode", "uefi"),
+            ("--revision", "r", "--locked"),
+        ),
+        *(
+            ("--share", "1" * 12, "--public"),
+            ("--keep", "0"),
+            ("--deprecate", "soon"),
+            ("--protect",),
+        ),
+    )
+    for failed, errors in ((False, {}), (True, {"eu-west-1": "x"})):
+        done = SimpleNamespace(title="done", failed=failed)
+        planned = SimpleNamespace(title="plan", errors=errors)
+        monkeypatch.setattr("nitro.publish.publication.publish", log.of("publish", done))
+        monkeypatch.setattr("nitro.publish.publication.plan", log.of("plan", planned))
+        for line in commands:
+            text += said("publish", "web", "--cloud", "aws", *line) + log.take()
+            for path in sorted(here.glob("out.json*")):
+                text += f"  wrote {path.name} {path.read_text()!r}\n"
+                path.unlink()
+    compare(HERE / "calls-releases.txt", text.replace(str(here), "<folder>"))
