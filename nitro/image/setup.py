@@ -158,7 +158,7 @@ def _lay_out(rootfs: Rootfs, root: Path) -> dict[str, _State]:
         if node.target is not None:
             place.symlink_to(node.target)
         elif node.source is None:
-            place.mkdir(parents=True, exist_ok=True)
+            place.mkdir()
             folders.append((place, node.mode))
         else:
             if isinstance(node.source, Path):

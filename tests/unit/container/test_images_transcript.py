@@ -6,6 +6,7 @@ import json
 import shutil
 import tarfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from nitro.progress import Reporter
 from nitro.recipe import Recipe
 from nitro.recipe.reference import parse
 from tests.transcripts import compare
+from tests.unit.cache_uses import used_kinds
 
 pytestmark = pytest.mark.extended
 
@@ -344,6 +346,8 @@ def test_registries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 text += f"  $ {words[0]}{'oci:FOLDER' if len(words) > 1 else ''}\n"
             log.unlink(missing_ok=True)
     made = sorted(path.name for path in (tmp_path / "cache/registry").iterdir())
+    again = partial(registry.fetch, parse(f"docker://app@{digest(b'x')}"), X86_64, Reporter())
+    assert used_kinds(again, monkeypatch) == {"registry"}
     registry._skopeo.cache_clear()
     compare(HERE / "registries.txt", f"{text}{made}\n")
 

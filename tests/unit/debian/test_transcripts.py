@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from nitro.debian.apt import AptRoot
 from nitro.errors import NitroError
 from nitro.progress import Stage
 from tests.transcripts import compare
+from tests.unit.cache_uses import used_kinds
 
 from .conftest import FakeApt
 
@@ -152,6 +154,8 @@ def test_what_is_downloaded(pool: Path, tmp_path: Path, monkeypatch: pytest.Monk
             if name == "all":
                 again = fetch.download(wanted, stage)
                 text += f"  again: {[one.name for one in again] == [one.name for one in found]}\n"
+                later = partial(fetch.download, wanted, stage)
+                text += f"  used: {used_kinds(later, monkeypatch)}\n"
             kept = sorted(path.name for path in (tmp_path / "cache/debs").iterdir())
             text += f"  {len(kept)} kept: {kept[:2]}\n".replace(package.sha256[:16], "DIGEST")
     calls = []
