@@ -271,12 +271,14 @@ def test_imports_begin_and_end(aws: Answering, disk: DiskImage) -> None:
                 "DescribeSnapshots": [snapshots("pending"), snapshots("completed")],
             },
         )
+    unknown = Refused("InvalidConversionTaskId.Malformed")
     for title, answers in {
         "running": [task("active"), task("cancelling"), task("deleting"), task("deleted")],
         "unnamed": [task("completed"), task("completed", "snap-1")],
         "over": [task("completed", "snap-1")],
         "failed": [task("deleted")],
         "lasting": [task("active")],
+        "missing for a while": [task("active"), unknown, task("deleted")],
     }.items():
         for code in ("", "IncorrectState", "InvalidConversionTaskId.NotFound", "Strange"):
             aws.case(
@@ -284,7 +286,9 @@ def test_imports_begin_and_end(aws: Answering, disk: DiskImage) -> None:
                 lambda c: importer.remove_task(c, "import-snap-1"),
                 made
                 | {
-                    "DescribeImportSnapshotTasks": list(map(imports, answers)),
+                    "DescribeImportSnapshotTasks": [
+                        one if isinstance(one, Refused) else imports(one) for one in answers
+                    ],
                     "CancelImportTask": Refused(code) if code else {},
                 },
             )
