@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ pytestmark = [
     pytest.mark.extended,
     pytest.mark.policies(exempt="no policy allows answers that a test has made up"),
 ]
-AWAY = "us-east-1"
+AWAY, PROTECT = "us-east-1", "EnableImageDeregistrationProtection"
 LATER = datetime(2030, 6, 30, tzinfo=UTC)
 
 
@@ -178,6 +179,47 @@ def test_a_brake_stops_the_next_call(aws: Answering) -> None:
     for pull in (False, True):
         aws.case(f"pulled {pull}", work, {"DescribeVolumes": None}, pull)
     aws.compare("brake")
+
+
+def test_an_interrupt_stops_the_other_regions(
+    aws: Answering, handed: Handed, wanted: Release
+) -> None:
+    made: list[str] = []
+    begun, pulled = threading.Event(), threading.Event()
+    cloud = aws.cloud({"DisableImageDeprecation": None, PROTECT: None})
+
+    def answer(model: Any, **_: object) -> object:
+        made.append(model.name)
+        begun.set()
+        pulled.wait(2)
+        told = {"ResponseMetadata": {"HTTPStatusCode": 200}}
+        return AWSResponse("", 200, HTTPHeaders(), None), told
+
+    def interrupt(*_: object) -> str:
+        begun.wait(2)
+        raise KeyboardInterrupt
+
+    brake = Brake()
+    pull = brake.pull
+
+    def pull_and_tell() -> None:
+        pull()
+        pulled.set()
+
+    brake.pull = pull_and_tell  # type: ignore[method-assign]
+    handed.stand_in("nitro.publish.make.write_snapshot", interrupt)
+    todo = (
+        steps.DoNotDeprecate(region=AWAY),
+        steps.Protect(region=AWAY, on=True),
+        steps.Write(region=HOME, blocks=1, block_size=1),
+    )
+    there = RegionState(AWAY, ami=of_image(image(wanted)))  # type: ignore[arg-type]
+    plan = PublishPlan(wanted, {HOME: RegionState(HOME), AWAY: there}, todo, {})
+    events: Any = cloud.session.events
+    events.register_last("before-call", answer)
+    with brake.attached(events), pytest.raises(KeyboardInterrupt):
+        execute(plan, {one: cloud.in_region(one) for one in (HOME, AWAY)}, brake, Reporter())
+    assert made == ["DisableImageDeprecation"]
 
 
 def test_regions_report_together(aws: Answering) -> None:
