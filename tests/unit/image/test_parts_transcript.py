@@ -29,7 +29,8 @@ def _listing(rootfs: Rootfs) -> str:
     shown = []
     for path, node in sorted(rootfs.nodes.items()):
         if node != first.get(path):
-            content = node.source.decode() if isinstance(node.source, bytes) else node.source
+            kept = node.source
+            content = kept.decode(errors="backslashreplace") if isinstance(kept, bytes) else kept
             what = node.target if node.target else content
             shown.append(f"{path} {node.mode:o} {node.uid}:{node.gid} {node.layer} {what!r}")
     return "; ".join(shown)
@@ -118,7 +119,7 @@ def test_file_systems(tmp_path: Path) -> None:
 PASSWDS = (
     b"",
     b"a:x:1:2\n",
-    b"a:x:1:2",
+    b"a:x:1:2:caf\xe9",
     b"a:x:1\nb:x:2:x\nc:x:y:3\na:x:9:9\nroot:x:5:6\n",
     b"mail:x:1000:1000::/:/\n\n:\n",
 )
@@ -187,6 +188,7 @@ def test_libraries(tmp_path: Path) -> None:
             "etc/more/y.conf": "include circle.conf\n",
         },
     )
+    (root / "etc/more/x.conf").write_bytes(b"/opt/deep /opt/ignored\n# caf\xe9\n")
     said("configured", lambda: Sysroot(root).configured)
     said("nothing configured", lambda: Sysroot(base).configured)
     for number in range(8):
