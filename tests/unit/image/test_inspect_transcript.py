@@ -156,6 +156,9 @@ def test_kernels(tmp_path: Path) -> None:
         kernel[pointer + 0x200 : pointer + 0x205] = b"6.1 x"
         _linux(path, _frame(_archive("a")), bytes(kernel))
         text += f"{pointer:#x}: {_said(path, tmp_path)}\n"
+    odd = _kernel().replace(b"-test", b"-\xe9\xff")
+    _linux(path, _frame(_archive("a")), odd)
+    text += f"letters of another encoding: {_said(path, tmp_path)}\n"
     for length in (0, 0x206, 0x210, 0x2FF, 0x301, 0x306, 0x30E, 0x30F):
         _linux(path, _frame(_archive("a")), _kernel()[:length])
         text += f"{length:#x} bytes: {_said(path, tmp_path)}\n"
@@ -224,7 +227,7 @@ def test_osv(tmp_path: Path) -> None:
     nodes = {
         "/f": Node("program", "x", source=b"12345"),
         "/folder": Node("program", "x"),
-        "/link": Node("program", "x", target="fö"),
+        "/link": Node("program", "x", target="fö\udcff"),
     }
     osv_disk.write(path, kernel, "--x /f", nodes)
     whole = path.read_bytes()
@@ -239,6 +242,7 @@ def test_osv(tmp_path: Path) -> None:
         "cut behind the note": whole[: note + 16],
         "cut in the kernel": whole[: (1 << 20) + artifact.PAYLOAD + 900],
         "a command line without an end": whole[:518] + b"x" * (63 * 512 - 6) + whole[64 * 512 :],
+        "letters of another encoding": whole[:512] + b"\xe9" + whole[513:],
         "units less": whole[:16] + b"\1\0" + whole[18:],
     }
     for name, content in changes.items():

@@ -126,7 +126,14 @@ def test_scripts_and_names(tmp_path: Path) -> None:
             b"#!/usr/bin/env\n",
             b"#!\n",
         ),
-        *(b"#!/usr/bin/env -S A=b python3 -u\n", b"#!/x/env perl", b"text", b"", b"#!/bin/envx y"),
+        *(
+            b"#!/usr/bin/env -S A=b python3 -u\n",
+            b"#!/x/env perl",
+            b"text",
+            b"",
+            b"#!/bin/envx y",
+            b"#!/caf\xe9 x\n",
+        ),
         b"#!" + b"x" * 300,
     ):
         script.write_bytes(first)
@@ -227,7 +234,7 @@ nitro-trace openat(AT_FDCWD, "/etc/a", O_RDONLY) = -1 ENOENT (again)
 nitro-trace access("/etc/b", R_OK) = -1 ENOTDIR (Not a directory)
 nitro-trace access("/etc/c", R_OK) = -1 EACCES (Permission denied)
 nitro-trace access("relative", R_OK) = -1 ENOENT (x)
- prefix nitro-trace stat("/etc/with \"quotes\" \\ \303\244 \0011 \t", 0x1) = -1 ENOENT (x)
+ prefix nitro-trace stat("/etc/with \"quotes\" \\ \303\244 \351 \0011 \t", 0x1) = -1 ENOENT (x)
 nitro-tracestat("/etc/d", 0x1) = -1 ENOENT (x)
 other access("/etc/e", R_OK) = -1 ENOENT (x)
 nitro-trace access("/etc/f", R_OK) = 0

@@ -181,7 +181,8 @@ def test_environments(said: Said, tmp_path: Path) -> None:
         for home in (".venv", "venv", "own"):
             (project_folder / home).mkdir(exist_ok=True)
             for name, text in texts.items():
-                (project_folder / home / "pyvenv.cfg").write_text(text)
+                content = text.encode() + b"prompt = caf\xe9\n"
+                (project_folder / home / "pyvenv.cfg").write_bytes(content)
                 shown = f"{home} {name} {there}"
                 said(shown, lambda: _dumped(recipe.for_script(project_folder / "app.py")))
                 keys = f'runtime = "python"\nenvironment = "{home}"\ncommand = ["app.py"]\n'

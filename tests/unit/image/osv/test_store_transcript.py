@@ -248,6 +248,9 @@ def test_headers(tmp_path: Path) -> None:
             return f"{packed[:8].hex()} {shown} {first.read()!r}"
 
     trees = {"new": tree(tmp_path / "new"), "old": old_tree(tmp_path / "old")}
+    for name in ("Makefile", "conf/base.mk", "build/last/gen/include/osv/version.h"):
+        with (trees["old"] / name).open("ab") as file:
+            file.write(b"# caf\xe9\n")
     for name, source in trees.items():
         said(name, lambda source=source: show(source))
         said(f"{name} of another version", lambda source=source: show(source, "v9"))
