@@ -207,8 +207,15 @@ def test_copies_and_launch_templates(tour: Tour) -> None:
     tour("ec2.describe_snapshots", SnapshotIds=[copied])
     for more in ({}, {"CopyImageTags": True}, {"CopyImageTags": False, "Description": ""}):
         given = {"TagSpecifications": tagged("image", own="x")} if more else {}
-        made = tour("ec2.copy_image", SourceImageId=image, Name="copy", **home, **more, **given)
-        tour("ec2.describe_images", ImageIds=[made["ImageId"]])
+        copy = tour("ec2.copy_image", SourceImageId=image, Name="copy", **home, **more, **given)
+        tour("ec2.describe_images", ImageIds=[copy["ImageId"]])
+    account.clock.advance(10)
+    for _ in range(4):
+        made = account.ec2.create_volume(Size=1, AvailabilityZone=f"{REGION}a")["VolumeId"]
+        for _ in range(5):
+            account.ec2.create_snapshot(VolumeId=made)
+    tour("ec2.create_snapshot", VolumeId=made)
+    tour("ec2.copy_snapshot", SourceSnapshotId=disk, **home)
     named = {"LaunchTemplateName": "one"}
     data = {"LaunchTemplateData": {"InstanceType": "t3.micro", "ImageId": image}}
     account.ec2.create_launch_template(**named, **data)
