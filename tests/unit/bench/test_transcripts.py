@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import random
@@ -103,9 +104,12 @@ def _some(text: str, lines: int) -> str:
 
 def test_a_report(say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     specifications: list[dict[str, Any]] = []
+    digests: list[str] = []  # of all that each chart has
 
-    def draw(specification: dict[str, Any], **_: object) -> str:
+    def draw(specification: dict[str, Any], **options: object) -> str:
         specifications.append(specification)
+        whole = json.dumps([specification, options], sort_keys=True, default=str)
+        digests.append(hashlib.sha256(rounded(whole).encode()).hexdigest()[:16])
         return f"<svg >chart {len(specifications)}</svg>"
 
     monkeypatch.setattr(vl_convert, "vegalite_to_svg", draw)
@@ -115,6 +119,7 @@ def test_a_report(say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     page = re.sub(r"(?s)(<style>|<script>).*?(?=</)", r"\1...", page)
     page = re.sub(r"(<h[123]|<tr|<li|<article|<svg|<details|<p|<link|<form|<meta)", r"\n\1", page)
     compare(HERE / "report.txt", text + page)
+    compare(HERE / "chart-digests.txt", "".join(f"{one}\n" for one in digests))
     shown = [f"chart {number}\n{_short(one)}" for number, one in enumerate(specifications, 1)]
     chosen = [text for text in shown if re.search(r"chart (15|16)\n|--better", text)]
     compare(HERE / "charts.txt", rounded("\n".join([*chosen, *shown[-2:]])))
