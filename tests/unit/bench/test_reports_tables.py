@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -13,13 +14,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import vl_convert
 
-from nitro.bench import export, notify, summary
+from nitro.bench import export, notify, report, summary
 from nitro.bench.history import Series
+from nitro.bench.record import Record
+from nitro.bench.store import FolderStore
 from nitro.bench.triage import CONDITIONS, Difference, Sides, differences
 from nitro.bench.verdict import FailedCell, LimitedCell, Step, Verdict
 from tests.transcripts import compare as held
+from tests.unit.bench.samples import CELL, days, sample
 from tests.unit.bench.told import told
 
 pytestmark = pytest.mark.extended
@@ -130,3 +136,36 @@ def test_causes() -> None:
         text += f"{name}: {told(differences, record, sides)} {asked}\n"
     text += f"{Difference('a', (), ('b', 'c'))}; {Difference('a', ('b',), ()).to_json()}\n"
     held(HERE / "table-causes.txt", text)
+
+
+def test_a_page_of_two_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same cells in the same nights: each has its own runs, drivers and output."""
+    monkeypatch.setattr(vl_convert, "vegalite_to_svg", lambda *_, **__: "<svg>")
+    record = Record(FolderStore(tmp_path / "record"))
+    kernel = replace(CELL, machine=replace(CELL.machine, driver="kernel"))
+    for night, (plan, value) in itertools.product(days(3), (("one", 1e9), ("two", 2e9))):
+        record.append(
+            sample(
+                value + number * 1e6 + repetition,
+                plan=plan,
+                night=night,
+                cell=cell,
+                repetition=repetition,
+                raw=f"of {plan}",
+            )
+            for number, cell in enumerate((CELL, kernel))
+            for repetition in range(2)
+        )
+    text = ""
+    for only in (None, "two"):
+        page = report.write(record, tmp_path / f"page{only}", only).read_text()
+        page = re.sub(r"(?s)(<style>|<script>).*?(?=</)", r"\1...", page)
+        text += f"---- {only}\n" + re.sub(r"(<h[123]|<tr|<li|<article|<details|<p)", r"\n\1", page)
+    held(HERE / "table-pages.txt", text)
+
+
+def test_what_a_file_says_of_itself(tmp_path: Path) -> None:
+    record = Record(FolderStore(tmp_path))
+    record.append([sample()])
+    [path] = tmp_path.rglob("*.parquet")
+    assert pq.read_schema(path).metadata[b"schema"] == b"nitro.sample/1"
