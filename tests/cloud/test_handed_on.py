@@ -156,9 +156,9 @@ def test_deployments(aws: Answering, handed: Handed, bench: DiskImage) -> None:
         {"recipe": JOB, "selection": Selection(Boot(seconds=5)), **reach},
         {"recipe": JOB, "selection": Selection(Boot(), (Http(),))},
         {"recipe": JOB, "keep": Keep.INSTANCE},
-        {"recipe": RECIPE.model_copy(update={"flavour": "osv"}), "ttl": timedelta(hours=1)},
+        {"recipe": RECIPE.model_copy(update={"kernel": "osv"}), "ttl": timedelta(hours=1)},
         {
-            "recipe": RECIPE.model_copy(update={"flavour": "osv"}),
+            "recipe": RECIPE.model_copy(update={"kernel": "osv"}),
             "ttl": timedelta(hours=1),
             "keep": Keep.INSTANCE,
         },

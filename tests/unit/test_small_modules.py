@@ -113,6 +113,16 @@ def test_progress(said: Text, clock: list[float]) -> None:
     said.compare("progress")
 
 
+def test_errors(said: Text) -> None:
+    kinds: list[Any] = [NitroError, *NitroError.__subclasses__()]
+    for kind in kinds:
+        if kind.__module__ == NitroError.__module__:
+            for hint in (None, "do this"):
+                error = kind("what", hint=hint)
+                said.add(kind.__name__, lambda e: (e.exit_code, e.what, e.hint, str(e)), error)
+    said.compare("errors")
+
+
 def test_ports(said: Text) -> None:
     for text in (
         *(80, "80", "tcp:80", "udp:53", "1", "0", "00", "080", "65535", "65536", "99999", "100000"),
