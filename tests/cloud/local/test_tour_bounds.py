@@ -262,3 +262,40 @@ def test_keys_by_their_arns(tour: Tour) -> None:
     tour("kms.create_alias", AliasName="alias/aws/mine", TargetKeyId=key["KeyId"])
     tour("kms.create_alias", AliasName="alias/awsome", TargetKeyId=arn)
     compare(HERE / "bounds-keys.txt", tour.text)
+
+
+def test_a_full_disk(tour: Tour, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of volumes from snapshots, their growth and their snapshots; and what cannot be kept."""
+    account = tour.account
+    disk = account.snapshot()
+    here = {"AvailabilityZone": f"{REGION}a"}
+    volume = account.ec2.create_volume(SnapshotId=disk, **here)["VolumeId"]
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        for name in ("make", "grow"):
+            patch.setattr(account.site.volumes, name, full)
+        tour("ec2.create_volume", SnapshotId=disk, **here)
+        tour("ec2.create_volume", Size=1, **here)
+        tour("ec2.modify_volume", VolumeId=volume, Size=2)
+        lost = tour("ec2.create_snapshot", VolumeId=volume)["SnapshotId"]
+    tour("ec2.describe_volumes")
+    tour("ec2.describe_volumes_modifications")
+    tour.after(account.site.pace.complete_snapshot)
+    tour("ec2.describe_snapshots", SnapshotIds=[lost])
+    tour("ec2.modify_volume", VolumeId=volume, Size=2)
+    tour("ec2.create_snapshot", VolumeId=volume)
+    assert account.site.index
+    path = account.site.index / f"123456789012-{REGION}.json"
+    image = account.image(disk)
+    backend: Any = ec2_backends["123456789012"][REGION]
+    kept = backend.amis[image].registration
+    for wrong in (None, {"x": {1}}):
+        backend.amis[image].registration = wrong or kept
+        backend.amis[image].launch_permissions = [{"Group": {1}}] if wrong is None else []
+        tour("ec2.create_tags", Resources=[disk], Tags=[{"Key": f"k{bool(wrong)}", "Value": ""}])
+        held = json.loads(path.read_text())
+        tour.note("kept", [len(held["images"]), [each["tags"] for each in held["snapshots"]]])
+    compare(HERE / "bounds-full-disk.txt", tour.text)
