@@ -65,6 +65,7 @@ SCRIPTS = (
     f"# {_U} --install /a a /b 1",
     f"  # {_U} --install /a a /b 1",
     f"{_U} --install /a a /b 1 # {_U} --install /c c /d 2",
+    f"{_U} --install /a a /b 1 --slave /c c /d # --slave /e e /f",
     f"{_U} --install '/a",
     f"{_U} \\\n --install /a a \\\n /b 1",
     f"{_U}--install /a a /b 1",

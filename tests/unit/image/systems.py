@@ -58,6 +58,7 @@ def packages(root: Path) -> Path:
             "usr/lib/python3/dist-packages/": "",
             "usr/share/perl/5.40/strict.pm": "",
             "usr/share/app/data": "data",
+            "usr/share/plain.rb": "#!/usr/bin/ruby\n",
             "usr/share/app/more/page": "page",
             "usr/share/app/link": "-> ../shared/one",
             "usr/share/app/gone": "-> /usr/share/gone",
@@ -67,7 +68,7 @@ def packages(root: Path) -> Path:
             "etc/app/app.conf": (
                 "# /usr/share/app/more/page\n; /usr/share/app/more/page\n"
                 "data /usr/share/app/data\nrun = /usr/lib/app/start\nlog /var/log/app.log\n"
-                "perl /usr/lib/app/pl\nfolder /usr/share/app\n"
+                "perl /usr/lib/app/pl\nread /usr/share/plain.rb\nfolder /usr/share/app\n"
             ),
             "etc/app/README": "/usr/share/app/more/page\n",
             "etc/app/sites-available/default": "/usr/share/app/more/page\n",
@@ -131,7 +132,7 @@ def project(folder: Path) -> Path:
     """A recipe's folder."""
     elves.write(folder / "server")
     elves.write(folder / "needs", needed=["liba.so.1"], interpreter=LOADER)
-    elves.write(folder / "arm", machine=183)
+    elves.write(folder / "arm", machine=183, needed=["libnone.so.2"])
     whole = elves.write(folder / "object").read_bytes()
     (folder / "object").write_bytes(whole[:16] + b"\1" + whole[17:])
     write(folder, {"run.sh": "#!/bin/bash\n", "run.py": "#!/usr/bin/env python3\n"}, mode=0o755)

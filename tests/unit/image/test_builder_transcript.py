@@ -222,6 +222,7 @@ OF_PACKAGES: dict[str, dict[str, Any]] = {
     "a name with a version": {"programs": ["/usr/bin/php"]},
     "a name of the folder that the packages have": {"programs": ["helper"]},
     "a command without a path": {"command": ("daemon",), "programs": ["/usr/bin/app"]},
+    "a command with a version": {"command": ("php",)},
     "a command that is nowhere": {"command": ("/usr/bin/nothing",)},
     "a file that is nowhere": {"files": ["/usr/share/nothing"], **SH},
     "a file that may be missing": {
@@ -378,6 +379,7 @@ def test_what_an_image_is_made_from(build: Build, tmp_path: Path) -> None:
     )
     prepared = image.prepare(recipe.load(project / "one.toml"), report=Heard(), locked=True)
     made = prepared.build()
+    assert 0 <= made.build_seconds < 600
     text = f"{prepared.minimum_memory_mib} {made.cached} {made.path.name}\n" + "\n".join(Shown.said)
     for path in (made.manifest_path, made.bill_of_materials):
         text += f"\n{path.name}\n{path.read_text()}"

@@ -159,10 +159,13 @@ def test_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for drivers in ((), ("ena",), ("nvme",)):
         said(f"notes {drivers}", lambda drivers=drivers: doctor.notes(drivers))
     index = store.export(tmp_path / "site/deep")
-    document = json.loads(index.read_text())
+    index_text = index.read_text()
+    document = json.loads(index_text)
     for one in document["kernels"]:
         one.pop("headers_sha256", None)
     said("index", lambda: json.dumps(document, indent=1))
+    said("the same again", lambda: store.export(tmp_path / "site/deep").read_text() == index_text)
+    said("neither name nor file", lambda: store.add("_x", tmp_path / "none", origin="o"))
     said("site", lambda: sorted(path.name for path in index.parent.iterdir()))
     (home / "mine/boot.bin").write_bytes(b"short")
     said("a damaged boot sector", lambda: store.find("mine").kernel().boot_sector)
