@@ -9,8 +9,8 @@ class Packet:
     """Slices of guest memory; `rule` is set when it must be dropped.
 
     `w1` is the second word of the first data descriptor, `inline` the bytes of headers that lie in
-    an LLQ entry. The heads are counters of ring entries, and whoever reads a packet from its ring
-    sets them and `req_id`.
+    an LLQ entry. The heads are counters of ring entries. Whoever reads a packet from its ring sets
+    what is declared here and has no value yet.
     """
 
     __slots__ = (
@@ -26,6 +26,9 @@ class Packet:
         "rule",
         "w1",
     )
+    completes: bool
+    w1: int
+    inline: int
     req_id: int
     first_head: int
     next_head: int
@@ -34,6 +37,5 @@ class Packet:
         self.header = PLAIN
         self.parts: list[Buffer] = []
         self.length = 0
-        self.completes = self.has_meta = False
-        self.w1 = self.inline = 0
+        self.has_meta = False
         self.rule: str | None = None

@@ -6,6 +6,7 @@ to end and takes it all back; the rest of this module only asks or sets flags.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import re
@@ -59,7 +60,7 @@ class QemuHypervisor:
         self._volumes, self._subnets, self._host = volumes, subnets, host
         self._folder = folder
         self._machines: dict[str, _Machine] = {}
-        self._tap_numbers = iter(range(1, 10**9))
+        self._tap_numbers = itertools.count(1)
 
     def start(self, guest: Guest) -> None:
         machine = self._machines[guest.instance_id] = _Machine(guest)
