@@ -272,12 +272,16 @@ def test_blocks_are_put(aws: Answering, monkeypatch: pytest.MonkeyPatch) -> None
         def after(http_response: Any, parsed: Any, model: Any, **_: object) -> None:
             aws.note(f"after {model.name}: {http_response.status_code} {parsed}")
 
-        def built(params: dict[str, Any], model: Any, **_: object) -> None:
-            aws.note(f"built {model.name}: {sorted(params)}")
+        def built(params: Any, model: Any, context: Any = None, **_: object) -> None:
+            aws.note(f"built {model.name}: {sorted(params)}, {context}")
+
+        def provided(params: Any, model: Any, context: Any = None, **_: object) -> None:
+            aws.note(f"provided {model.name}: {sorted(params)}, {sorted(context)}")
 
         events: Any = cloud.session.events
         events.register("after-call.ebs", after)
         events.register("before-parameter-build.ebs", built)
+        events.register("provide-client-params.ebs", provided)
         sender = put_block.BlockSender(cloud, lambda error: aws.note(f"heard {error}"))
         try:
             sender.put("snap-1", 7, block, hashlib.sha256(block).digest())

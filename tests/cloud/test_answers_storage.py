@@ -203,6 +203,7 @@ def test_results(aws: Answering) -> None:
 
     answers: Any = {"HeadBucket": {}, "DeleteObject": {}}
     aws.case("plain", prepare, answers, {})
+    aws.case("in Virginia", prepare, answers, {}, region="us-east-1")
     aws.case("mine", prepare, answers, {"bucket": "mine", "lifetime": timedelta(minutes=1)})
     local = {"endpoint_url": "http://127.0.0.1:1"}
     aws.case("here", prepare, answers, {}, "Y2E=", **local)

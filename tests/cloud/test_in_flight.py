@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -164,3 +165,29 @@ def test_what_is_under_way_has_ended_when_a_caller_stops() -> None:
     threading.Timer(0.05, may_end.set).start()
     results.close()
     assert sorted(started) == sorted(ended)
+
+
+def test_fewer_are_under_way_after_a_complaint() -> None:
+    window = Window(first=8)
+    all_begun, complained = threading.Barrier(8), threading.Barrier(8)
+    lock = threading.Lock()
+    running = 0
+    seen: list[int] = []
+
+    def work(item: int) -> None:
+        nonlocal running
+        with lock:
+            running += 1
+            if item >= 8:
+                seen.append(running)
+        if item < 8:
+            all_begun.wait(5)
+            if item == 0:
+                window.congested()
+            complained.wait(5)
+        time.sleep(0.002)
+        with lock:
+            running -= 1
+
+    list(run(work, range(60), window))
+    assert max(seen) <= window.limit == 4
