@@ -189,6 +189,11 @@ def test_the_local_nitro_by_hand(here: Path, monkeypatch: pytest.MonkeyPatch) ->
     for stopped in (True, False):
         monkeypatch.setattr("nitro.local.down", log.of("down", stopped))
         text += said("local", "down") + said("local", "down", "--force") + log.take()
+    report = Reporter()
+    monkeypatch.setattr(report, "close", log.of("close"))
+    monkeypatch.setattr("nitro.cli.local.reporter", lambda: report)
+    monkeypatch.setattr("nitro.cli.local.say", log.of("say"))
+    text += said("local", "up") + said("local", "down") + log.take()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     text += said("local", "up", "--shape", "nonsense") + log.take()
     compare(HERE / "calls-local.txt", text)
