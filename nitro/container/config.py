@@ -22,7 +22,7 @@ _SIGNAL = re.compile(r"(SIG)?([A-Z0-9+-]{1,12})")
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True)
 
 
 class Platform(_Document):

@@ -43,7 +43,6 @@ def _node(entry: Entry, origin: str, place: bytes) -> Node:
         origin,
         source=Path(os.fsdecode(place)) if entry.kind == "file" else None,
         target=entry.target if entry.kind == "link" else None,
-        executable=entry.kind == "file" and bool(entry.mode & 0o111),
         permissions=entry.mode,
         uid=entry.uid,
         gid=entry.gid,
