@@ -221,6 +221,8 @@ def test_snapshots_on_parents(aws: Answering, disk: DiskImage) -> None:
         proven(7, Tags=recorded(marks)),
         proven(2, *recorded(marks)),
     ]
+    junk = recorded(marks)
+    junk[0]["Value"] = "?" + junk[0]["Value"]
     damaged = recorded(marks)
     damaged[0]["Value"] = "x" + damaged[0]["Value"][1:]
     for title, found in {
@@ -230,6 +232,7 @@ def test_snapshots_on_parents(aws: Answering, disk: DiskImage) -> None:
         "another": [proven(2, *recorded(other))],
         "not recorded": [proven(2)],
         "damaged": [proven(2, *damaged)],
+        "more than base64": [proven(2, *junk)],
         "no base64": [proven(2, {"Key": f"{tags.BLOCKS}0", "Value": "?"})],
         "not whole": [proven(2, *recorded([b"x" * 15]))],
         "empty": [proven(2, *recorded([]))],
