@@ -143,8 +143,8 @@ def test_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: p
     (tmp_path / "file").touch()
     monkeypatch.setenv("NITRO_CACHE", str(tmp_path / "file/cache"))
     done = nitro("build", "hello", cwd=tmp_path)
-    assert done.returncode == 1
-    assert f"nitro: {tmp_path / 'file/cache'}: Not a directory\n" in done.stderr
+    assert done.returncode == 2
+    assert f"nitro: {tmp_path / 'file/cache'}: no folder can be there\n" in done.stderr
     assert "NITRO_CACHE" in done.stderr
     assert "Traceback" not in done.stderr
 
