@@ -123,7 +123,6 @@ class InterfaceActions:
         private_addresses.check_room(subnet, 1)
         if asked:
             private_addresses.check(subnet, asked)
-        self.error_on_dryrun()
         address = self.params["PrivateIpAddress"] = private_addresses.take(subnet, asked)
         try:
             return super().create_network_interface()  # type: ignore[misc]
