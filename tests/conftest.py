@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import re
 import signal
 import socketserver
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,6 +48,20 @@ gc.set_threshold(200_000, 20, 100)
 
 
 trace_nitro_only()
+
+_MODULE_MARKS = re.compile(r"^pytestmark = ([^\[\n]+|\[[^\]]+\])", re.M)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import a module all of whose tests have a mark that is not wanted."""
+    if collection_path.suffix != ".py":
+        return None
+    wanted = re.sub(r"\([^)]*\)", "", config.option.markexpr)
+    found = _MODULE_MARKS.search(collection_path.read_text())
+    if not found or " or " in wanted:
+        return None
+    marks = re.findall(r"pytest\.mark\.(\w+)(?![\w(])", found[1])
+    return True if {*marks} & {*re.findall(r"\bnot (\w+)", wanted)} else None
 
 
 def pytest_collection_finish() -> None:
