@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -156,10 +158,12 @@ def test_builds(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         text += said("build", "ami-1") + log.take()
     for answer in (built, None, NitroError("no"), OSError("x"), ValueError("y")):
         monkeypatch.setattr("nitro.cli.unchanged.known", log.of("known", answer))
-        try:
-            text += f"{unchanged.show('web')}\n"
-        except ValueError as error:
-            text += f"{error!r}\n"
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            try:
+                outcome = repr(unchanged.show("web"))
+            except ValueError as error:
+                outcome = repr(error)
+        text += f"{printed.getvalue()}{outcome}\n"
     files = [
         SimpleNamespace(mode=0o100644, size=5, path="/a", target=""),
         SimpleNamespace(mode=0o120777, size=0, path="/b", target="/a"),
