@@ -125,6 +125,9 @@ class LocalS3Response(
         except NotImplementedError:
             return _refused("NotImplemented", "This is not implemented here.", request_id, 501)
         except Exception as error:
+            if _is_taken_away(error):
+                message = "Service is unable to handle request."
+                return _refused("ServiceUnavailable", message, request_id, 503)
             _log.exception("request %s, s3", request_id)
             if faults.of_input(error):
                 message = "The request, or the XML in it, is not well-formed."
@@ -292,6 +295,14 @@ class LocalS3Response(
             s3_listing.amend(self, operation, action_result.result)
         status, sent, body = super().serialized(action_result)
         return status, sent, s3_listing.encode(operation, body, self.querystring)
+
+
+def _is_taken_away(error: Exception) -> bool:
+    """Whether another request has ended the upload, or sent the part again, that was being stored.
+
+    moto closes the part's file then. AWS's clients try again, and are told what has become of it.
+    """
+    return isinstance(error, ValueError) and "closed file" in str(error)
 
 
 def _refused(code: str, message: str, request_id: str, status: int = 400) -> Any:

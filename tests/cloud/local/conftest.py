@@ -136,7 +136,8 @@ def policy(statement: dict[str, Any]) -> str:
 STATUSES = {
     **dict.fromkeys(("404", "NoSuchBucket", "NoSuchBucketPolicy", "NoSuchConfiguration"), 404),
     **dict.fromkeys(("NoSuchEntity", "NoSuchKey", "NoSuchLifecycleConfiguration"), 404),
-    **dict.fromkeys(("NoSuchObjectLockConfiguration", "ResourceNotFoundException"), 404),
+    **dict.fromkeys(("NoSuchObjectLockConfiguration", "NoSuchUpload"), 404),
+    "ResourceNotFoundException": 404,
     "AccessDenied": 403,
     **dict.fromkeys(("DryRunOperation", "PreconditionFailed"), 412),
     "AuthFailure": 401,

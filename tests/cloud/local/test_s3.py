@@ -14,6 +14,7 @@ import pytest
 from botocore.config import Config
 
 from nitro.local.aws.checksums import ALGORITHMS, composite, encoded
+from nitro.local.aws.s3 import LocalS3Backend
 
 from .conftest import BUCKET, Account, error_code
 
@@ -199,3 +200,39 @@ def test_attributes_may_be_asked_for_with_spaces(s3: Any) -> None:
     found = s3.get_object_attributes(Bucket=BUCKET, Key="a", ObjectAttributes=["ETag"])
     assert (found["ObjectSize"], found["StorageClass"]) == (3, "STANDARD")
     assert found["Checksum"]["ChecksumSHA256"]
+
+
+@pytest.mark.extended
+def test_a_part_whose_upload_ends_meanwhile_is_of_no_upload(
+    s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = LocalS3Backend.upload_part
+
+    def end_it(self: Any, bucket: str, upload: str, *part: Any) -> Any:
+        key = stored(self, bucket, upload, *part)
+        self.abort_multipart_upload(bucket, upload)
+        return key
+
+    monkeypatch.setattr(LocalS3Backend, "upload_part", end_it)
+    upload = begin(s3)
+    code = error_code(lambda: s3.upload_part(**upload, PartNumber=1, Body=PARTS[0]))
+    assert code == "NoSuchUpload"
+
+
+@pytest.mark.extended
+def test_a_part_that_is_sent_again_meanwhile_is_taken(
+    s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored, sent = LocalS3Backend.upload_part, []
+
+    def send_again(self: Any, *part: Any) -> Any:
+        key = stored(self, *part)
+        if not sent:
+            sent.append(stored(self, *part))
+        return key
+
+    monkeypatch.setattr(LocalS3Backend, "upload_part", send_again)
+    upload = begin(s3)
+    answer = s3.upload_part(**upload, PartNumber=1, Body=PARTS[0])
+    assert answer["ETag"] == f'"{hashlib.md5(PARTS[0]).hexdigest()}"'
+    assert sent
