@@ -88,12 +88,12 @@ def test_file_systems(tmp_path: Path) -> None:
     rootfs.add("/abs", _node(target="/d/e"))
     rootfs.add("/up", _node(target="../../d/./e/../e"))
     rootfs.add("/circle", _node(target="circle"))
-    rootfs.add("/root", _node(target="/"))
+    rootfs.add("/whole", _node(target="/"))
     for number in range(42):
         target = "/d/e" if not number else f"s{number - 1}"
         rootfs.add(f"/s{number}", _node(target=target))
     paths = ("/abs/f", "/up/f", "/abs", "/circle", "/circle/x", "/d/../d/e/f", "d/e", "/..", "/")
-    more = ("/s38/f", "/s39/f", "/s40/f", "/s41/f", "/bin/x", "/d/e/f/g", "/abs/../x", "/root/d")
+    more = ("/s38/f", "/s39/f", "/s40/f", "/s41/f", "/bin/x", "/d/e/f/g", "/abs/../x", "/whole/d")
     for path in (*paths, *more):
         for follow in (False, True):
             said(f"{path} {follow}", lambda p=path, f=follow: rootfs.settle(p, follow=f))
