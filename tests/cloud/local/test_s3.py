@@ -223,7 +223,7 @@ def test_a_part_whose_upload_ends_meanwhile_is_of_no_upload(
 def test_a_part_that_is_sent_again_meanwhile_is_taken(
     s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stored, sent = LocalS3Backend.upload_part, []
+    stored, sent = LocalS3Backend.upload_part, list[Any]()
 
     def send_again(self: Any, *part: Any) -> Any:
         key = stored(self, *part)

@@ -1,4 +1,4 @@
-"""Stand-ins that keep every call, for tests of what a night asks for."""
+"""What a night asks for, as text, and stand-ins for what it asks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from nitro.bench.plan import Plan
 from nitro.bench.store import FolderStore
 from nitro.cloud import InstanceType, Undo
 from nitro.progress import Reporter
+from tests.stand_ins import Log
 
 NIGHT = date(2026, 11, 26)
 REGION = "eu-west-1"
@@ -26,29 +27,8 @@ PLAN: dict[str, Any] = {
 KIND = InstanceType("c5.large", 2, 4096, ("x86_64",), ("uefi",), "required", "nitro", False, "")
 
 
-class Log:
-    """Calls by their names, with all arguments, in order."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def of(self, name: str, answer: Any = None) -> Any:
-        """A stand-in; `answer` is what it returns, or an error that it raises, or a function."""
-
-        def call(*args: Any, **options: Any) -> Any:
-            said = [*map(shown, args), *(f"{k}={shown(v)}" for k, v in options.items())]
-            self.lines.append(f"{name}({', '.join(said)})")
-            found = answer(*args, **options) if callable(answer) else answer
-            if isinstance(found, Exception):
-                raise found
-            return found
-
-        return call
-
-    def take(self) -> str:
-        text = "".join(f"  {line}\n" for line in self.lines)
-        self.lines.clear()
-        return text
+def new_log() -> Log:
+    return Log(shown)
 
 
 def shown(value: Any) -> str:

@@ -17,9 +17,9 @@ from nitro.bench.record import Record
 from nitro.bench.store import FolderStore
 from nitro.cloud import ApiError, teardown
 from tests.heard import Heard
+from tests.said import told
 from tests.transcripts import compare
-from tests.unit.bench.calls import KIND, NIGHT, REGION, Log, cloud_of, plan
-from tests.unit.bench.told import told
+from tests.unit.bench.calls import KIND, NIGHT, REGION, cloud_of, new_log, plan
 
 pytestmark = pytest.mark.extended
 
@@ -64,7 +64,7 @@ def test_jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def _submitted(patch: pytest.MonkeyPatch, record: Record, error: Exception, **how: Any) -> str:
-    log = Log()
+    log = new_log()
     numbers = itertools.count(1)
 
     def job(**_: Any) -> Any:

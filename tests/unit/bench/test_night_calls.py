@@ -27,9 +27,9 @@ from nitro.errors import InputError, Interrupted, NitroError
 from nitro.ports import Port
 from nitro.probe import Result
 from tests.heard import Heard
+from tests.said import told
 from tests.transcripts import compare
-from tests.unit.bench.calls import KIND, NIGHT, REGION, Log, cloud_of, plan
-from tests.unit.bench.told import told
+from tests.unit.bench.calls import KIND, NIGHT, REGION, cloud_of, new_log, plan
 
 pytestmark = pytest.mark.extended
 
@@ -37,7 +37,7 @@ HERE = Path(__file__).parent / "transcripts"
 
 
 def test_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    log, text = Log(), ""
+    log, text = new_log(), ""
 
     @dataclass(frozen=True)
     class Recipe:
@@ -109,7 +109,7 @@ def test_images(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_regions(monkeypatch: pytest.MonkeyPatch) -> None:
-    log, text = Log(), ""
+    log, text = new_log(), ""
     monkeypatch.setattr("nitro.bench.sites.preflight.check", log.of("check", ["a note"]))
     monkeypatch.setattr(
         sites, "find_instance_type", log.of("find", lambda _, name: replace(KIND, name=name))
@@ -185,7 +185,7 @@ def test_nights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def _night(patch: pytest.MonkeyPatch, record: Record, one: Plan, **options: Any) -> str:
-    log = Log()
+    log = new_log()
     lock = threading.Lock()
     outcome = options.pop("outcome", "well")
     images_ = {

@@ -15,8 +15,8 @@ import pytest
 from nitro.bench import changes, compare
 from nitro.bench.compare import Comparison
 from nitro.errors import InputError
+from tests.said import told
 from tests.transcripts import compare as held
-from tests.unit.bench.told import told
 from tests.unit.cli.said import rounded
 
 pytestmark = pytest.mark.extended

@@ -21,7 +21,7 @@ from nitro.errors import Interrupted, NitroError
 from nitro.probe import Result
 from tests.heard import Heard
 from tests.transcripts import compare
-from tests.unit.bench.calls import KIND, NIGHT, REGION, Log, cloud_of, plan
+from tests.unit.bench.calls import KIND, NIGHT, REGION, cloud_of, new_log, plan
 
 pytestmark = pytest.mark.extended
 
@@ -34,7 +34,7 @@ class Scene:
     """Pairs whose launches, runs and ends are made up."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, outcomes: list[Any], **more: Any) -> None:
-        self.log = log = Log()
+        self.log = log = new_log()
         self.outcomes = iter(outcomes)
         market = "spot" if more.pop("spot", False) else "on-demand"
         self.plan = plan(market=market, **more)

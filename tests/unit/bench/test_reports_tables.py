@@ -24,9 +24,9 @@ from nitro.bench.record import Record
 from nitro.bench.store import FolderStore
 from nitro.bench.triage import CONDITIONS, Difference, Sides, differences
 from nitro.bench.verdict import FailedCell, LimitedCell, Step, Verdict
+from tests.said import told
 from tests.transcripts import compare as held
 from tests.unit.bench.samples import CELL, days, sample
-from tests.unit.bench.told import told
 
 pytestmark = pytest.mark.extended
 

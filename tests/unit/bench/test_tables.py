@@ -25,9 +25,9 @@ from nitro.bench.store import FolderStore
 from nitro.bench.work import Work
 from nitro.errors import NitroError
 from nitro.probe import Result
+from tests.said import told
 from tests.transcripts import compare as held
 from tests.unit.bench.samples import sample
-from tests.unit.bench.told import told
 
 pytestmark = pytest.mark.extended
 

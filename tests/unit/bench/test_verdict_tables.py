@@ -21,8 +21,8 @@ from nitro.bench.verdict import FailedCell
 from nitro.bench.workers import Brake, Notes, side_by_side
 from nitro.errors import Interrupted, NitroError
 from tests.heard import Heard
+from tests.said import told
 from tests.transcripts import compare
-from tests.unit.bench.told import told
 from tests.unit.cli.said import rounded
 
 pytestmark = pytest.mark.extended

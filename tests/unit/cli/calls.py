@@ -1,4 +1,4 @@
-"""Stand-ins that keep every call, for tests of what commands ask for."""
+"""What commands ask for, as text, and stand-ins for what they ask."""
 
 from __future__ import annotations
 
@@ -9,41 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from nitro import config
-from nitro.errors import NitroError
 from nitro.progress import Reporter
+from tests.stand_ins import Log
 
 
-def told(function: Callable[..., Any], *args: Any, **more: Any) -> str:
-    """What the call returns, or its error."""
-    try:
-        return repr(function(*args, **more))
-    except NitroError as error:
-        return f"{type(error).__name__} {error.what}" + (f"; {error.hint}" if error.hint else "")
-
-
-class Log:
-    """Calls by their names, with all arguments, in order."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def of(self, name: str, answer: Any = None) -> Any:
-        """A stand-in; `answer` is what it returns, or an error that it raises, or a function."""
-
-        def call(*args: Any, **more: Any) -> Any:
-            given = [*map(shown, args), *(f"{k}={shown(v)}" for k, v in more.items())]
-            self.lines.append(f"{name}({', '.join(given)})")
-            found = answer(*args, **more) if callable(answer) else answer
-            if isinstance(found, BaseException):
-                raise found
-            return found
-
-        return call
-
-    def take(self) -> str:
-        text = "".join(f"  > {line}\n" for line in self.lines)
-        self.lines.clear()
-        return text
+def new_log() -> Log:
+    return Log(shown)
 
 
 def shown(value: Any) -> str:

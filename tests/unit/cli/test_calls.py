@@ -17,7 +17,7 @@ from nitro.errors import NitroError, RefusedError
 from nitro.local import Endpoint
 from nitro.progress import Reporter
 from tests.transcripts import compare
-from tests.unit.cli.calls import CONNECTION, Log, connected_of
+from tests.unit.cli.calls import CONNECTION, connected_of, new_log
 from tests.unit.cli.said import said
 
 pytestmark = pytest.mark.extended
@@ -26,7 +26,7 @@ HERE = Path(__file__).parent / "transcripts"
 
 
 def test_connections(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    text, log = "", Log()
+    text, log = "", new_log()
     report = Reporter()
 
     def connect(**asked: Any) -> Any:
@@ -141,7 +141,7 @@ def test_connections(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -
 
 
 def test_doctors(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, log = "", Log()
+    text, log = "", new_log()
     good, bad = Check("disk", True, "there"), Check("net", False, "gone", "plug it in")
     monkeypatch.setattr("nitro.cli.doctor.connected", connected_of(log))
     monkeypatch.setattr("nitro.cloud.role.create", log.of("create"))
@@ -164,7 +164,7 @@ def test_doctors(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_local_nitro_by_hand(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, log = "", Log()
+    text, log = "", new_log()
     status: Any = SimpleNamespace(endpoint=None, pid=None, folder=Path("/state"))
     monkeypatch.setattr("nitro.local.status", lambda: status)
     monkeypatch.setattr("nitro.local.up", log.of("up"))
@@ -200,7 +200,7 @@ def test_the_local_nitro_by_hand(here: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_selftests(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, log = "", Log()
+    text, log = "", new_log()
     monkeypatch.setattr("nitro.cli.selftest.connected", connected_of(log))
     monkeypatch.setattr(
         "nitro.cli.recipe_arg.find", log.of("find", SimpleNamespace(title="recipe"))
@@ -227,7 +227,7 @@ def test_selftests(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_traces(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, log = "", Log()
+    text, log = "", new_log()
     monkeypatch.setattr("nitro.cli.strace.connected", connected_of(log))
     console = {"is": "nothing"}
     monkeypatch.setattr("nitro.cloud.console_output", log.of("console", lambda *_: console["is"]))

@@ -13,8 +13,9 @@ import pytest
 from nitro.cli import publish_source
 from nitro.image import build_cache
 from nitro.progress import LineReporter
+from tests.said import told
 from tests.transcripts import compare
-from tests.unit.cli.calls import Log, connected_of, told
+from tests.unit.cli.calls import connected_of, new_log
 from tests.unit.cli.said import said
 
 pytestmark = pytest.mark.extended
@@ -23,7 +24,7 @@ HERE = Path(__file__).parent / "transcripts"
 
 
 def test_kernels(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, log = "", Log()
+    text, log = "", new_log()
     about = {"version": "v1", "size_bytes": 1_250_000, "drivers": ["ena", "nitro"]}
     stored = SimpleNamespace(title="stored", name="mine", about=about, headers=True)
     bare = SimpleNamespace(name="bare", about={**about, "drivers": []}, headers=None)
@@ -67,7 +68,7 @@ def test_kernels(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sources_of_publications(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, log = "", Log()
+    text, log = "", new_log()
     monkeypatch.setattr("nitro.publish.source.of_raw_disk", log.of("of_raw_disk", "raw"))
 
     def of_image(disk: Any, provenance: Any, _stage: Any) -> str:
@@ -143,7 +144,7 @@ def test_sources_of_publications(here: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_releases(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Publish, verify and roll back: what is asked for, written and signed, and how it ends."""
-    text, log = "", Log()
+    text, log = "", new_log()
     monkeypatch.setattr("nitro.cli.publish.connected", connected_of(log))
     for name in ("show_plan", "show", "show_verdicts", "show_flips"):
         monkeypatch.setattr(f"nitro.cli.publish_output.{name}", log.of(name))

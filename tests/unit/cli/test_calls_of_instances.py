@@ -16,7 +16,7 @@ from nitro.cloud import tags
 from nitro.cloud.inventory import Resource
 from nitro.errors import NitroError
 from tests.transcripts import compare
-from tests.unit.cli.calls import CONNECTION, Log, connected_of
+from tests.unit.cli.calls import CONNECTION, connected_of, new_log
 from tests.unit.cli.said import said
 
 pytestmark = pytest.mark.extended
@@ -26,7 +26,7 @@ ID = "i-0123456789abcdef0"
 
 
 def test_what_is_there_and_goes(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, log = "", Log()
+    text, log = "", new_log()
     monkeypatch.setattr("nitro.cli.instances.connected", connected_of(log))
     created = datetime(2026, 1, 2, tzinfo=UTC)
     some = [
@@ -57,7 +57,7 @@ def test_what_is_there_and_goes(here: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_measurements(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, log = "", Log()
+    text, log = "", new_log()
     monkeypatch.setattr("nitro.cli.instances.connected", connected_of(log))
     monkeypatch.setattr("nitro.cli.summary.show_probes", log.of("show_probes"))
     good, bad = SimpleNamespace(ok=True, title="good"), SimpleNamespace(ok=False, title="bad")
@@ -75,7 +75,7 @@ def test_measurements(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_deployments(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, log = "", Log()
+    text, log = "", new_log()
     for module in ("deploy", "launch"):
         monkeypatch.setattr(f"nitro.cli.{module}.connected", connected_of(log))
     for name in ("show", "show_address", "show_launched"):
@@ -127,7 +127,7 @@ def test_deployments(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_builds(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, log = "", Log()
+    text, log = "", new_log()
     built = SimpleNamespace(
         **{"title": "image", "digest": "sha256:1", "path": Path("/d.raw"), "cached": True},
         **{"manifest_path": Path("/m.json"), "size_bytes": 1_250_000, "build_seconds": 2.55},

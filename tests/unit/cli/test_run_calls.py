@@ -18,8 +18,10 @@ from nitro.cli import app
 from nitro.cli.bench import place, submit
 from nitro.errors import InputError
 from nitro.local.attach import ConsoleSession
+from tests.said import told
+from tests.stand_ins import Log
 from tests.transcripts import compare
-from tests.unit.cli.calls import CONNECTION, Log, connected_of, told
+from tests.unit.cli.calls import CONNECTION, connected_of, new_log
 from tests.unit.cli.said import said
 
 pytestmark = pytest.mark.extended
@@ -65,7 +67,7 @@ SESSIONS = {
 @pytest.fixture
 def log(here: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
     """With a recipe, a built image and a QEMU that are not there."""
-    log = Log()
+    log = new_log()
     (here / "web.toml").write_text('name = "web"\ncommand = ["/x", "a b"]\nports = [80]\n')
     (here / "disk.raw").write_bytes(b"a disk")
     (here / "manifest.json").write_text('{"files": []}')
@@ -208,7 +210,7 @@ def test_completions(log: Log, here: Path, monkeypatch: pytest.MonkeyPatch, capf
 
 
 def test_jobs(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, log = "", Log()
+    text, log = "", new_log()
     monkeypatch.setattr("nitro.cli.bench.submit.connected", connected_of(log))
     kept = FolderStore(here / "record")
     monkeypatch.setattr(submit, "store_of", log.of("store_of", kept))
@@ -261,7 +263,7 @@ def test_jobs(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_records(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, log = "", Log()
+    text, log = "", new_log()
     monkeypatch.delenv("NITRO_RECORD", raising=False)
     monkeypatch.setattr("nitro.cli.bench.place.connected", connected_of(log))
     monkeypatch.setattr("nitro.bench.store.s3_store", log.of("s3_store", "in S3"))

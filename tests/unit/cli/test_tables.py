@@ -16,8 +16,8 @@ import typer
 from nitro.cli import console, options, output, parser, policy, publish, recipe_arg, result_lines
 from nitro.errors import InputError, NitroError, ProbeError
 from nitro.probe import Metric, Result
+from tests.said import told
 from tests.transcripts import compare
-from tests.unit.cli.calls import told
 from tests.unit.cli.said import said
 
 pytestmark = pytest.mark.extended

@@ -29,6 +29,7 @@ from nitro.errors import NitroError
 from nitro.progress import Reporter
 from nitro.recipe import Recipe
 from nitro.recipe.reference import parse
+from tests.said import error_text
 from tests.transcripts import compare
 from tests.unit.cache_uses import used_kinds
 
@@ -44,23 +45,18 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NITRO_CACHE", str(tmp_path / "cache"))
 
 
-def _said(error: NitroError, folder: Path) -> str:
-    text = f"  {type(error).__name__}: {error.what}\n    {error.hint}\n"
-    return text.replace(f"{folder}/", "")
-
-
 def _source(find: Callable[[], Source], folder: Path) -> str:
     try:
         found = find()
     except NitroError as error:
-        return _said(error, folder)
+        return error_text(error, folder)
     text = f"  {found.identity} {[path.name for path in found.inputs]} {found.config.run.cmd}\n"
     for one in found.layers:
         try:
             with one.open() as stored:
                 content = digest(stored.read())
         except NitroError as error:
-            content = _said(error, folder).strip()
+            content = error_text(error, folder).strip()
         text += f"    {one.name} {one.digest} {one.size} {one.diff_id} {content}\n"
     return text.replace(f"{folder}/", "")
 
@@ -287,7 +283,7 @@ def test_recipes(tmp_path: Path) -> None:
             try:
                 found = complete(recipe, arguments=arguments, report=Heard())
             except NitroError as error:
-                text += f"{name} {arguments}\n{_said(error, tmp_path)}"
+                text += f"{name} {arguments}\n{error_text(error, tmp_path)}"
                 continue
             assert complete(found) is found
             dumped = json.loads(found.model_dump_json(exclude_defaults=True, by_alias=True))
@@ -338,7 +334,7 @@ def test_registries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                     found = step(parse(reference), X86_64, report)
                     text += f"  {str(found).replace(f'{tmp_path}/', '')}\n"
                 except NitroError as error:
-                    text += _said(error, tmp_path)
+                    text += error_text(error, tmp_path)
             text += f"  {[span.stage for span in report.timeline]}\n"
             log = Path(f"{program}.log")
             for line in log.read_text().splitlines() if log.exists() else ():
@@ -360,5 +356,5 @@ def test_documents() -> None:
             found = source.make("here", raw, lambda _: (), (), X86_64)
             text += f"{raw!r}: {found.identity}\n"
         except NitroError as error:
-            text += f"{raw!r}\n{_said(error, Path())}"
+            text += f"{raw!r}\n{error_text(error, Path())}"
     compare(HERE / "documents.txt", text)

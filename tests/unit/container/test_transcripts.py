@@ -24,6 +24,7 @@ from nitro.container import unpack
 from nitro.container.source import Layer
 from nitro.errors import NitroError
 from nitro.progress import Stage
+from tests.said import error_text
 from tests.transcripts import compare
 
 pytestmark = pytest.mark.extended
@@ -40,11 +41,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = os.umask(0o022)
     yield
     os.umask(before)
-
-
-def _said(error: NitroError, folder: Path) -> str:
-    text = f"  {type(error).__name__}: {error.what}\n    {error.hint}\n"
-    return text.replace(f"{folder}/", "")
 
 
 def _link(name: str, target: str) -> tuple[tarfile.TarInfo, bytes]:
@@ -196,7 +192,7 @@ def test_trees(tmp_path: Path) -> None:
             unpack.unpack(_layers([layer(*one) for one in layers]), folder, Stage())
             text += _tree(folder)
         except NitroError as error:
-            text += _said(error, tmp_path)
+            text += error_text(error, tmp_path)
     compare(HERE / "trees.txt", text)
 
 
@@ -253,7 +249,9 @@ def test_layers(tmp_path: Path) -> None:
         except NitroError as error:
             ours = "digest" in error.what
             text += (
-                _said(error, tmp_path) if ours else f"  {error.what.partition(':')[0]} refused\n"
+                error_text(error, tmp_path)
+                if ours
+                else f"  {error.what.partition(':')[0]} refused\n"
             )
     compare(HERE / "layers.txt", text)
 

@@ -9,6 +9,7 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ import pytest
 from nitro.debian import Package, fetch, mirror
 
 MakePackage = Callable[..., Package]
+
+ONE = Package("one", "1.0", "amd64", "debian", "pool/one_1.0_amd64.deb", 3, "a" * 64)
+TWO = replace(ONE, name="two", archive="debian-security", sha256="b" * 64)
 
 
 @pytest.fixture

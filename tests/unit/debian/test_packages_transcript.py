@@ -7,35 +7,25 @@ import io
 import subprocess
 import tarfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nitro.arch import X86_64
-from nitro.debian import Package, Tree, alternatives, chroot
+from nitro.debian import Tree, alternatives, chroot
 from nitro.debian import keyring as keys
 from nitro.debian import scripts as package_scripts
 from nitro.debian.tree import locate
 from nitro.errors import NitroError
+from tests.said import error_text
 from tests.transcripts import compare
 
-from .conftest import MakePackage
+from .conftest import ONE, TWO, MakePackage
 
 pytestmark = pytest.mark.extended
 
 HERE = Path(__file__).parent / "transcripts"
-
-ONE = Package("one", "1.0", "amd64", "debian", "pool/one_1.0_amd64.deb", 3, "a" * 64)
-
-TWO = replace(ONE, name="two", archive="debian-security", sha256="b" * 64)
-
-
-def _said(error: NitroError, folder: Path | str = "/nowhere") -> str:
-    lines = f"  {type(error).__name__}: {error.what}\n    {error.hint}\n"
-    return lines.replace(f"{folder}/", "").replace(str(folder), ".")
-
 
 _U = "update-alternatives"
 
@@ -259,7 +249,7 @@ def test_trees(tmp_path: Path) -> None:
         try:
             text += f"{name}: {one()}\n".replace(f"{tmp_path}/", "")
         except NitroError as error:
-            text += f"{name}\n{_said(error, tmp_path)}"
+            text += f"{name}\n{error_text(error, tmp_path)}"
 
     programs = ("a", "b", "c", "d", "abs", "rel", "dead", "x", "none", "s14", "s15", "s16")
     for _ in range(2):
@@ -313,7 +303,7 @@ def test_what_is_run_inside_packages(tmp_path: Path, monkeypatch: pytest.MonkeyP
                     found = chroot.run(trees, ["cc", "-x"], tmp_path / "x/../f", **more)  # type: ignore[arg-type]
                     text += f"  {found!r}\n"
                 except NitroError as error:
-                    text += _said(error, tmp_path)
+                    text += error_text(error, tmp_path)
     compare(HERE / "inside.txt", text)
 
 

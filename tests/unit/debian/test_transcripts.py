@@ -14,29 +14,20 @@ from typing import Any
 import pytest
 
 from nitro.arch import X86_64
-from nitro.debian import Lock, Package, Wanted, fetch, mirror, names
+from nitro.debian import Lock, Wanted, fetch, mirror, names
 from nitro.debian import keyring as keys
 from nitro.debian.apt import AptRoot
 from nitro.errors import NitroError
 from nitro.progress import Stage
+from tests.said import error_text
 from tests.transcripts import compare
 from tests.unit.cache_uses import used_kinds
 
-from .conftest import FakeApt
+from .conftest import ONE, TWO, FakeApt
 
 pytestmark = pytest.mark.extended
 
 HERE = Path(__file__).parent / "transcripts"
-
-ONE = Package("one", "1.0", "amd64", "debian", "pool/one_1.0_amd64.deb", 3, "a" * 64)
-
-TWO = replace(ONE, name="two", archive="debian-security", sha256="b" * 64)
-
-
-def _said(error: NitroError, folder: Path | str = "/nowhere") -> str:
-    lines = f"  {type(error).__name__}: {error.what}\n    {error.hint}\n"
-    return lines.replace(f"{folder}/", "").replace(str(folder), ".")
-
 
 SUITES = ("trixie", "trixie-backports", "bookworm")
 
@@ -87,7 +78,7 @@ def test_what_apt_is_asked(
                 packages = root.resolve(Wanted(("b", "a", "b"), "bookworm", closure))
                 text += "".join(f"  {json.dumps(one.to_json())}\n" for one in packages)
             except NitroError as error:
-                text += _said(error, tmp_path)
+                text += error_text(error, tmp_path)
     stamp = root.root / "updated"
     for age in (3599, 3600, 3601):
         os.utime(stamp, (now[0] - age, now[0] - age))
@@ -150,7 +141,7 @@ def test_what_is_downloaded(pool: Path, tmp_path: Path, monkeypatch: pytest.Monk
                 found = fetch.download(wanted, stage)
                 text += f"{name}: {len(found)} {found[-1].name[:4]} {stage.shown}\n"
             except NitroError as error:
-                text += f"{name}\n{_said(error, tmp_path)}".replace(package.sha256, "DIGEST")
+                text += f"{name}\n{error_text(error, tmp_path)}".replace(package.sha256, "DIGEST")
             if name == "all":
                 again = fetch.download(wanted, stage)
                 text += f"  again: {[one.name for one in again] == [one.name for one in found]}\n"
@@ -168,7 +159,7 @@ def test_what_is_downloaded(pool: Path, tmp_path: Path, monkeypatch: pytest.Monk
     try:
         fetch.download([TWO], Stage())
     except NitroError as error:
-        text += f"\n{_said(error, tmp_path)}"
+        text += f"\n{error_text(error, tmp_path)}"
     compare(HERE / "downloads.txt", text)
 
 
@@ -221,7 +212,7 @@ def test_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         try:
             text += f"{name}: {base.get(wanted)}\n"
         except NitroError as error:
-            said = _said(error, tmp_path)
+            said = error_text(error, tmp_path)
             text += f"{name}\n{said if ': not a lock' not in said else '  no lock file'}\n"
     compare(HERE / "locks.txt", text)
 
@@ -259,7 +250,7 @@ def test_mirrors(fake_apt: FakeApt, monkeypatch: pytest.MonkeyPatch) -> None:
         try:
             text += f"{name}: {mirror.archives()}\n"
         except NitroError as error:
-            text += f"{name}\n{_said(error)}"
+            text += f"{name}\n{error_text(error)}"
 
     monkeypatch.delenv("NITRO_DEBIAN_MIRROR", raising=False)
     missing = {"both": ("apt-get", "dpkg-deb"), "apt": ("apt-get",), "dpkg": ("dpkg-deb",)}

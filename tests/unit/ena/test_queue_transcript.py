@@ -17,13 +17,11 @@ from nitro.ena.constants import (
     Reg,
 )
 from tests.transcripts import compare
-from tests.unit.ena.driver import BASE, RAM
-from tests.unit.ena.test_admin_transcript import card, feature
+from tests.unit.ena.driver import BASE
+from tests.unit.ena.test_admin_transcript import END, WIDE, card, feature
 
 pytestmark = pytest.mark.extended
 HERE = Path(__file__).parent / "transcripts"
-END = BASE + RAM
-WIDE = 1 << 48
 
 
 def made(answer: bytes) -> int | None:

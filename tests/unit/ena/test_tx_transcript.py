@@ -19,6 +19,7 @@ from tests.unit.ena.driver import (
     ipv4_frame,
     meta_descriptor,
 )
+from tests.unit.ena.flags import IPV4, L3, L4, PARTIAL, TCP, TSO, Words
 from tests.unit.ena.frames import good4
 from tests.unit.ena.recorder import Recorder, shown
 
@@ -26,9 +27,6 @@ pytestmark = pytest.mark.extended
 HERE = Path(__file__).parent / "transcripts"
 END = BASE + RAM
 DATA = BASE + 0x200000
-IPV4, IPV6, TCP, UDP = 8, 11, 12 << 8, 13 << 8
-TSO, L3, L4, PARTIAL = 1 << 7, 1 << 13, 1 << 14, 1 << 17
-Words = tuple[int, int, int, int]
 
 
 class Sender:

@@ -23,6 +23,7 @@ from nitro.errors import NitroError
 from nitro.local import dnsmasq, link, nic, subnet
 from nitro.local.hypervisor import Network
 from nitro.ports import Forward
+from tests.stand_ins import refuse
 from tests.transcripts import compare
 from tests.unit.local.told import Told
 
@@ -30,13 +31,6 @@ pytestmark = pytest.mark.extended
 HERE = Path(__file__).parent / "transcripts"
 TAP = 9999
 ALL = ("add_bridge", "delete_bridge", "attach", "open_tap", "bring_up", "add_ipv4", "add_ipv6")
-
-
-def refuse(number: int) -> Callable[..., Any]:
-    def answer(*_: Any, **__: Any) -> Any:
-        raise OSError(number, os.strerror(number))
-
-    return answer
 
 
 def test_requests_to_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

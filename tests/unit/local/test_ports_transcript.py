@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import errno
-import os
 import random
 import socket
 import struct
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,20 +16,12 @@ import pytest
 
 from nitro.local import ntp, relay, syn
 from nitro.local.hypervisor import PortRange
+from tests.stand_ins import refuse
 from tests.transcripts import compare
 from tests.unit.local.told import Told
 
 pytestmark = pytest.mark.extended
 HERE = Path(__file__).parent / "transcripts"
-TAP = 9999
-ALL = ("add_bridge", "delete_bridge", "attach", "open_tap", "bring_up", "add_ipv4", "add_ipv6")
-
-
-def refuse(number: int) -> Callable[..., Any]:
-    def answer(*_: Any, **__: Any) -> Any:
-        raise OSError(number, os.strerror(number))
-
-    return answer
 
 
 def test_ports_that_are_relayed(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nitro.errors import NitroError, ProbeError
+from nitro.errors import ProbeError
 from nitro.probe import boot, host, spec
 from nitro.probe.plan import ProbePlan, build
 from nitro.probe.prober import ToolProber
@@ -21,20 +21,13 @@ from nitro.probe.result import Measured, Metric, Result
 from nitro.probe.step import Step, StepOutput, evaluate
 from nitro.probe.tools import iperf3
 from nitro.probe.tools.iperf3 import Iperf3
+from tests.said import told
 from tests.transcripts import compare
 from tests.unit.probe.recorded import recorded
 
 pytestmark = pytest.mark.extended
 
 HERE = Path(__file__).parent / "transcripts"
-
-
-def told(function: Callable[..., Any], *args: Any, **options: Any) -> str:
-    """What the call returns, or its error."""
-    try:
-        return repr(function(*args, **options))
-    except NitroError as error:
-        return f"{type(error).__name__} {error.what}" + (f"; {error.hint}" if error.hint else "")
 
 
 def step(name: str = "s", **more: Any) -> Step:

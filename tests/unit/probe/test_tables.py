@@ -10,28 +10,19 @@ import itertools
 import json
 import math
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nitro.errors import NitroError
 from nitro.probe import allowances, archive, console_result, invariants, reading
 from nitro.probe.result import Metric
+from tests.said import told
 from tests.transcripts import compare
 
 pytestmark = pytest.mark.extended
 
 HERE = Path(__file__).parent / "transcripts"
-
-
-def told(function: Callable[..., Any], *args: Any, **options: Any) -> str:
-    """What the call returns, or its error."""
-    try:
-        return repr(function(*args, **options))
-    except NitroError as error:
-        return f"{type(error).__name__} {error.what}" + (f"; {error.hint}" if error.hint else "")
 
 
 def test_invariants() -> None:

@@ -8,7 +8,6 @@ import os
 import re
 import socket
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from nitro.ena.ports.stream import StreamPort
 from nitro.ena.ports.switch import Switch
 from nitro.ena.ports.tap import TapPort, is_tap
 from nitro.errors import InputError
+from tests.stand_ins import refuse
 from tests.transcripts import compare
 from tests.unit.ena.driver import ipv4_frame
 from tests.unit.ena.recorder import shown
@@ -178,13 +178,6 @@ def test_switch(tmp_path: Path) -> None:
     lines = told.lines
     short = [line for n, line in enumerate(lines) if n < 3 or line != lines[n - 1]]
     compare(HERE / "switch.txt", "\n".join(short) + "\n")
-
-
-def refuse(number: int) -> Callable[..., Any]:
-    def answer(*_: Any, **__: Any) -> Any:
-        raise OSError(number, os.strerror(number))
-
-    return answer
 
 
 def test_taps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

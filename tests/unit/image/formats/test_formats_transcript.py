@@ -6,51 +6,22 @@ import hashlib
 import io
 import struct
 import zlib
-from collections.abc import Callable, Iterable
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from nitro.errors import InputError
 from nitro.image.formats import cpio, fat, gpt
 from nitro.image.formats.qcow2 import Qcow2
 from nitro.image.rootfs import Node
 from tests.transcripts import compare
+from tests.unit.image.formats.damage import Show, wrong_bytes
 from tests.unit.image.formats.test_qcow2 import qcow2
 
 pytestmark = pytest.mark.extended
 
 HERE = Path(__file__).parent / "transcripts"
-
-Show = Callable[[bytes], str]
-
-
-def _wrong(data: bytes, places: Iterable[int], show: Show, changes: Iterable[int]) -> str:
-    """Runs of places in which a wrong byte has the same effect."""
-
-    def shown(changed: bytes) -> str:
-        try:
-            return show(changed)
-        except (ValueError, InputError) as error:
-            # The rest is zlib's, which says it in other words elsewhere.
-            return f"{type(error).__name__}: {error}".partition(": Error")[0]
-
-    text = f"  as it is: {shown(data)}\n"
-    ordered = list(places)
-    for change in changes:
-        outcomes = []
-        for at in ordered:
-            raw = bytearray(data)
-            raw[at] ^= change
-            outcomes.append((shown(bytes(raw)), at))
-        text += f"  ^ {change:#x}\n"
-        for outcome, group in groupby(outcomes, key=lambda one: one[0]):
-            run = [at for _, at in group]
-            text += f"    {run[0]:#x} {len(run)}: {outcome}\n"
-    return text
 
 
 def _volume(files: dict[str, fat.Source]) -> bytes:
@@ -68,7 +39,7 @@ def test_wrong_bytes_of_fat() -> None:
     places = [*range(3, 64), *range(508, 512), *range(table, table + 12)]
     places += [at for start in (root, *folders) for at in range(start - 2, start + 34)]
     show: Show = lambda data: str(fat.read(io.BytesIO(data), 0))  # noqa: E731
-    compare(HERE / "fat-wrong.txt", _wrong(raw, places, show, (0x01, 0x80)))
+    compare(HERE / "fat-wrong.txt", wrong_bytes(raw, places, show, (0x01, 0x80)))
 
 
 def _hidden(sector: bytes) -> str:
@@ -167,7 +138,9 @@ def test_tables_of_partitions() -> None:
         text += f"  {len(start.rstrip(bytes(1)))} {len(end[:-512].rstrip(bytes(1)))}\n"
     start, _ = gpt.write(DISK, [BIOS, ESP], 4096)
     show: Show = lambda data: str([(one.first, one.last) for one in gpt.read(data)])  # noqa: E731
-    text += _wrong(start, [*range(500, 612), 1024, 1151, 1152, 1280, len(start) - 1], show, (1,))
+    text += wrong_bytes(
+        start, [*range(500, 612), 1024, 1151, 1152, 1280, len(start) - 1], show, (1,)
+    )
     for length in (0, 511, 512, 603, 604, 1024, len(start) - 1, len(start)):
         try:
             text += f"{length} bytes: {show(start[:length])}\n"
@@ -216,7 +189,7 @@ def test_archives(tmp_path: Path) -> None:
     one = _archive(
         {"/f": Node("program", "x", source=b"123"), "/l": Node("program", "x", target="t")}
     )
-    text += _wrong(one, range(len(one)), show, (0x01, 0x40))
+    text += wrong_bytes(one, range(len(one)), show, (0x01, 0x40))
     for padding in range(9):
         for data in (one + bytes(padding) + one, one[:116] + bytes(padding)):
             try:
@@ -245,7 +218,7 @@ def test_disks() -> None:
             text += f"{name} compressed={compress}\n"
             places = [*range(104), *range(cluster, cluster + 9)]
             places += [*range(2 * cluster, 2 * cluster + 25)]
-            shown = _wrong(raw, places, show, (0x01, 0x80))
+            shown = wrong_bytes(raw, places, show, (0x01, 0x80))
             text += "\n".join(line[:150] for line in shown.splitlines()) + "\n"
     for bits in (8, 9, 21, 22):
         for size in (0, 1, (32 << 20) // 8, (32 << 20) // 8 + 1):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Callable, Iterable
-from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -17,39 +15,12 @@ from nitro.image.formats.symbols import Exports, read
 from nitro.image.osv import fastlz
 from tests.transcripts import compare
 from tests.unit.image import elves
+from tests.unit.image.formats.damage import wrong_bytes
 from tests.unit.image.osv.kernel import pack
 
 pytestmark = pytest.mark.extended
 
 HERE = Path(__file__).parent / "transcripts"
-
-Show = Callable[[bytes], str]
-
-
-def _wrong(data: bytes, places: Iterable[int], show: Show, changes: Iterable[int]) -> str:
-    """Runs of places in which a wrong byte has the same effect."""
-
-    def shown(changed: bytes) -> str:
-        try:
-            return show(changed)
-        except (ValueError, InputError) as error:
-            # The rest is zlib's, which says it in other words elsewhere.
-            return f"{type(error).__name__}: {error}".partition(": Error")[0]
-
-    text = f"  as it is: {shown(data)}\n"
-    ordered = list(places)
-    for change in changes:
-        outcomes = []
-        for at in ordered:
-            raw = bytearray(data)
-            raw[at] ^= change
-            outcomes.append((shown(bytes(raw)), at))
-        text += f"  ^ {change:#x}\n"
-        for outcome, group in groupby(outcomes, key=lambda one: one[0]):
-            run = [at for _, at in group]
-            text += f"    {run[0]:#x} {len(run)}: {outcome}\n"
-    return text
-
 
 NAMES = ("one", "two", "three", "four", "none", "", "needed")
 
@@ -71,7 +42,7 @@ def test_symbols(tmp_path: Path, gnu_hash: bool) -> None:
         names = f"{found} {' '.join(defined)}; {sorted(symbols.needed)} {sorted(symbols.weak)}"
         return names.encode(errors="backslashreplace").decode()[:200]
 
-    text = _wrong(raw, range(4, len(raw)), show, (0x01, 0x20, 0x80))
+    text = wrong_bytes(raw, range(4, len(raw)), show, (0x01, 0x20, 0x80))
     for length in range(64, len(raw), 13):
         text += f"{length} bytes: {show(raw[:length])}\n"
     compare(HERE / f"symbols-{'gnu' if gnu_hash else 'old'}.txt", text)
@@ -107,7 +78,7 @@ def test_programs(tmp_path: Path) -> None:
     kinds = range(16, 20)
     headers = [at for start in range(64, 64 + 56 * 4, 56) for at in (start, start + 4)]
     headers += [at for start in range(64, 64 + 56 * 4, 56) for at in range(start + 32, start + 42)]
-    text = _wrong(raw, [*kinds, *headers], show, (0x01, 0x02))
+    text = wrong_bytes(raw, [*kinds, *headers], show, (0x01, 0x02))
     for machine in (0, 3, 62, 183, 243, 9999):
         text += f"{machine}: {elf.machine_name(machine)}\n"
     for start in (b"", b"\x7fEL", b"\x7fELF", b"\x7fELG"):
@@ -135,7 +106,7 @@ def test_compressed_blocks() -> None:
         return f"{len(found)} {zlib.crc32(found):x} {found[:12]!r}"
 
     for name, (block, size) in blocks.items():
-        text += f"{name}, {size}\n{_wrong(block, range(len(block)), show, (0x01, 0x20, 0x80))}"
+        text += f"{name}, {size}\n{wrong_bytes(block, range(len(block)), show, (0x01, 0x20, 0x80))}"
         for length in range(len(block)):
             try:
                 text += f"  {length}: {show(block[:length])}\n"
@@ -169,8 +140,8 @@ def test_compressed_blocks() -> None:
     table = struct.pack("<I", 2) + b"".join(struct.pack("<II", *one) for one in sizes)
     data = struct.pack("<I", 4 + len(stored)) + stored + table + bytes(8)
     places = [*range(6), *range(len(stored) + 3, len(data))]
-    text += _wrong(data, places, lambda raw: str(fastlz.find_segments(raw)), (0x01, 0xFF))
-    text += _wrong(data, places[-24:], _unpacked, (0x01,))
+    text += wrong_bytes(data, places, lambda raw: str(fastlz.find_segments(raw)), (0x01, 0xFF))
+    text += wrong_bytes(data, places[-24:], _unpacked, (0x01,))
     compare(HERE / "fastlz.txt", text)
 
 
