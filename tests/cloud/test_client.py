@@ -83,6 +83,7 @@ def step_of(name: str, said: bytes) -> str:
     return block_of(archive({f"{name}.out": said, f"{name}.times": b"1 2 3"}), kind="step")
 
 
+@pytest.mark.extended
 def test_each_step_is_told_once_as_it_ends(
     cloud: Cloud, disk: DiskImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +144,7 @@ def test_small_results_of_a_large_plan_may_come_on_the_console(
         assert "did not run" in (result.error or "")
 
 
+@pytest.mark.extended
 def test_why_a_client_could_not_send_its_results_is_the_error(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:

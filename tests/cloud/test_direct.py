@@ -93,6 +93,7 @@ def test_the_digest_comes_after_the_content(cloud: Cloud, disk: DiskImage) -> No
     assert tags.ours(tags.from_list(started.params["Tags"]))
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("recorded_in_tags", [True, False])
 def test_only_what_differs_from_the_parent_is_sent(
     cloud: Cloud, disk: DiskImage, site: Site, recorded_in_tags: bool
@@ -132,6 +133,7 @@ def test_a_shorter_disk_inherits_nothing_behind_its_end(
     assert site.store.used(written.snapshot_id) == [0, 1]
 
 
+@pytest.mark.extended
 def test_a_parent_that_may_not_be_used_is_done_without(cloud: Cloud, disk: DiskImage) -> None:
     """An unencrypted one where encryption by default is on."""
     write(cloud, disk)
@@ -151,6 +153,7 @@ def test_what_is_encrypted_by_default_is_sent_its_holes(cloud: Cloud, disk: Disk
     assert (written.blocks_sent, written.parent) == (disk.blocks, None) == (6, None)
 
 
+@pytest.mark.extended
 @pytest.mark.policies("publish")
 def test_a_snapshot_has_the_key_that_is_asked_for(bare_cloud: Cloud, disk: DiskImage) -> None:
     """A parent has to have it, too: EBS takes no key together with a parent."""

@@ -164,6 +164,7 @@ def test_too_small_a_type_is_refused_by_what_the_image_says(cloud: Cloud, disk: 
     assert unproven(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_an_instance_that_ends_instead_of_running_says_why(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:
@@ -206,6 +207,7 @@ def test_one_that_never_boots_shows_the_end_of_its_console(
     assert unproven(connect()) == NOTHING
 
 
+@pytest.mark.extended
 def test_one_that_powers_off_is_not_waited_for(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:
@@ -217,6 +219,7 @@ def test_one_that_powers_off_is_not_waited_for(
     assert caught.value.console == "Kernel panic"
 
 
+@pytest.mark.extended
 def test_what_is_waited_for_is_returned(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:

@@ -116,6 +116,7 @@ def test_a_disk_of_anybodys_is_not_waited_for(bare_cloud: Cloud, tmp_path: Path)
     assert done.leftovers == [f"instance {done.instance.id}, which ends with `nitro destroy`"]
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("name", "says"),
     [
@@ -181,6 +182,7 @@ def test_an_image_that_is_not_registered_for_ena_is_refused(
         launched(cloud, id_)
 
 
+@pytest.mark.extended
 @pytest.mark.policies("deploy", "bench")
 def test_an_image_that_is_not_available_yet_is_waited_for(
     cloud: Cloud, bare_cloud: Cloud, tmp_path: Path, site: Site

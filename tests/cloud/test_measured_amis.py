@@ -73,6 +73,7 @@ def test_an_ami_that_is_not_there_is_refused_before_anything_is_made(
     assert left(cloud) == NOTHING
 
 
+@pytest.mark.extended
 def test_a_script_that_user_data_has_no_room_for_is_refused_before_anything_is_made(
     cloud: Cloud, disk: DiskImage, record: Record, tmp_path: Path
 ) -> None:

@@ -136,6 +136,7 @@ def without_room(cloud: Cloud, refused: Callable[[str, str], bool]) -> list[str]
     return started
 
 
+@pytest.mark.extended
 def test_a_pair_moves_to_another_zone_when_its_own_has_no_room_for_the_client(
     cloud: Cloud, disk: DiskImage, record: Record
 ) -> None:
@@ -244,6 +245,7 @@ def test_servers_that_have_ended_still_count_in_later_groups(
     assert (done.failed, done.left_out) == (2, 2)
 
 
+@pytest.mark.extended
 def test_a_server_that_no_zone_has_room_for_costs_nothing(
     cloud: Cloud, disk: DiskImage, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,6 +266,7 @@ def count_clusters(cloud: Cloud) -> list[int]:
     return counted
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("code", "times", "most"),
     [("InvalidPlacementGroup.InUse", 3, 0), ("UnauthorizedOperation", 1, 1)],

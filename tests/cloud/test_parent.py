@@ -42,6 +42,7 @@ def test_the_record_is_of_all_blocks_with_holes(cloud: Cloud, disk: DiskImage) -
     assert {call.operation for call in calls} == {"DescribeSnapshots"}
 
 
+@pytest.mark.extended
 def test_a_large_disk_has_no_record(disk: DiskImage, tmp_path: Path) -> None:
     path = tmp_path / "large.raw"
     with path.open("wb") as file:

@@ -108,6 +108,7 @@ def test_an_image_that_goes_away_after_it_was_found_is_made_anew(
     assert publish_it(disk, Keep.IMAGE, cloud).ami_id != first.ami_id
 
 
+@pytest.mark.extended
 def test_a_bucket_that_its_maker_removes_is_made_anew(cloud: Cloud, disk: DiskImage) -> None:
     with Undo() as undo:
         bucket = storage.ensure_bucket(connect(), undo)
@@ -116,6 +117,7 @@ def test_a_bucket_that_its_maker_removes_is_made_anew(cloud: Cloud, disk: DiskIm
     assert publish_it(disk, Keep.IMAGE, cloud).bytes_uploaded == disk.size_bytes
 
 
+@pytest.mark.extended
 def test_a_registration_whose_answer_was_lost_is_this_runs_to_remove(
     cloud: Cloud, disk: DiskImage
 ) -> None:

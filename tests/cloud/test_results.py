@@ -59,6 +59,7 @@ def test_a_url_for_aws_names_the_buckets_region(region: str, bucket: str, addres
     assert parse_qs(urlsplit(url).query)["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
 
 
+@pytest.mark.extended
 def test_a_client_that_ends_without_a_result_is_not_waited_for(
     cloud: Cloud, disk: DiskImage, hypervisor: NullHypervisor
 ) -> None:

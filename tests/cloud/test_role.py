@@ -31,6 +31,7 @@ def test_what_we_make_is_right(bare_cloud: Cloud) -> None:
     assert role.problems(bare_cloud, BUCKET) == []
 
 
+@pytest.mark.extended
 def test_it_reads_one_bucket_only(bare_cloud: Cloud) -> None:
     role.create(bare_cloud, BUCKET)
     assert "it does not allow s3:GetObject on arn:aws:s3:::other/images/any.raw" in role.problems(

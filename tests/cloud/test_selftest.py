@@ -73,6 +73,7 @@ def test_the_report_is_a_document_without_the_account(tmp_path: Path) -> None:
     assert "(account)" in text
 
 
+@pytest.mark.extended
 def test_what_the_budget_does_not_cover_is_not_run(tmp_path: Path) -> None:
     found, left = fly(tmp_path, budget=0.001)
     not_run = [check for check in found.checks if check.outcome == "not run"]
@@ -116,6 +117,7 @@ def test_in_foul_weather_the_check_that_failed_says_why(
     assert left == NOTHING
 
 
+@pytest.mark.extended
 def test_ordinary_faults_fail_no_check(tmp_path: Path) -> None:
     day = Conditions(seed=3, throttled=0.1, ids_late=1, ids_late_seconds=2, import_factor=5)
     found, left = fly(tmp_path, day)

@@ -74,6 +74,7 @@ def test_a_bucket_in_use_stays(cloud: Cloud) -> None:
     assert everything(connect())["buckets"] == [bucket.name]
 
 
+@pytest.mark.extended
 def test_a_given_bucket_must_be_there(cloud: Cloud) -> None:
     with pytest.raises(RefusedError, match="there is no bucket elsewhere"), Undo() as undo:
         storage.ensure_bucket(cloud, undo, "elsewhere")

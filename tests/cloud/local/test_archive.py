@@ -35,6 +35,7 @@ def test_snapshots_and_images_come_back(account: Account) -> None:
         assert account.run(image_id)["ImageId"] == image_id
 
 
+@pytest.mark.extended
 def test_a_snapshot_whose_disk_is_lost_is_dropped_with_its_images(account: Account) -> None:
     snapshot_id = account.snapshot()
     account.image(snapshot_id)

@@ -18,6 +18,7 @@ CHECKS = {
 }
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_an_algorithm_gives_its_check_value(algorithm: str) -> None:
     assert digest(algorithm, b"123456789").hex() == CHECKS[algorithm]

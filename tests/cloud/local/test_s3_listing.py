@@ -23,6 +23,7 @@ def s3(account: Account) -> Any:
     return account.s3
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("query", ["", "list-type=2", "versions", "uploads"])
 def test_keys_are_encoded_as_asked_for(s3: Any, query: str) -> None:
     """SDKs decode what they asked to be encoded, a plus sign as a space."""

@@ -91,6 +91,7 @@ def test_one_more_than_is_told_is_refused(
     assert error_code(lambda: add(account, most + 1)) == refused
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("options", "code", "refused"),
     [

@@ -136,6 +136,7 @@ def test_a_volume_that_becomes_io2_has_the_usual_speed(account: Account) -> None
     assert described(account, volume_id)["Iops"] == 3000
 
 
+@pytest.mark.extended
 def test_a_volume_that_the_disk_does_not_take_stays_as_it_is(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,7 @@ def test_a_key_that_is_not_there_is_found_before_any_upload(account: Cloud, disk
     assert [str(call) for call in calls if call.changes] == []
 
 
+@pytest.mark.extended
 def test_blocked_public_sharing_is_found_before_any_upload(account: Cloud, disk: Source) -> None:
     """The local Nitro blocks it from the start, as AWS does in an account without public AMIs."""
     wanted = make_release(disk, via="ebs", share={"public": True}, regions=[HOME])

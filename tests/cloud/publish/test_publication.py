@@ -140,6 +140,7 @@ def test_a_region_named_twice_and_home_among_the_copies_is_one_ami(
     assert [len(found[region]) for region in REGIONS] == [1, 1, 0]
 
 
+@pytest.mark.extended
 def test_a_name_taken_in_one_region_is_found_before_any_upload(
     account: Cloud, disk: Source, tmp_path: Path
 ) -> None:
@@ -153,6 +154,7 @@ def test_a_name_taken_in_one_region_is_found_before_any_upload(
     assert [str(call) for call in calls if call.changes] == []
 
 
+@pytest.mark.extended
 def test_sharing_tags_and_deprecation_follow_into_copies(account: Cloud, disk: Source) -> None:
     unit = "arn:aws:organizations::123456789012:ou/o-abcdefghij/ou-abcd-12345678"
     wanted = make_release(
@@ -237,6 +239,7 @@ def test_a_region_that_is_down_is_repaired_by_the_next_run(account: Cloud, disk:
         assert parameters.read(account.in_region(region), PARAMETER) == image["ImageId"]
 
 
+@pytest.mark.extended
 def test_where_writing_is_denied_the_disk_goes_through_s3_unless_it_was_to_be_written(
     account: Cloud, disk: Source
 ) -> None:
@@ -260,6 +263,7 @@ def test_a_copy_that_fails_is_made_anew(account: Cloud, disk: Source) -> None:
     assert not publish_it(wanted).failed
 
 
+@pytest.mark.extended
 def test_room_for_a_copy_is_waited_for(account: Cloud, disk: Source) -> None:
     """Twenty copies at a time may go to a region."""
     busy = connect()
@@ -267,6 +271,7 @@ def test_room_for_a_copy_is_waited_for(account: Cloud, disk: Source) -> None:
     assert not publish_it(make_release(disk, via="s3", regions=[HOME, SECOND]), busy).failed
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("via", "gone"), [("s3", (HOME, SECOND)), ("s3", (SECOND,)), ("ebs", (HOME, SECOND))]
 )
@@ -348,6 +353,7 @@ def test_retention_keeps_the_newest_and_what_is_in_use(
         assert len(snapshots["Snapshots"]) == len(names)
 
 
+@pytest.mark.extended
 def test_what_an_interrupted_run_retired_stays_if_something_names_it_by_now(
     account: Cloud, disk: Source, tmp_path: Path
 ) -> None:

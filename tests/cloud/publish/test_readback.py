@@ -13,6 +13,7 @@ from tests.cloud.publish.conftest import make_release, publish_it
 pytestmark = pytest.mark.policies("publish")
 
 
+@pytest.mark.extended
 def test_blocks_are_compared_with_checksums(account: Cloud, disk: Source) -> None:
     done = publish_it(make_release(disk, via="s3", regions=["eu-central-1"], parameter=None))
     assert done.outcomes[0].ami

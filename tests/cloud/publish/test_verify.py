@@ -80,6 +80,7 @@ CHANGES: tuple[tuple[Callable[[Cloud, str, str], None], str], ...] = (
 )
 
 
+@pytest.mark.extended
 def test_what_has_changed_since_is_named(account: Cloud, released: Manifest) -> None:
     made: Any = released.document["regions"][1]
     cloud = account.in_region(made["region"])

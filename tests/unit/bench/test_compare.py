@@ -58,6 +58,7 @@ def test_sides_of_different_nights_have_no_pairs(record):
     assert one.to_json()["runs"] == [10, 7]
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(("partners", "paired"), [(3, False), (4, True), (6, True)])
 def test_more_than_half_of_the_larger_side_needs_a_partner(record, partners, paired):
     nights = days(2)

@@ -266,6 +266,7 @@ def test_a_step_with_which_nothing_changed(record, tmp_path):
     assert "changed with it: nothing that is recorded" in text
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(("runs", "said"), [(12, False), (13, True)])
 def test_twelve_runs_are_shown(record, tmp_path, runs, said):
     record.append([sample(1e9, repetition=number) for number in range(runs)])

@@ -80,6 +80,7 @@ def test_a_file_that_compaction_left_behind_counts_no_sample_twice(record):
     assert count(record) == 2
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("order", [1, -1])
 def test_of_two_processes_that_measured_a_night_the_first_run_that_succeeded_counts(record, order):
     later = datetime.combine(NIGHT, time(23), UTC)
@@ -95,6 +96,7 @@ def test_of_two_processes_that_measured_a_night_the_first_run_that_succeeded_cou
     assert len(files(record)) == 1
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_what_is_no_number_is_no_measurement(record, value):
     record.append([sample(value), sample(repetition=1)])

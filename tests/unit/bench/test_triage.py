@@ -64,6 +64,7 @@ def test_another_market_is_a_cause(record):
     assert [str(one) for one in differences(record, sides())] == ["market: on-demand → spot"]
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("which", "says"),
     [

@@ -28,6 +28,7 @@ def test_segments_sent_again_count_within_five_seconds(last: float, decided: boo
     assert [fallback.seen(7, 1, now, whole=False) for now in times] == [False, False, decided]
 
 
+@pytest.mark.extended
 def test_only_so_many_segments_are_remembered():
     def full(count: int) -> ChecksumFallback:
         fallback = ChecksumFallback()

@@ -127,6 +127,7 @@ def test_the_same_command_on_the_same_files_runs_once(
     assert used_kinds(lambda: run(copies[3], script), monkeypatch) == {"setup"}
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("script", "status", "said"),
     [
@@ -161,6 +162,7 @@ def test_a_command_that_is_not_there_is_named(rootfs: Rootfs) -> None:
     assert "/usr/bin/absent" in report.notes[-1]
 
 
+@pytest.mark.extended
 def test_a_command_that_does_not_end_is_ended(
     rootfs: Rootfs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ def stand_in(folder: Path, does: str) -> Qemu:
     return Qemu((str(program),), (10, 1))
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(("does", "expected"), [(WORKS, "kvm"), (FAILS, "tcg"), (HANGS, "tcg")])
 def test_kvm_is_believed_when_a_guest_boots_in_time(
     tmp_path: Path, kvm: Path, does: str, expected: str

@@ -185,6 +185,7 @@ def test_a_web_page_is_refused_whatever_it_knows(service: str) -> None:
     assert not behind.asked
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("service", "call"),
     [

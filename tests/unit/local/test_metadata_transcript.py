@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from nitro.local.hypervisor import Disk, Guest, Network, Profile
 from nitro.local.imds import Metadata
 from nitro.local.metadata_tree import find
@@ -99,6 +101,7 @@ def test_the_tree() -> None:
     compare(HERE / "metadata-tree.txt", text)
 
 
+@pytest.mark.extended
 def test_what_came_with_each_version() -> None:
     text, before = "", set[str]()
     whole = walk(RICH, "latest")

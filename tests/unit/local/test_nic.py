@@ -50,6 +50,7 @@ def plugged_in(folder: Path, **asked: Any) -> tuple[EnaNic, socket.socket]:
     return nic, far_end
 
 
+@pytest.mark.extended
 def test_an_ena_card_is_a_process_with_a_socket_for_the_machine(tmp_path: Path) -> None:
     nic, far_end = plugged_in(tmp_path)
     device = json.loads(nic.card.arguments[-1])

@@ -148,6 +148,7 @@ def test_an_older_qemu_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert asked.value.args[0].names == ("qemu-system-x86",)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("does", ["exec sleep 60", "echo no number"])
 def test_a_qemu_that_says_nothing_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str
@@ -192,6 +193,7 @@ def test_the_descriptors_of_cards_stay_open_in_the_machine(tmp_path: Path) -> No
     assert {str(reading), str(writing)} <= set(told.read_text().split())
 
 
+@pytest.mark.extended
 def test_a_machine_that_does_not_listen_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,6 +274,7 @@ def test_a_refusal_is_an_error(tmp_path: Path) -> None:
     thread.join(5)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("option", [" model=<str>", "  msix_qsize=<uint16>"])
 def test_whether_disks_can_be_named_is_asked(option: str) -> None:
     program = Qemu((sys.executable, "-c", f"print({option!r})"), (11, 1))

@@ -100,6 +100,7 @@ def test_bytes_pass_both_ways_and_so_do_ends(relay: Relay) -> None:
     echo.listener.close()
 
 
+@pytest.mark.extended
 def test_a_port_refuses_until_the_guest_listens(relay: Relay) -> None:
     port = free_port()
     relay.permit([PortRange("tcp", port, port)])

@@ -181,6 +181,7 @@ def test_1024_files_are_the_most():
     assert len(read(archive({f"a{number}.times": b"1 2 3" for number in range(1024)}))) == 1024
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("more", [0, 1])
 def test_an_archive_of_the_largest_size_is_read(more):
     """Of the tar file with its padding."""

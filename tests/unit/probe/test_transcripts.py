@@ -12,6 +12,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from nitro.errors import InputError, ProbeError
 from nitro.ports import Port
 from nitro.probe import Selection, defaults, parse
@@ -67,6 +69,7 @@ def test_recordings() -> None:
 _FACTORS = (0, -1, 0.5, 0.97, 0.985, 1.015, 1.03, 1.06, 3, 1e9)
 
 
+@pytest.mark.extended
 def test_damaged_reports_of_iperf3() -> None:
     parts = []
     for name in ("iperf3-3.18/tcp-in.json", "iperf3-3.12/udp-out-lossy.json"):
@@ -316,6 +319,7 @@ WATCHES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.extended
 def test_boots() -> None:
     """Each console under each watch: what it says a second at a time, 20 seconds at most."""
     text = ""

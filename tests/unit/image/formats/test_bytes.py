@@ -30,6 +30,7 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("large", "size", "digest"),
     [(0, 5177344, "45bc098208a3c49f"), (4070 * 32768, 138575872, "8f3f26420f035a10")],

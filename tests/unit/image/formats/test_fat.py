@@ -53,6 +53,7 @@ def test_file_from_the_host(tmp_path: Path) -> None:
     assert out.getvalue()[position : position + size] == source.read_bytes()
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(("clusters", "kind"), [(4069, b"FAT12"), (4070, b"FAT16")])
 def test_number_of_clusters_decides_the_width(tmp_path: Path, clusters: int, kind: bytes) -> None:
     large = tmp_path / "large"
@@ -239,6 +240,7 @@ def test_a_sector_that_says_something_else_is_no_volume(place: int, data: bytes)
         fat.read(patched({"A": b"a"}, {place: data}), 0)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("bits", [12, 16])
 @pytest.mark.parametrize("outside", ["the first", "behind the last"])
 def test_clusters_are_those_that_the_table_has(tmp_path: Path, bits: int, outside: str) -> None:

@@ -59,6 +59,7 @@ def test_impossible_partitions(spans: list[tuple[int, int]]) -> None:
         gpt.write(DISK, [partition(*span) for span in spans], 1000)
 
 
+@pytest.mark.extended
 @given(position=st.integers(512, 512 + 91), value=st.integers(1, 255))
 def test_damaged_header_is_refused(position: int, value: int) -> None:
     start = bytearray(gpt.write(DISK, [partition(100, 200)], 1000)[0])

@@ -114,6 +114,7 @@ def test_what_is_not_the_users_is_one_archive(compressor: Tree) -> None:
     assert [each["layer"] for each in described] == ["system", "program"]
 
 
+@pytest.mark.extended
 def test_archives_begin_at_8_kib_and_the_whole_ends_at_256_kib(compressor: Tree) -> None:
     """So a file that grows a little moves neither what follows it nor the end of the disk."""
     packed = layers.pack(rootfs(), compressor)

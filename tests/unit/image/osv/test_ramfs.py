@@ -70,6 +70,7 @@ def immediate(kernel: bytes) -> int:
     return int(struct.unpack_from("<I", kernel, INSTRUCTION + 6)[0])
 
 
+@pytest.mark.extended
 @given(st.dictionaries(NAMES, SOURCES, max_size=20))
 def test_what_is_put_in_is_there(sources: dict[str, bytes | str | None]) -> None:
     kernel = written({path: node(source) for path, source in sources.items()})

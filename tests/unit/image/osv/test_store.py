@@ -171,6 +171,7 @@ def test_headers_travel_with_the_kernel(file: Path, tmp_path: Path) -> None:
     assert archive.read_bytes() == kept.read_bytes()
 
 
+@pytest.mark.extended
 def test_the_boot_sector_travels_with_the_kernel(file: Path, tmp_path: Path) -> None:
     file.write_bytes(compressed_disk(build(size=1 << 20)))
     sector = add(file).kernel().boot_sector
